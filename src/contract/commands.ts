@@ -1,0 +1,190 @@
+/**
+ * The command table: one row per command, from which routes, checks, documentation and clients are made.
+ * Invariant: `refusals` stand in the order in which they are tried.
+ */
+import type * as z from "zod";
+import * as jobs from "./jobs.ts";
+import * as leases from "./leases.ts";
+import * as operations from "./operations.ts";
+import * as queue from "./queue.ts";
+import type { RefusalCode } from "./refusals.ts";
+
+/** `read` never changes anything; `write` passes the log. */
+export type Access = "read" | "write";
+
+interface CommandRow {
+  readonly access: Access;
+  readonly summary: string;
+  /** What the wire may carry besides the queue and the id in the address. */
+  readonly input: z.ZodType | undefined;
+  /** What the state of the queue may refuse, in order of precedence. */
+  readonly refusals: readonly RefusalCode[];
+}
+
+const row = (
+  access: Access,
+  summary: string,
+  input: z.ZodType | undefined,
+  ...refusals: RefusalCode[]
+): CommandRow => ({ access, summary, input, refusals });
+
+const key = "idempotency_key_reused" as const;
+
+export const commands = {
+  "job.enqueue": row(
+    "write",
+    "Enqueue one job or up to 1,000",
+    undefined,
+    key,
+    "job_exists",
+    "queue_full",
+    "requires_limit",
+  ),
+  "job.get": row("read", "Read one job", undefined, "queue_unknown", "job_unknown"),
+  "job.list": row("read", "List jobs", jobs.jobList, "queue_unknown", "cursor_invalid"),
+  "job.update": row(
+    "write",
+    "Change a waiting job's priority or due time",
+    jobs.jobUpdate,
+    key,
+    "queue_unknown",
+    "job_unknown",
+    "job_state",
+  ),
+  "job.cancel": row(
+    "write",
+    "Cancel a job",
+    jobs.jobCancel,
+    key,
+    "queue_unknown",
+    "job_unknown",
+    "job_state",
+  ),
+  "job.retry": row(
+    "write",
+    "Run an ended job again",
+    undefined,
+    key,
+    "queue_unknown",
+    "job_unknown",
+    "job_state",
+    "requires_limit",
+  ),
+  "job.remove": row(
+    "write",
+    "Remove an ended job's record",
+    undefined,
+    key,
+    "queue_unknown",
+    "job_unknown",
+    "job_state",
+  ),
+  "job.redrive": row(
+    "write",
+    "Run many ended jobs again",
+    operations.redrive,
+    key,
+    "queue_unknown",
+  ),
+  "lease.claim": row("write", "Take jobs to work on", leases.claim, key, "answer_gone"),
+  "lease.settle": row(
+    "write",
+    "Complete, fail, release, extend or report on claimed jobs; and claim the next",
+    leases.settleWire,
+    key,
+    "queue_unknown",
+    "job_unknown",
+    "lease_stale",
+    "job_cancelled",
+    "already_settled",
+    "max_run_reached",
+  ),
+  "queue.get": row("read", "Read a queue", undefined, "queue_unknown"),
+  "queue.configure": row("write", "Create or configure a queue", queue.queueConfig, key),
+  "queue.pause": row("write", "Hand out no jobs", queue.queuePause, key, "queue_unknown"),
+  "queue.resume": row("write", "Hand out jobs again", undefined, key, "queue_unknown"),
+  "queue.purge": row("write", "Remove waiting jobs", queue.queuePurge, key, "queue_unknown"),
+  "queue.checkpoint": row("write", "Write the tables now", undefined, "queue_unknown"),
+  "queue.delete": row(
+    "write",
+    "Delete a queue",
+    queue.queueDelete,
+    "queue_unknown",
+    "queue_not_empty",
+  ),
+  "queue.stats": row("read", "Numbers about a queue", undefined, "queue_unknown"),
+  "operation.get": row(
+    "read",
+    "Read an operation's progress",
+    undefined,
+    "queue_unknown",
+    "operation_unknown",
+  ),
+} as const satisfies Record<string, CommandRow>;
+
+export type CommandName = keyof typeof commands;
+
+/** What each command takes behind the gate. */
+export interface CommandInputs {
+  "job.enqueue": jobs.EnqueueInput;
+  "job.get": jobs.JobReference;
+  "job.list": jobs.ListInput;
+  "job.update": jobs.UpdateInput;
+  "job.cancel": jobs.CancelInput;
+  "job.retry": jobs.JobReference;
+  "job.remove": jobs.JobReference;
+  "job.redrive": operations.RedriveInput;
+  "lease.claim": leases.ClaimInput;
+  "lease.settle": leases.SettleInput;
+  "queue.get": object;
+  "queue.configure": queue.QueueConfigChange;
+  "queue.pause": queue.PauseInput;
+  "queue.resume": object;
+  "queue.purge": queue.PurgeInput;
+  "queue.checkpoint": object;
+  "queue.delete": queue.DeleteQueueInput;
+  "queue.stats": object;
+  "operation.get": jobs.JobReference;
+}
+
+/** What each command answers when it is not refused. */
+export interface CommandReplies {
+  "job.enqueue": jobs.EnqueueReply;
+  "job.get": jobs.JobReply;
+  "job.list": jobs.ListReply;
+  "job.update": jobs.JobReply;
+  "job.cancel": jobs.JobReply;
+  "job.retry": jobs.JobReply;
+  "job.remove": jobs.RemoveReply;
+  "job.redrive": queue.OperationReply;
+  "lease.claim": leases.ClaimReply;
+  "lease.settle": leases.SettleReply;
+  "queue.get": queue.QueueReply;
+  "queue.configure": queue.QueueReply;
+  "queue.pause": queue.QueueReply;
+  "queue.resume": queue.QueueReply;
+  "queue.purge": queue.OperationReply;
+  "queue.checkpoint": queue.CheckpointReply;
+  "queue.delete": queue.DeletedReply;
+  "queue.stats": queue.QueueStats;
+  "operation.get": queue.OperationReply;
+}
+
+const jobReplyText = (reply: jobs.JobReply) =>
+  `{"now":${reply.now},"job":${jobs.encodeJob(reply.job)}}`;
+
+/** How a reply that carries raw texts becomes JSON; the others are plain JSON. */
+const encoders: { [N in CommandName]?: (reply: CommandReplies[N]) => string } = {
+  "job.get": jobReplyText,
+  "job.list": jobs.encodeList,
+  "job.update": jobReplyText,
+  "job.cancel": jobReplyText,
+  "job.retry": jobReplyText,
+  "lease.claim": leases.encodeClaim,
+  "lease.settle": leases.encodeSettle,
+};
+
+/** The JSON text of a command's reply. */
+export function encodeReply<N extends CommandName>(name: N, reply: CommandReplies[N]): string {
+  return encoders[name]?.(reply) ?? JSON.stringify(reply);
+}

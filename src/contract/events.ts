@@ -1,0 +1,104 @@
+/**
+ * Every event: a fact that passed every check, and all that changes a queue's state.
+ * Invariant: an event's meaning never changes; a new meaning is a new version, and the old writer stays.
+ */
+
+import type { EndState, JobState } from "./fields.ts";
+import type { Backoff } from "./jobs.ts";
+import type { JsonText } from "./json.ts";
+import type { OperationKind } from "./operations.ts";
+import type { QueueConfig } from "./queue.ts";
+
+/** The facts of each event, less `type` and `v`. Every event also has the time of its entry. */
+export interface EventFacts {
+  "queue.created": { name: string; queueId: string; term: number; config: QueueConfig };
+  "queue.configured": { config: QueueConfig };
+  "queue.paused": { reason?: string };
+  "queue.resumed": object;
+  /** The directory knows the queue. */
+  "queue.registered": object;
+
+  /** A job was taken. Without `runAt` it is ready at the entry's time. */
+  "job.enqueued": {
+    id: string;
+    seq: number;
+    payload: JsonText;
+    lane: number;
+    runAt?: number | undefined;
+    priority?: number | undefined;
+    ttlMs?: number | undefined;
+    expiresAt?: number | undefined;
+    leaseMs?: number | undefined;
+    maxRunMs?: number | undefined;
+    maxAttempts?: number | undefined;
+    backoff?: Backoff | undefined;
+    labels?: Readonly<Record<string, string>> | undefined;
+    requires?: readonly string[] | undefined;
+    kind?: "plan" | undefined;
+    fingerprint?: string | undefined;
+  };
+  /** A scheduled job came due and takes its place. */
+  "job.promoted": { id: string };
+  /** A job was handed out. `grant` rises with every claim; `leaseMs` is there when the claim asked for it. */
+  "job.claimed": {
+    id: string;
+    grant: number;
+    leaseUntil: number;
+    leaseMs?: number;
+    worker?: string;
+  };
+  "job.completed": { id: string; result?: JsonText; late?: true };
+  /** An attempt failed. With `runAt` the job waits for its next attempt, without it the job has failed. */
+  "job.failed": { id: string; error?: string; reason?: string; runAt?: number };
+  /** A lease ended by time. The job keeps its place, or has failed. */
+  "job.lease_expired": { id: string; failed?: true };
+  /** A worker gave a job back; the attempt does not count. */
+  "job.released": { id: string; runAt?: number };
+  "job.extended": { id: string; leaseUntil: number };
+  "job.progressed": { id: string; progress: JsonText };
+  "job.cancelled": { id: string; reason?: string };
+  /** A time to live or a deadline passed. */
+  "job.expired": { id: string; reason: "ttl" | "deadline" };
+  /** An ended job runs again, at the tail. */
+  "job.retried": { id: string; seq: number; lane: number };
+  /** Priority or due time changed. `runAt: null` makes a scheduled job ready. */
+  "job.updated": { id: string; priority?: number; runAt?: number | null };
+  /** A job's record is gone. */
+  "job.removed": { id: string };
+
+  "operation.started": {
+    id: string;
+    seq: number;
+    kind: OperationKind;
+    states: readonly JobState[];
+    seqMax: number;
+    total: number;
+    label?: string;
+    endedAfter?: number;
+    endedBefore?: number;
+  };
+  /** A step was done; `state` and `after` say where the next one begins, none of them that it is done. */
+  "operation.advanced": {
+    seq: number;
+    changed: number;
+    examined: number;
+    state?: JobState;
+    after?: readonly (string | number)[];
+  };
+}
+
+export type EventType = keyof EventFacts;
+/** The event of one type. */
+export type EventOf<T extends EventType> = { readonly type: T; readonly v: 1 } & Readonly<
+  EventFacts[T]
+>;
+export type Event = { [T in EventType]: EventOf<T> }[EventType];
+
+/** Fields that are raw texts: in an entry they stand unescaped, outside the events' JSON. */
+export const eventTexts = {
+  "job.enqueued": ["payload"],
+  "job.completed": ["result"],
+  "job.progressed": ["progress"],
+} as const satisfies Partial<Record<EventType, readonly string[]>>;
+
+export type { EndState };

@@ -1,0 +1,214 @@
+/**
+ * What may be said about jobs: enqueue, read, change, cancel, retry, remove.
+ * Invariant: behind the gate a payload is its original JSON text, and never parsed again.
+ */
+import * as z from "zod";
+import {
+  capabilities,
+  duration,
+  type EndState,
+  instant,
+  integer,
+  type JobKind,
+  type JobState,
+  jobId,
+  jobKinds,
+  jobStates,
+  leaseMs,
+  reason,
+} from "./fields.ts";
+import { LABEL_NAME } from "./ids.ts";
+import { encodeWithTexts, type JsonText } from "./json.ts";
+import { limits } from "./limits.ts";
+import type { Problem } from "./refusals.ts";
+
+const jitter = z.enum(["full", "none"]);
+const capMs = duration;
+
+/** How long a failed job waits before its next attempt; `attempt` counts from 1. */
+export const backoff = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("fixed"), delayMs: duration, jitter: jitter.optional() }),
+  z.strictObject({
+    kind: z.literal("linear"),
+    delayMs: duration,
+    capMs: capMs.optional(),
+    jitter: jitter.optional(),
+  }),
+  z.strictObject({
+    kind: z.literal("exponential"),
+    delayMs: duration,
+    factor: z.number().min(1).max(100).optional(),
+    capMs: capMs.optional(),
+    jitter: jitter.optional(),
+  }),
+  z.strictObject({
+    kind: z.literal("list"),
+    delaysMs: z.array(duration).min(1).max(limits.backoffDelaysMax),
+    jitter: jitter.optional(),
+  }),
+]);
+export type Backoff = z.infer<typeof backoff>;
+
+/** `__proto__` would be dropped without a word by the record, so it is refused here. */
+export const labels = z
+  .unknown()
+  .refine((all) => !Object.hasOwn(Object(all), "__proto__"), "__proto__ is not a label's name")
+  .pipe(z.record(z.string().regex(LABEL_NAME), z.string().max(limits.labelValueCharsMax)))
+  .refine(
+    (all) => Object.keys(all).length <= limits.labelsPerJobMax,
+    `at most ${limits.labelsPerJobMax} labels`,
+  );
+
+/** What a user may say of a job, less its payload. */
+const jobOptions = {
+  id: jobId.optional(),
+  delayMs: duration.optional(),
+  runAt: instant.optional(),
+  priority: integer(limits.priorityMin, limits.priorityMax).optional(),
+  ttlMs: duration.optional(),
+  expiresAt: instant.optional(),
+  leaseMs: leaseMs.optional(),
+  maxRunMs: integer(1, limits.delayMsMax).optional(),
+  maxAttempts: integer(1, limits.attemptsMax).optional(),
+  backoff: backoff.optional(),
+  labels: labels.optional(),
+  requires: capabilities(limits.requiresPerJobMax).optional(),
+  kind: z.literal("payload").optional(),
+  idempotencyKey: z.string().min(1).max(limits.idempotencyKeyCharsMax).optional(),
+};
+
+const oneDueTime = (job: { delayMs?: unknown; runAt?: unknown }) =>
+  job.delayMs === undefined || job.runAt === undefined;
+const oneDueTimeMessage = "give either delayMs or runAt, not both";
+
+/** One job on the wire. `payload` may be any JSON value; without one it is null. */
+export const jobSpecWire = z
+  .strictObject({ payload: z.unknown().optional(), ...jobOptions })
+  .refine(oneDueTime, oneDueTimeMessage);
+/** Many jobs on the wire. */
+export const jobSpecsWire = z.strictObject({
+  jobs: z.array(jobSpecWire).min(1).max(limits.jobsPerEnqueueMax),
+});
+
+/** One job as the queue takes it: the payload as text, and what tells a repeat of the same request. */
+export interface JobSpec extends Omit<z.output<typeof jobSpecWire>, "payload"> {
+  readonly payload: JsonText;
+  /** A hash of the whole spec; present when an id or an idempotency key was chosen. */
+  readonly fingerprint?: string;
+}
+export interface EnqueueInput {
+  readonly jobs: readonly JobSpec[];
+}
+export interface EnqueueResult {
+  readonly id: string;
+  /** The job was there already, with the same content. */
+  readonly deduplicated?: true;
+}
+export interface EnqueueReply {
+  readonly now: number;
+  readonly results: readonly (EnqueueResult | { readonly problem: Problem })[];
+  readonly refused: number;
+}
+
+export const jobUpdate = z
+  .strictObject({
+    priority: jobOptions.priority,
+    delayMs: duration.optional(),
+    runAt: instant.optional(),
+  })
+  .refine(oneDueTime, oneDueTimeMessage)
+  .refine((change) => Object.keys(change).length > 0, "give priority, delayMs or runAt");
+export type UpdateInput = z.output<typeof jobUpdate> & { readonly id: string };
+
+export const jobCancel = z.strictObject({ reason: reason.optional() });
+export type CancelInput = z.output<typeof jobCancel> & { readonly id: string };
+
+/** A retry, a removal or a read of one job. */
+export interface JobReference {
+  readonly id: string;
+}
+
+/** A page of jobs, in the order of claims (ready), of due time (scheduled), of ends, or of ids. */
+export const jobList = z.strictObject({
+  state: z.enum(jobStates).optional(),
+  /** `name` or `name:value`. */
+  label: z.string().min(1).max(512).optional(),
+  include: z.literal("payload").optional(),
+  limit: integer(1, limits.pageJobsMax).optional(),
+  cursor: z.string().max(1024).optional(),
+});
+export type ListInput = z.output<typeof jobList>;
+
+/** One attempt of a job that has ended. */
+export interface Attempt {
+  readonly run: number;
+  readonly attempt: number;
+  readonly outcome: "completed" | "failed" | "lease_expired" | "cancelled" | "expired";
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly worker?: string;
+  readonly error?: string;
+}
+
+/** A job as the API shows it. Times are epoch ms; payload, result and progress are raw JSON texts. */
+export interface JobRecord {
+  readonly id: string;
+  readonly state: JobState;
+  /** Why it is in this state: `lease_expired`, `delivery_limit`, `ttl`, `deadline`, or a user's words. */
+  readonly reason?: string;
+  readonly kind: JobKind;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly requires?: readonly string[];
+  readonly priority: number;
+  readonly run: number;
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly deliveries: number;
+  readonly backoff?: Backoff;
+  readonly leaseMs?: number;
+  readonly maxRunMs?: number;
+  readonly ttlMs?: number;
+  readonly expiresAt?: number;
+  readonly worker?: string;
+  readonly createdAt: number;
+  readonly runAt?: number;
+  readonly readyAt?: number;
+  readonly startedAt?: number;
+  readonly leaseUntil?: number;
+  readonly endedAt?: number;
+  readonly late?: true;
+  readonly error?: string;
+  readonly attempts?: readonly Attempt[];
+  readonly payload?: JsonText;
+  readonly result?: JsonText;
+  readonly progress?: JsonText;
+}
+export interface JobReply {
+  readonly now: number;
+  readonly job: JobRecord;
+}
+export interface ListReply {
+  readonly now: number;
+  readonly jobs: readonly JobRecord[];
+  /** Absent only at the end: a page may be short or empty and still have a cursor. */
+  readonly cursor?: string;
+}
+export interface RemoveReply {
+  readonly now: number;
+  readonly removed: true;
+}
+
+export const jobKindsAll: readonly JobKind[] = jobKinds;
+export type { EndState };
+
+/** The JSON text of a job. */
+export function encodeJob(job: JobRecord): JsonText {
+  const { payload, result, progress, ...fields } = job;
+  return encodeWithTexts(fields, { progress, payload, result });
+}
+
+/** The JSON text of a page of jobs. */
+export function encodeList(reply: ListReply): JsonText {
+  const { jobs, ...fields } = reply;
+  return encodeWithTexts(fields, { jobs: `[${jobs.map(encodeJob).join(",")}]` });
+}

@@ -1,0 +1,140 @@
+/**
+ * What may be said about leases: claim jobs, and settle those that were claimed.
+ * Invariant: every settlement names the job and the token of the lease it speaks for.
+ */
+import * as z from "zod";
+import {
+  capabilities,
+  duration,
+  integer,
+  type JobKind,
+  type JobState,
+  jobId,
+  jobKinds,
+  leaseMs,
+  text,
+  workerName,
+} from "./fields.ts";
+import { encodeWithTexts, type JsonText } from "./json.ts";
+import { limits } from "./limits.ts";
+import type { Problem } from "./refusals.ts";
+
+export const claim = z.strictObject({
+  worker: workerName.optional(),
+  max: integer(1, limits.jobsPerClaimMax).optional(),
+  leaseMs: leaseMs.optional(),
+  capabilities: capabilities(limits.capabilitiesPerClaimMax).optional(),
+  kinds: z.array(z.enum(jobKinds)).min(1).max(jobKinds.length).optional(),
+});
+export type ClaimInput = z.output<typeof claim>;
+
+/** A job in a worker's hands. */
+export interface ClaimedJob {
+  readonly id: string;
+  readonly token: string;
+  readonly leaseUntil: number;
+  readonly kind: JobKind;
+  readonly run: number;
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly deliveries: number;
+  readonly priority: number;
+  readonly createdAt: number;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly requires?: readonly string[];
+  readonly payload: JsonText;
+  readonly progress?: JsonText;
+}
+
+/** Why a claim found nothing. */
+export interface EmptyClaim {
+  readonly paused: boolean;
+  readonly pausedReason?: string;
+  /** Jobs that are ready. */
+  readonly waiting: number;
+  readonly scheduled: number;
+  /** When the next job comes due, a lease ends, or null. */
+  readonly nextDueAt: number | null;
+  /** Ready jobs that a limit holds back. */
+  readonly limited: number;
+  /** Ready jobs that this worker's capabilities and kinds do not cover. */
+  readonly unclaimable: number;
+}
+export interface ClaimReply extends Partial<EmptyClaim> {
+  readonly now: number;
+  readonly jobs: readonly ClaimedJob[];
+}
+
+const held = { id: jobId, token: z.string().min(1).max(64) };
+
+/** One settlement on the wire. */
+export const settlementWire = z.discriminatedUnion("op", [
+  z.strictObject({ op: z.literal("complete"), ...held, result: z.unknown().optional() }),
+  z.strictObject({
+    op: z.literal("fail"),
+    ...held,
+    error: text(limits.errorBytesMax),
+    retryable: z.boolean().optional(),
+    delayMs: duration.optional(),
+  }),
+  z.strictObject({ op: z.literal("release"), ...held, delayMs: duration.optional() }),
+  z.strictObject({ op: z.literal("extend"), ...held, leaseMs: leaseMs.optional() }),
+  z.strictObject({ op: z.literal("progress"), ...held, progress: z.unknown() }),
+]);
+export const settleWire = z.strictObject({
+  items: z.array(settlementWire).min(1).max(limits.itemsPerSettleMax),
+  claim: claim.optional(),
+});
+
+type Wire = z.output<typeof settlementWire>;
+type Texts = { readonly result?: JsonText; readonly progress?: JsonText };
+type WithTexts<Item> = Item extends unknown ? Omit<Item, "result" | "progress"> & Texts : never;
+/** One settlement as the queue takes it: result and progress as their original texts. */
+export type Settlement = WithTexts<Wire>;
+export interface SettleInput {
+  readonly items: readonly Settlement[];
+  readonly claim?: ClaimInput | undefined;
+}
+
+export interface Settled {
+  readonly id: string;
+  readonly ok: true;
+  /** The job's state after this settlement. */
+  readonly state: JobState;
+  /** The same settlement was made before; nothing changed. */
+  readonly repeated?: true;
+  /** Completed after its lease had ended, before anybody else was given the job. */
+  readonly late?: true;
+  readonly leaseUntil?: number;
+  readonly runAt?: number;
+}
+export interface NotSettled {
+  readonly id: string;
+  readonly ok: false;
+  readonly problem: Problem;
+}
+export interface SettleReply {
+  readonly now: number;
+  readonly items: readonly (Settled | NotSettled)[];
+  readonly refused: number;
+  readonly claim?: ClaimReply;
+}
+
+/** The JSON text of a claim. */
+export function encodeClaim(reply: ClaimReply): JsonText {
+  const { jobs, ...fields } = reply;
+  const texts = jobs.map(({ payload, progress, ...job }) =>
+    encodeWithTexts(job, { progress, payload }),
+  );
+  return encodeWithTexts(fields, { jobs: `[${texts.join(",")}]` });
+}
+
+/** The JSON text of a settlement; the jobs of a claim in the same request stand beside the items. */
+export function encodeSettle(reply: SettleReply): JsonText {
+  const { claim: claimed, ...fields } = reply;
+  if (claimed === undefined) return JSON.stringify(fields);
+  const { now: _, jobs, ...empty } = claimed;
+  const claimText = encodeClaim({ now: reply.now, jobs });
+  const jobsText = claimText.slice(claimText.indexOf('"jobs":') + '"jobs":'.length, -1);
+  return encodeWithTexts({ ...fields, ...empty }, { jobs: jobsText });
+}

@@ -1,0 +1,149 @@
+/**
+ * Every limit of Sluice, in one table, each with its unit in its name and its reason beside it.
+ * Invariant: the relations between limits hold, asserted when this module loads.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const SECOND_MS = 1000;
+const HOUR_MS = 3600 * SECOND_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+export const limits = {
+  /** A request body. One command never needs more, and it must fit one log entry (asserted below). */
+  bodyBytesMax: MiB,
+  /** A job's payload, in the UTF-8 bytes the user sent. */
+  payloadBytesMax: 256 * KiB,
+  /** A job's result, in the UTF-8 bytes the user sent. */
+  resultBytesMax: 256 * KiB,
+  /** The error text of a failed attempt: kept for each of the last attempts, so it must stay small. */
+  errorBytesMax: KiB,
+  /** A progress value, in the UTF-8 bytes the user sent: rewritten often. */
+  progressBytesMax: KiB,
+  /** A reason given for a pause or a cancel. */
+  reasonBytesMax: KiB,
+
+  /** Jobs of one enqueue. */
+  jobsPerEnqueueMax: 1000,
+  /** Jobs of one claim. */
+  jobsPerClaimMax: 1000,
+  /** Items of one settle. */
+  itemsPerSettleMax: 1000,
+  /** Ids of one redrive by id: more is done by filter, as an operation. */
+  idsPerRedriveMax: 1000,
+
+  /** Lower runs first. The bounds let the sign be folded into an ordered integer key. */
+  priorityMin: -1000,
+  priorityMax: 1000,
+  /** Delays, times to live and retention: beyond ten years is a mistake. */
+  delayMsMax: 3650 * DAY_MS,
+  leaseMsMin: SECOND_MS,
+  leaseMsMax: 12 * HOUR_MS,
+  attemptsMax: 32,
+  /** `attempts[]` of a job keeps the newest ones; older ones are only counted. */
+  attemptsKeptMax: 32,
+  /** Delays of a `list` backoff: one for each possible retry. */
+  backoffDelaysMax: 32,
+
+  labelsPerJobMax: 16,
+  labelNameCharsMax: 64,
+  labelValueCharsMax: 256,
+  requiresPerJobMax: 16,
+  capabilitiesPerClaimMax: 256,
+  /** Distinct (kind, requires) sets that may wait at once: a claim looks at each of them. */
+  lanesMax: 1024,
+
+  idempotencyKeyCharsMax: 255,
+  workerCharsMax: 128,
+
+  /** A list or claim reply stops here but holds at least one job. Far below the platform's 32 MiB of an RPC reply. */
+  replyBytesMax: 4 * MiB,
+  /** Jobs of one page of a list, and rows a page may look at to find them. */
+  pageJobsMax: 1000,
+  pageScanMax: 5000,
+
+  /** One log entry: keys, events and texts together. A row may have 2,000,000 bytes in production. */
+  entryBytesMax: 1.5 * MiB,
+  /** What an event and its kept answer may add to the bytes that the user sent for it. */
+  entryOverheadPerItemBytes: 400,
+  /** A row of a table: 2,000,000 in production, less what SQLite adds. */
+  rowBytesMax: 1_900_000,
+
+  /** The JSON of a job's row without its texts: history, labels, requirements, reasons. */
+  jobValueBytesMax: 300_000,
+
+  /** Due jobs that one sweep makes visible before a command. */
+  sweepMax: 1000,
+  /** Jobs that one step of an operation looks at or changes. */
+  operationStepMax: 1000,
+  /** Finished operations that are kept for `GET …/operations/{id}`. */
+  operationsKeptMax: 100,
+
+  /** Commands that wait for a group, per queue: beyond it the queue answers 429. */
+  pendingCommandsMax: 4096,
+  pendingBytesMax: 32 * MiB,
+
+  /** A checkpoint is due after this much log, or this many changed rows, or this much text in memory. */
+  checkpointTailBytes: 8 * MiB,
+  checkpointTailEntries: 100_000,
+  checkpointDirtyRows: 10_000,
+  checkpointTextBytes: 16 * MiB,
+
+  /** A log segment is sealed at a checkpoint once it has this many bytes or keys. */
+  segmentBytes: 4 * MiB,
+  segmentKeys: 50_000,
+  /** The log is kept this long, or until it has this many bytes: the window of idempotency keys. */
+  logAgeMsMax: DAY_MS,
+  logBytesMax: 256 * MiB,
+
+  /** Storage of a queue: the platform's 10 GB less room to work. */
+  databaseBytesMax: 9_500_000_000,
+} as const;
+
+/** What a queue is created with; each may be changed with `PUT /v1/queues/{queue}`. */
+export const defaults = {
+  leaseMs: 30 * SECOND_MS,
+  maxAttempts: 3,
+  /** A job is handed out at most this many times for each attempt it may have. */
+  deliveriesPerAttempt: 10,
+  backoff: { kind: "exponential", delayMs: SECOND_MS, factor: 2, capMs: HOUR_MS, jitter: "full" },
+  maxBytes: 4_000_000_000,
+  maxJobs: 100_000_000,
+  retention: {
+    completed: { ageMs: DAY_MS, count: 100_000 },
+    failed: { ageMs: 14 * DAY_MS, count: 10_000_000 },
+    cancelled: { ageMs: DAY_MS, count: 100_000 },
+    expired: { ageMs: DAY_MS, count: 100_000 },
+  },
+} as const;
+
+function assertRelation(holds: boolean, relation: string): void {
+  if (!holds) throw new Error(`limits.ts: ${relation} does not hold`);
+}
+
+assertRelation(
+  limits.bodyBytesMax + limits.jobsPerEnqueueMax * limits.entryOverheadPerItemBytes <=
+    limits.entryBytesMax,
+  "the largest command fits one log entry",
+);
+assertRelation(limits.entryBytesMax < limits.rowBytesMax, "an entry fits a row");
+assertRelation(
+  limits.payloadBytesMax + limits.resultBytesMax < limits.rowBytesMax / 2,
+  "a job's texts fit a row with room for its value",
+);
+assertRelation(limits.payloadBytesMax < limits.replyBytesMax, "a reply holds at least one job");
+assertRelation(limits.attemptsMax <= limits.backoffDelaysMax, "a list names a delay per retry");
+// A character of JSON takes up to six times the byte it stands for (\u0001).
+assertRelation(
+  limits.attemptsKeptMax * 6 * (limits.errorBytesMax + limits.workerCharsMax + 32) +
+    limits.labelsPerJobMax * (limits.labelNameCharsMax + 6 * limits.labelValueCharsMax) +
+    limits.requiresPerJobMax * 70 +
+    6 * (limits.errorBytesMax + limits.reasonBytesMax + limits.progressBytesMax) +
+    10_000 <
+    limits.jobValueBytesMax,
+  "the value of a job's row is bounded",
+);
+assertRelation(
+  limits.jobValueBytesMax + limits.payloadBytesMax + limits.resultBytesMax < limits.rowBytesMax,
+  "a job fits a row",
+);

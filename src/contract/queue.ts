@@ -1,0 +1,138 @@
+/**
+ * What may be said about a queue as a whole: its configuration, pause, purge, statistics.
+ * Invariant: a queue's configuration is complete; what a user leaves out keeps its value.
+ */
+import * as z from "zod";
+import { type endStates, integer, type JobState, jobStates, leaseMs, reason } from "./fields.ts";
+import { backoff } from "./jobs.ts";
+import { limits } from "./limits.ts";
+import type { OperationRecord } from "./operations.ts";
+
+const retention = z.strictObject({
+  /** How long an ended job is kept; 0 removes it at its end. */
+  ageMs: integer(0, limits.delayMsMax).optional(),
+  /** How many are kept; 0 removes it at its end. */
+  count: integer(0, 1_000_000_000).optional(),
+});
+
+/** A change of a queue's configuration. */
+export const queueConfig = z.strictObject({
+  leaseMs: leaseMs.optional(),
+  maxAttempts: integer(1, limits.attemptsMax).optional(),
+  /** Hand-outs per run; by default ten for each attempt. */
+  maxDeliveries: integer(1, 1_000_000).nullable().optional(),
+  backoff: backoff.optional(),
+  maxBytes: integer(0, limits.databaseBytesMax).optional(),
+  maxJobs: integer(0, 1_000_000_000).optional(),
+  retention: z
+    .strictObject({
+      completed: retention.optional(),
+      failed: retention.optional(),
+      cancelled: retention.optional(),
+      expired: retention.optional(),
+    })
+    .optional(),
+});
+export type QueueConfigChange = z.output<typeof queueConfig>;
+
+export interface Retention {
+  readonly ageMs: number;
+  readonly count: number;
+}
+/** A queue's whole configuration. */
+export interface QueueConfig {
+  readonly leaseMs: number;
+  readonly maxAttempts: number;
+  readonly maxDeliveries: number | null;
+  readonly backoff: z.output<typeof backoff>;
+  readonly maxBytes: number;
+  readonly maxJobs: number;
+  readonly retention: Readonly<Record<(typeof endStates)[number], Retention>>;
+}
+
+export const queuePause = z.strictObject({ reason: reason.optional() });
+export type PauseInput = z.output<typeof queuePause>;
+export const queuePurge = z.strictObject({
+  states: z.array(z.enum(jobStates)).min(1).optional(),
+});
+export type PurgeInput = z.output<typeof queuePurge>;
+export const queueDelete = z.strictObject({ force: z.enum(["true", "false"]).optional() });
+export type DeleteQueueInput = z.output<typeof queueDelete>;
+
+/** A queue as the API shows it. */
+export interface QueueRecord {
+  readonly name: string;
+  readonly queueId: string;
+  readonly term: number;
+  readonly createdAt: number;
+  readonly paused: boolean;
+  readonly pausedReason?: string;
+  readonly pausedAt?: number;
+  readonly config: QueueConfig;
+}
+export interface QueueReply {
+  readonly now: number;
+  readonly queue: QueueRecord;
+}
+export interface OperationReply {
+  readonly now: number;
+  readonly operation: OperationRecord;
+}
+export interface CheckpointReply {
+  readonly now: number;
+  readonly checkpointed: { readonly term: number; readonly index: number } | null;
+}
+export interface DeletedReply {
+  readonly now: number;
+  readonly deleted: true;
+}
+
+/** Numbers about a queue, as of its last entry. */
+export interface QueueStats {
+  readonly now: number;
+  readonly counts: Readonly<Record<JobState, number>>;
+  /** UTF-8 bytes of the payloads and results that are kept. */
+  readonly jobBytes: number;
+  /** How long the oldest ready job has been ready; null when none is. */
+  readonly oldestReadyAgeMs: number | null;
+  readonly nextDueAt: number | null;
+  /** Of the last whole minute that this instance saw. */
+  readonly perMinute: {
+    readonly enqueued: number;
+    readonly claimed: number;
+    readonly completed: number;
+    readonly failed: number;
+  };
+  readonly storage: {
+    readonly databaseBytes: number;
+    /** Since this instance woke. */
+    readonly rowsWritten: number;
+    readonly rowsRead: number;
+  };
+  readonly log: {
+    readonly firstIndex: number;
+    readonly lastIndex: number;
+    readonly term: number;
+    readonly checkpointedIndex: number;
+    readonly bytes: number;
+    /** How far back idempotency keys are remembered. */
+    readonly windowMs: number;
+  };
+}
+
+/** One queue in the directory. */
+export interface QueueListing {
+  readonly name: string;
+  readonly queueId: string;
+  readonly createdAt: number;
+}
+export const queueList = z.strictObject({
+  limit: integer(1, limits.pageJobsMax).optional(),
+  cursor: z.string().max(256).optional(),
+});
+export type QueueListInput = z.output<typeof queueList>;
+export interface QueueListReply {
+  readonly now: number;
+  readonly queues: readonly QueueListing[];
+  readonly cursor?: string;
+}

@@ -1,0 +1,121 @@
+/**
+ * Every refusal that Sluice can give: its stable code, HTTP status, and whether the same request may succeed later.
+ * Invariant: a code is never renamed or reused; a refusal is a value, never thrown by the machine.
+ */
+
+/** `status` is the HTTP status; `retryable` says that repeating the same request later may succeed. */
+interface RefusalRow {
+  readonly status: number;
+  readonly retryable: boolean;
+  readonly title: string;
+}
+
+const row = (status: number, title: string, retryable = false): RefusalRow => ({
+  status,
+  retryable,
+  title,
+});
+
+export const refusals = {
+  // Of the request itself, before a queue sees it.
+  not_configured: row(503, "The service has no token and is closed"),
+  unauthorized: row(401, "The bearer token is missing or wrong"),
+  route_unknown: row(404, "There is no such address"),
+  method_not_allowed: row(405, "The address does not know this method"),
+  queue_name_invalid: row(400, "The queue name is not well formed"),
+  body_too_large: row(413, "The request body is too large"),
+  utf8_invalid: row(400, "The request body is not UTF-8"),
+  json_invalid: row(400, "The request body is not JSON"),
+  unicode_invalid: row(422, "A string has a lone surrogate"),
+  field_unknown: row(422, "A field is unknown"),
+  input_invalid: row(422, "The input is not valid"),
+  payload_too_large: row(413, "A payload, result, progress or text is too large"),
+  idempotency_key_invalid: row(400, "The Idempotency-Key is not well formed"),
+  idempotency_key_reused: row(422, "The Idempotency-Key was used with another body"),
+  cursor_invalid: row(400, "The cursor is not of this list"),
+
+  // Of the state of the queue.
+  queue_unknown: row(404, "There is no such queue"),
+  job_unknown: row(404, "There is no such job"),
+  operation_unknown: row(404, "There is no such operation"),
+  job_exists: row(409, "The job id is taken by another job"),
+  job_state: row(409, "The job's state does not allow this"),
+  job_cancelled: row(409, "The job was cancelled"),
+  already_settled: row(409, "The job was settled with another outcome"),
+  lease_stale: row(409, "The lease is no longer held"),
+  max_run_reached: row(409, "The job has run as long as it may"),
+  answer_gone: row(410, "The first answer can no longer be given"),
+  queue_not_empty: row(409, "The queue still has jobs"),
+  requires_limit: row(409, "Too many distinct sets of requirements wait"),
+  queue_full: row(507, "The queue is full", true),
+  entry_too_large: row(413, "The command does not fit one log entry"),
+
+  // Of the service.
+  busy: row(429, "Too many requests wait for this queue", true),
+  append_failed: row(503, "Nothing was written", true),
+  outcome_unknown: row(503, "The outcome is unknown: retry with the same Idempotency-Key", true),
+  unavailable: row(503, "The queue did not answer; nothing was changed", true),
+  store_corrupt: row(503, "The queue's storage is damaged and was not touched"),
+  store_newer: row(503, "The queue's storage was written by newer code"),
+  internal: row(500, "Sluice failed while it decided; nothing was changed"),
+} as const satisfies Record<string, RefusalRow>;
+
+export type RefusalCode = keyof typeof refusals;
+
+/** Facts that a refusal adds for programs; never secrets, always JSON. */
+export type RefusalFacts = Readonly<Record<string, string | number | boolean | null>>;
+
+/** A place in the request body (RFC 6901 pointer) and what is wrong there. */
+export interface InputError {
+  readonly pointer: string;
+  readonly code: RefusalCode;
+  readonly detail: string;
+}
+
+/** Why something was not done, where, and what to do about it. */
+export interface Refusal {
+  readonly refusalCode: RefusalCode;
+  readonly detail: string;
+  readonly facts?: RefusalFacts;
+  readonly errors?: readonly InputError[];
+}
+
+/**
+ * Makes a refusal.
+ * @example refuse("job_unknown", "There is no job k3-001-a in queue mail.", { id: "k3-001-a" })
+ */
+export function refuse(refusalCode: RefusalCode, detail: string, facts?: RefusalFacts): Refusal {
+  return facts === undefined ? { refusalCode, detail } : { refusalCode, detail, facts };
+}
+
+/** Whether a reply is a refusal. */
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === "object" && value !== null && "refusalCode" in value;
+}
+
+/** An RFC 9457 problem, as a whole body or as the answer to one item of a batch. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: RefusalCode;
+  readonly detail: string;
+  readonly retryable: boolean;
+  readonly errors?: readonly InputError[];
+  readonly [fact: string]: unknown;
+}
+
+/** The problem (RFC 9457) that tells a refusal to the caller. */
+export function problemOf(refusal: Refusal): Problem {
+  const { status, title, retryable } = refusals[refusal.refusalCode];
+  return {
+    type: `urn:sluice:problem:${refusal.refusalCode}`,
+    title,
+    status,
+    code: refusal.refusalCode,
+    detail: refusal.detail,
+    retryable,
+    ...refusal.facts,
+    ...(refusal.errors === undefined ? {} : { errors: refusal.errors }),
+  };
+}
