@@ -1,0 +1,202 @@
+/**
+ * The SQLite side of one table: its columns, its reads, and the bulk writes of a checkpoint.
+ * Invariant: it changes only in `write`, so between checkpoints what was read once stays true.
+ */
+import { BulkWriter } from "./bulk.ts";
+import type { Key, KeyColumn, KeyPart, Position } from "./keys.ts";
+import { after, isAfter, partsOf } from "./keys.ts";
+import type { RowCodec } from "./row.ts";
+import type { Sql, SqlRow, SqlValue } from "./sql.ts";
+
+/** What a base needs to know of its table. */
+export interface BaseDeclaration<V extends object> {
+  readonly name: string;
+  readonly key: readonly KeyColumn[];
+  readonly version: number;
+  readonly texts: readonly string[];
+  readonly rows: RowCodec<V>;
+}
+
+/** A stretch of keys: at or after `low`, before `high`. Not empty. */
+export interface Stretch {
+  readonly low: Position;
+  readonly high: Position;
+}
+
+/** Most rows read by one query; fewer where rows carry texts of up to hundreds of kilobytes. */
+const pageRowsMax = 512;
+const textPageRowsMax = 32;
+
+/** One SQLite table. */
+export class Base<V extends object> {
+  readonly #sql: Sql;
+  readonly #declaration: BaseDeclaration<V>;
+  readonly #queries = new Map<string, string>();
+  /** Columns the table has in SQLite; empty while it does not exist. */
+  #stored: ReadonlySet<string>;
+  /** The last point looked up: a read is often followed by a write of the same row. */
+  #looked: { readonly key: Key; readonly value: V | undefined } | undefined;
+
+  constructor(sql: Sql, declaration: BaseDeclaration<V>, stored: ReadonlySet<string>) {
+    this.#sql = sql;
+    this.#declaration = declaration;
+    this.#stored = stored;
+  }
+
+  /** Key parts as bound to SQL. Throws IllFormed for parts that the columns do not take. */
+  encode(parts: Key): SqlValue[] {
+    return parts.map((part, i) => this.#column(i).encode(part));
+  }
+
+  /** The row of a key. */
+  get(key: Key): V | undefined {
+    if (this.#looked !== undefined && isSame(this.#looked.key, key)) return this.#looked.value;
+    const bound = this.encode(key);
+    const [row] = this.#isEmpty ? [] : this.#sql.all(this.#pointQuery, ...bound);
+    const value = row === undefined ? undefined : this.#declaration.rows.decode(row);
+    this.remember(key, value);
+    return value;
+  }
+
+  /** Notes what a key is known to hold, for the next `get` of it. */
+  remember(key: Key, value: V | undefined): void {
+    this.#looked = { key, value };
+  }
+
+  /** Up to `limit` rows of a stretch, in key order or against it. */
+  page(stretch: Stretch, limit: number, reverse = false): [Key, V][] {
+    if (this.#isEmpty) return [];
+    const low = partsOf(stretch.low);
+    const high = partsOf(stretch.high);
+    const query = this.#rangeQuery(stretch, reverse);
+    const rows = this.#sql.all(query, ...this.encode(low), ...this.encode(high), limit);
+    return rows.map((row) => [this.#keyOf(row), this.#declaration.rows.decode(row)]);
+  }
+
+  /** The rows of a stretch, read in pages that grow from `hint` rows. */
+  *rows(stretch: Stretch, reverse: boolean, hint: number): Generator<[Key, V]> {
+    let { low, high } = stretch;
+    let limit = hint;
+    for (;;) {
+      limit = Math.min(limit, this.pageRowsMax);
+      const page = this.page({ low, high }, limit, reverse);
+      yield* page;
+      const last = page.at(-1);
+      if (last === undefined || page.length < limit) return;
+      if (reverse) high = last[0];
+      else low = after(last[0]);
+      limit *= 4;
+    }
+  }
+
+  /** Most rows worth reading at once. */
+  get pageRowsMax(): number {
+    return this.#declaration.texts.length === 0 ? pageRowsMax : textPageRowsMax;
+  }
+
+  /** Writes rows, and deletes those whose value is undefined. To be called in a transaction. */
+  write(rows: Iterable<readonly [Key, V | undefined]>): void {
+    this.#ensure();
+    const writer = new BulkWriter(this.#sql, this.#declaration);
+    for (const [key, value] of rows) {
+      if (value === undefined) writer.delete(key);
+      else writer.upsert(key, value);
+    }
+    writer.finish();
+  }
+
+  /** After the transaction of a `write`: the table exists, and what was looked up may have changed. */
+  settle(): void {
+    this.#stored = new Set(this.#columns);
+    this.#looked = undefined;
+    this.#queries.clear();
+  }
+
+  /** Creates the table, or adds the text columns that its declaration has gained. */
+  #ensure(): void {
+    const { name, key, texts } = this.#declaration;
+    if (this.#isEmpty) {
+      const columns = key.map((each) => `"${each.name}" ${each.sqlType} NOT NULL`);
+      columns.push("version INTEGER NOT NULL", "value TEXT NOT NULL");
+      columns.push(...texts.map((field) => `"${field}" TEXT`));
+      const primary = key.map((each) => `"${each.name}"`).join(", ");
+      columns.push(`PRIMARY KEY (${primary})`);
+      this.#sql.run(`CREATE TABLE "${name}" (${columns.join(", ")}) STRICT, WITHOUT ROWID`);
+      return;
+    }
+    for (const field of texts) {
+      if (this.#stored.has(field)) continue;
+      this.#sql.run(`ALTER TABLE "${name}" ADD COLUMN "${field}" TEXT`);
+    }
+  }
+
+  get #isEmpty(): boolean {
+    return this.#stored.size === 0;
+  }
+
+  get #columns(): string[] {
+    const { key, texts } = this.#declaration;
+    return [...key.map((each) => each.name), "version", "value", ...texts];
+  }
+
+  get #select(): string {
+    const columns = this.#columns.map((each) =>
+      this.#stored.has(each) ? `"${each}"` : `NULL AS "${each}"`,
+    );
+    return `SELECT ${columns.join(", ")} FROM "${this.#declaration.name}"`;
+  }
+
+  get #pointQuery(): string {
+    return this.#query("point", () => {
+      const all = this.#declaration.key.length;
+      return `${this.#select} WHERE ${this.#tuple(all)} = ${marks(all)}`;
+    });
+  }
+
+  /** SQLite searches the primary key by row values of any length, from both ends. */
+  #rangeQuery({ low, high }: Stretch, reverse: boolean): string {
+    const lowLength = partsOf(low).length;
+    const highLength = partsOf(high).length;
+    const above = isAfter(low) ? ">" : ">=";
+    const below = isAfter(high) ? "<=" : "<";
+    return this.#query(`${above}${lowLength}${below}${highLength}${reverse}`, () => {
+      const bounds: string[] = [];
+      if (lowLength > 0) bounds.push(`${this.#tuple(lowLength)} ${above} ${marks(lowLength)}`);
+      if (highLength > 0) bounds.push(`${this.#tuple(highLength)} ${below} ${marks(highLength)}`);
+      const where = bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")}`;
+      const order = this.#declaration.key.map((e) => `"${e.name}"${reverse ? " DESC" : ""}`);
+      return `${this.#select} ${where} ORDER BY ${order.join(", ")} LIMIT ?`;
+    });
+  }
+
+  #query(name: string, build: () => string): string {
+    const known = this.#queries.get(name);
+    if (known !== undefined) return known;
+    const query = build();
+    this.#queries.set(name, query);
+    return query;
+  }
+
+  #tuple(length: number): string {
+    const names = this.#declaration.key.slice(0, length).map((each) => `"${each.name}"`);
+    return `(${names.join(", ")})`;
+  }
+
+  #keyOf(row: SqlRow): Key {
+    return this.#declaration.key.map((each) => each.decode(row[each.name] ?? null));
+  }
+
+  #column(i: number): KeyColumn {
+    const column = this.#declaration.key[i];
+    if (column === undefined) throw new TypeError(`${this.#declaration.name}: too many key parts`);
+    return column;
+  }
+}
+
+function marks(length: number): string {
+  return `(${Array(length).fill("?").join(", ")})`;
+}
+
+function isSame(a: Key, b: Key): boolean {
+  return a.length === b.length && a.every((part: KeyPart, i) => part === b[i]);
+}

@@ -1,0 +1,60 @@
+/**
+ * Log positions and the checksum chain: each entry's hash covers its content and the hash before it.
+ * Invariant: two logs with the same last hash hold the same entries since their common start.
+ */
+import { hash } from "node:crypto";
+import type { EntryBody } from "./entry.ts";
+
+/** A place in the log. Indexes begin at 1; {term: 0, index: 0} is the place before the first entry. */
+export interface LogId {
+  readonly term: number;
+  readonly index: number;
+}
+
+/** What must be known of an entry to append the next one. */
+export interface Anchor extends LogId {
+  readonly incarnation: number;
+  /** Epoch milliseconds; never less than the entry before. */
+  readonly at: number;
+  /** SHA-256 in hexadecimal; empty before the first entry. */
+  readonly hash: string;
+}
+
+/** One entry of the log. */
+export interface Entry extends Anchor, EntryBody {
+  readonly prevHash: string;
+}
+
+/** The anchor before the first entry. */
+export const genesis: Anchor = { term: 0, index: 0, incarnation: 0, at: 0, hash: "" };
+
+/** The log, or its bookkeeping, contradicts itself. */
+export class LogCorrupt extends Error {
+  override readonly name = "LogCorrupt";
+}
+
+/**
+ * The hash of an entry. The framing is unambiguous: numbers end in a line feed, and each string is preceded by its length in
+ * UTF-16 units.
+ */
+export function hashOf(entry: Omit<Entry, "hash">): string {
+  const { prevHash, index, term, incarnation, at, keys, events, texts } = entry;
+  const head = [prevHash, index, term, incarnation, at, keys.length, events.length, texts.length];
+  return hash("sha256", `${head.join("\n")}\n${keys}${events}${texts}`);
+}
+
+/** Checks that an entry follows its predecessor and is what was appended. Throws LogCorrupt. */
+export function checkLink(before: Anchor, entry: Entry): void {
+  const at = `log entry ${entry.index}`;
+  if (entry.index !== before.index + 1) throw new LogCorrupt(`${at} follows entry ${before.index}`);
+  if (entry.term < before.term) throw new LogCorrupt(`${at}: term ${entry.term} < ${before.term}`);
+  if (entry.at < before.at) throw new LogCorrupt(`${at}: its time lies before its predecessor's`);
+  if (entry.prevHash !== before.hash) throw new LogCorrupt(`${at} does not continue the chain`);
+  if (entry.hash !== hashOf(entry))
+    throw new LogCorrupt(`${at}: its content is not what was hashed`);
+}
+
+/** The anchor part of an entry. */
+export function anchorOf({ term, index, incarnation, at, hash: own }: Anchor): Anchor {
+  return { term, index, incarnation, at, hash: own };
+}

@@ -1,0 +1,211 @@
+/**
+ * What stands in one log entry: events as JSON that points into one string of unescaped texts, and idempotency keys.
+ * Invariant: `decode` of what a builder built gives events equal to those added, and `bytes` is what the entry will take.
+ */
+import { IllFormed, utf8Length } from "./sql.ts";
+
+/** A fact in the log. Its type selects the writer that applies it. */
+export interface StoredEvent {
+  readonly type: string;
+}
+
+/**
+ * Per event type, the top-level fields that hold long opaque text and stand in the entry's `texts`. The lists are part of the
+ * stored format.
+ *
+ * @example
+ * { "job.enqueued": ["payload"] }
+ */
+export type EventTexts<E extends StoredEvent> = {
+  readonly [T in E["type"]]?: readonly (keyof Extract<E, { type: T }> & string)[];
+};
+
+/** The stored content of an entry. */
+export interface EntryBody {
+  /** JSON: `[[idempotency key, hash of the request's body, the answer], …]`. */
+  readonly keys: string;
+  /** JSON: the events, with text fields as `[start, length]` into `texts`, in UTF-16 units. */
+  readonly events: string;
+  readonly texts: string;
+}
+
+/** An entry's events do not have the shape that the codec wrote. */
+export class EntryUnreadable extends Error {
+  override readonly name = "EntryUnreadable";
+}
+
+/** A kept answer: the key, a hash of the request's body, and the answer's text. */
+export type KeptAnswer = readonly [key: string, bodyHash: string, answer: string];
+
+type Fields = Record<string, unknown>;
+
+/** Encodes and decodes the events of one queue's log. */
+export class EventCodec<E extends StoredEvent> {
+  readonly #texts: ReadonlyMap<string, readonly string[]>;
+
+  constructor(texts: EventTexts<E>) {
+    this.#texts = new Map(Object.entries<readonly string[] | undefined>(texts).map(textFields));
+  }
+
+  /**
+   * An event's JSON. Its texts are handed to `keep`, which answers where they begin. Throws IllFormed for a text with a lone
+   * surrogate.
+   */
+  encode(event: E, keep: (text: string) => number): string {
+    const fields = this.#texts.get(event.type);
+    if (fields === undefined) return JSON.stringify(event);
+    const copy = { ...event } as Fields;
+    for (const field of fields) {
+      const text = copy[field];
+      if (typeof text !== "string") continue;
+      if (!text.isWellFormed()) throw new IllFormed(`${event.type}.${field} has a lone surrogate`);
+      copy[field] = [keep(text), text.length];
+    }
+    return JSON.stringify(copy);
+  }
+
+  /** The events of an entry, with their texts in place. Throws EntryUnreadable. */
+  decode(entry: Pick<EntryBody, "events" | "texts">): E[] {
+    const events = parseArray(entry.events, "events");
+    for (const event of events) {
+      if (!isEvent(event)) throw new EntryUnreadable("an event has no type");
+      for (const field of this.#texts.get(event.type) ?? []) {
+        const place = (event as StoredEvent & Fields)[field];
+        if (Array.isArray(place)) (event as StoredEvent & Fields)[field] = cut(entry.texts, place);
+      }
+    }
+    return events as E[];
+  }
+}
+
+/** Where a builder stood; see `EntryBuilder.mark`. */
+export interface BuilderMark {
+  readonly events: number;
+  readonly texts: number;
+  readonly keys: number;
+  readonly units: number;
+  readonly bytes: number;
+}
+
+/** Brackets of two arrays, and room for the entry's other columns, hashes included. */
+const entryBytesMin = 256;
+
+/** Gathers the events of one group of commands; its size is known at any time, before the entry is appended. */
+export class EntryBuilder<E extends StoredEvent> {
+  readonly #codec: EventCodec<E>;
+  readonly #events: string[] = [];
+  readonly #texts: string[] = [];
+  readonly #keys: string[] = [];
+  #units = 0;
+  #bytes = entryBytesMin;
+
+  constructor(codec: EventCodec<E>) {
+    this.#codec = codec;
+  }
+
+  /** Upper bound of the entry's size in UTF-8 bytes, exact but for a few hundred. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Number of events. */
+  get events(): number {
+    return this.#events.length;
+  }
+
+  add(event: E): void {
+    const mark = this.mark();
+    try {
+      const json = this.#codec.encode(event, (text) => this.#keep(text));
+      this.#events.push(json);
+      this.#bytes += utf8Length(json) + 1;
+    } catch (fault) {
+      this.undo(mark);
+      throw fault;
+    }
+  }
+
+  /** Adds an idempotency key with the answer that a retry will get. */
+  addKey(key: string, bodyHash: string, answer: string): void {
+    const json = JSON.stringify([key, bodyHash, answer] satisfies KeptAnswer);
+    this.#keys.push(json);
+    this.#bytes += utf8Length(json) + 1;
+  }
+
+  /** A point to come back to with `undo`. */
+  mark(): BuilderMark {
+    return {
+      events: this.#events.length,
+      texts: this.#texts.length,
+      keys: this.#keys.length,
+      units: this.#units,
+      bytes: this.#bytes,
+    };
+  }
+
+  /** Takes back what was added since the mark. */
+  undo(mark: BuilderMark): void {
+    this.#events.length = mark.events;
+    this.#texts.length = mark.texts;
+    this.#keys.length = mark.keys;
+    this.#units = mark.units;
+    this.#bytes = mark.bytes;
+  }
+
+  build(): EntryBody {
+    return {
+      keys: `[${this.#keys.join(",")}]`,
+      events: `[${this.#events.join(",")}]`,
+      texts: this.#texts.join(""),
+    };
+  }
+
+  #keep(text: string): number {
+    const start = this.#units;
+    this.#texts.push(text);
+    this.#units += text.length;
+    this.#bytes += utf8Length(text);
+    return start;
+  }
+}
+
+/** The kept answers of an entry. Throws EntryUnreadable. */
+export function decodeKeys(keys: string): KeptAnswer[] {
+  if (keys === "[]") return [];
+  const answers = parseArray(keys, "keys");
+  for (const each of answers) {
+    const isKept = Array.isArray(each) && each.length === 3 && each.every(isString);
+    if (!isKept) throw new EntryUnreadable("an idempotency key is not [key, bodyHash, answer]");
+  }
+  return answers as KeptAnswer[];
+}
+
+function textFields([type, fields]: [string, readonly string[] | undefined]) {
+  return [type, fields ?? []] as const;
+}
+
+function isEvent(value: unknown): value is StoredEvent {
+  return typeof value === "object" && value !== null && "type" in value && isString(value.type);
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function parseArray(json: string, what: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (Array.isArray(value)) return value;
+  } catch (cause) {
+    throw new EntryUnreadable(`${what} are not JSON`, { cause });
+  }
+  throw new EntryUnreadable(`${what} are not an array`);
+}
+
+function cut(texts: string, place: unknown[]): string {
+  const [start, length] = place;
+  if (typeof start !== "number" || typeof length !== "number" || start + length > texts.length) {
+    throw new EntryUnreadable("an event points outside the entry's texts");
+  }
+  return texts.slice(start, start + length);
+}

@@ -1,0 +1,165 @@
+/**
+ * Finding the first row of a prefix again and again while rows are taken from there, without walking over the dead ones.
+ * Invariant: below a head's marks there is no live row of its prefix, except the overlay rows listed as early.
+ */
+import type { Base } from "./base.ts";
+import type { Key, Position } from "./keys.ts";
+import { after } from "./keys.ts";
+import type { Overlay } from "./overlay.ts";
+
+/** Prefixes remembered, and base rows held for all of them; past either, all are forgotten and found again. */
+const headsMax = 4_096;
+const rowsHeldMax = 32_768;
+/** Pages grow, so that many prefixes hold little and a deep backlog is read in few queries. */
+const pageRowsMin = 8;
+const pageRowsMax = 128;
+/** Live overlay rows put below the mark before it is moved back to the lowest of them. */
+const earlyMax = 64;
+
+interface Head<V> {
+  readonly high: Position;
+  /** No live overlay row below this position, except the early ones. */
+  mark: Position;
+  /** Keys put below the mark, in order. */
+  early: Position[];
+  /** Base rows read ahead; those before `at` are known to be shadowed by the overlay. */
+  page: [Key, V][];
+  at: number;
+  pageRows: number;
+  /** Where the next page begins; undefined when the base has no more. */
+  next: Position | undefined;
+}
+
+/** The heads of one table. Everything is forgotten when the base changes or an undo has changed the overlay. */
+export class Heads<V extends object> {
+  readonly #overlay: Overlay<V>;
+  readonly #base: Base<V> | undefined;
+  readonly #compare: (a: Position, b: Position) => number;
+  /** By prefix length, then by the prefix as text. */
+  #heads: Map<string, Head<V>>[] = [];
+  #count = 0;
+  #rowsHeld = 0;
+
+  /** A resident table has no base to look at. */
+  constructor(
+    overlay: Overlay<V>,
+    base: Base<V> | undefined,
+    compare: (a: Position, b: Position) => number,
+  ) {
+    this.#overlay = overlay;
+    this.#base = base;
+    this.#compare = compare;
+  }
+
+  /** The first live row of a prefix. */
+  first(prefix: Key): [Key, V] | undefined {
+    const head = this.#headOf(prefix);
+    const above = this.#firstInOverlay(head);
+    const below = this.#firstInBase(head);
+    if (below === undefined) return above;
+    if (above !== undefined && this.#compare(above[0], below[0]) < 0) return above;
+    this.#base?.remember(below[0], below[1]);
+    return below;
+  }
+
+  /** To be told of every key whose row becomes live in the overlay. */
+  noteLive(key: Key): void {
+    for (const [length, heads] of this.#heads.entries()) {
+      const head = heads.size === 0 ? undefined : heads.get(nameOf(key, length));
+      if (head !== undefined && this.#compare(key, head.mark) < 0) this.#addEarly(head, key);
+    }
+  }
+
+  forget(): void {
+    if (this.#count === 0) return;
+    this.#heads = [];
+    this.#count = 0;
+    this.#rowsHeld = 0;
+  }
+
+  #headOf(prefix: Key): Head<V> {
+    while (this.#heads.length <= prefix.length) this.#heads.push(new Map());
+    const name = nameOf(prefix, prefix.length);
+    const known = this.#heads[prefix.length]?.get(name);
+    if (known !== undefined) return known;
+    if (this.#count >= headsMax) this.forget();
+    const head: Head<V> = {
+      high: after(prefix),
+      mark: prefix,
+      early: [],
+      page: [],
+      at: 0,
+      pageRows: pageRowsMin,
+      next: prefix,
+    };
+    while (this.#heads.length <= prefix.length) this.#heads.push(new Map());
+    this.#heads[prefix.length]?.set(name, head);
+    this.#count += 1;
+    return head;
+  }
+
+  #firstInOverlay(head: Head<V>): [Key, V] | undefined {
+    const early = this.#firstEarly(head);
+    if (early !== undefined) return early;
+    let pair = this.#overlay.atOrAfter(head.mark);
+    while (pair !== undefined && this.#compare(pair[0], head.high) < 0) {
+      const [key, { value }] = pair;
+      head.mark = key;
+      if (value !== undefined) return [key as Key, value];
+      pair = this.#overlay.next(key);
+    }
+    return undefined;
+  }
+
+  #firstEarly(head: Head<V>): [Key, V] | undefined {
+    for (;;) {
+      const key = head.early[0];
+      if (key === undefined) return undefined;
+      const value = this.#overlay.get(key)?.value;
+      if (value !== undefined) return [key as Key, value];
+      head.early.shift();
+    }
+  }
+
+  #addEarly(head: Head<V>, key: Key): void {
+    let at = head.early.length;
+    for (; at > 0; at -= 1) {
+      const order = this.#compare(head.early[at - 1] ?? [], key);
+      if (order === 0) return;
+      if (order < 0) break;
+    }
+    head.early.splice(at, 0, key);
+    if (head.early.length <= earlyMax) return;
+    head.mark = head.early[0] ?? head.mark;
+    head.early = [];
+  }
+
+  #firstInBase(head: Head<V>): [Key, V] | undefined {
+    for (;;) {
+      for (; head.at < head.page.length; head.at += 1) {
+        const row = head.page[head.at];
+        if (row !== undefined && this.#overlay.get(row[0]) === undefined) return row;
+      }
+      if (head.next === undefined || this.#base === undefined) return undefined;
+      this.#readPage(head, this.#base, head.next);
+    }
+  }
+
+  #readPage(head: Head<V>, base: Base<V>, low: Position): void {
+    const limit = Math.min(head.pageRows, base.pageRowsMax);
+    const page = base.page({ low, high: head.high }, limit);
+    const last = page.at(-1);
+    this.#rowsHeld += page.length - head.page.length;
+    head.page = page;
+    head.at = 0;
+    head.pageRows = Math.min(head.pageRows * 2, pageRowsMax);
+    head.next = last === undefined || page.length < limit ? undefined : after(last[0]);
+    if (this.#rowsHeld > rowsHeldMax) this.forget();
+  }
+}
+
+function nameOf(key: Key, length: number): string {
+  if (length === 0) return "";
+  if (length === 1) return String(key[0]);
+  return JSON.stringify(key.slice(0, length));
+}

@@ -1,0 +1,102 @@
+/**
+ * What becomes of a job outside a worker's hands: one writer for each event.
+ * Invariant: a writer takes the event's facts as they are and never refuses or decides.
+ */
+import type { EventOf } from "../contract/events.ts";
+import type { JobRow } from "./jobs.ts";
+import { withAttempt } from "./leases.ts";
+import type { EventWriters, SluiceTables } from "./schema.ts";
+import { end, move, rowOf } from "./standing.ts";
+
+function enqueued(tables: SluiceTables, event: EventOf<"job.enqueued">, at: number): void {
+  const { type: _type, v: _v, id, priority = 0, runAt, ttlMs, ...facts } = event;
+  const isReady = runAt === undefined;
+  const row: JobRow = {
+    ...facts,
+    priority,
+    state: isReady ? "ready" : "scheduled",
+    createdAt: at,
+    run: 1,
+    failures: 0,
+    deliveries: 0,
+    ...(isReady ? { readyAt: at } : { runAt }),
+    ...(ttlMs !== undefined && { ttlMs, ...(isReady && { ttlUntil: at + ttlMs }) }),
+  };
+  move(tables, id, undefined, row, { seq: event.seq });
+}
+
+/** A job takes its place among the ready ones, as of `readyAt`. */
+function becomeReady(before: JobRow, readyAt: number): JobRow {
+  const { ttlMs, startedAt, run } = before;
+  // The time to live counts from the first readiness and is over once the job has started or runs again.
+  const ttlUntil =
+    before.ttlUntil ??
+    (ttlMs !== undefined && startedAt === undefined && run === 1 ? readyAt + ttlMs : undefined);
+  return { ...before, state: "ready", readyAt, runAt: undefined, ttlUntil };
+}
+
+function promoted(tables: SluiceTables, event: EventOf<"job.promoted">, at: number): void {
+  const before = rowOf(tables, event.id);
+  // A released job still has its place; every other one takes it now.
+  move(tables, event.id, before, becomeReady(before, before.readyAt ?? before.runAt ?? at));
+}
+
+function cancelled(tables: SluiceTables, event: EventOf<"job.cancelled">, at: number): void {
+  const before = rowOf(tables, event.id);
+  const attempts = before.state === "running" ? withAttempt(before, "cancelled", at) : undefined;
+  const { reason } = event;
+  end(tables, event.id, before, "cancelled", at, { reason, ...(attempts && { attempts }) });
+}
+
+function expired(tables: SluiceTables, event: EventOf<"job.expired">, at: number): void {
+  const before = rowOf(tables, event.id);
+  const attempts = before.state === "running" ? withAttempt(before, "expired", at) : undefined;
+  const { reason } = event;
+  end(tables, event.id, before, "expired", at, { reason, ...(attempts && { attempts }) });
+}
+
+function retried(tables: SluiceTables, event: EventOf<"job.retried">, at: number): void {
+  const before = rowOf(tables, event.id);
+  const { seq, lane } = event;
+  const after: JobRow = {
+    ...before,
+    state: "ready",
+    seq,
+    lane,
+    run: before.run + 1,
+    failures: 0,
+    deliveries: 0,
+    readyAt: at,
+    endedAt: undefined,
+    reason: undefined,
+    error: undefined,
+    result: undefined,
+    late: undefined,
+    worker: undefined,
+  };
+  move(tables, event.id, before, after, { seq });
+}
+
+function updated(tables: SluiceTables, event: EventOf<"job.updated">, at: number): void {
+  const before = rowOf(tables, event.id);
+  const { runAt, priority = before.priority } = event;
+  const job = { ...before, priority };
+  let after: JobRow = job;
+  if (runAt === null) after = becomeReady(job, at);
+  else if (runAt !== undefined) after = { ...job, state: "scheduled", runAt, readyAt: undefined };
+  move(tables, event.id, before, after);
+}
+
+function removed(tables: SluiceTables, event: EventOf<"job.removed">): void {
+  move(tables, event.id, rowOf(tables, event.id), undefined);
+}
+
+export const jobWriters = {
+  "job.cancelled": cancelled,
+  "job.enqueued": enqueued,
+  "job.expired": expired,
+  "job.promoted": promoted,
+  "job.removed": removed,
+  "job.retried": retried,
+  "job.updated": updated,
+} satisfies Partial<EventWriters>;

@@ -1,0 +1,111 @@
+/**
+ * Where jobs are kept: one row per job, and index rows that say where each stands.
+ * Invariant: index rows and counters are written by `standing.ts` alone, derived from the job's row.
+ */
+import type { JobState } from "../contract/fields.ts";
+import type { Attempt, Backoff } from "../contract/jobs.ts";
+import type { JsonText } from "../contract/json.ts";
+import { limits } from "../contract/limits.ts";
+import { ascii, integer, signed } from "./keys.ts";
+import { declareTable } from "./table.ts";
+
+/** What the latest lease of a job came to. */
+export type LeaseOutcome = "completed" | "failed" | "released" | "expired";
+
+/** A job. A field that is not set has the queue's default, or none. */
+export interface JobRow {
+  readonly state: JobState;
+  /** Enqueue order; a new one after a retry by hand. Breaks ties of `readyAt`. */
+  readonly seq: number;
+  /** Where it waits: one lane for each set of kind and requirements. */
+  readonly lane: number;
+  readonly createdAt: number;
+  readonly run: number;
+  /** Counted failures of this run. */
+  readonly failures: number;
+  /** Hand-outs of this run. */
+  readonly deliveries: number;
+  readonly priority: number;
+  readonly payload: JsonText;
+  readonly result?: JsonText | undefined;
+  readonly progress?: JsonText | undefined;
+  readonly kind?: "plan" | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly requires?: readonly string[] | undefined;
+  readonly maxAttempts?: number | undefined;
+  readonly backoff?: Backoff | undefined;
+  readonly leaseMs?: number | undefined;
+  readonly maxRunMs?: number | undefined;
+  readonly ttlMs?: number | undefined;
+  readonly expiresAt?: number | undefined;
+  readonly fingerprint?: string | undefined;
+  /** When it comes due, while it is scheduled. */
+  readonly runAt?: number | undefined;
+  /** Its place among the ready jobs. */
+  readonly readyAt?: number | undefined;
+  /** When its time to live ends: set when it was first ready, cleared when it first started. */
+  readonly ttlUntil?: number | undefined;
+  readonly startedAt?: number | undefined;
+  readonly worker?: string | undefined;
+  /** The number of its latest hand-out. */
+  readonly grant?: number | undefined;
+  /** The length of lease that the latest claim asked for, which an extension takes again. */
+  readonly claimLeaseMs?: number | undefined;
+  readonly leaseUntil?: number | undefined;
+  /** When its latest lease that is over ended. */
+  readonly leaseEndedAt?: number | undefined;
+  /** What the latest hand-out came to, also in a later run; not set while it is held. */
+  readonly outcome?: LeaseOutcome | undefined;
+  readonly endedAt?: number | undefined;
+  readonly reason?: string | undefined;
+  readonly error?: string | undefined;
+  readonly late?: true | undefined;
+  /** Attempts that did not complete, newest last. */
+  readonly attempts?: readonly Attempt[] | undefined;
+}
+
+export interface JobPointer {
+  readonly id: string;
+}
+
+export const jobs = declareTable<JobRow>()({
+  name: "jobs",
+  version: 1,
+  key: [ascii("id")],
+  texts: ["payload", "result"],
+  // The history of attempts takes most of it: 32 × (error, worker, times), escaped; asserted in limits.ts.
+  valueBytesMax: limits.jobValueBytesMax,
+});
+/** Ready jobs in the order of claims within a lane. */
+export const ready = declareTable<JobPointer>()({
+  name: "ready",
+  version: 1,
+  key: [
+    integer("lane"),
+    signed("priority", -limits.priorityMin),
+    integer("ready_at"),
+    integer("seq"),
+  ],
+  valueBytesMax: 1000,
+});
+/** Scheduled jobs in due order. */
+export const scheduled = declareTable<JobPointer>()({
+  name: "scheduled",
+  version: 1,
+  key: [integer("run_at"), integer("seq")],
+  valueBytesMax: 1000,
+});
+/** Open jobs that end by themselves at a time. */
+export const deadlines = declareTable<object>()({
+  name: "deadlines",
+  version: 1,
+  key: [integer("deadline_at"), ascii("id")],
+  valueBytesMax: 10,
+});
+/** Ended jobs in the order of their ends, state by state. */
+export const finished = declareTable<object>()({
+  name: "finished",
+  version: 1,
+  key: [ascii("state"), integer("ended_at"), ascii("id")],
+  valueBytesMax: 10,
+});

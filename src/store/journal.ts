@@ -1,0 +1,46 @@
+/**
+ * The undo journal that all tables share: what every changed row was before, in order.
+ * Invariant: undoing to a mark restores every table to exactly what it held when the mark was taken.
+ */
+import type { Position } from "./keys.ts";
+
+/** A table as the journal sees it. */
+export interface Undoable {
+  /** Puts back what the overlay held for a key; `before` is what the table itself recorded. */
+  restore(key: Position, before: unknown): void;
+}
+
+interface Change {
+  readonly table: Undoable;
+  readonly key: Position;
+  readonly before: unknown;
+}
+
+/** Changes since the last `forget`. */
+export class Journal {
+  #changes: Change[] = [];
+
+  /** A point to come back to. Valid until `forget`, or until an undo to an earlier mark. */
+  mark(): number {
+    return this.#changes.length;
+  }
+
+  /** Notes what a table held for a key, before it changes. */
+  record(table: Undoable, key: Position, before: unknown): void {
+    this.#changes.push({ table, key, before });
+  }
+
+  /** Takes back every change made since the mark, newest first. */
+  undo(mark: number): void {
+    if (mark > this.#changes.length) throw new RangeError(`undo to ${mark}: no such mark`);
+    while (this.#changes.length > mark) {
+      const change = this.#changes.pop();
+      change?.table.restore(change.key, change.before);
+    }
+  }
+
+  /** Makes the changes final. */
+  forget(): void {
+    this.#changes = [];
+  }
+}

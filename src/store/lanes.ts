@@ -1,0 +1,37 @@
+/**
+ * Where lanes are kept: one for each set of kind and requirements that open jobs have.
+ * Invariant: a lane but the plain one has a row exactly while it has open jobs; its number is never used again.
+ */
+import type { JobKind } from "../contract/fields.ts";
+import { ascii, integer } from "./keys.ts";
+import { declareTable } from "./table.ts";
+
+/** The lane of jobs without requirements. It needs no row. */
+export const PLAIN_LANE = 1;
+
+export interface LaneRow {
+  readonly kind: JobKind;
+  readonly requires: readonly string[];
+  /** Jobs that have not ended. */
+  readonly open: number;
+  readonly ready: number;
+}
+
+export const lanes = declareTable<LaneRow>()({
+  name: "lanes",
+  version: 1,
+  key: [integer("lane")],
+  resident: true,
+});
+/** Finds a lane by its name. */
+export const lane_index = declareTable<{ readonly lane: number }>()({
+  name: "lane_index",
+  version: 1,
+  key: [ascii("name")],
+  resident: true,
+});
+
+/** The text that names a lane's kind and requirements, which are sorted and hold no comma. */
+export function laneName(kind: JobKind, requires: readonly string[]): string {
+  return [kind, ...requires].join(",");
+}

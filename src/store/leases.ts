@@ -1,0 +1,149 @@
+/**
+ * Where leases are kept: the running jobs in the order in which their leases end, and what becomes of a lease.
+ * Invariant: a running job has exactly one lease, and a later grant is greater.
+ */
+import type { EventOf } from "../contract/events.ts";
+import type { Attempt } from "../contract/jobs.ts";
+import { limits } from "../contract/limits.ts";
+import type { JobRow } from "./jobs.ts";
+import { ascii, integer } from "./keys.ts";
+import type { EventWriters, SluiceTables } from "./schema.ts";
+import { end, move, rowOf } from "./standing.ts";
+import { declareTable } from "./table.ts";
+
+export const leases = declareTable<object>()({
+  name: "leases",
+  version: 1,
+  key: [integer("lease_until"), ascii("id")],
+  valueBytesMax: 10,
+});
+
+/** A job's history with one more attempt that did not complete. */
+export function withAttempt(
+  job: JobRow,
+  outcome: Attempt["outcome"],
+  endedAt: number,
+  error?: string,
+): readonly Attempt[] {
+  const attempt: Attempt = {
+    run: job.run,
+    attempt: job.failures + 1,
+    outcome,
+    startedAt: job.startedAt ?? endedAt,
+    endedAt,
+    ...(job.worker === undefined ? {} : { worker: job.worker }),
+    ...(error === undefined ? {} : { error }),
+  };
+  return [...(job.attempts ?? []), attempt].slice(-limits.attemptsKeptMax);
+}
+
+function claimed(tables: SluiceTables, event: EventOf<"job.claimed">, at: number): void {
+  const before = rowOf(tables, event.id);
+  const after: JobRow = {
+    ...before,
+    state: "running",
+    deliveries: before.deliveries + 1,
+    grant: event.grant,
+    worker: event.worker,
+    leaseUntil: event.leaseUntil,
+    claimLeaseMs: event.leaseMs,
+    startedAt: at,
+    ttlUntil: undefined,
+    outcome: undefined,
+    reason: undefined,
+    error: undefined,
+  };
+  move(tables, event.id, before, after, { grant: event.grant });
+}
+
+function completed(tables: SluiceTables, event: EventOf<"job.completed">, at: number): void {
+  const before = rowOf(tables, event.id);
+  const { result, late } = event;
+  const changes = { outcome: "completed", result, late, reason: undefined } as const;
+  end(tables, event.id, before, "completed", at, { ...changes, progress: undefined });
+}
+
+function failed(tables: SluiceTables, event: EventOf<"job.failed">, at: number): void {
+  const before = rowOf(tables, event.id);
+  const { error, reason, runAt } = event;
+  // A job that was never in a worker's hands this time (delivery limit) has no attempt to record.
+  const ran = before.state === "running";
+  const changes: Partial<JobRow> = {
+    error,
+    reason,
+    ...(ran && {
+      outcome: "failed" as const,
+      attempts: withAttempt(before, "failed", at, error),
+      failures: before.failures + 1,
+    }),
+  };
+  if (runAt === undefined) {
+    end(tables, event.id, before, "failed", at, changes);
+    return;
+  }
+  move(tables, event.id, before, {
+    ...before,
+    ...changes,
+    state: "scheduled",
+    runAt,
+    readyAt: undefined,
+    leaseUntil: undefined,
+    leaseEndedAt: at,
+  });
+}
+
+function leaseExpired(tables: SluiceTables, event: EventOf<"job.lease_expired">, at: number): void {
+  const before = rowOf(tables, event.id);
+  const changes: Partial<JobRow> = {
+    outcome: "expired",
+    failures: before.failures + 1,
+    attempts: withAttempt(before, "lease_expired", before.leaseUntil ?? at),
+    reason: "lease_expired",
+  };
+  if (event.failed) {
+    end(tables, event.id, before, "failed", at, changes);
+    return;
+  }
+  // It keeps its place: readyAt and seq stay as they were.
+  const leaseEndedAt = before.leaseUntil;
+  move(tables, event.id, before, {
+    ...before,
+    ...changes,
+    state: "ready",
+    leaseUntil: undefined,
+    leaseEndedAt,
+  });
+}
+
+function released(tables: SluiceTables, event: EventOf<"job.released">, at: number): void {
+  const before = rowOf(tables, event.id);
+  const { runAt } = event;
+  move(tables, event.id, before, {
+    ...before,
+    state: runAt === undefined ? "ready" : "scheduled",
+    runAt,
+    outcome: "released",
+    leaseUntil: undefined,
+    leaseEndedAt: at,
+  });
+}
+
+function extended(tables: SluiceTables, event: EventOf<"job.extended">): void {
+  const before = rowOf(tables, event.id);
+  move(tables, event.id, before, { ...before, leaseUntil: event.leaseUntil });
+}
+
+function progressed(tables: SluiceTables, event: EventOf<"job.progressed">): void {
+  const before = rowOf(tables, event.id);
+  move(tables, event.id, before, { ...before, progress: event.progress });
+}
+
+export const leaseWriters = {
+  "job.claimed": claimed,
+  "job.completed": completed,
+  "job.extended": extended,
+  "job.failed": failed,
+  "job.lease_expired": leaseExpired,
+  "job.progressed": progressed,
+  "job.released": released,
+} satisfies Partial<EventWriters>;

@@ -1,0 +1,69 @@
+/**
+ * Where operations are kept, with the place at which each goes on.
+ * Invariant: an operation that is running has a place; only the newest are kept once they are done.
+ */
+import type { EventOf } from "../contract/events.ts";
+import type { JobState } from "../contract/fields.ts";
+import { limits } from "../contract/limits.ts";
+import type { OperationKind } from "../contract/operations.ts";
+import { integer } from "./keys.ts";
+import { readCounters } from "./queue.ts";
+import type { EventWriters, SluiceTables } from "./schema.ts";
+import { declareTable } from "./table.ts";
+
+export interface OperationRow {
+  readonly id: string;
+  readonly kind: OperationKind;
+  readonly states: readonly JobState[];
+  /** Jobs enqueued or retried later are not touched. */
+  readonly seqMax: number;
+  readonly label?: string;
+  readonly endedAfter?: number;
+  readonly endedBefore?: number;
+  readonly changed: number;
+  readonly examined: number;
+  readonly total: number;
+  readonly startedAt: number;
+  readonly endedAt?: number;
+  /** The state in which the next step begins; not set once it is done. */
+  readonly state?: JobState;
+  /** The index key after which it begins there. */
+  readonly after?: readonly (string | number)[];
+}
+
+export const operations = declareTable<OperationRow>()({
+  name: "operations",
+  version: 1,
+  key: [integer("seq")],
+  resident: true,
+});
+
+function started(tables: SluiceTables, event: EventOf<"operation.started">, at: number): void {
+  const { type: _type, v: _v, seq, ...facts } = event;
+  const state = event.states[0];
+  const row = { ...facts, changed: 0, examined: 0, startedAt: at };
+  tables.operations.put([seq], state === undefined ? { ...row, endedAt: at } : { ...row, state });
+  tables.counters.put([0], { ...readCounters(tables), operation: seq });
+  const old = tables.operations.first();
+  if (old && old[1].endedAt !== undefined && old[0][0] <= seq - limits.operationsKeptMax) {
+    tables.operations.delete(old[0]);
+  }
+}
+
+function advanced(tables: SluiceTables, event: EventOf<"operation.advanced">, at: number): void {
+  const { seq, changed, examined, state, after } = event;
+  const row = tables.operations.get([seq]);
+  if (row === undefined) throw new Error(`an event names operation ${seq}, which is not kept`);
+  const { state: _state, after: _after, ...rest } = row;
+  tables.operations.put([seq], {
+    ...rest,
+    changed: row.changed + changed,
+    examined: row.examined + examined,
+    ...(state === undefined ? { endedAt: at } : { state, ...(after && { after }) }),
+  });
+}
+
+export const operationWriters = {
+  "operation.advanced": advanced,
+  "operation.started": started,
+} satisfies Partial<EventWriters>;

@@ -1,0 +1,120 @@
+/**
+ * The rows of one table that differ from SQLite, ordered in memory, and what they cost.
+ * Invariant: a key has a cell exactly if memory knows better than the base (or, in a resident table, if it has a row).
+ */
+import { type Cells, makeCells } from "./cells.ts";
+import type { Journal, Undoable } from "./journal.ts";
+import type { Position } from "./keys.ts";
+
+/** What memory knows about one key. Cells are never changed, only replaced. */
+export interface Cell<V> {
+  /** The row, or undefined for a tombstone. */
+  readonly value: V | undefined;
+  /** Whether the base has a row with this key, so that a delete must leave a tombstone. */
+  readonly inBase: boolean;
+  /** Whether the base does not hold this value (or absence) yet. */
+  readonly isDirty: boolean;
+}
+
+/** Ordered cells of one table; every change goes through the journal. */
+export class Overlay<V extends object> implements Undoable {
+  readonly #cells: Cells<Cell<V>>;
+  readonly #journal: Journal;
+  readonly #textLength: (value: V) => number;
+  readonly #onRestore: () => void;
+  #dirtyRows = 0;
+  #textUnits = 0;
+
+  constructor(options: {
+    compare: (a: Position, b: Position) => number;
+    columns: number;
+    journal: Journal;
+    textLength: (value: V) => number;
+    /** Called when an undo changed the overlay behind its owner's back. */
+    onRestore: () => void;
+  }) {
+    this.#cells = makeCells(options.columns, options.compare);
+    this.#journal = options.journal;
+    this.#textLength = options.textLength;
+    this.#onRestore = options.onRestore;
+  }
+
+  /** Rows that the next checkpoint writes or deletes. */
+  get dirtyRows(): number {
+    return this.#dirtyRows;
+  }
+
+  /** Length of the texts in dirty rows, in UTF-16 units. */
+  get textUnits(): number {
+    return this.#textUnits;
+  }
+
+  get(key: Position): Cell<V> | undefined {
+    return this.#cells.get(key);
+  }
+
+  /** Gives a key another cell, or none. `before` is what `get` returns for it now. */
+  replace(key: Position, before: Cell<V> | undefined, next: Cell<V> | undefined): void {
+    this.#journal.record(this, key, before);
+    this.#swap(key, before, next);
+  }
+
+  restore(key: Position, before: unknown): void {
+    this.#swap(key, this.#cells.get(key), before as Cell<V> | undefined);
+    this.#onRestore();
+  }
+
+  /** The first cell at or after a position. */
+  atOrAfter(position: Position): [Position, Cell<V>] | undefined {
+    return this.#cells.atOrAfter(position);
+  }
+
+  /** The first cell after a key. */
+  next(key: Position): [Position, Cell<V>] | undefined {
+    return this.#cells.next(key);
+  }
+
+  /** Cells from a position up, or from before a position down. The overlay must not change meanwhile. */
+  cells(start: Position, reverse: boolean): Iterable<[Position, Cell<V>]> {
+    return this.#cells.from(start, reverse);
+  }
+
+  /** Adds a row that the base holds, without a journal record: only while the store opens. */
+  load(key: Position, value: V): void {
+    this.#cells.set(key, { value, inBase: true, isDirty: false });
+  }
+
+  /** Every dirty cell. */
+  *dirty(): Generator<[Position, Cell<V>]> {
+    if (this.#dirtyRows === 0) return;
+    for (const pair of this.#cells.entries()) if (pair[1].isDirty) yield pair;
+  }
+
+  /** After a checkpoint: forgets the cells, or, in a resident table, keeps the rows as clean. */
+  settle(isResident: boolean): void {
+    const dirty = isResident ? [...this.dirty()] : [];
+    if (!isResident) this.#cells.clear();
+    for (const [key, { value }] of dirty) {
+      if (value === undefined) this.#cells.delete(key);
+      else this.load(key, value);
+    }
+    this.#dirtyRows = 0;
+    this.#textUnits = 0;
+  }
+
+  #swap(key: Position, before: Cell<V> | undefined, next: Cell<V> | undefined): void {
+    if (before !== undefined) this.#account(before, -1);
+    if (next === undefined) {
+      this.#cells.delete(key);
+    } else {
+      this.#cells.set(key, next);
+      this.#account(next, 1);
+    }
+  }
+
+  #account(cell: Cell<V>, sign: 1 | -1): void {
+    if (!cell.isDirty) return;
+    this.#dirtyRows += sign;
+    if (cell.value !== undefined) this.#textUnits += sign * this.#textLength(cell.value);
+  }
+}

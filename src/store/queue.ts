@@ -1,0 +1,103 @@
+/**
+ * Where a queue is kept: its name, configuration and pause, and its counters.
+ * Invariant: both rows exist from the queue's first event on, and the counters equal a recount.
+ */
+import type { EventOf } from "../contract/events.ts";
+import type { JobState } from "../contract/fields.ts";
+import type { QueueConfig } from "../contract/queue.ts";
+import { integer } from "./keys.ts";
+import { PLAIN_LANE } from "./lanes.ts";
+import type { EventWriters, SluiceTables } from "./schema.ts";
+import { declareTable } from "./table.ts";
+
+export interface QueueRow {
+  readonly name: string;
+  readonly queueId: string;
+  readonly term: number;
+  readonly createdAt: number;
+  readonly config: QueueConfig;
+  readonly paused?: { readonly at: number; readonly reason?: string };
+  /** The directory knows the queue. */
+  readonly registered?: true;
+}
+
+/** The number of jobs in each state, the bytes they hold, and the last number given of each sequence. */
+export type Counters = Record<JobState | "bytes" | "seq" | "grant" | "lane" | "operation", number>;
+
+/** One row, under 0. */
+export const queue = declareTable<QueueRow>()({
+  name: "queue",
+  version: 1,
+  key: [integer("one")],
+  resident: true,
+});
+/** One row, under 0. */
+export const counters = declareTable<Readonly<Counters>>()({
+  name: "counters",
+  version: 1,
+  key: [integer("one")],
+  valueBytesMax: 2000,
+  resident: true,
+});
+
+const noCounters: Counters = {
+  blocked: 0,
+  scheduled: 0,
+  ready: 0,
+  running: 0,
+  completed: 0,
+  failed: 0,
+  cancelled: 0,
+  expired: 0,
+  bytes: 0,
+  seq: 0,
+  grant: 0,
+  lane: PLAIN_LANE,
+  operation: 0,
+};
+
+/** The queue's row: it exists as long as the queue does. */
+export function readQueue(tables: Pick<SluiceTables, "queue">): QueueRow {
+  const row = tables.queue.get([0]);
+  if (row === undefined) throw new Error("the queue was not created");
+  return row;
+}
+
+/** The queue's counters: they exist as long as the queue does. */
+export function readCounters(tables: Pick<SluiceTables, "counters">): Readonly<Counters> {
+  const row = tables.counters.get([0]);
+  if (row === undefined) throw new Error("the queue has no counters");
+  return row;
+}
+
+function created(tables: SluiceTables, event: EventOf<"queue.created">, at: number): void {
+  const { name, queueId, term, config } = event;
+  tables.queue.put([0], { name, queueId, term, createdAt: at, config });
+  tables.counters.put([0], noCounters);
+}
+
+function configured(tables: SluiceTables, event: EventOf<"queue.configured">): void {
+  tables.queue.put([0], { ...readQueue(tables), config: event.config });
+}
+
+function paused(tables: SluiceTables, event: EventOf<"queue.paused">, at: number): void {
+  const pause = event.reason === undefined ? { at } : { at, reason: event.reason };
+  tables.queue.put([0], { ...readQueue(tables), paused: pause });
+}
+
+function resumed(tables: SluiceTables): void {
+  const { paused: _, ...row } = readQueue(tables);
+  tables.queue.put([0], row);
+}
+
+function registered(tables: SluiceTables): void {
+  tables.queue.put([0], { ...readQueue(tables), registered: true });
+}
+
+export const queueWriters = {
+  "queue.configured": configured,
+  "queue.created": created,
+  "queue.paused": paused,
+  "queue.registered": registered,
+  "queue.resumed": resumed,
+} satisfies Partial<EventWriters>;

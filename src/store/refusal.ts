@@ -1,0 +1,42 @@
+/**
+ * Why a store is not opened, or not written. Nothing is ever repaired: a store that contradicts itself is refused.
+ */
+import { LogCorrupt } from "./chain.ts";
+import { EntryUnreadable } from "./entry.ts";
+import { RowUnreadable } from "./row.ts";
+import { IllFormed } from "./sql.ts";
+
+/** The store contradicts itself (`store_corrupt`), or newer code wrote it (`store_newer`). */
+export class StoreRefusal extends Error {
+  override readonly name = "StoreRefusal";
+  readonly code: "store_corrupt" | "store_newer";
+  readonly reason: string;
+
+  constructor(code: StoreRefusal["code"], reason: string, cause?: unknown) {
+    super(`${code}: ${reason}`, { cause });
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+/** SQLite's own words for a damaged file. */
+const damaged = /malformed|SQLITE_CORRUPT|not a database/;
+
+/** Runs what reads a store, and turns every sign of a bad one into a StoreRefusal; other faults pass as they are. */
+export function refusing<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (fault) {
+    throw refusalFor(fault) ?? fault;
+  }
+}
+
+function refusalFor(fault: unknown): StoreRefusal | undefined {
+  if (!(fault instanceof Error) || fault instanceof StoreRefusal) return undefined;
+  if (fault instanceof RowUnreadable) {
+    return new StoreRefusal(fault.isNewer ? "store_newer" : "store_corrupt", fault.message, fault);
+  }
+  const isKnown = [LogCorrupt, EntryUnreadable, IllFormed].some((each) => fault instanceof each);
+  if (!isKnown && !damaged.test(fault.message)) return undefined;
+  return new StoreRefusal("store_corrupt", fault.message, fault);
+}

@@ -1,0 +1,140 @@
+/**
+ * How a row's value is stored: JSON with a version, and its text fields in columns of their own.
+ * Invariant: `decode(encode(value))` equals `value`, and no row over `rowBytesMax` is ever encoded.
+ */
+import type { SqlRow, SqlValue } from "./sql.ts";
+import { IllFormed, utf8Length } from "./sql.ts";
+
+/** Largest encoded row, in bytes: what the platform stores (2 MB) less room for the key and the record's own header. */
+export const rowBytesMax = 1_900_000;
+
+/** A row was put that no checkpoint could write. */
+export class RowTooLarge extends Error {
+  override readonly name = "RowTooLarge";
+  readonly table: string;
+  readonly bytes: number;
+
+  constructor(table: string, bytes: number) {
+    super(`a row of ${table} takes ${bytes} bytes, over the limit of ${rowBytesMax}`);
+    this.table = table;
+    this.bytes = bytes;
+  }
+}
+
+/** A stored row cannot be read: it is not what this code, or any older code, wrote. */
+export class RowUnreadable extends Error {
+  override readonly name = "RowUnreadable";
+  /** Whether newer code wrote it. */
+  readonly isNewer: boolean;
+
+  constructor(message: string, isNewer: boolean, cause?: unknown) {
+    super(message, { cause });
+    this.isNewer = isNewer;
+  }
+}
+
+/** What a row codec needs to know of its table. */
+export interface RowDeclaration<V extends object> {
+  readonly name: string;
+  readonly version: number;
+  readonly texts: readonly string[];
+  readonly upgrade: ((version: number, value: unknown) => V) | undefined;
+  readonly valueBytesMax: number | undefined;
+}
+
+/** Encodes and decodes the values of one table. */
+export class RowCodec<V extends object> {
+  readonly #declaration: RowDeclaration<V>;
+  readonly #withoutTexts: Readonly<Record<string, undefined>>;
+
+  constructor(declaration: RowDeclaration<V>) {
+    this.#declaration = declaration;
+    this.#withoutTexts = Object.fromEntries(declaration.texts.map((field) => [field, undefined]));
+  }
+
+  /** The value's JSON, without its texts. */
+  json(value: V): string {
+    if (this.#declaration.texts.length === 0) return JSON.stringify(value);
+    return JSON.stringify({ ...value, ...this.#withoutTexts });
+  }
+
+  /** The text fields in declared order; null where there is none. */
+  texts(value: V): (string | null)[] {
+    return this.#declaration.texts.map((field) => textOf(value, field) ?? null);
+  }
+
+  /** Length of the text fields together, in UTF-16 units. */
+  textLength(value: V): number {
+    let length = 0;
+    for (const field of this.#declaration.texts) length += textOf(value, field)?.length ?? 0;
+    return length;
+  }
+
+  /** Refuses a value that cannot be stored: RowTooLarge, or IllFormed for a text with a lone surrogate. */
+  check(value: V): void {
+    for (const field of this.#declaration.texts) {
+      if (textOf(value, field)?.isWellFormed() === false) {
+        throw new IllFormed(`${this.#declaration.name}.${field} has a lone surrogate`);
+      }
+    }
+    // A character takes up to three bytes of UTF-8.
+    const { valueBytesMax = jsonBytesBound(value) } = this.#declaration;
+    if (valueBytesMax + 3 * this.textLength(value) <= rowBytesMax) return;
+    let bytes = utf8Length(this.json(value));
+    for (const text of this.texts(value)) bytes += utf8Length(text ?? "");
+    if (bytes > rowBytesMax) throw new RowTooLarge(this.#declaration.name, bytes);
+  }
+
+  /** The value of a stored row. Throws RowUnreadable. */
+  decode(row: SqlRow): V {
+    const { name, version, upgrade, texts } = this.#declaration;
+    const stored = row["version"];
+    if (typeof stored !== "number" || stored > version) {
+      const isNewer = typeof stored === "number";
+      throw new RowUnreadable(
+        `${name}: row version ${stored}, this code reads ${version}`,
+        isNewer,
+      );
+    }
+    const value = parse(name, row["value"]);
+    for (const field of texts) addText(value, field, row[field]);
+    if (stored === version) return value as V;
+    if (upgrade === undefined) {
+      throw new RowUnreadable(`${name}: no way from row version ${stored} to ${version}`, false);
+    }
+    return upgrade(stored, value);
+  }
+}
+
+function textOf(value: object, field: string): string | undefined {
+  return (value as Record<string, string | undefined>)[field];
+}
+
+function parse(name: string, text: SqlValue | undefined): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(String(text));
+    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+  } catch (cause) {
+    throw new RowUnreadable(`${name}: a row's value is not JSON`, false, cause);
+  }
+  throw new RowUnreadable(`${name}: a row's value is not an object`, false);
+}
+
+function addText(value: Record<string, unknown>, field: string, text: SqlValue | undefined): void {
+  if (typeof text === "string") value[field] = text;
+}
+
+/** At least the bytes of a value's JSON, cheaply: a character takes up to 6 bytes escaped, a number up to 24. */
+function jsonBytesBound(value: unknown): number {
+  if (typeof value === "string") return value.length * 6 + 2;
+  if (typeof value !== "object" || value === null) return 25;
+  let bytes = 2;
+  if (Array.isArray(value)) {
+    for (const item of value) bytes += jsonBytesBound(item) + 1;
+  } else {
+    for (const name in value) {
+      bytes += name.length * 6 + 4 + jsonBytesBound((value as Record<string, unknown>)[name]);
+    }
+  }
+  return bytes;
+}

@@ -1,0 +1,61 @@
+/**
+ * The whole schema of a queue: every table, and one writer for each event.
+ * Invariant: every event has a writer; a table's name and columns never change their meaning.
+ */
+import { type Event, type EventType, eventTexts } from "../contract/events.ts";
+import { jobWriters } from "./job-writers.ts";
+import { deadlines, finished, jobs, ready, scheduled } from "./jobs.ts";
+import { lane_index, lanes } from "./lanes.ts";
+import { leases, leaseWriters } from "./leases.ts";
+import { operations, operationWriters } from "./operations.ts";
+import { counters, queue, queueWriters } from "./queue.ts";
+import type { Sql } from "./sql.ts";
+import { Store, type StoreLimits } from "./store.ts";
+import type { Table, Tables } from "./table.ts";
+
+export const schema = {
+  counters,
+  deadlines,
+  finished,
+  jobs,
+  lane_index,
+  lanes,
+  leases,
+  operations,
+  queue,
+  ready,
+  scheduled,
+};
+export type SluiceSchema = typeof schema;
+export type SluiceTables = Tables<SluiceSchema>;
+
+type ReadOnly<T> =
+  T extends Table<infer K, infer V> ? Pick<Table<K, V>, "first" | "get" | "range" | "scan"> : never;
+/** The tables as the machine sees them. */
+export type Reads = { readonly [N in keyof SluiceTables]: ReadOnly<SluiceTables[N]> };
+
+/** One writer for each event; `at` is the time of the event's entry. */
+export type EventWriters = {
+  readonly [T in EventType]: (
+    tables: SluiceTables,
+    event: Extract<Event, { type: T }>,
+    at: number,
+  ) => void;
+};
+
+export const writers: EventWriters = {
+  ...jobWriters,
+  ...leaseWriters,
+  ...operationWriters,
+  ...queueWriters,
+};
+
+export type SluiceStore = Store<SluiceSchema, Event>;
+
+/**
+ * Opens a queue's store, and recovers it. Writes nothing; throws `StoreRefusal` when it must not be used.
+ */
+export function openStore(sql: Sql, limits?: Partial<StoreLimits>): SluiceStore {
+  const config = { tables: schema, writers, texts: eventTexts, ...(limits && { limits }) };
+  return Store.open<SluiceSchema, Event>(sql, config);
+}

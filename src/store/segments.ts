@@ -1,0 +1,225 @@
+/**
+ * The log's rows in SQLite: a table per segment, dropped whole, and one row about each in `raft_segments`.
+ * Invariant: segments follow one another without gap or overlap, and only the last may be open.
+ */
+import type { Anchor, Entry } from "./chain.ts";
+import { LogCorrupt } from "./chain.ts";
+import type { Sql, SqlRow } from "./sql.ts";
+
+/** What is known of a segment. Of the open one `last`, `bytes` and `keys` are stored as of the last checkpoint. */
+export interface Segment {
+  readonly segment: number;
+  readonly firstIndex: number;
+  readonly firstAt: number;
+  /** Its last entry. */
+  readonly last: Anchor;
+  /** Size of the entries in bytes. */
+  readonly bytes: number;
+  /** Number of idempotency keys in them. */
+  readonly keys: number;
+  readonly isSealed: boolean;
+}
+
+/** Columns of an entry that are short. */
+export type EntryHead = Anchor & { readonly prevHash: string };
+
+/** A table's name in the database; `isSegment` tells which tables are the log's. */
+export const segmentTable = (segment: number) => `raft_log_${segment}`;
+export const isSegmentTable = (table: string) => /^raft_log_\d+$/.test(table);
+
+/** Creates the table that lists the segments. */
+export function createSegmentList(sql: Sql): void {
+  sql.run(`CREATE TABLE raft_segments (
+    segment INTEGER PRIMARY KEY, first_index INTEGER NOT NULL, first_at INTEGER NOT NULL,
+    last TEXT NOT NULL, bytes INTEGER NOT NULL, key_count INTEGER NOT NULL,
+    sealed INTEGER NOT NULL, key_hashes BLOB) STRICT`);
+}
+
+/** All segments in order. Throws LogCorrupt when they do not follow one another. */
+export function readSegments(sql: Sql): Segment[] {
+  const segments = sql
+    .all(
+      `SELECT segment, first_index, first_at, last, bytes, key_count, sealed
+       FROM raft_segments ORDER BY segment`,
+    )
+    .map(segmentOf);
+  for (const [i, segment] of segments.entries()) {
+    const before = segments[i - 1];
+    const follows = before?.isSealed && segment.firstIndex === before.last.index + 1;
+    if (before !== undefined && !follows) {
+      throw new LogCorrupt(`segment ${segment.segment} does not follow segment ${before.segment}`);
+    }
+  }
+  return segments;
+}
+
+/** Begins a segment, whose first entry is to be inserted in the same transaction. */
+export function createSegment(sql: Sql, segment: Segment): void {
+  sql.run(`CREATE TABLE ${segmentTable(segment.segment)} (
+    log_index INTEGER PRIMARY KEY, term INTEGER NOT NULL, incarnation INTEGER NOT NULL,
+    at INTEGER NOT NULL, prev_hash TEXT NOT NULL, hash TEXT NOT NULL,
+    keys TEXT NOT NULL, events TEXT NOT NULL, texts TEXT NOT NULL) STRICT`);
+  sql.run(
+    `INSERT INTO raft_segments (segment, first_index, first_at, last, bytes, key_count, sealed)
+     VALUES (?, ?, ?, ?, 0, 0, 0)`,
+    segment.segment,
+    segment.firstIndex,
+    segment.firstAt,
+    JSON.stringify(segment.last),
+  );
+}
+
+/** Stores what is known of the open segment; `keyHashes` seal it. */
+export function updateSegment(sql: Sql, segment: Segment, keyHashes: Uint8Array | null): void {
+  sql.run(
+    `UPDATE raft_segments SET last = ?, bytes = ?, key_count = ?, sealed = ?, key_hashes = ?
+     WHERE segment = ?`,
+    JSON.stringify(segment.last),
+    segment.bytes,
+    segment.keys,
+    keyHashes === null ? 0 : 1,
+    keyHashes,
+    segment.segment,
+  );
+}
+
+/** Drops a segment with all its entries: no row is written for an entry. */
+export function dropSegment(sql: Sql, segment: number): void {
+  sql.run(`DROP TABLE ${segmentTable(segment)}`);
+  sql.run("DELETE FROM raft_segments WHERE segment = ?", segment);
+}
+
+/** The stored key hashes of a sealed segment. */
+export function readKeyHashes(sql: Sql, segment: number): Uint8Array {
+  const [row] = sql.all("SELECT key_hashes FROM raft_segments WHERE segment = ?", segment);
+  const blob = row?.["key_hashes"];
+  if (!(blob instanceof Uint8Array)) throw new LogCorrupt(`segment ${segment} has no key hashes`);
+  return blob;
+}
+
+export function insertEntry(sql: Sql, segment: number, entry: Entry): void {
+  sql.run(
+    `INSERT INTO ${segmentTable(segment)}
+     (log_index, term, incarnation, at, prev_hash, hash, keys, events, texts)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    entry.index,
+    entry.term,
+    entry.incarnation,
+    entry.at,
+    entry.prevHash,
+    entry.hash,
+    entry.keys,
+    entry.events,
+    entry.texts,
+  );
+}
+
+const headColumns = "log_index, term, incarnation, at, prev_hash, hash";
+
+/** First and last index that a segment's table really holds; undefined when it is empty. */
+export function readExtent(sql: Sql, segment: number): [first: number, last: number] | undefined {
+  const [row] = sql.all(
+    `SELECT (SELECT min(log_index) FROM ${segmentTable(segment)}) AS first,
+            (SELECT max(log_index) FROM ${segmentTable(segment)}) AS last`,
+  );
+  if (typeof row?.["first"] !== "number" || typeof row["last"] !== "number") return undefined;
+  return [row["first"], row["last"]];
+}
+
+/** The short columns of one entry. Throws LogCorrupt when there is no such row. */
+export function readHead(sql: Sql, segment: number, index: number): EntryHead {
+  const query = `SELECT ${headColumns} FROM ${segmentTable(segment)} WHERE log_index = ?`;
+  const [row] = sql.all<HeadRow>(query, index);
+  if (row === undefined) throw new LogCorrupt(`log entry ${index} is missing`);
+  return headOf(row);
+}
+
+/** The keys of one entry, as stored. Throws LogCorrupt when there is no such row. */
+export function readKeys(sql: Sql, segment: number, index: number): string {
+  const query = `SELECT keys FROM ${segmentTable(segment)} WHERE log_index = ?`;
+  const [row] = sql.all<{ keys: string }>(query, index);
+  if (row === undefined) throw new LogCorrupt(`log entry ${index} is missing`);
+  return row.keys;
+}
+
+/** Up to 256 entries with keys, from an index on. */
+export function readKeyedEntries(sql: Sql, segment: number, from: number) {
+  return sql.all<{ index: number; keys: string }>(
+    `SELECT log_index AS "index", keys FROM ${segmentTable(segment)}
+     WHERE log_index >= ? AND keys <> '[]' ORDER BY log_index LIMIT 256`,
+    from,
+  );
+}
+
+/** Indexes and sizes of up to 1,024 entries of one segment; the contents are not read. */
+export function readSizes(sql: Sql, segment: number, from: number, to: number) {
+  return sql.all<{ index: number; bytes: number }>(
+    `SELECT log_index AS "index", octet_length(keys) + octet_length(events) + octet_length(texts)
+     AS bytes FROM ${segmentTable(segment)} WHERE log_index BETWEEN ? AND ?
+     ORDER BY log_index LIMIT 1024`,
+    from,
+    to,
+  );
+}
+
+/** Entries of one segment, both ends included. */
+export function readEntries(sql: Sql, segment: number, from: number, to: number): Entry[] {
+  return sql
+    .all<HeadRow & BodyRow>(
+      `SELECT ${headColumns}, keys, events, texts FROM ${segmentTable(segment)}
+       WHERE log_index BETWEEN ? AND ? ORDER BY log_index`,
+      from,
+      to,
+    )
+    .map((row) => ({ ...headOf(row), keys: row.keys, events: row.events, texts: row.texts }));
+}
+
+interface HeadRow extends SqlRow {
+  readonly log_index: number;
+  readonly term: number;
+  readonly incarnation: number;
+  readonly at: number;
+  readonly prev_hash: string;
+  readonly hash: string;
+}
+
+interface BodyRow extends SqlRow {
+  readonly keys: string;
+  readonly events: string;
+  readonly texts: string;
+}
+
+function headOf(row: HeadRow): EntryHead {
+  const { log_index: index, term, incarnation, at, prev_hash: prevHash, hash } = row;
+  return { index, term, incarnation, at, prevHash, hash };
+}
+
+function segmentOf(row: SqlRow): Segment {
+  return {
+    segment: Number(row["segment"]),
+    firstIndex: Number(row["first_index"]),
+    firstAt: Number(row["first_at"]),
+    last: parseAnchor(row["last"]),
+    bytes: Number(row["bytes"]),
+    keys: Number(row["key_count"]),
+    isSealed: row["sealed"] === 1,
+  };
+}
+
+/** An anchor from its stored JSON. Throws LogCorrupt. */
+export function parseAnchor(json: unknown): Anchor {
+  let value: unknown;
+  try {
+    value = JSON.parse(String(json));
+  } catch (cause) {
+    throw new LogCorrupt("a stored log position is not JSON", { cause });
+  }
+  if (!isAnchor(value)) throw new LogCorrupt("a stored log position is incomplete");
+  return value;
+}
+
+function isAnchor(value: unknown): value is Anchor {
+  if (typeof value !== "object" || value === null) return false;
+  const { term, index, incarnation, at, hash } = value as Record<keyof Anchor, unknown>;
+  return [term, index, incarnation, at].every(Number.isSafeInteger) && typeof hash === "string";
+}

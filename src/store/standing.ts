@@ -1,0 +1,183 @@
+/**
+ * Where each job stands: the index rows, lanes and counters that follow from its row.
+ * Invariant: every job has exactly the index rows that its row implies, and every counter equals a recount;
+ * `move` is the only writer of them.
+ */
+import { type EndState, isEndState, utf8Bytes } from "../contract/fields.ts";
+import type { JobRow } from "./jobs.ts";
+import { type LaneRow, laneName, PLAIN_LANE } from "./lanes.ts";
+import { type Counters, readCounters, readQueue } from "./queue.ts";
+import type { SluiceTables } from "./schema.ts";
+
+/** When an open job ends by itself, if it does. */
+export function deadline(row: JobRow): number | undefined {
+  if (isEndState(row.state)) return undefined;
+  if (row.ttlUntil === undefined) return row.expiresAt;
+  return row.expiresAt === undefined ? row.ttlUntil : Math.min(row.ttlUntil, row.expiresAt);
+}
+
+/** The bytes a job counts for against `maxBytes`. */
+export function jobBytes(row: JobRow): number {
+  return utf8Bytes(row.payload) + (row.result === undefined ? 0 : utf8Bytes(row.result));
+}
+
+function known<T>(value: T | undefined, field: string, id: string): T {
+  if (value === undefined) throw new Error(`job ${id} has no ${field}`);
+  return value;
+}
+
+function enter(tables: SluiceTables, id: string, row: JobRow): void {
+  if (row.state === "ready") {
+    const key = [row.lane, row.priority, known(row.readyAt, "readyAt", id), row.seq] as const;
+    tables.ready.insert(key, { id });
+  } else if (row.state === "scheduled") {
+    tables.scheduled.insert([known(row.runAt, "runAt", id), row.seq], { id });
+  } else if (row.state === "running") {
+    tables.leases.insert([known(row.leaseUntil, "leaseUntil", id), id], {});
+  } else if (isEndState(row.state)) {
+    tables.finished.insert([row.state, known(row.endedAt, "endedAt", id), id], {});
+  }
+}
+
+function leave(tables: SluiceTables, id: string, row: JobRow): void {
+  let was = true;
+  if (row.state === "ready") {
+    const key = [row.lane, row.priority, known(row.readyAt, "readyAt", id), row.seq] as const;
+    was = tables.ready.delete(key);
+  } else if (row.state === "scheduled") {
+    was = tables.scheduled.delete([known(row.runAt, "runAt", id), row.seq]);
+  } else if (row.state === "running") {
+    was = tables.leases.delete([known(row.leaseUntil, "leaseUntil", id), id]);
+  } else if (isEndState(row.state)) {
+    was = tables.finished.delete([row.state, known(row.endedAt, "endedAt", id), id]);
+  }
+  if (!was) throw new Error(`job ${id} stands nowhere as ${row.state}`);
+}
+
+const sameStanding = (a: JobRow, b: JobRow): boolean =>
+  a.state === b.state &&
+  a.lane === b.lane &&
+  a.priority === b.priority &&
+  a.seq === b.seq &&
+  a.readyAt === b.readyAt &&
+  a.runAt === b.runAt &&
+  a.leaseUntil === b.leaseUntil &&
+  a.endedAt === b.endedAt;
+
+/**
+ * Replaces a job's row and everything that is derived from it. `before` undefined creates, `after` undefined removes.
+ * `also` are changes of counters that belong to the same event.
+ */
+export function move(
+  tables: SluiceTables,
+  id: string,
+  before: JobRow | undefined,
+  after: JobRow | undefined,
+  also?: Partial<Counters>,
+): void {
+  if (before === undefined || after === undefined || !sameStanding(before, after)) {
+    if (before !== undefined) leave(tables, id, before);
+    if (after !== undefined) enter(tables, id, after);
+  }
+  moveDeadline(tables, id, before && deadline(before), after && deadline(after));
+  if (after === undefined) tables.jobs.delete([id]);
+  else if (before === undefined) tables.jobs.insert([id], after);
+  else tables.jobs.put([id], after);
+  recount(tables, before, after, also);
+  moveLane(tables, before, after);
+}
+
+function moveDeadline(
+  tables: SluiceTables,
+  id: string,
+  before: number | undefined,
+  after: number | undefined,
+): void {
+  if (before === after) return;
+  if (before !== undefined) tables.deadlines.delete([before, id]);
+  if (after !== undefined) tables.deadlines.insert([after, id], {});
+}
+
+function recount(
+  tables: SluiceTables,
+  before: JobRow | undefined,
+  after: JobRow | undefined,
+  also: Partial<Counters> | undefined,
+): void {
+  const counters = readCounters(tables);
+  const next = { ...counters, ...also };
+  if (before !== undefined) next[before.state] -= 1;
+  if (after !== undefined) next[after.state] += 1;
+  if (before?.payload !== after?.payload || before?.result !== after?.result) {
+    next.bytes += (after ? jobBytes(after) : 0) - (before ? jobBytes(before) : 0);
+  }
+  tables.counters.put([0], next);
+}
+
+/** Keeps the lane's row while the lane has open jobs. The plain lane needs none. */
+function moveLane(
+  tables: SluiceTables,
+  before: JobRow | undefined,
+  after: JobRow | undefined,
+): void {
+  const from = before !== undefined && !isEndState(before.state) ? before : undefined;
+  const to = after !== undefined && !isEndState(after.state) ? after : undefined;
+  if (from !== undefined && from.lane !== PLAIN_LANE) countInLane(tables, from, -1);
+  if (to !== undefined && to.lane !== PLAIN_LANE) countInLane(tables, to, 1);
+}
+
+function countInLane(tables: SluiceTables, job: JobRow, change: 1 | -1): void {
+  const { lane, kind = "payload", requires = [] } = job;
+  const row: LaneRow = tables.lanes.get([lane]) ?? { kind, requires, open: 0, ready: 0 };
+  const open = row.open + change;
+  const ready = row.ready + (job.state === "ready" ? change : 0);
+  const name = laneName(kind, requires);
+  if (open === 0) {
+    tables.lanes.delete([lane]);
+    tables.lane_index.delete([name]);
+  } else {
+    tables.lanes.put([lane], { ...row, open, ready });
+    if (row.open === 0) nameLane(tables, name, lane);
+  }
+}
+
+/** The row of a job that an event names: an event never names a job that is not there. */
+export function rowOf(tables: SluiceTables, id: string): JobRow {
+  const row = tables.jobs.get([id]);
+  if (row === undefined) throw new Error(`an event names job ${id}, which is not kept`);
+  return row;
+}
+
+/** Ends a job; one whose state is kept for no time at all is removed at once. */
+export function end(
+  tables: SluiceTables,
+  id: string,
+  before: JobRow,
+  state: EndState,
+  at: number,
+  changes: Partial<JobRow>,
+): void {
+  const { ageMs, count } = readQueue(tables).config.retention[state];
+  if (ageMs === 0 || count === 0) {
+    move(tables, id, before, undefined);
+    return;
+  }
+  const after: JobRow = {
+    ...before,
+    ...changes,
+    state,
+    endedAt: at,
+    leaseEndedAt: before.state === "running" ? at : before.leaseEndedAt,
+    leaseUntil: undefined,
+    runAt: undefined,
+    readyAt: undefined,
+    ttlUntil: undefined,
+  };
+  move(tables, id, before, after);
+}
+
+function nameLane(tables: SluiceTables, name: string, lane: number): void {
+  tables.lane_index.put([name], { lane });
+  const counters = readCounters(tables);
+  tables.counters.put([0], { ...counters, lane: Math.max(counters.lane, lane) });
+}

@@ -1,0 +1,332 @@
+/**
+ * A queue's store: typed tables, the log that explains them, and the pointers that say how far each has come.
+ * Invariant: purged ≤ checkpointed ≤ applied ≤ last, and the tables are the checkpoint plus every entry after it.
+ */
+import type { Anchor, Entry, LogId } from "./chain.ts";
+import type { EntryBody, EventTexts, StoredEvent } from "./entry.ts";
+import { EntryBuilder, EventCodec } from "./entry.ts";
+import type { HardState } from "./hard-state.ts";
+import { createHardState, newHardState, writeHardState } from "./hard-state.ts";
+import { Journal } from "./journal.ts";
+import type { Key } from "./keys.ts";
+import type { KeyHit, Log } from "./log.ts";
+import type { Catalog } from "./recovery.ts";
+import { checkCatalog, readCatalog, readStored, replay } from "./recovery.ts";
+import { refusing, StoreRefusal } from "./refusal.ts";
+import { createSegmentList } from "./segments.ts";
+import type { Sql } from "./sql.ts";
+import type { Schema, Tables } from "./table.ts";
+import { LayeredTable } from "./table.ts";
+
+export type { Anchor, Entry, LogId } from "./chain.ts";
+export type { HardState, Json } from "./hard-state.ts";
+export { EntryTooLarge, type KeyHit, LogPurged } from "./log.ts";
+export { StoreRefusal } from "./refusal.ts";
+
+/** One writer per event type: it changes tables, and depends on nothing but them, the event, and the entry's time. */
+export type Writers<S extends Schema, E extends StoredEvent> = {
+  readonly [T in E["type"]]: (
+    tables: Tables<S>,
+    event: Extract<E, { type: T }>,
+    at: number,
+  ) => void;
+};
+
+/** When a checkpoint is due, and when it seals the open segment. */
+export interface StoreLimits {
+  /** Bytes of log after the checkpoint: they are read again when the object wakes. */
+  readonly tailBytesMax: number;
+  /** Only a cap; the bytes are meant to decide. */
+  readonly tailEntriesMax: number;
+  /** Rows that the checkpoint would write, at one to two µs each while the queue waits. */
+  readonly dirtyRowsMax: number;
+  /** UTF-16 units of texts that wait in memory for the checkpoint. */
+  readonly textUnitsMax: number;
+  readonly segmentBytesMax: number;
+  /** Idempotency keys; their hashes must fit a stored blob. */
+  readonly segmentKeysMax: number;
+}
+
+export const storeLimits: StoreLimits = {
+  tailBytesMax: 8_000_000,
+  tailEntriesMax: 20_000,
+  dirtyRowsMax: 10_000,
+  textUnitsMax: 16_000_000,
+  segmentBytesMax: 16_000_000,
+  segmentKeysMax: 100_000,
+};
+
+/** What a store is opened with. */
+export interface StoreConfig<S extends Schema, E extends StoredEvent> {
+  readonly tables: S;
+  readonly writers: Writers<S, E>;
+  readonly texts: EventTexts<E>;
+  readonly limits?: Partial<StoreLimits>;
+}
+
+/** What `append` takes: the content of an entry and who stamps it. */
+export interface Append extends EntryBody {
+  /** Default: the term of the hard state. */
+  readonly term?: number;
+  readonly incarnation: number;
+  /** Epoch milliseconds, at least the last entry's. */
+  readonly at: number;
+}
+
+/** Figures for statistics and for the decision to checkpoint. */
+export interface StoreStats {
+  readonly dirtyRows: number;
+  readonly textUnits: number;
+  readonly tailBytes: number;
+  readonly tailEntries: number;
+  readonly segments: number;
+  readonly logBytes: number;
+  /** Time of the oldest retained entry, epoch ms; 0 while there is none. */
+  readonly firstAt: number;
+}
+
+/** The store of one queue. Open it with `Store.open`. */
+export class Store<S extends Schema, E extends StoredEvent> {
+  readonly tables: Tables<S>;
+  readonly codec: EventCodec<E>;
+  /** Whether the stored format is the next one: reads and export only. */
+  readonly readOnly: boolean;
+  readonly #sql: Sql;
+  readonly #writers: Writers<S, E>;
+  readonly #limits: StoreLimits;
+  readonly #journal = new Journal();
+  readonly #layers: readonly LayeredTable<Key, object>[];
+  readonly #log: Log;
+  #hard: HardState | undefined;
+  #isStored: boolean;
+  #tailBytes = 0;
+
+  private constructor(sql: Sql, config: StoreConfig<S, E>, catalog: Catalog) {
+    checkCatalog(catalog, config.tables);
+    const { hard, log, readOnly } = readStored(sql, catalog);
+    const layers = Object.entries(config.tables).map(([name, declaration]) => {
+      const stored = catalog.get(declaration.name) ?? new Set<string>();
+      return [name, new LayeredTable(declaration, sql, this.#journal, stored)] as const;
+    });
+    this.#sql = sql;
+    this.#writers = config.writers;
+    this.#limits = { ...storeLimits, ...config.limits };
+    this.#layers = layers.map(([, table]) => table);
+    this.#log = log;
+    this.#hard = hard;
+    this.#isStored = hard !== undefined;
+    this.tables = Object.fromEntries<unknown>(layers) as Tables<S>;
+    this.codec = new EventCodec(config.texts);
+    this.readOnly = readOnly;
+  }
+
+  /**
+   * Opens the store in a database, or an empty one where there is none: reads the checkpoint and applies the log's tail.
+   * Writes nothing. Throws StoreRefusal for a store that contradicts itself or is newer than the code.
+   */
+  static open<S1 extends Schema, E1 extends StoredEvent>(
+    sql: Sql,
+    config: StoreConfig<S1, E1>,
+  ): Store<S1, E1> {
+    return refusing(() => {
+      const store = new Store(sql, config, readCatalog(sql));
+      replay(store.#log, store.checkpointed, (entry) => store.#apply(entry));
+      store.#journal.forget();
+      return store;
+    });
+  }
+
+  /** Undefined while the queue was never created. */
+  get hard(): HardState | undefined {
+    return this.#hard;
+  }
+
+  /** The last entry. */
+  get last(): Anchor {
+    return this.#log.last;
+  }
+
+  /** The last entry whose events the tables show. */
+  get applied(): LogId {
+    return this.#log.last;
+  }
+
+  /** The last entry whose changes are in SQLite's tables. */
+  get checkpointed(): Anchor {
+    return this.#hard?.checkpointed ?? this.#log.purged;
+  }
+
+  /** The last entry that is gone from the log. */
+  get purged(): LogId {
+    return this.#log.purged;
+  }
+
+  /** Gives a new queue its identity, in memory: it is stored with the first entry. */
+  create(queue: { queueId: string; term: number }): void {
+    if (this.#hard !== undefined) throw new Error("the queue exists already");
+    this.#hard = newHardState(queue.queueId, queue.term);
+  }
+
+  /** Changes hard state: one row written, and only if it differs. Before the first entry, in memory. */
+  saveHard(
+    changes: Partial<Pick<HardState, "role" | "term" | "vote" | "committed" | "snapshot">>,
+  ): void {
+    const before = this.#writable();
+    const next = { ...before, ...changes };
+    if (next.term < before.term) throw new RangeError(`term ${next.term} after ${before.term}`);
+    if (JSON.stringify(next) === JSON.stringify(before)) return;
+    if (this.#isStored) writeHardState(this.#sql, next);
+    this.#hard = next;
+  }
+
+  /** A builder for the next entry. */
+  builder(): EntryBuilder<E> {
+    return new EntryBuilder(this.codec);
+  }
+
+  /** Applies an event to the tables. What a writer throws passes through; `undo` then takes its changes back. */
+  evolve(event: E, at: number): void {
+    const type: E["type"] = event.type;
+    if (!Object.hasOwn(this.#writers, type)) {
+      throw new StoreRefusal("store_newer", `no writer for event ${type}`);
+    }
+    this.#writers[type](this.tables, event as Extract<E, { type: E["type"] }>, at);
+  }
+
+  /** A point that `undo` can come back to, until the next append. */
+  mark(): number {
+    return this.#journal.mark();
+  }
+
+  /** Takes back every change to the tables since the mark. */
+  undo(mark: number): void {
+    this.#journal.undo(mark);
+  }
+
+  /**
+   * Appends the entry whose events were evolved since the last append: one row. If it throws, nothing has changed; the events'
+   * changes are then to be undone by the caller.
+   */
+  append({ term, ...draft }: Append): LogId {
+    const hard = this.#writable();
+    const first = () => {
+      createHardState(this.#sql);
+      createSegmentList(this.#sql);
+      writeHardState(this.#sql, hard);
+    };
+    const before = this.#log.bytes;
+    const full = { ...draft, term: term ?? hard.term };
+    if (full.term > hard.term) throw new RangeError(`term ${full.term} is not the queue's`);
+    const { index } = this.#log.append(full, this.#isStored ? undefined : first);
+    this.#isStored = true;
+    this.#tailBytes += this.#log.bytes - before;
+    this.#journal.forget();
+    return { term: full.term, index };
+  }
+
+  /** Whether the tail or the changed rows have reached a limit. */
+  get checkpointDue(): boolean {
+    const { tailBytes, tailEntries, dirtyRows, textUnits } = this.stats;
+    const limits = this.#limits;
+    return (
+      tailBytes >= limits.tailBytesMax ||
+      tailEntries >= limits.tailEntriesMax ||
+      dirtyRows >= limits.dirtyRowsMax ||
+      textUnits >= limits.textUnitsMax
+    );
+  }
+
+  /** Writes the changed rows to SQLite's tables, with the place in the log that they show, in one transaction. */
+  checkpoint(): void {
+    if (this.#journal.mark() > 0) throw new Error("checkpoint of changes that are in no entry");
+    const hard = this.#writable();
+    const checkpointed = this.last;
+    if (checkpointed.index === hard.checkpointed.index) return;
+    const next = { ...hard, checkpointed };
+    const settleLog = this.#sql.transaction(() => {
+      for (const table of this.#layers) table.flush();
+      writeHardState(this.#sql, next);
+      return this.#log.writeFigures(this.#limits);
+    });
+    for (const table of this.#layers) table.settle();
+    settleLog();
+    this.#hard = next;
+    this.#tailBytes = 0;
+  }
+
+  get stats(): StoreStats {
+    let dirtyRows = 0;
+    let textUnits = 0;
+    for (const table of this.#layers) {
+      dirtyRows += table.dirtyRows;
+      textUnits += table.textUnits;
+    }
+    return {
+      dirtyRows,
+      textUnits,
+      tailBytes: this.#tailBytes,
+      tailEntries: this.last.index - this.checkpointed.index,
+      segments: this.#log.segments,
+      logBytes: this.#log.bytes,
+      firstAt: this.#log.firstAt,
+    };
+  }
+
+  /** Entries from an index on, as many as fit `maxBytes` but at least one if there is one. Throws LogPurged. */
+  entries(range: { from: number; to?: number; maxBytes: number }): Entry[] {
+    return this.#log.entries(range);
+  }
+
+  /** The answer kept under an idempotency key, if its entry is still in the log. */
+  findKey(key: string): KeyHit | undefined {
+    return this.#log.findKey(key);
+  }
+
+  /** Where `purge` could go, by age and size, without passing the checkpoint; undefined if nowhere. */
+  purgeable(at: number, keep: { maxAgeMs: number; maxBytes: number }): LogId | undefined {
+    const upTo = this.#log.purgeable(at, keep);
+    return upTo === undefined || upTo.index > this.checkpointed.index ? undefined : upTo;
+  }
+
+  /** Forgets entries up to a place that is checkpointed. Throws RangeError for any other. */
+  purge(upTo: LogId): void {
+    const hard = this.#writable();
+    if (upTo.index > hard.checkpointed.index) {
+      throw new RangeError(
+        `purge to ${upTo.index} passes the checkpoint ${hard.checkpointed.index}`,
+      );
+    }
+    this.#log.purge(upTo, (purged) => {
+      const next = { ...hard, purged };
+      writeHardState(this.#sql, next);
+      this.#hard = next;
+    });
+  }
+
+  #writable(): HardState {
+    if (this.readOnly)
+      throw new StoreRefusal("store_newer", "a store of the next format is not written");
+    if (this.#hard === undefined) throw new Error("the queue was not created");
+    return this.#hard;
+  }
+
+  /** Applies an entry of the tail while the store opens. */
+  #apply(entry: Entry): void {
+    const before = this.#log.bytes;
+    this.#log.recount(entry);
+    this.#tailBytes += this.#log.bytes - before;
+    for (const event of this.codec.decode(entry)) {
+      try {
+        this.evolve(event, entry.at);
+      } catch (fault) {
+        if (fault instanceof StoreRefusal) throw fault;
+        throw new StoreRefusal(
+          "store_corrupt",
+          `entry ${entry.index}: ${event.type} failed`,
+          fault,
+        );
+      }
+    }
+    this.#journal.forget();
+  }
+}

@@ -1,0 +1,330 @@
+/**
+ * Typed ordered tables: rows in memory over rows in SQLite, read as one.
+ * Invariant: what a table returns is what it would return if every put and delete had gone to SQLite at once.
+ */
+import type { Stretch } from "./base.ts";
+import { Base } from "./base.ts";
+import { Heads } from "./heads.ts";
+import type { Journal } from "./journal.ts";
+import type { Key, KeyColumn, Leading, Position } from "./keys.ts";
+import { after, comparator } from "./keys.ts";
+import type { Cell } from "./overlay.ts";
+import { Overlay } from "./overlay.ts";
+import { RowCodec } from "./row.ts";
+import type { Sql } from "./sql.ts";
+
+/** A table's shape. Made by `declareTable`; K is the tuple of its key parts, V its row type. */
+export interface TableDeclaration<K extends Key, V extends object> {
+  readonly name: string;
+  readonly key: Columns<K>;
+  readonly version: number;
+  readonly texts: readonly string[];
+  readonly resident: boolean;
+  readonly upgrade: ((version: number, value: unknown) => V) | undefined;
+  readonly valueBytesMax: number | undefined;
+}
+
+type Columns<K extends Key> = readonly [...{ readonly [I in keyof K]: KeyColumn<K[I]> }];
+
+/** Fields of V that hold text or nothing. */
+type TextField<V> = {
+  [F in keyof V & string]-?: V[F] extends string | undefined ? F : never;
+}[keyof V & string];
+
+/** What a table is declared with; see `declareTable`. */
+export interface TableOptions<K extends Key, V extends object> {
+  /** Name in SQLite: `[a-z][a-z0-9_]*`, part of the stored format. */
+  readonly name: string;
+  /** Key columns in order, part of the stored format. */
+  readonly key: Columns<K>;
+  /** Version of the row's JSON, from 1; rows of older versions go through `upgrade` when they are read. */
+  readonly version: number;
+  /** Long text fields, stored in columns of their own instead of inside the row's JSON. */
+  readonly texts?: readonly TextField<V>[];
+  /** Loads all rows when the store opens, so that reads never touch SQL. For small tables. */
+  readonly resident?: boolean;
+  readonly upgrade?: (version: number, value: unknown) => V;
+  /** What the JSON of a value takes at most, where the contract's limits bound it: spares looking at each row put. */
+  readonly valueBytesMax?: number;
+}
+
+const tableName = /^(?!raft_|sqlite_)[a-z][a-z0-9_]*$/;
+const fieldName = /^[a-zA-Z][a-zA-Z0-9_]*$/;
+
+/**
+ * Declares a table of rows V.
+ *
+ * @example
+ * const ready = declareTable<{ job: string }>()({
+ *   name: "ready",
+ *   version: 1,
+ *   key: [integer("lane"), signed("priority", 1000), integer("seq")],
+ * });
+ */
+export function declareTable<V extends object>() {
+  return <const K extends Key>(options: TableOptions<K, V>): TableDeclaration<K, V> => {
+    const { name, key, version, texts = [], resident = false, upgrade, valueBytesMax } = options;
+    const columns: string[] = [...key.map((each) => each.name), "version", "value", ...texts];
+    const isDistinct = new Set(columns.map((each) => each.toLowerCase())).size === columns.length;
+    if (!tableName.test(name) || !columns.every((each) => fieldName.test(each))) {
+      throw new TypeError(`table "${name}": a name in its declaration cannot be a SQL name`);
+    }
+    if (!isDistinct || key.length === 0) throw new TypeError(`table "${name}": bad columns`);
+    return { name, key, version, texts, resident, upgrade, valueBytesMax };
+  };
+}
+
+/** The tables of a schema, by the names it gives them. */
+export type Tables<S extends Schema> = {
+  readonly [N in keyof S]: S[N] extends TableDeclaration<infer K, infer V>
+    ? Table<Readonly<K>, V>
+    : never;
+};
+
+/** Table declarations by the names that programs use. */
+export type Schema = Readonly<Record<string, TableDeclaration<Key, object>>>;
+
+/** Where a range of keys begins and ends; each bound is a key or its leading parts. */
+export interface Bounds<K extends Key> {
+  /** Only keys that begin with these parts. */
+  readonly prefix?: Leading<K>;
+  /** Keys at or after; with leading parts, after or beginning with them. */
+  readonly from?: Leading<K>;
+  /** Keys after; with leading parts, after every key that begins with them. */
+  readonly after?: Leading<K>;
+  /** Keys before; with leading parts, before every key that begins with them. */
+  readonly to?: Leading<K>;
+  /** From the end to the beginning. */
+  readonly reverse?: boolean;
+}
+
+/** A range with the most rows to return. */
+export interface Range<K extends Key> extends Bounds<K> {
+  readonly limit: number;
+}
+
+/**
+ * An ordered table. Keys and values given and returned are never copied and must not be changed.
+ * Every method throws IllFormed for a key that the columns do not take.
+ */
+export interface Table<K extends Key, V extends object> {
+  get(key: K): V | undefined;
+  /** Writes a row. Throws RowTooLarge, or IllFormed for a text that is not well-formed. */
+  put(key: K, value: V): void;
+  /**
+   * Writes a row under a key that was never used, for instance one with a fresh sequence number. The caller vouches for
+   * that: it spares the look into SQLite, and lets a later delete leave no trace. Throws where it sees a row.
+   */
+  insert(key: K, value: V): void;
+  /** Removes a row; true if there was one. */
+  delete(key: K): boolean;
+  /** Rows in key order, at most `limit`. */
+  range(range: Range<K>): [K, V][];
+  /** The rows of a range, read as they are taken. The table must not be changed meanwhile. */
+  scan(bounds: Bounds<K>): Generator<[K, V]>;
+  /** The first row whose key begins with the prefix. Fast however many rows before it were deleted. */
+  first(prefix?: Leading<K>): [K, V] | undefined;
+}
+
+/** Rows that `scan` reads first; it reads more at once as it goes on. */
+const scanRowsHint = 16;
+
+/** The table over an overlay and a base. */
+export class LayeredTable<K extends Key, V extends object> implements Table<K, V> {
+  readonly name: string;
+  readonly #length: number;
+  readonly #isResident: boolean;
+  readonly #rows: RowCodec<V>;
+  readonly #base: Base<V>;
+  readonly #overlay: Overlay<V>;
+  readonly #heads: Heads<V>;
+  readonly #compare: (a: Position, b: Position) => number;
+
+  /** `stored` are the columns the table has in SQLite, none while it does not exist. */
+  constructor(
+    declaration: TableDeclaration<K, V>,
+    sql: Sql,
+    journal: Journal,
+    stored: ReadonlySet<string>,
+  ) {
+    const key: readonly KeyColumn[] = declaration.key;
+    this.name = declaration.name;
+    this.#length = key.length;
+    this.#isResident = declaration.resident;
+    this.#rows = new RowCodec(declaration);
+    this.#base = new Base(sql, { ...declaration, key, rows: this.#rows }, stored);
+    this.#compare = comparator(key);
+    this.#overlay = new Overlay<V>({
+      compare: this.#compare,
+      columns: key.length,
+      journal,
+      textLength: (value) => this.#rows.textLength(value),
+      onRestore: () => this.#heads.forget(),
+    });
+    const below = this.#isResident ? undefined : this.#base;
+    this.#heads = new Heads(this.#overlay, below, this.#compare);
+    if (this.#isResident) this.#load();
+  }
+
+  get(key: K): V | undefined {
+    const cell = this.#overlay.get(key);
+    return cell === undefined ? this.#below(key) : cell.value;
+  }
+
+  put(key: K, value: V): void {
+    this.#rows.check(value);
+    const before = this.#overlay.get(key);
+    const inBase = before === undefined ? this.#below(key) !== undefined : before.inBase;
+    this.#set(key, before, value, inBase);
+  }
+
+  insert(key: K, value: V): void {
+    this.#rows.check(value);
+    const before = this.#overlay.get(key);
+    if (before?.value !== undefined) throw new Error(`${this.name}: insert of a key in use`);
+    if (before === undefined) this.#checkKey(key);
+    this.#set(key, before, value, before?.inBase ?? false);
+  }
+
+  delete(key: K): boolean {
+    const before = this.#overlay.get(key);
+    if (before === undefined) {
+      if (this.#below(key) === undefined) return false;
+      this.#overlay.replace(key, undefined, tombstone);
+      return true;
+    }
+    if (before.value === undefined) return false;
+    this.#overlay.replace(key, before, before.inBase ? tombstone : undefined);
+    return true;
+  }
+
+  range(range: Range<K>): [K, V][] {
+    const rows: [K, V][] = [];
+    if (range.limit <= 0) return rows;
+    for (const row of this.#merge(range, range.limit)) {
+      rows.push(row);
+      if (rows.length >= range.limit) break;
+    }
+    return rows;
+  }
+
+  scan(bounds: Bounds<K>): Generator<[K, V]> {
+    return this.#merge(bounds, scanRowsHint);
+  }
+
+  first(prefix?: Leading<K>): [K, V] | undefined {
+    return this.#heads.first(prefix ?? []) as [K, V] | undefined;
+  }
+
+  /** Rows that the next checkpoint writes or deletes. */
+  get dirtyRows(): number {
+    return this.#overlay.dirtyRows;
+  }
+
+  /** Length of the texts in those rows, in UTF-16 units. */
+  get textUnits(): number {
+    return this.#overlay.textUnits;
+  }
+
+  /** Writes the dirty rows to SQLite. To be called in a transaction; `settle` follows when that has succeeded. */
+  flush(): void {
+    if (this.#overlay.dirtyRows === 0) return;
+    this.#base.write(valuesOf(this.#overlay.dirty()));
+  }
+
+  /** Takes note that the flushed rows are in SQLite. */
+  settle(): void {
+    if (this.#overlay.dirtyRows === 0) return;
+    this.#overlay.settle(this.#isResident);
+    this.#base.settle();
+    this.#heads.forget();
+  }
+
+  #set(key: K, before: Cell<V> | undefined, value: V, inBase: boolean): void {
+    this.#overlay.replace(key, before, { value, inBase, isDirty: true });
+    if (before?.value === undefined) this.#heads.noteLive(key);
+  }
+
+  /** The base's row for a key without a cell. */
+  #below(key: K): V | undefined {
+    this.#checkKey(key);
+    return this.#isResident ? undefined : this.#base.get(key);
+  }
+
+  #checkKey(key: Key): void {
+    if (key.length !== this.#length)
+      throw new TypeError(`${this.name}: a key of ${key.length} parts`);
+    this.#base.encode(key);
+  }
+
+  #load(): void {
+    const all: Stretch = { low: [], high: after([]) };
+    for (const [key, value] of this.#base.rows(all, false, this.#base.pageRowsMax)) {
+      this.#overlay.load(key, value);
+    }
+  }
+
+  /** Overlay and base as one: where both have a key the overlay wins, and its tombstones hide rows. */
+  *#merge(bounds: Bounds<K>, hint: number): Generator<[K, V]> {
+    const stretch = this.#stretch(bounds);
+    if (stretch === undefined) return;
+    const reverse = bounds.reverse ?? false;
+    const cells = this.#cells(stretch, reverse);
+    const rows = this.#isResident ? [].values() : this.#base.rows(stretch, reverse, hint);
+    let cell = cells.next();
+    let row: IteratorResult<[Key, V], unknown> = rows.next();
+    while (!cell.done || !row.done) {
+      const order = this.#order(cell, row, reverse);
+      if (!row.done && order > 0) {
+        yield row.value as [K, V];
+      } else if (!cell.done) {
+        const [key, { value }] = cell.value;
+        if (value !== undefined) yield [key as Key as K, value];
+      }
+      if (order <= 0) cell = cells.next();
+      if (order >= 0) row = rows.next();
+    }
+  }
+
+  /** Negative when the cell comes first, positive when the row does, 0 when both are of one key. */
+  #order(
+    cell: IteratorResult<[Position, unknown], unknown>,
+    row: IteratorResult<[Key, V], unknown>,
+    reverse: boolean,
+  ): number {
+    if (cell.done) return 1;
+    if (row.done) return -1;
+    const order = this.#compare(cell.value[0], row.value[0]);
+    return reverse ? -order : order;
+  }
+
+  *#cells({ low, high }: Stretch, reverse: boolean): Generator<[Position, Cell<V>], undefined> {
+    for (const pair of this.#overlay.cells(reverse ? high : low, reverse)) {
+      const isPast = reverse ? this.#compare(pair[0], low) < 0 : this.#compare(pair[0], high) >= 0;
+      if (isPast) return;
+      yield pair;
+    }
+  }
+
+  #stretch(bounds: Bounds<K>): Stretch | undefined {
+    for (const bound of [bounds.prefix, bounds.from, bounds.after, bounds.to]) {
+      if (bound !== undefined) this.#base.encode(bound);
+    }
+    let low: Position = bounds.prefix ?? [];
+    let high: Position = after(low);
+    const { from, to } = bounds;
+    if (from !== undefined && this.#compare(from, low) > 0) low = from;
+    const past = bounds.after === undefined ? undefined : after(bounds.after);
+    if (past !== undefined && this.#compare(past, low) > 0) low = past;
+    if (to !== undefined && this.#compare(to, high) < 0) high = to;
+    return this.#compare(low, high) < 0 ? { low, high } : undefined;
+  }
+}
+
+const tombstone: Cell<never> = { value: undefined, inBase: true, isDirty: true };
+
+function* valuesOf<V>(
+  cells: Iterable<[Position, Cell<V>]>,
+): Generator<readonly [Key, V | undefined]> {
+  for (const [key, { value }] of cells) yield [key as Key, value];
+}
