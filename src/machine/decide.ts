@@ -1,0 +1,65 @@
+/**
+ * What a decision may use: the tables to read, the time, and a way to say what happened.
+ * Invariant: a decision depends on nothing else; time, ids and randomness come from outside, so that the same
+ * commands always give the same events.
+ */
+import type { CommandInputs, CommandName, CommandReplies } from "../contract/commands.ts";
+import type { EventFacts, EventOf, EventType } from "../contract/events.ts";
+import type { QueueIdentity } from "../contract/ids.ts";
+import type { Refusal } from "../contract/refusals.ts";
+import type { Counters, QueueRow } from "../store/queue.ts";
+import type { Reads } from "../store/schema.ts";
+
+/** What a read may use. */
+export interface View {
+  readonly tables: Reads;
+  /** The time as of which everything is judged, epoch ms. */
+  readonly at: number;
+  readonly identity: QueueIdentity;
+}
+
+/** The first answer that was given under an idempotency key. */
+export interface KeptAnswer {
+  readonly bodyHash: string;
+  readonly answer: string;
+}
+
+/** One command in its turn: what it emits, the next one sees. */
+export interface Transaction extends View {
+  /** Records a fact; the tables show it at once. */
+  emit<T extends EventType>(type: T, facts: EventFacts[T]): void;
+  /** The answer kept under a job's own idempotency key. */
+  recall(key: string): KeptAnswer | undefined;
+  keep(key: string, bodyHash: string, answer: string): void;
+}
+
+/** A command's meaning: its reply, or why not. A refused command has emitted nothing. */
+export type Decide<N extends CommandName> = (
+  tx: Transaction,
+  input: CommandInputs[N],
+) => CommandReplies[N] | Refusal;
+
+/** A read's meaning. */
+export type Read<N extends CommandName> = (
+  view: View,
+  input: CommandInputs[N],
+) => CommandReplies[N] | Refusal;
+
+/** The event of a type and its facts. */
+export function eventOf<T extends EventType>(type: T, facts: EventFacts[T]): EventOf<T> {
+  return { type, v: 1, ...facts } as EventOf<T>;
+}
+
+/** The queue's row; a command gets to its decision only when the queue exists. */
+export function queueOf(view: View): QueueRow {
+  const row = view.tables.queue.get([0]);
+  if (row === undefined) throw new Error("a command was decided for a queue that does not exist");
+  return row;
+}
+
+/** The queue's counters. */
+export function countersOf(view: View): Readonly<Counters> {
+  const row = view.tables.counters.get([0]);
+  if (row === undefined) throw new Error("a command was decided for a queue without counters");
+  return row;
+}

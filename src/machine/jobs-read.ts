@@ -1,0 +1,221 @@
+/**
+ * How jobs are shown: one record, and pages in the order of their state.
+ * Invariant: a page looks at a bounded number of rows; only an absent cursor means the end.
+ */
+import type { JobState } from "../contract/fields.ts";
+import { isEndState } from "../contract/fields.ts";
+import type { JobRecord, ListReply } from "../contract/jobs.ts";
+import { limits } from "../contract/limits.ts";
+import type { QueueConfig } from "../contract/queue.ts";
+import { type Refusal, refuse } from "../contract/refusals.ts";
+import type { JobRow } from "../store/jobs.ts";
+import { PLAIN_LANE } from "../store/lanes.ts";
+import { queueOf, type Read, type View } from "./decide.ts";
+
+/** How often a job may be tried in one run. */
+export const maxAttemptsOf = (job: JobRow, config: QueueConfig): number =>
+  job.maxAttempts ?? config.maxAttempts;
+
+/** A job as the API shows it. */
+export function toRecord(id: string, job: JobRow, config: QueueConfig): JobRecord {
+  const maxAttempts = maxAttemptsOf(job, config);
+  const record: Record<string, unknown> = {
+    id,
+    state: job.state,
+    reason: job.reason,
+    kind: job.kind ?? "payload",
+    labels: job.labels,
+    requires: job.requires,
+    priority: job.priority,
+    run: job.run,
+    // After the last attempt has failed there is no next one to count.
+    attempt: Math.min(job.failures + 1, maxAttempts),
+    maxAttempts,
+    deliveries: job.deliveries,
+    backoff: job.backoff,
+    leaseMs: job.leaseMs,
+    maxRunMs: job.maxRunMs,
+    ttlMs: job.ttlMs,
+    expiresAt: job.expiresAt,
+    worker: job.worker,
+    createdAt: job.createdAt,
+    runAt: job.runAt,
+    readyAt: job.readyAt,
+    startedAt: job.startedAt,
+    leaseUntil: job.leaseUntil,
+    endedAt: job.endedAt,
+    late: job.late,
+    error: job.error,
+    attempts: job.attempts,
+    progress: job.progress,
+    payload: job.payload,
+    result: job.result,
+  };
+  for (const field in record) if (record[field] === undefined) delete record[field];
+  return record as unknown as JobRecord;
+}
+
+export const jobUnknown = (id: string): Refusal =>
+  refuse("job_unknown", `There is no job ${id} in this queue: it was never here, or was removed.`, {
+    id,
+  });
+
+export const getJob: Read<"job.get"> = (view, { id }) => {
+  const job = view.tables.jobs.get([id]);
+  if (job === undefined) return jobUnknown(id);
+  return { now: view.at, job: toRecord(id, job, queueOf(view).config) };
+};
+
+type IndexKey = readonly (string | number)[];
+/** A place in the order of a state: the key of the row behind it, and the job it stands for. */
+type Place = readonly [key: IndexKey, id: string];
+
+/** Ready jobs of all lanes in claim order: by priority, then place, as a worker that can do all would get them. */
+function* readyPlaces(view: View, after: IndexKey | undefined): Generator<Place> {
+  const { ready, lanes } = view.tables;
+  const order = [PLAIN_LANE, ...[...lanes.scan({})].map(([[lane]]) => lane)];
+  const [priority, readyAt, seq] = (after ?? []) as number[];
+  const scans = order.map((lane) =>
+    after === undefined || priority === undefined || readyAt === undefined || seq === undefined
+      ? ready.scan({ prefix: [lane] })
+      : ready.scan({ prefix: [lane], after: [lane, priority, readyAt, seq] }),
+  );
+  const heads = scans.map((scan) => scan.next().value);
+  for (;;) {
+    let best = -1;
+    for (let i = 0; i < heads.length; i++) {
+      const head = heads[i];
+      if (head && (best < 0 || comparePlaces(head[0], heads[best]?.[0] ?? head[0]) < 0)) best = i;
+    }
+    const head = heads[best];
+    if (!head) return;
+    const [, headPriority, headReadyAt, headSeq] = head[0];
+    yield [[headPriority, headReadyAt, headSeq], head[1].id];
+    heads[best] = scans[best]?.next().value;
+  }
+}
+
+type ReadyKey = readonly [lane: number, priority: number, readyAt: number, seq: number];
+
+/** Whether one ready job comes before another of any lane (negative), or after it (positive). */
+export function comparePlaces(a: ReadyKey, b: ReadyKey): number {
+  return a[1] - b[1] || a[2] - b[2] || a[3] - b[3];
+}
+
+function* places(view: View, state: JobState | undefined, after?: IndexKey): Generator<Place> {
+  const { jobs, scheduled, leases, finished } = view.tables;
+  const from = after === undefined ? {} : { after: after as never };
+  if (state === undefined) {
+    for (const [key] of jobs.scan(from)) yield [key, key[0]];
+  } else if (state === "ready") {
+    yield* readyPlaces(view, after);
+  } else if (state === "scheduled") {
+    for (const [key, { id }] of scheduled.scan(from)) yield [key, id];
+  } else if (state === "running") {
+    for (const [key] of leases.scan(from)) yield [key, key[1]];
+  } else if (isEndState(state)) {
+    for (const [key] of finished.scan({ prefix: [state], ...from })) yield [key, key[2]];
+  }
+}
+
+/** Whether a job has a label: `name` or `name:value`. */
+export function hasLabel(job: JobRow, label: string): boolean {
+  const colon = label.indexOf(":");
+  if (colon < 0) return job.labels !== undefined && Object.hasOwn(job.labels, label);
+  const name = label.slice(0, colon);
+  return (
+    job.labels !== undefined &&
+    Object.hasOwn(job.labels, name) &&
+    job.labels[name] === label.slice(colon + 1)
+  );
+}
+
+interface Cursor {
+  readonly queueId: string;
+  readonly state: JobState | undefined;
+  readonly after: IndexKey;
+}
+
+const encodeCursor = ({ queueId, state, after }: Cursor): string =>
+  btoa(JSON.stringify([queueId, state ?? null, after])).replaceAll("=", "");
+
+function decodeCursor(text: string): Cursor | undefined {
+  try {
+    const [queueId, state, after] = JSON.parse(atob(text)) as [string, JobState | null, IndexKey];
+    if (!Array.isArray(after) || after.length > 4) return undefined;
+    if (!after.every((part) => typeof part === "string" || Number.isSafeInteger(part)))
+      return undefined;
+    return { queueId, state: state ?? undefined, after };
+  } catch (error) {
+    // Whatever is not a cursor of ours is refused by the caller, with the same words.
+    if (error instanceof Error) return undefined;
+    throw error;
+  }
+}
+
+const shapes: Record<string, string> = {
+  "": "s",
+  ready: "nnn",
+  scheduled: "nn",
+  running: "ns",
+  completed: "sns",
+  failed: "sns",
+  cancelled: "sns",
+  expired: "sns",
+};
+
+/** Whether a cursor's place is one of this list. */
+function fits({ state, after }: Cursor): boolean {
+  const shape = after.map((part) => (typeof part === "string" ? "s" : "n")).join("");
+  return shapes[state ?? ""] === shape && (shape !== "sns" || after[0] === state);
+}
+
+export const listJobs: Read<"job.list"> = (view, input) => {
+  const { config, queueId } = queueOf(view);
+  const cursor = input.cursor === undefined ? undefined : decodeCursor(input.cursor);
+  if (input.cursor !== undefined) {
+    if (!cursor || cursor.queueId !== queueId || cursor.state !== input.state || !fits(cursor)) {
+      return refuse(
+        "cursor_invalid",
+        "The cursor is not of this list of this queue: begin again without one.",
+      );
+    }
+  }
+  const limit = input.limit ?? 100;
+  const found: JobRecord[] = [];
+  let bytes = 0;
+  let examined = 0;
+  let last: IndexKey | undefined;
+  for (const [key, id] of places(view, input.state, cursor?.after)) {
+    const isFull = found.length >= limit || bytes >= limits.replyBytesMax;
+    if (isFull || examined >= limits.pageScanMax) {
+      const next = last ?? cursor?.after ?? key;
+      return page(view, found, encodeCursor({ queueId, state: input.state, after: next }));
+    }
+    examined += 1;
+    last = key;
+    const job = view.tables.jobs.get([id]);
+    if (job === undefined) throw new Error(`job ${id} stands in the index but is not kept`);
+    if (input.label !== undefined && !hasLabel(job, input.label)) continue;
+    const { payload, result, ...record } = toRecord(id, job, config);
+    const shown =
+      input.include === undefined ? record : { ...record, ...texts({ payload, result }) };
+    bytes += 1000 + (input.include === undefined ? 0 : job.payload.length + (result?.length ?? 0));
+    found.push(shown);
+  }
+  return page(view, found);
+};
+
+const texts = ({
+  payload,
+  result,
+}: {
+  payload?: string | undefined;
+  result?: string | undefined;
+}) => ({
+  ...(payload !== undefined && { payload }),
+  ...(result !== undefined && { result }),
+});
+
+const page = (view: View, jobs: readonly JobRecord[], cursor?: string): ListReply =>
+  cursor === undefined ? { now: view.at, jobs } : { now: view.at, jobs, cursor };

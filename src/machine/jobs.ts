@@ -1,0 +1,186 @@
+/**
+ * What enqueueing, changing, cancelling, retrying and removing a job mean.
+ * Invariant: refusals are tried in the order of the command table; a refused item changes nothing.
+ */
+
+import { isEndState, utf8Bytes } from "../contract/fields.ts";
+import { jobId } from "../contract/ids.ts";
+import type { EnqueueResult, JobSpec } from "../contract/jobs.ts";
+import { limits } from "../contract/limits.ts";
+import { isRefusal, problemOf, type Refusal, refuse } from "../contract/refusals.ts";
+import type { JobRow } from "../store/jobs.ts";
+import { laneName, PLAIN_LANE } from "../store/lanes.ts";
+import { countersOf, type Decide, queueOf, type Transaction } from "./decide.ts";
+import { jobUnknown, toRecord } from "./jobs-read.ts";
+import { settleDue } from "./sweep.ts";
+
+export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
+  let refused = 0;
+  const results = jobs.map((spec) => {
+    const result = enqueueOne(tx, spec);
+    if (!isRefusal(result)) return result;
+    refused += 1;
+    return { problem: problemOf(result) };
+  });
+  return { now: tx.at, results, refused };
+};
+
+function enqueueOne(tx: Transaction, spec: JobSpec): EnqueueResult | Refusal {
+  const repeat = findRepeat(tx, spec);
+  if (repeat !== undefined) return repeat;
+  const full = whyFull(tx, spec);
+  if (full !== undefined) return full;
+  const lane = laneFor(tx, spec);
+  if (isRefusal(lane)) return lane;
+
+  const { payload, delayMs, runAt: runAtSpec, idempotencyKey, kind: _, ...options } = spec;
+  const seq = countersOf(tx).seq + 1;
+  const id = spec.id ?? jobId(tx.identity, seq);
+  const runAt = runAtSpec ?? (delayMs === undefined ? undefined : tx.at + delayMs);
+  const isLater = runAt !== undefined && runAt > tx.at;
+  tx.emit("job.enqueued", { ...options, id, seq, lane, payload, ...(isLater && { runAt }) });
+  if (idempotencyKey !== undefined) tx.keep(itemKey(idempotencyKey), spec.fingerprint ?? "", id);
+  return { id };
+}
+
+const itemKey = (key: string): string => `job:${key}`;
+
+/** The answer to a job that is here already, by its idempotency key or its id. */
+function findRepeat(tx: Transaction, spec: JobSpec): EnqueueResult | Refusal | undefined {
+  const { idempotencyKey, id, fingerprint } = spec;
+  const kept = idempotencyKey === undefined ? undefined : tx.recall(itemKey(idempotencyKey));
+  if (kept !== undefined) {
+    if (kept.bodyHash === fingerprint) return { id: kept.answer, deduplicated: true };
+    return refuse(
+      "idempotency_key_reused",
+      `The idempotency key ${idempotencyKey} was used for another job. Use a new key for new content.`,
+    );
+  }
+  const existing = id === undefined ? undefined : tx.tables.jobs.get([id]);
+  if (id === undefined || existing === undefined) return undefined;
+  if (existing.fingerprint === fingerprint) return { id, deduplicated: true };
+  return refuse("job_exists", `Job ${id} exists with other content. Choose another id.`, {
+    id,
+    state: existing.state,
+  });
+}
+
+function whyFull(tx: Transaction, spec: JobSpec): Refusal | undefined {
+  const { maxJobs, maxBytes } = queueOf(tx).config;
+  const counters = countersOf(tx);
+  const { blocked, scheduled, ready, running, completed, failed, cancelled, expired } = counters;
+  const jobs = blocked + scheduled + ready + running + completed + failed + cancelled + expired;
+  if (jobs >= maxJobs) {
+    return refuse("queue_full", `The queue keeps ${jobs} jobs; its maxJobs is ${maxJobs}.`, {
+      maxJobs,
+    });
+  }
+  const bytes = counters.bytes + utf8Bytes(spec.payload);
+  if (bytes <= maxBytes) return undefined;
+  return refuse("queue_full", `With this job the queue would keep ${bytes} bytes of ${maxBytes}.`, {
+    maxBytes,
+  });
+}
+
+/** The lane of a job's kind and requirements: the one that is there, or the next number. */
+function laneFor(
+  tx: Transaction,
+  job: {
+    readonly kind?: "payload" | "plan" | undefined;
+    readonly requires?: readonly string[] | undefined;
+  },
+): number | Refusal {
+  const { kind = "payload", requires = [] } = job;
+  if (kind === "payload" && requires.length === 0) return PLAIN_LANE;
+  const known = tx.tables.lane_index.get([laneName(kind, requires)]);
+  if (known !== undefined) return known.lane;
+  const waiting = tx.tables.lanes.range({ limit: limits.lanesMax }).length;
+  if (waiting < limits.lanesMax) return countersOf(tx).lane + 1;
+  return refuse(
+    "requires_limit",
+    `Jobs with ${waiting} distinct sets of requirements wait already; that is the most.`,
+  );
+}
+
+/** The job a command names, as of now: what is due for it has happened. */
+function currentJob(tx: Transaction, id: string): JobRow | Refusal {
+  settleDue(tx, id);
+  return tx.tables.jobs.get([id]) ?? jobUnknown(id);
+}
+
+const wrongState = (id: string, job: JobRow, wanted: string): Refusal =>
+  refuse("job_state", `Job ${id} is ${job.state}; only ${wanted} can be changed so.`, {
+    id,
+    state: job.state,
+  });
+
+function replyWith(tx: Transaction, id: string) {
+  const job = tx.tables.jobs.get([id]);
+  if (job === undefined) throw new Error(`job ${id} vanished in its own command`);
+  return { now: tx.at, job: toRecord(id, job, queueOf(tx).config) };
+}
+
+export const updateJob: Decide<"job.update"> = (tx, { id, priority, delayMs, runAt }) => {
+  const job = currentJob(tx, id);
+  if (isRefusal(job)) return job;
+  if (job.state !== "ready" && job.state !== "scheduled") {
+    return wrongState(id, job, "a ready or scheduled job");
+  }
+  const due = runAt ?? (delayMs === undefined ? undefined : tx.at + delayMs);
+  const isNow = due !== undefined && due <= tx.at;
+  const changes = {
+    ...(priority !== undefined && priority !== job.priority && { priority }),
+    ...(due !== undefined && !isNow && due !== job.runAt && { runAt: due }),
+    ...(isNow && job.state === "scheduled" && { runAt: null }),
+  };
+  if (Object.keys(changes).length > 0) tx.emit("job.updated", { id, ...changes });
+  return replyWith(tx, id);
+};
+
+export const cancelJob: Decide<"job.cancel"> = (tx, { id, reason }) => {
+  const job = currentJob(tx, id);
+  if (isRefusal(job)) return job;
+  if (job.state !== "cancelled") {
+    if (isEndState(job.state)) return wrongState(id, job, "a job that has not ended");
+    const before = { now: tx.at, job: toRecord(id, job, queueOf(tx).config) };
+    tx.emit("job.cancelled", { id, ...(reason !== undefined && { reason }) });
+    // Where cancelled jobs are not kept, the reply still says what became of it.
+    if (tx.tables.jobs.get([id]) === undefined) {
+      return { now: tx.at, job: { ...before.job, state: "cancelled", endedAt: tx.at } };
+    }
+  }
+  return replyWith(tx, id);
+};
+
+export const retryJob: Decide<"job.retry"> = (tx, { id }) => {
+  const job = currentJob(tx, id);
+  if (isRefusal(job)) return job;
+  const refusal = runAgain(tx, id, job);
+  return refusal ?? replyWith(tx, id);
+};
+
+/** Opens a new run of an ended job, or says why not. */
+export function runAgain(tx: Transaction, id: string, job: JobRow): Refusal | undefined {
+  if (!isEndState(job.state) || job.state === "completed") {
+    return wrongState(id, job, "a failed, cancelled or expired job");
+  }
+  if (job.expiresAt !== undefined && job.expiresAt <= tx.at) {
+    return refuse("job_state", `Job ${id} is past its deadline, which a retry does not move.`, {
+      id,
+      state: job.state,
+      expiresAt: job.expiresAt,
+    });
+  }
+  const lane = laneFor(tx, job);
+  if (isRefusal(lane)) return lane;
+  tx.emit("job.retried", { id, seq: countersOf(tx).seq + 1, lane });
+  return undefined;
+}
+
+export const removeJob: Decide<"job.remove"> = (tx, { id }) => {
+  const job = currentJob(tx, id);
+  if (isRefusal(job)) return job;
+  if (!isEndState(job.state)) return wrongState(id, job, "an ended job");
+  tx.emit("job.removed", { id });
+  return { now: tx.at, removed: true };
+};

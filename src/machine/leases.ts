@@ -1,0 +1,161 @@
+/**
+ * What a claim means: which jobs a worker gets, in which order, and why it got none.
+ * Invariant: a job is handed out only while nobody holds it, with a token greater than any before.
+ */
+import { leaseToken } from "../contract/ids.ts";
+import type { ClaimedJob, ClaimInput, ClaimReply, EmptyClaim } from "../contract/leases.ts";
+import { defaults, limits } from "../contract/limits.ts";
+import type { JobRow } from "../store/jobs.ts";
+import { PLAIN_LANE } from "../store/lanes.ts";
+import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
+import { comparePlaces, maxAttemptsOf } from "./jobs-read.ts";
+import { nextDueAt } from "./sweep.ts";
+
+/** A lease ends on a whole second, so that many leases share one alarm. */
+export const leaseEnd = (at: number, leaseMs: number): number =>
+  Math.ceil((at + leaseMs) / 1000) * 1000;
+
+/** The lanes whose jobs this worker may have. */
+function lanesFor(view: View, { kinds = ["payload"], capabilities = [] }: ClaimInput): number[] {
+  const able = new Set(capabilities);
+  const lanes = kinds.includes("payload") ? [PLAIN_LANE] : [];
+  for (const [[lane], row] of view.tables.lanes.scan({})) {
+    if (row.ready > 0 && kinds.includes(row.kind) && row.requires.every((need) => able.has(need))) {
+      lanes.push(lane);
+    }
+  }
+  return lanes;
+}
+
+/** Takes ready jobs from the heads of lanes, best first, for as long as `take` wants more. */
+function takeInOrder(view: View, lanes: readonly number[], take: (id: string) => boolean): void {
+  const { ready } = view.tables;
+  const heads = lanes.map((lane) => ready.first([lane]));
+  for (;;) {
+    let best = -1;
+    for (let i = 0; i < heads.length; i++) {
+      const head = heads[i];
+      const bestHead = heads[best];
+      if (head && (!bestHead || comparePlaces(head[0], bestHead[0]) < 0)) best = i;
+    }
+    const head = heads[best];
+    const lane = lanes[best];
+    if (!head || lane === undefined || !take(head[1].id)) return;
+    heads[best] = ready.first([lane]);
+  }
+}
+
+export const claim: Decide<"lease.claim"> = (tx, input) => {
+  const queue = queueOf(tx);
+  const jobs: ClaimedJob[] = [];
+  if (queue.paused === undefined) {
+    const grant = countersOf(tx).grant + 1;
+    const max = input.max ?? 1;
+    let bytes = 0;
+    let failed = 0;
+    takeInOrder(tx, lanesFor(tx, input), (id) => {
+      const job = tx.tables.jobs.get([id]);
+      if (job === undefined) throw new Error(`ready job ${id} is not kept`);
+      if (isWornOut(tx, job)) {
+        tx.emit("job.failed", { id, reason: "delivery_limit" });
+        failed += 1;
+        return failed < limits.sweepMax;
+      }
+      bytes += job.payload.length * (job.payload.length > 1000 ? 3 : 1) + 500;
+      if (jobs.length > 0 && bytes > limits.replyBytesMax) return false;
+      jobs.push(handOut(tx, id, job, grant, input));
+      return jobs.length < max;
+    });
+  }
+  return jobs.length > 0 ? { now: tx.at, jobs } : { now: tx.at, jobs, ...whyEmpty(tx, input) };
+};
+
+/** Whether a job was handed out so often without an end that it never will have one. */
+function isWornOut(view: View, job: JobRow): boolean {
+  const { config } = queueOf(view);
+  const most = config.maxDeliveries ?? defaults.deliveriesPerAttempt * maxAttemptsOf(job, config);
+  return job.deliveries >= most;
+}
+
+function handOut(
+  tx: Transaction,
+  id: string,
+  job: JobRow,
+  grant: number,
+  input: ClaimInput,
+): ClaimedJob {
+  const leaseMs = input.leaseMs ?? job.leaseMs ?? queueOf(tx).config.leaseMs;
+  const leaseUntil = leaseEnd(tx.at, leaseMs);
+  const { worker } = input;
+  tx.emit("job.claimed", { id, grant, leaseUntil, ...(worker !== undefined && { worker }) });
+  const row = tx.tables.jobs.get([id]);
+  if (row === undefined) throw new Error(`job ${id} vanished while it was handed out`);
+  return toClaimed(tx, id, row);
+}
+
+/** A job as its worker sees it. */
+function toClaimed(view: View, id: string, job: JobRow): ClaimedJob {
+  const { grant, leaseUntil, labels, requires, progress } = job;
+  if (grant === undefined || leaseUntil === undefined) throw new Error(`job ${id} is not held`);
+  return {
+    id,
+    token: leaseToken(view.identity, grant),
+    leaseUntil,
+    kind: job.kind ?? "payload",
+    run: job.run,
+    attempt: job.failures + 1,
+    maxAttempts: maxAttemptsOf(job, queueOf(view).config),
+    deliveries: job.deliveries,
+    priority: job.priority,
+    createdAt: job.createdAt,
+    ...(labels !== undefined && { labels }),
+    ...(requires !== undefined && { requires }),
+    payload: job.payload,
+    ...(progress !== undefined && { progress }),
+  };
+}
+
+function whyEmpty(view: View, input: ClaimInput): EmptyClaim {
+  const { paused } = queueOf(view);
+  const { ready, scheduled } = countersOf(view);
+  const { kinds = ["payload"] } = input;
+  const mine = new Set(lanesFor(view, input));
+  let unclaimable = 0;
+  let elsewhere = 0;
+  for (const [[lane], row] of view.tables.lanes.scan({})) {
+    elsewhere += row.ready;
+    if (!mine.has(lane)) unclaimable += row.ready;
+  }
+  if (!kinds.includes("payload")) unclaimable += ready - elsewhere;
+  return {
+    paused: paused !== undefined,
+    ...(paused?.reason !== undefined && { pausedReason: paused.reason }),
+    waiting: ready,
+    scheduled,
+    nextDueAt: nextDueAt(view, "jobs") ?? null,
+    limited: 0,
+    unclaimable,
+  };
+}
+
+/** The answer to a claim of a queue that does not exist: empty, and nothing is created. */
+export const emptyClaim = (at: number): ClaimReply => ({
+  now: at,
+  jobs: [],
+  paused: false,
+  waiting: 0,
+  scheduled: 0,
+  nextDueAt: null,
+  limited: 0,
+  unclaimable: 0,
+});
+
+/** The jobs of an earlier claim that are still held under its token. */
+export function stillHeld(view: View, grant: number, ids: readonly string[]): ClaimedJob[] {
+  return ids.flatMap((id) => {
+    const job = view.tables.jobs.get([id]);
+    const isHeld =
+      job?.state === "running" && job.grant === grant && (job.leaseUntil ?? 0) > view.at;
+    return isHeld ? [toClaimed(view, id, job)] : [];
+  });
+}

@@ -1,0 +1,127 @@
+/**
+ * What creating, configuring, pausing and reading a queue mean.
+ * Invariant: a queue's configuration is always complete.
+ */
+import { type JobState, jobStates } from "../contract/fields.ts";
+import type { QueueIdentity } from "../contract/ids.ts";
+import { defaults } from "../contract/limits.ts";
+import type { QueueConfig, QueueConfigChange, QueueRecord, QueueStats } from "../contract/queue.ts";
+import { PLAIN_LANE } from "../store/lanes.ts";
+import {
+  countersOf,
+  type Decide,
+  queueOf,
+  type Read,
+  type Transaction,
+  type View,
+} from "./decide.ts";
+import { nextDueAt } from "./sweep.ts";
+
+/** What a queue is created with. */
+export const defaultConfig: QueueConfig = {
+  leaseMs: defaults.leaseMs,
+  maxAttempts: defaults.maxAttempts,
+  maxDeliveries: null,
+  backoff: defaults.backoff,
+  maxBytes: defaults.maxBytes,
+  maxJobs: defaults.maxJobs,
+  retention: defaults.retention,
+};
+
+/** A configuration with a change: what the change leaves out stays. */
+function withChange(config: QueueConfig, change: QueueConfigChange): QueueConfig {
+  const { retention = {}, ...rest } = change;
+  const merged: Record<string, unknown> = { ...config };
+  for (const [name, value] of Object.entries(rest)) if (value !== undefined) merged[name] = value;
+  const { completed, failed, cancelled, expired } = config.retention;
+  merged["retention"] = {
+    completed: { ...completed, ...retention.completed },
+    failed: { ...failed, ...retention.failed },
+    cancelled: { ...cancelled, ...retention.cancelled },
+    expired: { ...expired, ...retention.expired },
+  };
+  return merged as unknown as QueueConfig;
+}
+
+/** The first event of a queue. */
+export function createQueue(tx: Transaction, name: string, identity: QueueIdentity): void {
+  const { queueId, term } = identity;
+  tx.emit("queue.created", { name, queueId, term, config: defaultConfig });
+}
+
+function toRecord(view: View): QueueRecord {
+  const { name, queueId, createdAt, config, paused } = queueOf(view);
+  return {
+    name,
+    queueId,
+    term: view.identity.term,
+    createdAt,
+    paused: paused !== undefined,
+    ...(paused?.reason !== undefined && { pausedReason: paused.reason }),
+    ...(paused !== undefined && { pausedAt: paused.at }),
+    config,
+  };
+}
+
+export const getQueue: Read<"queue.get"> = (view) => ({ now: view.at, queue: toRecord(view) });
+
+const replyWith = (tx: Transaction) => ({ now: tx.at, queue: toRecord(tx) });
+
+export const configureQueue: Decide<"queue.configure"> = (tx, change) => {
+  const before = queueOf(tx).config;
+  const config = withChange(before, change);
+  if (JSON.stringify(config) !== JSON.stringify(before)) tx.emit("queue.configured", { config });
+  return replyWith(tx);
+};
+
+export const pauseQueue: Decide<"queue.pause"> = (tx, { reason }) => {
+  const { paused } = queueOf(tx);
+  if (paused === undefined || paused.reason !== reason) {
+    tx.emit("queue.paused", reason === undefined ? {} : { reason });
+  }
+  return replyWith(tx);
+};
+
+export const resumeQueue: Decide<"queue.resume"> = (tx) => {
+  if (queueOf(tx).paused !== undefined) tx.emit("queue.resumed", {});
+  return replyWith(tx);
+};
+
+/** How many levels of priority the search for the oldest ready job looks at. */
+const LEVELS_MAX = 256;
+
+/**
+ * Since when the oldest ready job has been ready: the head of each priority of each lane is the oldest of it.
+ * Exact up to 256 levels, then of those that come first.
+ */
+function oldestReadyAt(view: View): number | undefined {
+  const { ready, lanes } = view.tables;
+  let oldest: number | undefined;
+  let levels = 0;
+  for (const lane of [PLAIN_LANE, ...[...lanes.scan({})].map(([[number]]) => number)]) {
+    let head = ready.first([lane]);
+    for (; head !== undefined && levels < LEVELS_MAX; levels++) {
+      const [, priority, readyAt] = head[0];
+      oldest = Math.min(oldest ?? readyAt, readyAt);
+      head = ready.range({ prefix: [lane], after: [lane, priority], limit: 1 })[0];
+    }
+  }
+  return oldest;
+}
+
+/** What the state of a queue says of itself; the object adds its storage, log and rates. */
+export function queueCounts(
+  view: View,
+): Pick<QueueStats, "counts" | "jobBytes" | "oldestReadyAgeMs" | "nextDueAt"> {
+  const counters = countersOf(view);
+  const oldest = oldestReadyAt(view);
+  return {
+    counts: Object.fromEntries(jobStates.map((state) => [state, counters[state]])) as Record<
+      JobState,
+      number
+    >,
+    jobBytes: counters.bytes,
+    oldestReadyAgeMs: oldest === undefined ? null : Math.max(0, view.at - oldest),
+    nextDueAt: nextDueAt(view) ?? null,
+  };
+}

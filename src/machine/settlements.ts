@@ -1,0 +1,148 @@
+/**
+ * What settling means: complete, fail, release, extend, progress, each for one lease.
+ * Invariant: only the latest token of a job, while its lease lasts, changes it; a late complete is the one exception.
+ */
+import { isEndState } from "../contract/fields.ts";
+import { grantOf } from "../contract/ids.ts";
+import type { Settled, Settlement } from "../contract/leases.ts";
+import { isRefusal, problemOf, type Refusal, refuse } from "../contract/refusals.ts";
+import type { JobRow, LeaseOutcome } from "../store/jobs.ts";
+import { type Decide, queueOf, type Transaction } from "./decide.ts";
+import { jobUnknown, maxAttemptsOf } from "./jobs-read.ts";
+import { claim, leaseEnd } from "./leases.ts";
+import { retryDelayMs } from "./retry.ts";
+import { settleDue } from "./sweep.ts";
+
+export const settle: Decide<"lease.settle"> = (tx, input) => {
+  let refused = 0;
+  const items = input.items.map((item) => {
+    const settled = settleOne(tx, item);
+    if (!isRefusal(settled)) return settled;
+    refused += 1;
+    return { id: item.id, ok: false as const, problem: problemOf(settled) };
+  });
+  const reply = { now: tx.at, items, refused };
+  if (input.claim === undefined) return reply;
+  // Decided after the settles, in the same turn; a claim is never refused once the queue exists.
+  const claimed = claim(tx, input.claim);
+  if (isRefusal(claimed)) throw new Error(`a claim was refused: ${claimed.detail}`);
+  return { ...reply, claim: claimed };
+};
+
+/** What a settlement comes to when it is repeated: each outcome of a lease, by the verb that asks for it. */
+const outcomeOf: Partial<Record<Settlement["op"], LeaseOutcome>> = {
+  complete: "completed",
+  fail: "failed",
+  release: "released",
+};
+
+function settleOne(tx: Transaction, item: Settlement): Settled | Refusal {
+  settleDue(tx, item.id);
+  const job = tx.tables.jobs.get([item.id]);
+  if (job === undefined) return jobUnknown(item.id);
+  const isLatest = job.grant !== undefined && grantOf(tx.identity, item.token) === job.grant;
+  if (isLatest && job.state === "running") return settleHeld(tx, item, job);
+  const outcome = isLatest ? job.outcome : undefined;
+  if (outcome !== undefined && outcomeOf[item.op] === outcome) {
+    return { id: item.id, ok: true, state: job.state, repeated: true };
+  }
+  if (job.state === "cancelled") {
+    return refuse("job_cancelled", `Job ${item.id} was cancelled: stop working on it.`, {
+      id: item.id,
+      ...(job.reason !== undefined && { reason: job.reason }),
+    });
+  }
+  if (isEndState(job.state) || outcome === "failed" || outcome === "released") {
+    return alreadySettled(item, job);
+  }
+  // Its lease ended by time, and nobody else was given the job: only its completion still counts.
+  if (outcome === "expired" && item.op === "complete") return complete(tx, item, true);
+  return leaseStale(item, job);
+}
+
+function alreadySettled({ id }: Settlement, job: JobRow): Refusal {
+  return refuse("already_settled", `Job ${id} is ${job.state} already, with another outcome.`, {
+    id,
+    state: job.state,
+  });
+}
+
+function leaseStale({ id }: Settlement, job: JobRow): Refusal {
+  const ended = job.leaseEndedAt;
+  const last = ended === undefined ? "no lease of it has ended" : `its last one ended at ${ended}`;
+  const now =
+    job.state === "running" ? `it was handed out at ${job.startedAt}` : `it is ${job.state}`;
+  return refuse(
+    "lease_stale",
+    `This is not the lease of job ${id}: ${last}, ${now}. Drop the work.`,
+    { id, state: job.state, leaseEndedAt: ended ?? null },
+  );
+}
+
+function settleHeld(tx: Transaction, item: Settlement, job: JobRow): Settled | Refusal {
+  switch (item.op) {
+    case "complete":
+      return complete(tx, item, false);
+    case "fail":
+      return fail(tx, item, job);
+    case "release":
+      return release(tx, item);
+    case "extend":
+      return extend(tx, item, job);
+    case "progress":
+      tx.emit("job.progressed", { id: item.id, progress: item.progress ?? "null" });
+      return { id: item.id, ok: true, state: "running" };
+  }
+}
+
+type Verb<Op extends Settlement["op"]> = Extract<Settlement, { op: Op }>;
+
+function complete(tx: Transaction, { id, result }: Verb<"complete">, late: boolean): Settled {
+  tx.emit("job.completed", {
+    id,
+    ...(result !== undefined && { result }),
+    ...(late && { late: true as const }),
+  });
+  return { id, ok: true, state: "completed", ...(late && { late: true as const }) };
+}
+
+function fail(tx: Transaction, item: Verb<"fail">, job: JobRow): Settled {
+  const { id, error } = item;
+  const { config } = queueOf(tx);
+  const attempt = job.failures + 1;
+  if (item.retryable === false || attempt >= maxAttemptsOf(job, config)) {
+    tx.emit("job.failed", { id, error });
+    return { id, ok: true, state: "failed" };
+  }
+  const policy = job.backoff ?? config.backoff;
+  const runAt = tx.at + (item.delayMs ?? retryDelayMs(policy, id, job.run, attempt));
+  tx.emit("job.failed", { id, error, runAt });
+  // Without a delay it is due already: the next claim, which may be in this request, can have it.
+  const isDue = settleDue(tx, id);
+  return isDue ? { id, ok: true, state: "ready" } : { id, ok: true, state: "scheduled", runAt };
+}
+
+function release(tx: Transaction, { id, delayMs = 0 }: Verb<"release">): Settled {
+  if (delayMs === 0) {
+    tx.emit("job.released", { id });
+    return { id, ok: true, state: "ready" };
+  }
+  const runAt = tx.at + delayMs;
+  tx.emit("job.released", { id, runAt });
+  return { id, ok: true, state: "scheduled", runAt };
+}
+
+function extend(tx: Transaction, { id, leaseMs }: Verb<"extend">, job: JobRow): Settled | Refusal {
+  const length = leaseMs ?? job.claimLeaseMs ?? job.leaseMs ?? queueOf(tx).config.leaseMs;
+  const wanted = leaseEnd(tx.at, length);
+  const last = job.maxRunMs === undefined ? wanted : leaseEnd(job.startedAt ?? tx.at, job.maxRunMs);
+  if (last <= (job.leaseUntil ?? 0) && wanted > last) {
+    return refuse("max_run_reached", `Job ${id} may run ${job.maxRunMs} ms; its lease ends then.`, {
+      id,
+      leaseUntil: job.leaseUntil ?? null,
+    });
+  }
+  const leaseUntil = Math.min(wanted, last);
+  if (leaseUntil !== job.leaseUntil) tx.emit("job.extended", { id, leaseUntil });
+  return { id, ok: true, state: "running", leaseUntil };
+}
