@@ -1,0 +1,245 @@
+/**
+ * The one door: commands that arrive while groups become durable form the next group.
+ * Invariant: a command is answered exactly once, and only after everything it saw is durable; nothing that a command
+ * or the storage throws stops the queue.
+ */
+import { limits } from "../contract/limits.ts";
+import { type Refusal, refuse } from "../contract/refusals.ts";
+import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
+import type { SluiceStore } from "../store/schema.ts";
+import type { Sql } from "../store/sql.ts";
+import { Group } from "./group.ts";
+
+/** What the committer needs of its surroundings: storage, time, randomness, and somebody to tell. */
+export interface CommitterPorts {
+  readonly sql: Sql;
+  /** The queue's store; another one after the queue was deleted. */
+  store(): SluiceStore;
+  readonly name: string;
+  readonly autoCreate: boolean;
+  now(): number;
+  /** A random id for a queue that is created. */
+  newQueueId(): string;
+  /** Called in the turn of every entry, behind it: checkpoint, alarm, counts. */
+  afterAppend(group: Group): void;
+  /** The outcome of writes is unknown: the object must not go on with this memory. */
+  abort(error: unknown): void;
+  report(error: unknown, what: string): void;
+}
+
+interface Pending {
+  readonly request: CommandRequest;
+  readonly answer: (answer: CommandAnswer) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** A command of a group, and what it is told once the group is durable. */
+interface Member {
+  readonly pending: Pending;
+  readonly answer: CommandAnswer;
+}
+
+/** A group that is slow to become durable lets others begin behind it. */
+const SLOW_GROUP_MS = 5;
+const GROUPS_IN_FLIGHT_MAX = 4;
+
+export class Committer {
+  readonly #ports: CommitterPorts;
+  readonly #pending: Pending[] = [];
+  #pendingBytes = 0;
+  readonly #inFlight: number[] = [];
+  #incarnation: number | undefined;
+  #queueId: string | undefined;
+  /** How many wait to be alone. */
+  #holds = 0;
+  readonly #idle: { readonly done: () => void; readonly fail: (error: unknown) => void }[] = [];
+  /** Set once, when the object was aborted. */
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(ports: CommitterPorts) {
+    this.#ports = ports;
+  }
+
+  /** Resolves with the command's answer once it is durable. Rejects only when the object is aborted. */
+  submit(request: CommandRequest): Promise<CommandAnswer> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
+    const bytes = this.#pendingBytes + request.bytes;
+    if (this.#pending.length >= limits.pendingCommandsMax || bytes > limits.pendingBytesMax) {
+      return Promise.resolve({ refusal: busy(this.#pending.length) });
+    }
+    return new Promise((answer, fail) => {
+      this.#pending.push({ request, answer, fail });
+      this.#pendingBytes = bytes;
+      this.#pump();
+    });
+  }
+
+  /** Runs upkeep as a group of its own; resolves with what it returned once it is durable. Rejects when it was undone. */
+  async upkeep<T>(work: (group: Group) => T): Promise<T> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    const group = this.#group();
+    let result: T;
+    try {
+      result = work(group);
+    } catch (error) {
+      this.#undo(group);
+      throw error;
+    }
+    const refusal = this.#append(group);
+    await this.#durable();
+    this.#pump();
+    if (refusal !== undefined) throw new Error(refusal.detail);
+    return result;
+  }
+
+  /** The time as of now: never before the last entry's. */
+  at(): number {
+    return Math.max(this.#ports.now(), this.#ports.store().last.at);
+  }
+
+  /** Does `work` in one turn while no group is in flight; resolves with its result once that is durable. */
+  async alone<T>(work: () => T): Promise<T> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    let result: T;
+    this.#holds += 1;
+    try {
+      if (this.#inFlight.length > 0) {
+        await new Promise<void>((done, fail) => this.#idle.push({ done, fail }));
+      }
+      result = work();
+    } finally {
+      this.#holds -= 1;
+      this.#pump();
+    }
+    await this.#durable();
+    this.#pump();
+    return result;
+  }
+
+  /** The queue was deleted: the next one of its name is another. */
+  forgetQueue(): void {
+    this.#queueId = undefined;
+    this.#incarnation = undefined;
+  }
+
+  #pump(): void {
+    while (this.#pending.length > 0 && this.#mayBegin()) this.#runGroup();
+  }
+
+  #mayBegin(): boolean {
+    if (this.#holds > 0) return false;
+    const [oldest] = this.#inFlight;
+    if (oldest === undefined) return true;
+    const isSlow = this.#ports.now() - oldest > SLOW_GROUP_MS;
+    return isSlow && this.#inFlight.length < GROUPS_IN_FLIGHT_MAX;
+  }
+
+  #group(): Group {
+    const { name, autoCreate, report } = this.#ports;
+    const store = this.#ports.store();
+    this.#queueId ??= store.hard?.queueId ?? this.#ports.newQueueId();
+    const identity = store.hard ?? { queueId: this.#queueId, term: 1 };
+    return new Group({ store, name, autoCreate, identity, at: this.at(), onFault: report });
+  }
+
+  #runGroup(): void {
+    const members: Member[] = [];
+    let refusal: Refusal | undefined;
+    try {
+      const group = this.#group();
+      this.#fill(group, members);
+      refusal = this.#append(group);
+    } catch (error) {
+      // Undo itself failed: memory can no longer be trusted, storage can.
+      this.#abort(error, members);
+      return;
+    }
+    void this.#durable().then(
+      () => {
+        for (const { pending, answer } of members) {
+          pending.answer(refusal === undefined ? answer : { refusal });
+        }
+        this.#pump();
+      },
+      (error: unknown) => this.#abort(error, members),
+    );
+  }
+
+  /** Decides the commands that wait, as many as one entry takes. */
+  #fill(group: Group, members: Member[]): void {
+    group.sweep();
+    let next = this.#pending[0];
+    while (next !== undefined && group.hasRoomFor(next.request)) {
+      const answer = group.run(next.request);
+      if (answer === undefined) return;
+      members.push({ pending: this.#take(), answer });
+      next = this.#pending[0];
+    }
+  }
+
+  #take(): Pending {
+    const member = this.#pending.shift();
+    if (member === undefined) throw new Error("no command waits");
+    this.#pendingBytes -= member.request.bytes;
+    return member;
+  }
+
+  /** Appends the group; when that fails nothing of it has happened. */
+  #append(group: Group): Refusal | undefined {
+    this.#incarnation ??= this.#ports.store().last.incarnation + 1;
+    try {
+      if (!group.append(this.#incarnation)) return undefined;
+    } catch (error) {
+      this.#undo(group);
+      this.#ports.report(error, "append");
+      return refuse(
+        "append_failed",
+        "The entry could not be written; nothing happened. Try again.",
+      );
+    }
+    try {
+      this.#ports.afterAppend(group);
+    } catch (error) {
+      // The entry stands whatever becomes of the upkeep behind it, which the next group tries again.
+      this.#ports.report(error, "upkeep");
+    }
+    return undefined;
+  }
+
+  /** Takes back a whole group. When that fails, memory can no longer be trusted. */
+  #undo(group: Group): void {
+    try {
+      group.undoAll();
+    } catch (error) {
+      this.#abort(error);
+      throw error;
+    }
+  }
+
+  /** Resolves once all that was written so far is durable; when that cannot be known, the object is aborted. */
+  async #durable(): Promise<void> {
+    this.#inFlight.push(this.#ports.now());
+    try {
+      await this.#ports.sql.sync();
+    } catch (error) {
+      this.#abort(error);
+      throw error;
+    }
+    this.#inFlight.shift();
+    if (this.#inFlight.length === 0) for (const { done } of this.#idle.splice(0)) done();
+  }
+
+  /** Tells everybody who waits that the outcome is unknown, and ends this instance. */
+  #abort(error: unknown, members: readonly Member[] = []): void {
+    for (const { pending } of members) pending.fail(error);
+    for (const pending of this.#pending.splice(0)) pending.fail(error);
+    for (const { fail } of this.#idle.splice(0)) fail(error);
+    if (this.#failure !== undefined) return;
+    this.#failure = { error };
+    this.#ports.report(error, "commit");
+    this.#ports.abort(error);
+  }
+}
+
+const busy = (waiting: number): Refusal =>
+  refuse("busy", `${waiting} requests wait for this queue already. Send fewer, larger batches.`);

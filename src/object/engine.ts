@@ -1,0 +1,267 @@
+/**
+ * A queue's engine: the store, the committer, upkeep and reads, on ports of the platform.
+ * Invariant: it runs the same in the object, in tests and in simulation; time, randomness and storage come from ports.
+ */
+import { encodeReply } from "../contract/commands.ts";
+import { limits } from "../contract/limits.ts";
+import type { QueueStats } from "../contract/queue.ts";
+import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
+import type { CommandAnswer, CommandRequest, DirectoryRpc } from "../contract/rpc.ts";
+import type { Read, View } from "../machine/decide.ts";
+import { isRead, reads } from "../machine/index.ts";
+import { runningOperation } from "../machine/operations.ts";
+import { queueCounts } from "../machine/queue.ts";
+import { nextDueAt } from "../machine/sweep.ts";
+import { openStore, type SluiceStore } from "../store/schema.ts";
+import type { Sql } from "../store/sql.ts";
+import { StoreRefusal } from "../store/store.ts";
+import { Alarm, type AlarmPort } from "./alarm.ts";
+import { Committer } from "./commit.ts";
+import { dropFarewell, dropQueue, farewells } from "./farewell.ts";
+import { type Group, queueUnknown } from "./group.ts";
+import { Rates } from "./rates.ts";
+
+/** The platform, as the engine needs it. */
+export interface EnginePorts {
+  readonly sql: Sql;
+  readonly name: string;
+  readonly autoCreate: boolean;
+  readonly alarm: AlarmPort;
+  now(): number;
+  newQueueId(): string;
+  directory(): Pick<DirectoryRpc, "register" | "forget">;
+  abort(error: unknown): void;
+  report(error: unknown, what: string): void;
+}
+
+/** How long one alarm works before it lets the next one go on. */
+const ALARM_BUDGET_MS = 10_000;
+/** How soon upkeep that failed is tried again. */
+const UPKEEP_RETRY_MS = 5_000;
+
+export class QueueEngine {
+  readonly #ports: EnginePorts;
+  readonly #alarm: Alarm;
+  readonly #rates = new Rates();
+  readonly #committer: Committer;
+  #store: SluiceStore | Refusal;
+  /** Upkeep that failed is not tried again before. */
+  #retryAt = 0;
+
+  constructor(ports: EnginePorts) {
+    this.#ports = ports;
+    this.#alarm = new Alarm(ports.alarm);
+    this.#store = this.#open();
+    this.#committer = new Committer({
+      ...ports,
+      now: () => ports.now(),
+      store: () => this.#openStore(),
+      afterAppend: (group) => this.#afterAppend(group),
+    });
+  }
+
+  recoverAlarm(): Promise<void> {
+    return this.#alarm.recover();
+  }
+
+  /** Runs a command that may change state. */
+  async submit(request: CommandRequest): Promise<CommandAnswer> {
+    const store = this.#store;
+    if (isRefusal(store)) return { refusal: store };
+    if (store.readOnly) return { refusal: newer(this.#ports.name) };
+    if (request.name === "queue.checkpoint") return this.#checkpoint();
+    if (request.name === "queue.delete") {
+      return this.#delete((request as CommandRequest<"queue.delete">).input.force === "true");
+    }
+    return this.#committer.submit(request);
+  }
+
+  /** Answers a command that only reads, as of the last entry. */
+  async read(request: CommandRequest): Promise<CommandAnswer> {
+    const store = this.#store;
+    if (isRefusal(store)) return { refusal: store };
+    // A superseded instance fails here, at its first access to storage, before it can speak.
+    this.#ports.sql.all("SELECT 1");
+    const view = this.#view();
+    if (view === undefined) return { refusal: queueUnknown(this.#ports.name) };
+    const answer = this.#answer(view, request);
+    // What it saw may not be durable yet; it is told only once it is.
+    await this.#ports.sql.sync();
+    return answer;
+  }
+
+  #answer(view: View, { name, input }: CommandRequest): CommandAnswer {
+    if (name === "queue.stats") return { reply: encodeReply(name, this.#stats(view)) };
+    if (!isRead(name)) throw new Error(`${name} is not a read`);
+    const reply = (reads[name] as Read<typeof name>)(view, input as never);
+    return isRefusal(reply) ? { refusal: reply } : { reply: encodeReply(name, reply) };
+  }
+
+  /** Does what is due, a bounded entry at a time, and arms the next alarm. What fails in it is tried again later. */
+  async alarm(): Promise<void> {
+    this.#alarm.fired();
+    if (isRefusal(this.#store) || this.#store.readOnly) return;
+    this.#retryAt = 0;
+    await this.#trying("what is due", () => this.#doWhatIsDue());
+    await this.#trying("log retention", () => this.#trimLog());
+    await this.#trying("directory", () => this.#tellDirectory());
+    await this.#trying("alarm", () => this.#arm());
+  }
+
+  /** Does a part of the upkeep. One part that fails does not keep the others from being done. */
+  async #trying(what: string, work: () => void | Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#ports.report(error, what);
+      this.#retryAt = this.#ports.now() + UPKEEP_RETRY_MS;
+      this.#alarm.arm(this.#retryAt);
+    }
+  }
+
+  async #doWhatIsDue(): Promise<void> {
+    const startedAt = this.#ports.now();
+    let isMore = true;
+    while (isMore && this.#ports.now() - startedAt < ALARM_BUDGET_MS) {
+      const step = await this.#committer.upkeep((group) => {
+        const changes = group.sweep();
+        const hadOperation = group.advanceOperation();
+        return { isMore: changes > 0 || hadOperation, faults: group.faults };
+      });
+      if (step.faults > 0) throw new Error("something that is due cannot be done");
+      ({ isMore } = step);
+    }
+  }
+
+  #open(): SluiceStore | Refusal {
+    const { sql, name, report } = this.#ports;
+    try {
+      return openStore(sql);
+    } catch (error) {
+      if (!(error instanceof StoreRefusal)) throw error;
+      report(error, "open");
+      return refuse(error.code, `The storage of queue ${name} is not used: ${error.reason}`);
+    }
+  }
+
+  #openStore(): SluiceStore {
+    if (isRefusal(this.#store)) throw new Error(this.#store.detail);
+    return this.#store;
+  }
+
+  #view(): View | undefined {
+    const { hard, tables } = this.#openStore();
+    if (hard === undefined || tables.queue.get([0]) === undefined) return undefined;
+    const { queueId, term } = hard;
+    return { tables, at: this.#committer.at(), identity: { queueId, term } };
+  }
+
+  #afterAppend(group: Group): void {
+    const store = this.#openStore();
+    this.#rates.count(group.events, group.at);
+    this.#arm();
+    if (store.checkpointDue) {
+      store.checkpoint();
+      this.#trimLog();
+    }
+  }
+
+  /** Arms the alarm for the earliest thing to do. */
+  #arm(): void {
+    const view = this.#view();
+    if (view === undefined) return;
+    const isUnregistered = view.tables.queue.get([0])?.registered === undefined;
+    const isBusy = isUnregistered || runningOperation(view) !== undefined;
+    const due = nextDueAt(view) ?? Number.POSITIVE_INFINITY;
+    const now = Math.max(view.at, this.#retryAt);
+    const work = isBusy ? now : Number.POSITIVE_INFINITY;
+    this.#alarm.arm(Math.min(work, due > view.at ? due : now));
+  }
+
+  #trimLog(): void {
+    const store = this.#openStore();
+    const bounds = { maxAgeMs: limits.logAgeMsMax, maxBytes: limits.logBytesMax };
+    const upTo = store.purgeable(this.#committer.at(), bounds);
+    if (upTo !== undefined) store.purge(upTo);
+  }
+
+  #checkpoint(): Promise<CommandAnswer> {
+    return this.#committer.alone(() => {
+      const store = this.#openStore();
+      if (this.#view() === undefined) return { refusal: queueUnknown(this.#ports.name) };
+      store.checkpoint();
+      const { term, index } = store.checkpointed;
+      const reply = { now: this.#committer.at(), checkpointed: { term, index } };
+      return { reply: encodeReply("queue.checkpoint", reply) };
+    });
+  }
+
+  #delete(isForced: boolean): Promise<CommandAnswer> {
+    return this.#committer.alone(() => {
+      const { sql, name } = this.#ports;
+      const view = this.#view();
+      if (view === undefined) return { refusal: queueUnknown(name) };
+      const { counts } = queueCounts(view);
+      const jobs = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      if (jobs > 0 && !isForced) return { refusal: notEmpty(name, jobs) };
+      dropQueue(sql, { name, queueId: view.identity.queueId });
+      this.#store = this.#open();
+      this.#committer.forgetQueue();
+      this.#alarm.arm(this.#ports.now());
+      return { reply: encodeReply("queue.delete", { now: view.at, deleted: true }) };
+    });
+  }
+
+  /** Tells the directory of queues that are gone, and of this one. */
+  async #tellDirectory(): Promise<void> {
+    const { sql } = this.#ports;
+    for (const farewell of farewells(sql)) {
+      await this.#ports.directory().forget(farewell.name, farewell.queueId);
+      dropFarewell(sql, farewell);
+    }
+    const row = this.#openStore().tables.queue.get([0]);
+    if (row === undefined || row.registered) return;
+    const { name, queueId, createdAt } = row;
+    await this.#ports.directory().register({ name, queueId, createdAt });
+    await this.#committer.upkeep((group) => {
+      // While the directory was told, the queue may have been deleted, and another one created.
+      const current = this.#openStore().tables.queue.get([0]);
+      if (current?.queueId === queueId) group.record("queue.registered", {});
+    });
+  }
+
+  #stats(view: View): QueueStats {
+    const { sql } = this.#ports;
+    const { purged, last, checkpointed, stats } = this.#openStore();
+    return {
+      now: view.at,
+      ...queueCounts(view),
+      perMinute: this.#rates.perMinute(view.at),
+      storage: {
+        databaseBytes: sql.bytes,
+        rowsWritten: sql.counts.rowsWritten + this.#alarm.rowsWritten,
+        rowsRead: sql.counts.rowsRead,
+      },
+      log: {
+        firstIndex: purged.index + 1,
+        lastIndex: last.index,
+        term: last.term,
+        checkpointedIndex: checkpointed.index,
+        bytes: stats.logBytes,
+        windowMs: Math.max(0, view.at - stats.firstAt),
+      },
+    };
+  }
+}
+
+const notEmpty = (name: string, jobs: number): Refusal =>
+  refuse(
+    "queue_not_empty",
+    `Queue ${name} still keeps ${jobs} jobs: add ?force=true to delete them.`,
+    {
+      jobs,
+    },
+  );
+
+const newer = (name: string): Refusal =>
+  refuse("store_newer", `Queue ${name} was written by newer code; this version only reads it.`);

@@ -1,0 +1,261 @@
+/**
+ * One group of commands: decided in order, each seeing what the ones before it did, appended as one entry.
+ * Invariant: a command that fails leaves nothing behind, and its group-mates do not notice.
+ */
+import { type CommandName, encodeReply } from "../contract/commands.ts";
+import type { Event, EventFacts, EventType } from "../contract/events.ts";
+import type { QueueIdentity } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
+import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
+import { answerToKeep, repeatedAnswer } from "../machine/answers.ts";
+import { type Decide, eventOf, type KeptAnswer, type Transaction } from "../machine/decide.ts";
+import { decisions, isDecided } from "../machine/index.ts";
+import { emptyClaim } from "../machine/leases.ts";
+import { advance, runningOperation } from "../machine/operations.ts";
+import { createQueue } from "../machine/queue.ts";
+import { sweep } from "../machine/sweep.ts";
+import type { BuilderMark, EntryBuilder } from "../store/entry.ts";
+import type { SluiceStore } from "../store/schema.ts";
+
+/** Who a group speaks for. */
+export interface GroupContext {
+  readonly store: SluiceStore;
+  /** The queue's name, for its first event. */
+  readonly name: string;
+  readonly identity: QueueIdentity;
+  readonly at: number;
+  /** Whether an enqueue may create the queue. */
+  readonly autoCreate: boolean;
+  /** Told of a fault inside a command, which is answered with `internal`. */
+  readonly onFault: (error: unknown, command: string) => void;
+}
+
+interface Mark {
+  readonly store: number;
+  readonly builder: BuilderMark;
+  readonly events: number;
+  readonly keys: number;
+}
+
+/** Commands that create the queue they name. */
+const creates = (name: CommandName, autoCreate: boolean): boolean =>
+  name === "queue.configure" || (name === "job.enqueue" && autoCreate);
+
+export class Group {
+  readonly #context: GroupContext;
+  readonly #builder: EntryBuilder<Event>;
+  readonly #tx: Transaction;
+  /** Answers kept by this group, which the log does not have yet. */
+  readonly #kept = new Map<string, KeptAnswer>();
+  readonly #keptKeys: string[] = [];
+  readonly #events: EventType[] = [];
+  readonly #start: Mark;
+  #faults = 0;
+
+  constructor(context: GroupContext) {
+    this.#context = context;
+    this.#builder = context.store.builder();
+    this.#tx = {
+      tables: context.store.tables,
+      at: context.at,
+      identity: context.identity,
+      emit: (type, facts) => this.#emit(type, facts),
+      recall: (key) => this.#recall(key),
+      keep: (key, bodyHash, answer) => this.#keep(key, bodyHash, answer),
+    };
+    this.#start = this.#mark();
+  }
+
+  /** The time of the group's entry. */
+  get at(): number {
+    return this.#context.at;
+  }
+
+  /** The events so far, by type. */
+  get events(): readonly EventType[] {
+    return this.#events;
+  }
+
+  /** Whether a command of this size may still join. */
+  hasRoomFor(request: CommandRequest): boolean {
+    return this.#isEmpty || this.#builder.bytes + request.bytes <= limits.entryBytesMax;
+  }
+
+  /** Makes what is due visible. A fault in it is reported, and leaves the commands to be judged by themselves. */
+  sweep(): number {
+    if (!this.#exists()) return 0;
+    return this.#guarded("sweep", () => sweep(this.#tx)) ?? 0;
+  }
+
+  /** Does a step of the oldest operation that is not done. Returns whether there was one. */
+  advanceOperation(): boolean {
+    const seq = this.#exists() ? runningOperation(this.#tx) : undefined;
+    if (seq === undefined) return false;
+    this.#guarded("operation", () => advance(this.#tx, seq));
+    return true;
+  }
+
+  /** How many faults were reported and undone. */
+  get faults(): number {
+    return this.#faults;
+  }
+
+  /** Records an event that no command asked for. */
+  record<T extends EventType>(type: T, facts: EventFacts[T]): void {
+    this.#emit(type, facts);
+  }
+
+  /**
+   * Decides one command. Undefined: the entry closes before it, and it belongs to the next group.
+   * Throws only when even undoing fails.
+   */
+  run(request: CommandRequest): CommandAnswer | undefined {
+    const before = this.#mark();
+    const isFirst = this.#isEmpty;
+    const answer = this.#guarded(request.name, () => this.#answer(request));
+    if (this.#builder.bytes > limits.entryBytesMax && this.#events.length > before.events) {
+      const { bytes } = this.#builder;
+      this.#undo(before);
+      return isFirst ? { refusal: tooLarge(bytes) } : undefined;
+    }
+    return (
+      answer ?? {
+        refusal: refuse(
+          "internal",
+          "Sluice failed while it decided; nothing was changed. See its log.",
+        ),
+      }
+    );
+  }
+
+  /** Appends the group's entry; a group without events appends nothing. Returns whether it did. */
+  append(incarnation: number): boolean {
+    const { store, at, identity } = this.#context;
+    if (this.#builder.events === 0) return false;
+    if (store.hard === undefined) store.create(identity);
+    store.append({ incarnation, at, ...this.#builder.build() });
+    return true;
+  }
+
+  /** Undoes the whole group, as if no command had come. */
+  undoAll(): void {
+    this.#undo(this.#start);
+  }
+
+  /** Whether nothing has happened yet: what does not fit now never will. */
+  get #isEmpty(): boolean {
+    return this.#builder.events === 0;
+  }
+
+  #exists(): boolean {
+    return this.#context.store.tables.queue.get([0]) !== undefined;
+  }
+
+  #answer(request: CommandRequest): CommandAnswer {
+    const { name, key } = request;
+    const kept = key === undefined ? undefined : this.#recall(key.key);
+    if (key !== undefined && kept !== undefined) {
+      return repeated(this.#tx, name, key.bodyHash, kept);
+    }
+    if (this.#exists()) return this.#decide(request);
+    const { autoCreate, at, identity } = this.#context;
+    if (name === "lease.claim") return { reply: encodeReply(name, emptyClaim(at)) };
+    if (!creates(name, autoCreate)) return { refusal: queueUnknown(this.#context.name) };
+
+    const before = this.#mark();
+    createQueue(this.#tx, this.#context.name, identity);
+    const creation = this.#events.length;
+    const answer = this.#decide(request);
+    // An enqueue of which nothing was taken has no event of its own, and so creates nothing.
+    if (name === "job.enqueue" && this.#events.length === creation) this.#undo(before);
+    return answer;
+  }
+
+  #decide(request: CommandRequest): CommandAnswer {
+    const { name, input, key } = request;
+    if (!isDecided(name)) throw new Error(`${name} is not a command that a group decides`);
+    const events = this.#events.length;
+    const reply = (decisions[name] as Decide<typeof name>)(this.#tx, input as never);
+    if (isRefusal(reply)) return { refusal: reply };
+    if (key !== undefined && this.#events.length > events) {
+      this.#keep(key.key, key.bodyHash, answerToKeep(name, reply));
+    }
+    return { reply: encodeReply(name, reply) };
+  }
+
+  #emit<T extends EventType>(type: T, facts: EventFacts[T]): void {
+    const event = eventOf(type, facts) as Event;
+    this.#context.store.evolve(event, this.#context.at);
+    this.#builder.add(event);
+    this.#events.push(type);
+  }
+
+  #recall(key: string): KeptAnswer | undefined {
+    return this.#kept.get(key) ?? this.#context.store.findKey(key);
+  }
+
+  #keep(key: string, bodyHash: string, answer: string): void {
+    this.#builder.addKey(key, bodyHash, answer);
+    this.#kept.set(key, { bodyHash, answer });
+    this.#keptKeys.push(key);
+  }
+
+  #mark(): Mark {
+    return {
+      store: this.#context.store.mark(),
+      builder: this.#builder.mark(),
+      events: this.#events.length,
+      keys: this.#keptKeys.length,
+    };
+  }
+
+  #undo(mark: Mark): void {
+    this.#context.store.undo(mark.store);
+    this.#builder.undo(mark.builder);
+    this.#events.length = mark.events;
+    for (const key of this.#keptKeys.splice(mark.keys)) this.#kept.delete(key);
+  }
+
+  #guarded<T>(what: string, work: () => T): T | undefined {
+    const before = this.#mark();
+    try {
+      return work();
+    } catch (error) {
+      this.#undo(before);
+      this.#faults += 1;
+      this.#context.onFault(error, what);
+      return undefined;
+    }
+  }
+}
+
+function repeated(
+  tx: Transaction,
+  name: CommandName,
+  bodyHash: string,
+  kept: KeptAnswer,
+): CommandAnswer {
+  if (kept.bodyHash !== bodyHash) {
+    return {
+      refusal: refuse(
+        "idempotency_key_reused",
+        "This Idempotency-Key was used for another request. Use a new key for a new request.",
+      ),
+    };
+  }
+  const answer = repeatedAnswer(tx, name, kept.answer);
+  return isRefusal(answer) ? { refusal: answer } : { reply: answer };
+}
+
+/** The refusal of everything that needs a queue that is not there. */
+export const queueUnknown = (name: string): Refusal =>
+  refuse("queue_unknown", `There is no queue ${name}: enqueue a job or PUT it to create it.`, {
+    queue: name,
+  });
+
+const tooLarge = (bytes: number): Refusal =>
+  refuse(
+    "entry_too_large",
+    `The command makes a log entry of ${bytes} bytes; ${limits.entryBytesMax} is the most. Split it.`,
+  );

@@ -1,0 +1,69 @@
+/**
+ * The Durable Object of one queue: joins the platform to the store and the committer.
+ * Invariant: no rule of the domain is here; a store that must not be used is never touched.
+ */
+import { DurableObject } from "cloudflare:workers";
+import type { CommandAnswer, CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
+import { DurableSql } from "../store/sql-durable.ts";
+import { QueueEngine } from "./engine.ts";
+
+/** What the Worker's configuration binds. */
+export interface QueueEnv {
+  readonly DIRECTORY: DurableObjectNamespace<DirectoryRpc & Rpc.DurableObjectBranded>;
+  /** "false": a queue is created by PUT only. */
+  readonly SLUICE_AUTO_CREATE?: string;
+}
+
+/** The name of the one directory. */
+export const DIRECTORY_NAME = "directory";
+
+export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
+  readonly #engine: QueueEngine;
+
+  constructor(ctx: DurableObjectState, env: QueueEnv) {
+    super(ctx, env);
+    const { storage } = ctx;
+    this.#engine = new QueueEngine({
+      sql: new DurableSql(storage),
+      name: ctx.id.name ?? ctx.id.toString(),
+      autoCreate: env.SLUICE_AUTO_CREATE !== "false",
+      now: () => Date.now(),
+      newQueueId,
+      alarm: {
+        get: () => storage.getAlarm(),
+        set: (at) => {
+          storage.setAlarm(at).catch((error: unknown) => report(error, "alarm"));
+        },
+      },
+      directory: () => env.DIRECTORY.getByName(DIRECTORY_NAME),
+      abort: (error) => ctx.abort(String(error)),
+      report,
+    });
+    void ctx.blockConcurrencyWhile(() => this.#engine.recoverAlarm());
+  }
+
+  submit(request: CommandRequest): Promise<CommandAnswer> {
+    return this.#engine.submit(request);
+  }
+
+  read(request: CommandRequest): Promise<CommandAnswer> {
+    return this.#engine.read(request);
+  }
+
+  override alarm(): Promise<void> {
+    return this.#engine.alarm();
+  }
+}
+
+const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+/** Eight characters, 41 bits: enough to tell apart the queues that ever had one name. */
+function newQueueId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  return Array.from(bytes, (byte) => ALPHABET[byte % ALPHABET.length]).join("");
+}
+
+function report(error: unknown, what: string): void {
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  console.error(JSON.stringify({ fault: what, message }));
+}
