@@ -22,6 +22,8 @@ export const text = (bytesMax: number) =>
     message: `at most ${bytesMax} bytes of UTF-8`,
     params: { refused: "payload_too_large" },
   });
+/** The body of a command that takes none. */
+export const noFields = z.strictObject({});
 export const workerName = z.string().min(1).max(limits.workerCharsMax);
 export const reason = text(limits.reasonBytesMax);
 

@@ -29,6 +29,11 @@ export function jobId(queue: QueueIdentity, seq: number): string {
   return `${queue.queueId}-${base36(queue.term, 3)}-${base36(seq, 9)}`;
 }
 
+/** Whether an id is of those that this queue makes, whether it has made it yet or not. */
+export function isGenerated(queue: QueueIdentity, id: string): boolean {
+  return id.startsWith(`${queue.queueId}-`);
+}
+
 /** An operation's id. */
 export function operationId(queue: QueueIdentity, seq: number): string {
   return `${queue.queueId}-${base36(queue.term, 3)}-op${base36(seq, 4)}`;

@@ -83,15 +83,19 @@ export const limits = {
   pendingCommandsMax: 4096,
   pendingBytesMax: 32 * MiB,
 
-  /** A checkpoint is due after this much log, or this many changed rows, or this much text in memory. */
+  /** A checkpoint is due after this much log: an object that wakes reads it again. */
   checkpointTailBytes: 8 * MiB,
-  checkpointTailEntries: 100_000,
-  checkpointDirtyRows: 10_000,
-  checkpointTextBytes: 16 * MiB,
+  /** Only a cap; the bytes are meant to decide. */
+  checkpointTailEntries: 50_000,
+  /** Changed rows: about 1 µs each while the queue waits. Jobs that come and go between checkpoints do not count. */
+  checkpointDirtyRows: 20_000,
+  /** UTF-16 units of texts that wait in memory for the checkpoint. */
+  checkpointTextUnits: 16 * MiB,
 
-  /** A log segment is sealed at a checkpoint once it has this many bytes or keys. */
-  segmentBytes: 4 * MiB,
-  segmentKeys: 50_000,
+  /** A log segment is sealed at a checkpoint once it has this many bytes or keys; the log is dropped by segments. */
+  segmentBytes: 8 * MiB,
+  /** The hashes of a segment's keys are one row (16 bytes a key). */
+  segmentKeys: 100_000,
   /** The log is kept this long, or until it has this many bytes: the window of idempotency keys. */
   logAgeMsMax: DAY_MS,
   logBytesMax: 256 * MiB,

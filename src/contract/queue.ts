@@ -96,7 +96,7 @@ export interface QueueStats {
   /** How long the oldest ready job has been ready; null when none is. */
   readonly oldestReadyAgeMs: number | null;
   readonly nextDueAt: number | null;
-  /** Of the last whole minute that this instance saw. */
+  /** Of the last sixty seconds, as far as this instance saw them. */
   readonly perMinute: {
     readonly enqueued: number;
     readonly claimed: number;
@@ -104,6 +104,8 @@ export interface QueueStats {
     readonly failed: number;
   };
   readonly storage: {
+    /** The platform's id of the queue's object; a local server names the queue's file so. */
+    readonly objectId: string;
     readonly databaseBytes: number;
     /** Since this instance woke. */
     readonly rowsWritten: number;

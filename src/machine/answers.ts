@@ -1,63 +1,136 @@
 /**
  * The first answer to a write, as it is kept in the log, and what a repeat of the request is answered.
- * Invariant: a kept answer holds no payloads; what it stands for is read again, or is `answer_gone`.
+ * Invariant: a kept answer holds no payloads, and nothing that the repeated request says itself; what it stands for is read
+ * again, or is `answer_gone`.
  */
-import { type CommandName, type CommandReplies, encodeReply } from "../contract/commands.ts";
-import { grantOf } from "../contract/ids.ts";
+import {
+  type CommandInputs,
+  type CommandName,
+  type CommandReplies,
+  encodeReply,
+} from "../contract/commands.ts";
+import { grantOf, jobId } from "../contract/ids.ts";
+import type { EnqueueReply } from "../contract/jobs.ts";
 import type { ClaimReply, SettleReply } from "../contract/leases.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
-import type { View } from "./decide.ts";
+import { countersOf, type View } from "./decide.ts";
 import { getJob } from "./jobs-read.ts";
 import { stillHeld } from "./leases.ts";
 
+/** A claim: its token, and the ids of its jobs, which mostly begin alike. */
 interface KeptClaim {
   readonly token: string;
-  readonly ids: readonly string[];
+  readonly prefix: string;
+  /** What follows the prefix in each id, between commas. */
+  readonly ids: string;
 }
+/** A settlement: its items, or none when every one of the request was completed. */
 interface KeptSettle {
-  readonly settled: SettleReply;
+  readonly now: number;
+  readonly items?: SettleReply["items"];
   readonly claimed?: KeptClaim;
 }
+/** An enqueue of which every job was taken: when, and the number of the first. */
+type KeptEnqueue = readonly [now: number, firstSeq: number];
 
-function keptClaim(reply: ClaimReply): KeptClaim {
-  return { token: reply.jobs[0]?.token ?? "", ids: reply.jobs.map((job) => job.id) };
+function keptClaim({ jobs }: ClaimReply): KeptClaim {
+  const [first] = jobs;
+  let shared = first?.id.length ?? 0;
+  for (const { id } of jobs) while (!id.startsWith(first?.id.slice(0, shared) ?? "")) shared -= 1;
+  return {
+    token: first?.token ?? "",
+    prefix: first?.id.slice(0, shared) ?? "",
+    ids: jobs.map(({ id }) => id.slice(shared)).join(","),
+  };
+}
+
+function keptSettle({ now, items, refused, claim }: SettleReply): string | undefined {
+  if (refused === items.length && !claim?.jobs.length) return undefined;
+  const isPlain = items.every(
+    (item) => item.ok && item.state === "completed" && !item.late && !item.repeated,
+  );
+  const kept: KeptSettle = {
+    now,
+    ...(!isPlain && { items }),
+    ...(claim !== undefined && { claimed: keptClaim(claim) }),
+  };
+  return JSON.stringify(kept);
+}
+
+function keptEnqueue(view: View, reply: EnqueueReply): string {
+  const isPlain = reply.results.every((result) => "id" in result && !result.deduplicated);
+  if (!isPlain) return encodeReply("job.enqueue", reply);
+  const first = countersOf(view).seq - reply.results.length + 1;
+  return JSON.stringify([reply.now, first] satisfies KeptEnqueue);
 }
 
 const jobAnswers = new Set<CommandName>(["job.cancel", "job.retry", "job.update"]);
 
-/** What is kept of a reply. */
-export function answerToKeep<N extends CommandName>(name: N, reply: CommandReplies[N]): string {
-  if (name === "lease.claim") return JSON.stringify(keptClaim(reply as ClaimReply));
-  if (name === "lease.settle") {
-    const { claim, ...settled } = reply as SettleReply;
-    const kept: KeptSettle =
-      claim === undefined ? { settled } : { settled, claimed: keptClaim(claim) };
-    return JSON.stringify(kept);
+/** What is kept of a reply; undefined for one that did nothing: refusals and empty answers may be tried again. */
+export function answerToKeep<N extends CommandName>(
+  view: View,
+  name: N,
+  reply: CommandReplies[N],
+): string | undefined {
+  if (name === "job.enqueue") return keptEnqueue(view, reply as EnqueueReply);
+  if (name === "lease.claim") {
+    const claimed = reply as ClaimReply;
+    return claimed.jobs.length === 0 ? undefined : JSON.stringify(keptClaim(claimed));
   }
+  if (name === "lease.settle") return keptSettle(reply as SettleReply);
   if (jobAnswers.has(name)) return (reply as CommandReplies["job.get"]).job.id;
   return encodeReply(name, reply);
 }
 
-function claimAgain(view: View, { token, ids }: KeptClaim): ClaimReply {
+function claimAgain(view: View, { token, prefix, ids }: KeptClaim): ClaimReply {
   const grant = grantOf(view.identity, token);
-  return { now: view.at, jobs: grant === undefined ? [] : stillHeld(view, grant, ids) };
+  const all = ids.split(",").map((rest) => prefix + rest);
+  return { now: view.at, jobs: grant === undefined ? [] : stillHeld(view, grant, all) };
+}
+
+function settleAgain(
+  view: View,
+  input: CommandInputs["lease.settle"],
+  { now, items, claimed }: KeptSettle,
+): SettleReply {
+  const all = items ?? input.items.map(({ id }) => ({ id, ok: true, state: "completed" }) as const);
+  const refused = all.filter((item) => !item.ok).length;
+  const reply = { now, items: all, refused };
+  return claimed === undefined ? reply : { ...reply, claim: claimAgain(view, claimed) };
+}
+
+function enqueueAgain(
+  view: View,
+  input: CommandInputs["job.enqueue"],
+  [now, first]: KeptEnqueue,
+): EnqueueReply {
+  const results = input.jobs.map(({ id }, i) => ({ id: id ?? jobId(view.identity, first + i) }));
+  return { now, results, refused: 0 };
 }
 
 const gone = (what: string): Refusal =>
   refuse("answer_gone", `The request was done before, but ${what}; nothing was done again.`);
 
-/** The JSON text of the answer to a repeated request. */
-export function repeatedAnswer(view: View, name: CommandName, kept: string): string | Refusal {
+/** The JSON text of the answer to a repeated request, which has the same input as the first. */
+export function repeatedAnswer<N extends CommandName>(
+  view: View,
+  name: N,
+  input: CommandInputs[N],
+  kept: string,
+): string | Refusal {
+  if (name === "job.enqueue" && kept.startsWith("[")) {
+    const again = input as CommandInputs["job.enqueue"];
+    return encodeReply("job.enqueue", enqueueAgain(view, again, JSON.parse(kept) as KeptEnqueue));
+  }
   if (name === "lease.claim") {
     const reply = claimAgain(view, JSON.parse(kept) as KeptClaim);
     return reply.jobs.length > 0
-      ? encodeReply(name, reply)
+      ? encodeReply("lease.claim", reply)
       : gone("none of its jobs is held still");
   }
   if (name === "lease.settle") {
-    const { settled, claimed } = JSON.parse(kept) as KeptSettle;
-    if (claimed === undefined) return encodeReply(name, settled);
-    return encodeReply(name, { ...settled, claim: claimAgain(view, claimed) });
+    const again = input as CommandInputs["lease.settle"];
+    return encodeReply("lease.settle", settleAgain(view, again, JSON.parse(kept) as KeptSettle));
   }
   if (jobAnswers.has(name)) {
     const reply = getJob(view, { id: kept });

@@ -2,9 +2,9 @@
  * How jobs are shown: one record, and pages in the order of their state.
  * Invariant: a page looks at a bounded number of rows; only an absent cursor means the end.
  */
-import type { JobState } from "../contract/fields.ts";
-import { isEndState } from "../contract/fields.ts";
-import type { JobRecord, ListReply } from "../contract/jobs.ts";
+import { isEndState, type JobState, utf8Bytes } from "../contract/fields.ts";
+import { JOB_ID } from "../contract/ids.ts";
+import { encodeJob, type JobRecord, type ListReply } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import type { QueueConfig } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
@@ -16,9 +16,12 @@ import { queueOf, type Read, type View } from "./decide.ts";
 export const maxAttemptsOf = (job: JobRow, config: QueueConfig): number =>
   job.maxAttempts ?? config.maxAttempts;
 
+/** Which attempt of its run a job is in, or comes to next; after the last one there is no next one to count. */
+export const attemptOf = (job: JobRow, config: QueueConfig): number =>
+  Math.min(job.failures + 1, maxAttemptsOf(job, config));
+
 /** A job as the API shows it. */
 export function toRecord(id: string, job: JobRow, config: QueueConfig): JobRecord {
-  const maxAttempts = maxAttemptsOf(job, config);
   const record: Record<string, unknown> = {
     id,
     state: job.state,
@@ -28,9 +31,8 @@ export function toRecord(id: string, job: JobRow, config: QueueConfig): JobRecor
     requires: job.requires,
     priority: job.priority,
     run: job.run,
-    // After the last attempt has failed there is no next one to count.
-    attempt: Math.min(job.failures + 1, maxAttempts),
-    maxAttempts,
+    attempt: attemptOf(job, config),
+    maxAttempts: maxAttemptsOf(job, config),
     deliveries: job.deliveries,
     backoff: job.backoff,
     leaseMs: job.leaseMs,
@@ -142,7 +144,7 @@ const encodeCursor = ({ queueId, state, after }: Cursor): string =>
 function decodeCursor(text: string): Cursor | undefined {
   try {
     const [queueId, state, after] = JSON.parse(atob(text)) as [string, JobState | null, IndexKey];
-    if (!Array.isArray(after) || after.length > 4) return undefined;
+    if (!Array.isArray(after)) return undefined;
     if (!after.every((part) => typeof part === "string" || Number.isSafeInteger(part)))
       return undefined;
     return { queueId, state: state ?? undefined, after };
@@ -153,21 +155,25 @@ function decodeCursor(text: string): Cursor | undefined {
   }
 }
 
-const shapes: Record<string, string> = {
-  "": "s",
-  ready: "nnn",
-  scheduled: "nn",
-  running: "ns",
-  completed: "sns",
-  failed: "sns",
-  cancelled: "sns",
-  expired: "sns",
-};
+type Part = string | number;
+const isId = (part: Part): boolean => typeof part === "string" && JOB_ID.test(part);
+const isCount = (part: Part): boolean => typeof part === "number" && part >= 0;
+const isPriority = (part: Part): boolean =>
+  typeof part === "number" && part >= limits.priorityMin && part <= limits.priorityMax;
 
-/** Whether a cursor's place is one of this list. */
+/** The parts of a place in each list. */
+function partsOf(state: JobState | undefined): readonly ((part: Part) => boolean)[] {
+  if (state === undefined) return [isId];
+  if (state === "ready") return [isPriority, isCount, isCount];
+  if (state === "scheduled") return [isCount, isCount];
+  if (state === "running") return [isCount, isId];
+  return [(part) => part === state, isCount, isId];
+}
+
+/** Whether a cursor's place is one of this list: a forged one must not reach the tables. */
 function fits({ state, after }: Cursor): boolean {
-  const shape = after.map((part) => (typeof part === "string" ? "s" : "n")).join("");
-  return shapes[state ?? ""] === shape && (shape !== "sns" || after[0] === state);
+  const parts = partsOf(state);
+  return after.length === parts.length && parts.every((is, i) => is(after[i] ?? ""));
 }
 
 export const listJobs: Read<"job.list"> = (view, input) => {
@@ -185,37 +191,31 @@ export const listJobs: Read<"job.list"> = (view, input) => {
   const found: JobRecord[] = [];
   let bytes = 0;
   let examined = 0;
-  let last: IndexKey | undefined;
-  for (const [key, id] of places(view, input.state, cursor?.after)) {
-    const isFull = found.length >= limit || bytes >= limits.replyBytesMax;
-    if (isFull || examined >= limits.pageScanMax) {
-      const next = last ?? cursor?.after ?? key;
-      return page(view, found, encodeCursor({ queueId, state: input.state, after: next }));
-    }
-    examined += 1;
-    last = key;
+  let after = cursor?.after;
+  for (const [key, id] of places(view, input.state, after)) {
     const job = view.tables.jobs.get([id]);
     if (job === undefined) throw new Error(`job ${id} stands in the index but is not kept`);
-    if (input.label !== undefined && !hasLabel(job, input.label)) continue;
-    const { payload, result, ...record } = toRecord(id, job, config);
-    const shown =
-      input.include === undefined ? record : { ...record, ...texts({ payload, result }) };
-    bytes += 1000 + (input.include === undefined ? 0 : job.payload.length + (result?.length ?? 0));
-    found.push(shown);
+    const isMeant = input.label === undefined || hasLabel(job, input.label);
+    const shown = isMeant ? toListed(id, job, config, input.include !== undefined) : undefined;
+    bytes += shown === undefined ? 0 : utf8Bytes(encodeJob(shown));
+    const isFull = found.length >= limit || (found.length > 0 && bytes > limits.replyBytesMax);
+    if (after !== undefined && (isFull || examined >= limits.pageScanMax)) {
+      return page(view, found, encodeCursor({ queueId, state: input.state, after }));
+    }
+    examined += 1;
+    after = key;
+    if (shown !== undefined) found.push(shown);
   }
   return page(view, found);
 };
 
-const texts = ({
-  payload,
-  result,
-}: {
-  payload?: string | undefined;
-  result?: string | undefined;
-}) => ({
-  ...(payload !== undefined && { payload }),
-  ...(result !== undefined && { result }),
-});
+/** A job as a list shows it: without its long texts, unless they were asked for. */
+function toListed(id: string, job: JobRow, config: QueueConfig, isWhole: boolean): JobRecord {
+  const record = toRecord(id, job, config);
+  if (isWhole) return record;
+  const { payload: _, result: __, ...rest } = record;
+  return rest;
+}
 
 const page = (view: View, jobs: readonly JobRecord[], cursor?: string): ListReply =>
   cursor === undefined ? { now: view.at, jobs } : { now: view.at, jobs, cursor };

@@ -4,7 +4,7 @@
  */
 
 import { isEndState, utf8Bytes } from "../contract/fields.ts";
-import { jobId } from "../contract/ids.ts";
+import { isGenerated, jobId } from "../contract/ids.ts";
 import type { EnqueueResult, JobSpec } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, problemOf, type Refusal, refuse } from "../contract/refusals.ts";
@@ -56,8 +56,14 @@ function findRepeat(tx: Transaction, spec: JobSpec): EnqueueResult | Refusal | u
       `The idempotency key ${idempotencyKey} was used for another job. Use a new key for new content.`,
     );
   }
-  const existing = id === undefined ? undefined : tx.tables.jobs.get([id]);
-  if (id === undefined || existing === undefined) return undefined;
+  if (id === undefined) return undefined;
+  if (isGenerated(tx.identity, id)) {
+    return refuse("job_exists", `The queue itself makes ids like ${id}. Choose another id.`, {
+      id,
+    });
+  }
+  const existing = tx.tables.jobs.get([id]);
+  if (existing === undefined) return undefined;
   if (existing.fingerprint === fingerprint) return { id, deduplicated: true };
   return refuse("job_exists", `Job ${id} exists with other content. Choose another id.`, {
     id,
@@ -138,15 +144,17 @@ export const updateJob: Decide<"job.update"> = (tx, { id, priority, delayMs, run
 };
 
 export const cancelJob: Decide<"job.cancel"> = (tx, { id, reason }) => {
-  const job = currentJob(tx, id);
-  if (isRefusal(job)) return job;
-  if (job.state !== "cancelled") {
-    if (isEndState(job.state)) return wrongState(id, job, "a job that has not ended");
-    const before = { now: tx.at, job: toRecord(id, job, queueOf(tx).config) };
-    tx.emit("job.cancelled", { id, ...(reason !== undefined && { reason }) });
+  const held = currentJob(tx, id);
+  if (isRefusal(held)) return held;
+  if (held.state !== "cancelled") {
+    if (isEndState(held.state)) return wrongState(id, held, "a job that has not ended");
+    const before = toRecord(id, held, queueOf(tx).config);
+    const why = reason === undefined ? {} : { reason };
+    tx.emit("job.cancelled", { id, ...why });
     // Where cancelled jobs are not kept, the reply still says what became of it.
     if (tx.tables.jobs.get([id]) === undefined) {
-      return { now: tx.at, job: { ...before.job, state: "cancelled", endedAt: tx.at } };
+      const { leaseUntil: _, ...job } = before;
+      return { now: tx.at, job: { ...job, ...why, state: "cancelled", endedAt: tx.at } };
     }
   }
   return replyWith(tx, id);

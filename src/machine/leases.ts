@@ -2,14 +2,16 @@
  * What a claim means: which jobs a worker gets, in which order, and why it got none.
  * Invariant: a job is handed out only while nobody holds it, with a token greater than any before.
  */
+import { utf8Bytes } from "../contract/fields.ts";
 import { leaseToken } from "../contract/ids.ts";
 import type { ClaimedJob, ClaimInput, ClaimReply, EmptyClaim } from "../contract/leases.ts";
 import { defaults, limits } from "../contract/limits.ts";
 import type { JobRow } from "../store/jobs.ts";
 import { PLAIN_LANE } from "../store/lanes.ts";
+import { deadline } from "../store/standing.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
-import { comparePlaces, maxAttemptsOf } from "./jobs-read.ts";
-import { nextDueAt } from "./sweep.ts";
+import { attemptOf, comparePlaces, maxAttemptsOf } from "./jobs-read.ts";
+import { nextDueAt, settleDue } from "./sweep.ts";
 
 /** A lease ends on a whole second, so that many leases share one alarm. */
 export const leaseEnd = (at: number, leaseMs: number): number =>
@@ -19,6 +21,7 @@ export const leaseEnd = (at: number, leaseMs: number): number =>
 function lanesFor(view: View, { kinds = ["payload"], capabilities = [] }: ClaimInput): number[] {
   const able = new Set(capabilities);
   const lanes = kinds.includes("payload") ? [PLAIN_LANE] : [];
+  if (countersOf(view).lane === PLAIN_LANE) return lanes;
   for (const [[lane], row] of view.tables.lanes.scan({})) {
     if (row.ready > 0 && kinds.includes(row.kind) && row.requires.every((need) => able.has(need))) {
       lanes.push(lane);
@@ -50,31 +53,41 @@ export const claim: Decide<"lease.claim"> = (tx, input) => {
   const jobs: ClaimedJob[] = [];
   if (queue.paused === undefined) {
     const grant = countersOf(tx).grant + 1;
+    const token = leaseToken(tx.identity, grant);
     const max = input.max ?? 1;
     let bytes = 0;
-    let failed = 0;
+    let over = 0;
     takeInOrder(tx, lanesFor(tx, input), (id) => {
       const job = tx.tables.jobs.get([id]);
       if (job === undefined) throw new Error(`ready job ${id} is not kept`);
-      if (isWornOut(tx, job)) {
-        tx.emit("job.failed", { id, reason: "delivery_limit" });
-        failed += 1;
-        return failed < limits.sweepMax;
+      if (endIfOver(tx, id, job)) {
+        over += 1;
+        return over < limits.sweepMax;
       }
-      bytes += job.payload.length * (job.payload.length > 1000 ? 3 : 1) + 500;
+      bytes += bytesOf(job);
       if (jobs.length > 0 && bytes > limits.replyBytesMax) return false;
-      jobs.push(handOut(tx, id, job, grant, input));
+      jobs.push(handOut(tx, id, job, grant, token, input));
       return jobs.length < max;
     });
   }
   return jobs.length > 0 ? { now: tx.at, jobs } : { now: tx.at, jobs, ...whyEmpty(tx, input) };
 };
 
-/** Whether a job was handed out so often without an end that it never will have one. */
-function isWornOut(view: View, job: JobRow): boolean {
-  const { config } = queueOf(view);
+/** Ends a ready job whose life is over, or that was handed out so often that it never will end by itself. */
+function endIfOver(tx: Transaction, id: string, job: JobRow): boolean {
+  if ((deadline(job) ?? Infinity) <= tx.at) return settleDue(tx, id);
+  const { config } = queueOf(tx);
   const most = config.maxDeliveries ?? defaults.deliveriesPerAttempt * maxAttemptsOf(job, config);
-  return job.deliveries >= most;
+  if (job.deliveries < most) return false;
+  tx.emit("job.failed", { id, reason: "delivery_limit" });
+  return true;
+}
+
+/** The bytes of a job in a reply, at most: its texts, and room for the fields whose size is bounded. */
+function bytesOf({ payload, progress = "", labels, requires }: JobRow): number {
+  const isPlain = labels === undefined && requires === undefined;
+  const sets = isPlain ? "" : JSON.stringify([labels, requires]);
+  return 500 + utf8Bytes(payload) + utf8Bytes(progress) + utf8Bytes(sets);
 }
 
 function handOut(
@@ -82,29 +95,34 @@ function handOut(
   id: string,
   job: JobRow,
   grant: number,
+  token: string,
   input: ClaimInput,
 ): ClaimedJob {
   const leaseMs = input.leaseMs ?? job.leaseMs ?? queueOf(tx).config.leaseMs;
   const leaseUntil = leaseEnd(tx.at, leaseMs);
-  const { worker } = input;
-  tx.emit("job.claimed", { id, grant, leaseUntil, ...(worker !== undefined && { worker }) });
+  const asked = {
+    ...(input.leaseMs !== undefined && { leaseMs: input.leaseMs }),
+    ...(input.worker !== undefined && { worker: input.worker }),
+  };
+  tx.emit("job.claimed", { id, grant, leaseUntil, ...asked });
   const row = tx.tables.jobs.get([id]);
   if (row === undefined) throw new Error(`job ${id} vanished while it was handed out`);
-  return toClaimed(tx, id, row);
+  return toClaimed(tx, id, row, token);
 }
 
 /** A job as its worker sees it. */
-function toClaimed(view: View, id: string, job: JobRow): ClaimedJob {
-  const { grant, leaseUntil, labels, requires, progress } = job;
-  if (grant === undefined || leaseUntil === undefined) throw new Error(`job ${id} is not held`);
+function toClaimed(view: View, id: string, job: JobRow, token: string): ClaimedJob {
+  const { leaseUntil, labels, requires, progress } = job;
+  if (leaseUntil === undefined) throw new Error(`job ${id} is not held`);
+  const { config } = queueOf(view);
   return {
     id,
-    token: leaseToken(view.identity, grant),
+    token,
     leaseUntil,
     kind: job.kind ?? "payload",
     run: job.run,
-    attempt: job.failures + 1,
-    maxAttempts: maxAttemptsOf(job, queueOf(view).config),
+    attempt: attemptOf(job, config),
+    maxAttempts: maxAttemptsOf(job, config),
     deliveries: job.deliveries,
     priority: job.priority,
     createdAt: job.createdAt,
@@ -152,10 +170,11 @@ export const emptyClaim = (at: number): ClaimReply => ({
 
 /** The jobs of an earlier claim that are still held under its token. */
 export function stillHeld(view: View, grant: number, ids: readonly string[]): ClaimedJob[] {
+  const token = leaseToken(view.identity, grant);
   return ids.flatMap((id) => {
     const job = view.tables.jobs.get([id]);
     const isHeld =
       job?.state === "running" && job.grant === grant && (job.leaseUntil ?? 0) > view.at;
-    return isHeld ? [toClaimed(view, id, job)] : [];
+    return isHeld ? [toClaimed(view, id, job, token)] : [];
   });
 }

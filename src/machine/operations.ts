@@ -12,6 +12,7 @@ import type { OperationRow } from "../store/operations.ts";
 import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
 import { runAgain } from "./jobs.ts";
 import { hasLabel } from "./jobs-read.ts";
+import { settleDue } from "./sweep.ts";
 
 type IndexKey = readonly (string | number)[];
 
@@ -75,6 +76,7 @@ function redriveIds(tx: Transaction, ids: readonly string[]) {
   tx.emit("operation.started", { id, seq, ...facts });
   let changed = 0;
   for (const jobId of new Set(ids)) {
+    settleDue(tx, jobId);
     const job = tx.tables.jobs.get([jobId]);
     if (job !== undefined && runAgain(tx, jobId, job) === undefined) changed += 1;
   }
@@ -90,6 +92,7 @@ function replyWith(tx: Transaction, seq: number) {
 
 /** The oldest operation that is not done. */
 export function runningOperation(view: View): number | undefined {
+  if (countersOf(view).underway === 0) return undefined;
   for (const [[seq], row] of view.tables.operations.scan({})) {
     if (row.endedAt === undefined) return seq;
   }

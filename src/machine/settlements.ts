@@ -15,8 +15,13 @@ import { settleDue } from "./sweep.ts";
 
 export const settle: Decide<"lease.settle"> = (tx, input) => {
   let refused = 0;
+  // The jobs of one claim have one token, so that mostly one is read for a whole batch.
+  let token: string | undefined;
+  let grant: number | undefined;
   const items = input.items.map((item) => {
-    const settled = settleOne(tx, item);
+    if (item.token !== token) grant = grantOf(tx.identity, item.token);
+    token = item.token;
+    const settled = settleOne(tx, item, grant);
     if (!isRefusal(settled)) return settled;
     refused += 1;
     return { id: item.id, ok: false as const, problem: problemOf(settled) };
@@ -36,11 +41,16 @@ const outcomeOf: Partial<Record<Settlement["op"], LeaseOutcome>> = {
   release: "released",
 };
 
-function settleOne(tx: Transaction, item: Settlement): Settled | Refusal {
+/** Settles one item, whose token is of a grant, or of none that this queue made. */
+function settleOne(
+  tx: Transaction,
+  item: Settlement,
+  grant: number | undefined,
+): Settled | Refusal {
   settleDue(tx, item.id);
   const job = tx.tables.jobs.get([item.id]);
   if (job === undefined) return jobUnknown(item.id);
-  const isLatest = job.grant !== undefined && grantOf(tx.identity, item.token) === job.grant;
+  const isLatest = job.grant !== undefined && grant === job.grant;
   if (isLatest && job.state === "running") return settleHeld(tx, item, job);
   const outcome = isLatest ? job.outcome : undefined;
   if (outcome !== undefined && outcomeOf[item.op] === outcome) {
@@ -74,7 +84,7 @@ function leaseStale({ id }: Settlement, job: JobRow): Refusal {
     job.state === "running" ? `it was handed out at ${job.startedAt}` : `it is ${job.state}`;
   return refuse(
     "lease_stale",
-    `This is not the lease of job ${id}: ${last}, ${now}. Drop the work.`,
+    `This token holds no lease of job ${id}: ${last}, ${now}. Drop the work.`,
     { id, state: job.state, leaseEndedAt: ended ?? null },
   );
 }

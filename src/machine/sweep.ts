@@ -38,7 +38,7 @@ function nextRemoval(view: View): Due | undefined {
       throw new Error(`${counters[state]} jobs are ${state}, but none is kept`);
     const [, endedAt, id] = head[0];
     const { ageMs, count } = retention[state];
-    const at = counters[state] > count ? 0 : endedAt + ageMs;
+    const at = counters[state] > count ? view.at : endedAt + ageMs;
     if (!next || at < next.at) next = { at, id };
   }
   return next;

@@ -1,7 +1,7 @@
 /**
  * The one alarm of a queue, at its earliest deadline.
  * Invariant: the armed time is never later than the earliest deadline; it is moved only earlier, since each move is a
- * billed row and a move to earlier a remote call.
+ * billed row and a move to earlier a remote call. Only an alarm that was lost is armed anew.
  */
 
 /** The platform's alarm. */
@@ -10,24 +10,38 @@ export interface AlarmPort {
   set(at: number): void;
 }
 
+/**
+ * An alarm this late will not come. Storage still shows one that the platform has forgotten: workerd when it reloads
+ * (workerd#3566), or on a copy of the objects without `metadata.sqlite`. Taking a slow one for lost costs a row.
+ */
+const LOST_AFTER_MS = 2_000;
+const NEVER = Number.POSITIVE_INFINITY;
+
 export class Alarm {
   readonly #port: AlarmPort;
-  #armedAt = Number.POSITIVE_INFINITY;
+  readonly #now: () => number;
+  #armedAt = NEVER;
   /** Rows that setting the alarm wrote. */
   rowsWritten = 0;
 
-  constructor(port: AlarmPort) {
+  constructor(port: AlarmPort, now: () => number) {
     this.#port = port;
+    this.#now = now;
   }
 
   /** Learns what is armed already, once, when the object wakes. */
   async recover(): Promise<void> {
-    this.#armedAt = (await this.#port.get()) ?? Number.POSITIVE_INFINITY;
+    this.#armedAt = (await this.#port.get()) ?? NEVER;
   }
 
-  /** Sees to it that the alarm fires at `dueAt` or before. */
-  arm(dueAt: number | undefined): void {
-    if (dueAt === undefined || dueAt >= this.#armedAt) return;
+  /** Whether an alarm is set that can still be expected to fire. */
+  get isArmed(): boolean {
+    return this.#armedAt !== NEVER && this.#now() < this.#armedAt + LOST_AFTER_MS;
+  }
+
+  /** Sees to it that the alarm fires at `dueAt` or before; never, when that is infinite. */
+  arm(dueAt: number): void {
+    if (dueAt >= (this.isArmed ? this.#armedAt : NEVER)) return;
     this.#port.set(dueAt);
     this.rowsWritten += 1;
     this.#armedAt = dueAt;
@@ -35,6 +49,6 @@ export class Alarm {
 
   /** The alarm has fired: none is armed now. */
   fired(): void {
-    this.#armedAt = Number.POSITIVE_INFINITY;
+    this.#armedAt = NEVER;
   }
 }

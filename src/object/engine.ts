@@ -25,6 +25,8 @@ import { Rates } from "./rates.ts";
 export interface EnginePorts {
   readonly sql: Sql;
   readonly name: string;
+  /** The platform's id of the object: locally its file is named so. */
+  readonly objectId: string;
   readonly autoCreate: boolean;
   readonly alarm: AlarmPort;
   now(): number;
@@ -47,10 +49,14 @@ export class QueueEngine {
   #store: SluiceStore | Refusal;
   /** Upkeep that failed is not tried again before. */
   #retryAt = 0;
+  /** Whether this instance has seen to it that a lost alarm is armed anew. */
+  #isAlarmSure = false;
+  /** The alarm is at work: what can be done at once, it does. */
+  #isAtWork = false;
 
   constructor(ports: EnginePorts) {
     this.#ports = ports;
-    this.#alarm = new Alarm(ports.alarm);
+    this.#alarm = new Alarm(ports.alarm, () => ports.now());
     this.#store = this.#open();
     this.#committer = new Committer({
       ...ports,
@@ -60,14 +66,32 @@ export class QueueEngine {
     });
   }
 
+  /** Learns what alarm is set, once, before anything else. */
   recoverAlarm(): Promise<void> {
     return this.#alarm.recover();
+  }
+
+  /**
+   * Arms an alarm that was lost, with the first request of an instance: when the alarm itself wakes the object, none is
+   * set either, and it arms the next one. Writes nothing when nothing was lost.
+   */
+  #replaceLostAlarm(store: SluiceStore): void {
+    this.#isAlarmSure = true;
+    if (this.#alarm.isArmed || store.readOnly) return;
+    try {
+      this.#arm();
+      if (farewells(this.#ports.sql).length > 0) this.#alarm.arm(this.#ports.now());
+    } catch (error) {
+      // The request is none the worse for it, and the next entry arms the alarm too.
+      this.#ports.report(error, "lost alarm");
+    }
   }
 
   /** Runs a command that may change state. */
   async submit(request: CommandRequest): Promise<CommandAnswer> {
     const store = this.#store;
     if (isRefusal(store)) return { refusal: store };
+    if (!this.#isAlarmSure) this.#replaceLostAlarm(store);
     if (store.readOnly) return { refusal: newer(this.#ports.name) };
     if (request.name === "queue.checkpoint") return this.#checkpoint();
     if (request.name === "queue.delete") {
@@ -80,6 +104,7 @@ export class QueueEngine {
   async read(request: CommandRequest): Promise<CommandAnswer> {
     const store = this.#store;
     if (isRefusal(store)) return { refusal: store };
+    if (!this.#isAlarmSure) this.#replaceLostAlarm(store);
     // A superseded instance fails here, at its first access to storage, before it can speak.
     this.#ports.sql.all("SELECT 1");
     const view = this.#view();
@@ -100,11 +125,14 @@ export class QueueEngine {
   /** Does what is due, a bounded entry at a time, and arms the next alarm. What fails in it is tried again later. */
   async alarm(): Promise<void> {
     this.#alarm.fired();
+    this.#isAlarmSure = true;
     if (isRefusal(this.#store) || this.#store.readOnly) return;
     this.#retryAt = 0;
+    this.#isAtWork = true;
     await this.#trying("what is due", () => this.#doWhatIsDue());
     await this.#trying("log retention", () => this.#trimLog());
     await this.#trying("directory", () => this.#tellDirectory());
+    this.#isAtWork = false;
     await this.#trying("alarm", () => this.#arm());
   }
 
@@ -114,9 +142,13 @@ export class QueueEngine {
       await work();
     } catch (error) {
       this.#ports.report(error, what);
-      this.#retryAt = this.#ports.now() + UPKEEP_RETRY_MS;
-      this.#alarm.arm(this.#retryAt);
+      this.#retryLater();
     }
+  }
+
+  #retryLater(): void {
+    this.#retryAt = this.#ports.now() + UPKEEP_RETRY_MS;
+    this.#alarm.arm(this.#retryAt);
   }
 
   async #doWhatIsDue(): Promise<void> {
@@ -128,7 +160,8 @@ export class QueueEngine {
         const hadOperation = group.advanceOperation();
         return { isMore: changes > 0 || hadOperation, faults: group.faults };
       });
-      if (step.faults > 0) throw new Error("something that is due cannot be done");
+      // What failed was reported and undone; at once again it would fail again.
+      if (step.faults > 0) return this.#retryLater();
       ({ isMore } = step);
     }
   }
@@ -173,9 +206,9 @@ export class QueueEngine {
     const isUnregistered = view.tables.queue.get([0])?.registered === undefined;
     const isBusy = isUnregistered || runningOperation(view) !== undefined;
     const due = nextDueAt(view) ?? Number.POSITIVE_INFINITY;
-    const now = Math.max(view.at, this.#retryAt);
-    const work = isBusy ? now : Number.POSITIVE_INFINITY;
-    this.#alarm.arm(Math.min(work, due > view.at ? due : now));
+    const soon = this.#isAtWork ? Number.POSITIVE_INFINITY : Math.max(view.at, this.#retryAt);
+    const work = isBusy ? soon : Number.POSITIVE_INFINITY;
+    this.#alarm.arm(Math.min(work, due > view.at ? due : soon));
   }
 
   #trimLog(): void {
@@ -236,8 +269,9 @@ export class QueueEngine {
     return {
       now: view.at,
       ...queueCounts(view),
-      perMinute: this.#rates.perMinute(view.at),
+      perMinute: this.#rates.lastMinute(view.at),
       storage: {
+        objectId: this.#ports.objectId,
         databaseBytes: sql.bytes,
         rowsWritten: sql.counts.rowsWritten + this.#alarm.rowsWritten,
         rowsRead: sql.counts.rowsRead,

@@ -156,7 +156,7 @@ export class Group {
     const { name, key } = request;
     const kept = key === undefined ? undefined : this.#recall(key.key);
     if (key !== undefined && kept !== undefined) {
-      return repeated(this.#tx, name, key.bodyHash, kept);
+      return repeated(this.#tx, request, key.bodyHash, kept);
     }
     if (this.#exists()) return this.#decide(request);
     const { autoCreate, at, identity } = this.#context;
@@ -178,9 +178,9 @@ export class Group {
     const events = this.#events.length;
     const reply = (decisions[name] as Decide<typeof name>)(this.#tx, input as never);
     if (isRefusal(reply)) return { refusal: reply };
-    if (key !== undefined && this.#events.length > events) {
-      this.#keep(key.key, key.bodyHash, answerToKeep(name, reply));
-    }
+    const kept =
+      key && this.#events.length > events ? answerToKeep(this.#tx, name, reply) : undefined;
+    if (key !== undefined && kept !== undefined) this.#keep(key.key, key.bodyHash, kept);
     return { reply: encodeReply(name, reply) };
   }
 
@@ -232,7 +232,7 @@ export class Group {
 
 function repeated(
   tx: Transaction,
-  name: CommandName,
+  { name, input }: CommandRequest,
   bodyHash: string,
   kept: KeptAnswer,
 ): CommandAnswer {
@@ -244,7 +244,7 @@ function repeated(
       ),
     };
   }
-  const answer = repeatedAnswer(tx, name, kept.answer);
+  const answer = repeatedAnswer(tx, name, input, kept.answer);
   return isRefusal(answer) ? { refusal: answer } : { reply: answer };
 }
 

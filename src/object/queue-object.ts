@@ -26,6 +26,7 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     this.#engine = new QueueEngine({
       sql: new DurableSql(storage),
       name: ctx.id.name ?? ctx.id.toString(),
+      objectId: ctx.id.toString(),
       autoCreate: env.SLUICE_AUTO_CREATE !== "false",
       now: () => Date.now(),
       newQueueId,

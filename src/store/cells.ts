@@ -14,6 +14,8 @@ type Compare = (a: Position, b: Position) => number;
 
 /** An ordered map by key. It must not change while `from` or `entries` is being read. */
 export interface Cells<C> {
+  /** Whether a cell is found by hash rather than by order. */
+  readonly isHashed: boolean;
   get(key: Position): C | undefined;
   set(key: Position, cell: C): void;
   delete(key: Position): void;
@@ -34,6 +36,7 @@ export function makeCells<C>(columns: number, compare: Compare): Cells<C> {
 }
 
 class TreeCells<C> implements Cells<C> {
+  readonly isHashed = false;
   readonly #tree: SortedBTree<Position, C>;
 
   constructor(compare: Compare) {
@@ -74,6 +77,7 @@ class TreeCells<C> implements Cells<C> {
 }
 
 class HashCells<C> implements Cells<C> {
+  readonly isHashed = true;
   readonly #pairs = new Map<KeyPart, [Position, C]>();
   readonly #compare: Compare;
   #ordered: [Position, C][] | undefined = [];

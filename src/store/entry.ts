@@ -24,7 +24,10 @@ export type EventTexts<E extends StoredEvent> = {
 export interface EntryBody {
   /** JSON: `[[idempotency key, hash of the request's body, the answer], …]`. */
   readonly keys: string;
-  /** JSON: the events, with text fields as `[start, length]` into `texts`, in UTF-16 units. */
+  /**
+   * JSON: the events, with text fields as `[start, length]` into `texts`, in UTF-16 units. An event without a type has the same
+   * fields as the one before it, and states those that differ: mostly an id, in a batch.
+   */
   readonly events: string;
   readonly texts: string;
 }
@@ -48,33 +51,42 @@ export class EventCodec<E extends StoredEvent> {
   }
 
   /**
-   * An event's JSON. Its texts are handed to `keep`, which answers where they begin. Throws IllFormed for a text with a lone
-   * surrogate.
+   * An event as it is stored: its texts are handed to `keep`, which answers where they begin. Throws IllFormed for a text with
+   * a lone surrogate.
    */
-  encode(event: E, keep: (text: string) => number): string {
-    const fields = this.#texts.get(event.type);
-    if (fields === undefined) return JSON.stringify(event);
-    const copy = { ...event } as Fields;
-    for (const field of fields) {
-      const text = copy[field];
+  fieldsOf(event: E, keep: (text: string) => number): Fields {
+    const names = this.#texts.get(event.type);
+    if (names === undefined) return event as E & Fields;
+    const fields = { ...event } as E & Fields;
+    for (const name of names) {
+      const text = fields[name];
       if (typeof text !== "string") continue;
-      if (!text.isWellFormed()) throw new IllFormed(`${event.type}.${field} has a lone surrogate`);
-      copy[field] = [keep(text), text.length];
+      if (!text.isWellFormed()) throw new IllFormed(`${event.type}.${name} has a lone surrogate`);
+      (fields as Fields)[name] = [keep(text), text.length];
     }
-    return JSON.stringify(copy);
+    return fields;
   }
 
   /** The events of an entry, with their texts in place. Throws EntryUnreadable. */
   decode(entry: Pick<EntryBody, "events" | "texts">): E[] {
-    const events = parseArray(entry.events, "events");
-    for (const event of events) {
-      if (!isEvent(event)) throw new EntryUnreadable("an event has no type");
-      for (const field of this.#texts.get(event.type) ?? []) {
-        const place = (event as StoredEvent & Fields)[field];
-        if (Array.isArray(place)) (event as StoredEvent & Fields)[field] = cut(entry.texts, place);
-      }
+    let before: Fields = {};
+    return parseArray(entry.events, "events").map((stored) => {
+      if (typeof stored !== "object" || stored === null) throw new EntryUnreadable("no event");
+      before = "type" in stored ? (stored as Fields) : { ...before, ...stored };
+      if (!isEvent(before)) throw new EntryUnreadable("an event has no type");
+      return this.#withTexts(before, entry.texts) as E & Fields;
+    });
+  }
+
+  #withTexts(stored: StoredEvent & Fields, texts: string): StoredEvent & Fields {
+    const names = this.#texts.get(stored.type);
+    if (names === undefined) return stored;
+    const event: StoredEvent & Fields = { ...stored };
+    for (const name of names) {
+      const place = stored[name];
+      if (Array.isArray(place)) (event as Fields)[name] = cut(texts, place);
     }
-    return events as E[];
+    return event;
   }
 }
 
@@ -85,6 +97,7 @@ export interface BuilderMark {
   readonly keys: number;
   readonly units: number;
   readonly bytes: number;
+  readonly last: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Brackets of two arrays, and room for the entry's other columns, hashes included. */
@@ -96,6 +109,8 @@ export class EntryBuilder<E extends StoredEvent> {
   readonly #events: string[] = [];
   readonly #texts: string[] = [];
   readonly #keys: string[] = [];
+  /** The last event as it is stored. */
+  #last: Fields | undefined;
   #units = 0;
   #bytes = entryBytesMin;
 
@@ -116,7 +131,9 @@ export class EntryBuilder<E extends StoredEvent> {
   add(event: E): void {
     const mark = this.mark();
     try {
-      const json = this.#codec.encode(event, (text) => this.#keep(text));
+      const fields = this.#codec.fieldsOf(event, (text) => this.#keep(text));
+      const json = JSON.stringify(differenceOf(this.#last, fields) ?? fields);
+      this.#last = fields;
       this.#events.push(json);
       this.#bytes += utf8Length(json) + 1;
     } catch (fault) {
@@ -140,6 +157,7 @@ export class EntryBuilder<E extends StoredEvent> {
       keys: this.#keys.length,
       units: this.#units,
       bytes: this.#bytes,
+      last: this.#last,
     };
   }
 
@@ -150,6 +168,7 @@ export class EntryBuilder<E extends StoredEvent> {
     this.#keys.length = mark.keys;
     this.#units = mark.units;
     this.#bytes = mark.bytes;
+    this.#last = mark.last as Fields | undefined;
   }
 
   build(): EntryBody {
@@ -167,6 +186,23 @@ export class EntryBuilder<E extends StoredEvent> {
     this.#bytes += utf8Length(text);
     return start;
   }
+}
+
+/** The fields of an event that differ from those of the one before; undefined unless both have the same fields. */
+function differenceOf(before: Fields | undefined, event: Fields): Fields | undefined {
+  if (before === undefined || before["type"] !== event["type"]) return undefined;
+  const difference: Fields = {};
+  let count = 0;
+  for (const name in event) {
+    const value = event[name];
+    if (value === undefined) continue;
+    const old = before[name];
+    if (old === undefined) return undefined;
+    if (value !== old) difference[name] = value;
+    count += 1;
+  }
+  for (const name in before) if (before[name] !== undefined) count -= 1;
+  return count === 0 ? difference : undefined;
 }
 
 /** The kept answers of an entry. Throws EntryUnreadable. */

@@ -6,8 +6,8 @@ import type { JobState } from "../contract/fields.ts";
 import type { Attempt, Backoff } from "../contract/jobs.ts";
 import type { JsonText } from "../contract/json.ts";
 import { limits } from "../contract/limits.ts";
+import { declareTable } from "./declare.ts";
 import { ascii, integer, signed } from "./keys.ts";
-import { declareTable } from "./table.ts";
 
 /** What the latest lease of a job came to. */
 export type LeaseOutcome = "completed" | "failed" | "released" | "expired";

@@ -19,9 +19,21 @@ interface Change {
 /** Changes since the last `forget`. */
 export class Journal {
   #changes: Change[] = [];
+  #epoch = 0;
+
+  /** Rises with every mark, undo and forget: what changed since in this epoch can only be undone as a whole. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Number of changes since the last `forget`. */
+  get length(): number {
+    return this.#changes.length;
+  }
 
   /** A point to come back to. Valid until `forget`, or until an undo to an earlier mark. */
   mark(): number {
+    this.#epoch += 1;
     return this.#changes.length;
   }
 
@@ -32,6 +44,7 @@ export class Journal {
 
   /** Takes back every change made since the mark, newest first. */
   undo(mark: number): void {
+    this.#epoch += 1;
     if (mark > this.#changes.length) throw new RangeError(`undo to ${mark}: no such mark`);
     while (this.#changes.length > mark) {
       const change = this.#changes.pop();
@@ -41,6 +54,7 @@ export class Journal {
 
   /** Makes the changes final. */
   forget(): void {
+    this.#epoch += 1;
     this.#changes = [];
   }
 }

@@ -2,12 +2,13 @@
  * Where idempotency keys stand in the log: hashes of keys with the index of their entry, in little memory.
  * Invariant: every key of a segment is found; what is found is only a candidate, to be confirmed in the entry.
  */
+import { limits } from "../contract/limits.ts";
 
 /** Bytes per key in a sealed segment: an 8-byte hash and a 4-byte offset from the segment's first index. */
 const keyBytes = 12;
 
 /** Most keys that a sealed segment's row can hold, by the limit of a stored blob. */
-export const sealedKeysMax = Math.floor(1_900_000 / keyBytes);
+export const sealedKeysMax = Math.floor(limits.rowBytesMax / keyBytes);
 
 /**
  * A 52-bit hash of a key, from two multiplicative hashes of 32 and 20 bits. It need not resist an attacker: hits are confirmed.

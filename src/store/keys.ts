@@ -13,9 +13,11 @@ export type KeyPart = number | string;
 export type Key = readonly KeyPart[];
 
 /** A key's leading parts: none, some, or all. */
-export type Leading<K extends readonly unknown[]> = K extends readonly [...infer Rest, unknown]
-  ? K | Leading<Rest>
-  : readonly [];
+export type Leading<K extends readonly unknown[]> = number extends K["length"]
+  ? K
+  : K extends readonly [...infer Rest, unknown]
+    ? K | Leading<Rest>
+    : readonly [];
 
 /** One column of a key. Made by `integer`, `ascii`, `text`, `signed`, `bytes` and `double`. */
 export interface KeyColumn<T extends KeyPart = KeyPart> {
@@ -26,27 +28,13 @@ export interface KeyColumn<T extends KeyPart = KeyPart> {
   /** The value to bind. Throws IllFormed for a part that this column does not take. */
   encode(part: T): SqlValue;
   decode(stored: SqlValue): T;
-  /** The part in a JSON array that SQL reads back with `fromJson`. */
-  toJson(part: T): string | number;
-  /** SQL that turns the JSON element `expression` into the stored value. */
-  fromJson(expression: string): string;
-}
-
-interface Codec<T extends KeyPart> {
-  readonly sqlType: KeyColumn["sqlType"];
-  readonly isNative: boolean;
-  readonly encode: (part: T) => SqlValue;
-  readonly decode: (stored: SqlValue) => T;
-  readonly toJson?: (part: T) => string | number;
-  readonly fromJson?: (expression: string) => string;
 }
 
 const columnName = /^[a-z][a-z0-9_]*$/;
 
-function column<T extends KeyPart>(name: string, codec: Codec<T>): KeyColumn<T> {
+function column<T extends KeyPart>(name: string, codec: Omit<KeyColumn<T>, "name">): KeyColumn<T> {
   if (!columnName.test(name)) throw new TypeError(`"${name}" is not a column name`);
-  const encodePlain = (part: T) => codec.encode(part) as string | number;
-  return { toJson: encodePlain, fromJson: (expression) => expression, ...codec, name };
+  return { ...codec, name };
 }
 
 /** A safe integer ≥ 0. */
@@ -112,21 +100,19 @@ const latin1 = /^[\0-\xff]*$/;
  * orders it as memcmp orders bytes; in SQLite a BLOB, which is compact and safe for zero bytes.
  */
 export function bytes(name: string): KeyColumn<string> {
-  const toBuffer = (part: string) => {
-    if (typeof part !== "string" || !latin1.test(part))
-      throw new IllFormed(`key column ${name}: not a binary string`);
-    return Buffer.from(part, "latin1");
-  };
   return column<string>(name, {
     sqlType: "BLOB",
     isNative: true,
-    encode: toBuffer,
+    encode(part) {
+      if (typeof part !== "string" || !latin1.test(part)) {
+        throw new IllFormed(`key column ${name}: not a binary string`);
+      }
+      return Buffer.from(part, "latin1");
+    },
     decode(stored) {
       if (!(stored instanceof Uint8Array)) throw new IllFormed(`key column ${name}: not a BLOB`);
       return Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength).toString("latin1");
     },
-    toJson: (part) => toBuffer(part).toString("hex"),
-    fromJson: (expression) => `unhex(${expression})`,
   });
 }
 
@@ -202,7 +188,7 @@ export function partsOf(position: Position): Key {
 export function comparator(columns: readonly KeyColumn[]): (a: Position, b: Position) => number {
   const native = columns.map((each) => each.isNative);
   return (a, b) => {
-    const shared = a.length < b.length ? a.length : b.length;
+    const shared = Math.min(a.length, b.length);
     for (let i = 0; i < shared; i += 1) {
       const x = a[i];
       const y = b[i];

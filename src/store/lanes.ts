@@ -3,8 +3,8 @@
  * Invariant: a lane but the plain one has a row exactly while it has open jobs; its number is never used again.
  */
 import type { JobKind } from "../contract/fields.ts";
+import { declareTable } from "./declare.ts";
 import { ascii, integer } from "./keys.ts";
-import { declareTable } from "./table.ts";
 
 /** The lane of jobs without requirements. It needs no row. */
 export const PLAIN_LANE = 1;

@@ -5,11 +5,11 @@
 import type { EventOf } from "../contract/events.ts";
 import type { Attempt } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
+import { declareTable } from "./declare.ts";
 import type { JobRow } from "./jobs.ts";
 import { ascii, integer } from "./keys.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 import { end, move, rowOf } from "./standing.ts";
-import { declareTable } from "./table.ts";
 
 export const leases = declareTable<object>()({
   name: "leases",
@@ -59,8 +59,13 @@ function claimed(tables: SluiceTables, event: EventOf<"job.claimed">, at: number
 function completed(tables: SluiceTables, event: EventOf<"job.completed">, at: number): void {
   const before = rowOf(tables, event.id);
   const { result, late } = event;
-  const changes = { outcome: "completed", result, late, reason: undefined } as const;
-  end(tables, event.id, before, "completed", at, { ...changes, progress: undefined });
+  const cleared = { progress: undefined, reason: undefined };
+  end(tables, event.id, before, "completed", at, {
+    outcome: "completed",
+    result,
+    late,
+    ...cleared,
+  });
 }
 
 function failed(tables: SluiceTables, event: EventOf<"job.failed">, at: number): void {

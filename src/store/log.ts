@@ -2,6 +2,7 @@
  * The log: entries appended one after the other, read back by index, found by idempotency key, and dropped by whole segments.
  * Invariant: indexes run without a hole from purged + 1 to last; memory changes only after SQL has succeeded.
  */
+import { limits } from "../contract/limits.ts";
 import type { Anchor, Entry, LogId } from "./chain.ts";
 import { anchorOf, hashOf, LogCorrupt } from "./chain.ts";
 import type { EntryBody, KeptAnswer } from "./entry.ts";
@@ -38,7 +39,7 @@ export class EntryTooLarge extends Error {
 }
 
 /** Largest entry in bytes, hashes and numbers not counted. */
-export const entryBytesMax = 1_900_000;
+export const entryBytesMax: number = limits.rowBytesMax;
 
 /** A kept answer, found by its idempotency key. */
 export interface KeyHit {
@@ -233,10 +234,10 @@ export class Log {
    * Stores the open segment's figures, and seals it if it has reached a limit. To be called in the checkpoint's transaction;
    * the function returned is to be called when that has succeeded.
    */
-  writeFigures(limits: SegmentLimits): () => void {
+  writeFigures(at: SegmentLimits): () => void {
     const open = this.#openSegment;
     if (open === undefined) return () => undefined;
-    const isFull = open.bytes >= limits.segmentBytesMax || open.keys >= limits.segmentKeysMax;
+    const isFull = open.bytes >= at.segmentBytesMax || open.keys >= at.segmentKeysMax;
     const hashes = isFull ? this.#loadOpenKeys(open).seal(open.firstIndex) : null;
     rows.updateSegment(this.#sql, open, hashes);
     return () => {

@@ -6,10 +6,10 @@ import type { EventOf } from "../contract/events.ts";
 import type { JobState } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import type { OperationKind } from "../contract/operations.ts";
+import { declareTable } from "./declare.ts";
 import { integer } from "./keys.ts";
-import { readCounters } from "./queue.ts";
+import { editCounters } from "./queue.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
-import { declareTable } from "./table.ts";
 
 export interface OperationRow {
   readonly id: string;
@@ -43,10 +43,13 @@ function started(tables: SluiceTables, event: EventOf<"operation.started">, at: 
   const state = event.states[0];
   const row = { ...facts, changed: 0, examined: 0, startedAt: at };
   tables.operations.put([seq], state === undefined ? { ...row, endedAt: at } : { ...row, state });
-  tables.counters.put([0], { ...readCounters(tables), operation: seq });
-  const old = tables.operations.first();
-  if (old && old[1].endedAt !== undefined && old[0][0] <= seq - limits.operationsKeptMax) {
+  const counters = editCounters(tables);
+  counters.operation = seq;
+  if (state !== undefined) counters.underway += 1;
+  let old = tables.operations.first();
+  while (old?.[1].endedAt !== undefined && old[0][0] <= seq - limits.operationsKeptMax) {
     tables.operations.delete(old[0]);
+    old = tables.operations.first();
   }
 }
 
@@ -54,6 +57,7 @@ function advanced(tables: SluiceTables, event: EventOf<"operation.advanced">, at
   const { seq, changed, examined, state, after } = event;
   const row = tables.operations.get([seq]);
   if (row === undefined) throw new Error(`an event names operation ${seq}, which is not kept`);
+  if (state === undefined && row.endedAt === undefined) editCounters(tables).underway -= 1;
   const { state: _state, after: _after, ...rest } = row;
   tables.operations.put([seq], {
     ...rest,

@@ -6,6 +6,9 @@ import { type Cells, makeCells } from "./cells.ts";
 import type { Journal, Undoable } from "./journal.ts";
 import type { Position } from "./keys.ts";
 
+/** Units of texts in the rows that a checkpoint leaves in memory. */
+const keptUnitsMax = 4_000_000;
+
 /** What memory knows about one key. Cells are never changed, only replaced. */
 export interface Cell<V> {
   /** The row, or undefined for a tombstone. */
@@ -14,6 +17,8 @@ export interface Cell<V> {
   readonly inBase: boolean;
   /** Whether the base does not hold this value (or absence) yet. */
   readonly isDirty: boolean;
+  /** The journal's epoch in which a copy was made that may be changed in place. */
+  readonly epoch?: number;
 }
 
 /** Ordered cells of one table; every change goes through the journal. */
@@ -90,14 +95,24 @@ export class Overlay<V extends object> implements Undoable {
     for (const pair of this.#cells.entries()) if (pair[1].isDirty) yield pair;
   }
 
-  /** After a checkpoint: forgets the cells, or, in a resident table, keeps the rows as clean. */
+  /**
+   * After a checkpoint. A resident table keeps every row. Any other keeps, where cells are found by hash, those rows that were
+   * written since the one before, as far as their texts fit a budget: what was just enqueued or claimed is asked for next.
+   */
   settle(isResident: boolean): void {
-    const dirty = isResident ? [...this.dirty()] : [];
-    if (!isResident) this.#cells.clear();
-    for (const [key, { value }] of dirty) {
-      if (value === undefined) this.#cells.delete(key);
-      else this.load(key, value);
+    let room = isResident ? Number.POSITIVE_INFINITY : keptUnitsMax;
+    const kept: [Position, V][] = [];
+    if (isResident || this.#cells.isHashed) {
+      for (const [key, { value }] of this.dirty()) {
+        if (value === undefined) continue;
+        room -= this.#textLength(value);
+        if (room < 0) break;
+        kept.push([key, value]);
+      }
     }
+    if (isResident) for (const [key] of [...this.dirty()]) this.#cells.delete(key);
+    else this.#cells.clear();
+    for (const [key, value] of kept) this.load(key, value);
     this.#dirtyRows = 0;
     this.#textUnits = 0;
   }

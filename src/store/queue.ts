@@ -5,10 +5,10 @@
 import type { EventOf } from "../contract/events.ts";
 import type { JobState } from "../contract/fields.ts";
 import type { QueueConfig } from "../contract/queue.ts";
+import { declareTable } from "./declare.ts";
 import { integer } from "./keys.ts";
 import { PLAIN_LANE } from "./lanes.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
-import { declareTable } from "./table.ts";
 
 export interface QueueRow {
   readonly name: string;
@@ -21,8 +21,11 @@ export interface QueueRow {
   readonly registered?: true;
 }
 
-/** The number of jobs in each state, the bytes they hold, and the last number given of each sequence. */
-export type Counters = Record<JobState | "bytes" | "seq" | "grant" | "lane" | "operation", number>;
+/** The number of jobs in each state, the bytes they hold, operations under way, and the last number of each sequence. */
+export type Counters = Record<
+  JobState | "bytes" | "underway" | "seq" | "grant" | "lane" | "operation",
+  number
+>;
 
 /** One row, under 0. */
 export const queue = declareTable<QueueRow>()({
@@ -50,6 +53,7 @@ const noCounters: Counters = {
   cancelled: 0,
   expired: 0,
   bytes: 0,
+  underway: 0,
   seq: 0,
   grant: 0,
   lane: PLAIN_LANE,
@@ -70,10 +74,17 @@ export function readCounters(tables: Pick<SluiceTables, "counters">): Readonly<C
   return row;
 }
 
+/** The queue's counters, to be changed in place. */
+export function editCounters(tables: Pick<SluiceTables, "counters">): Counters {
+  const row = tables.counters.edit([0]);
+  if (row === undefined) throw new Error("the queue has no counters");
+  return row;
+}
+
 function created(tables: SluiceTables, event: EventOf<"queue.created">, at: number): void {
   const { name, queueId, term, config } = event;
   tables.queue.put([0], { name, queueId, term, createdAt: at, config });
-  tables.counters.put([0], noCounters);
+  tables.counters.put([0], { ...noCounters });
 }
 
 function configured(tables: SluiceTables, event: EventOf<"queue.configured">): void {

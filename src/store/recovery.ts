@@ -4,12 +4,12 @@
  */
 import type { Anchor, Entry } from "./chain.ts";
 import { checkLink, genesis, LogCorrupt } from "./chain.ts";
+import type { Schema } from "./declare.ts";
 import type { HardState } from "./hard-state.ts";
 import { readFormat, readHardState, storeFormat } from "./hard-state.ts";
 import { Log } from "./log.ts";
 import { StoreRefusal } from "./refusal.ts";
 import type { Sql } from "./sql.ts";
-import type { Schema } from "./table.ts";
 
 /** Bytes of log read at once while the tail is applied. */
 const pageBytes = 2_000_000;
@@ -17,11 +17,13 @@ const pageBytes = 2_000_000;
 /** Column names by table, of every table in the database. */
 export type Catalog = ReadonlyMap<string, ReadonlySet<string>>;
 
+/** Reads the catalog; the platform's own tables (`_cf_…`) may not be looked at. */
 export function readCatalog(sql: Sql): Catalog {
   const catalog = new Map<string, Set<string>>();
   const rows = sql.all<{ table: string; column: string }>(
     `SELECT t.name AS "table", c.name AS "column"
-     FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c WHERE t.type = 'table'`,
+     FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c
+     WHERE t.type = 'table' AND t.name NOT GLOB '_cf_*'`,
   );
   for (const { table, column } of rows) {
     const columns = catalog.get(table) ?? new Set();
@@ -70,9 +72,6 @@ export function readStored(sql: Sql, catalog: Catalog): Stored {
 
 /** purged ≤ checkpointed ≤ last, each the place it claims to be. */
 function checkPointers({ purged, checkpointed, term }: HardState, log: Log): void {
-  if (log.last.index < purged.index) {
-    throw new LogCorrupt(`the log ends at ${log.last.index}, but is purged to ${purged.index}`);
-  }
   if (checkpointed.index < purged.index || checkpointed.index > log.last.index) {
     throw new LogCorrupt(`checkpointed ${checkpointed.index} is not in the log`);
   }

@@ -2,11 +2,12 @@
  * How a row's value is stored: JSON with a version, and its text fields in columns of their own.
  * Invariant: `decode(encode(value))` equals `value`, and no row over `rowBytesMax` is ever encoded.
  */
+import { limits } from "../contract/limits.ts";
 import type { SqlRow, SqlValue } from "./sql.ts";
 import { IllFormed, utf8Length } from "./sql.ts";
 
 /** Largest encoded row, in bytes: what the platform stores (2 MB) less room for the key and the record's own header. */
-export const rowBytesMax = 1_900_000;
+export const rowBytesMax: number = limits.rowBytesMax;
 
 /** A row was put that no checkpoint could write. */
 export class RowTooLarge extends Error {

@@ -3,6 +3,7 @@
  * Invariant: every event has a writer; a table's name and columns never change their meaning.
  */
 import { type Event, type EventType, eventTexts } from "../contract/events.ts";
+import type { Tables } from "./declare.ts";
 import { jobWriters } from "./job-writers.ts";
 import { deadlines, finished, jobs, ready, scheduled } from "./jobs.ts";
 import { lane_index, lanes } from "./lanes.ts";
@@ -11,7 +12,7 @@ import { operations, operationWriters } from "./operations.ts";
 import { counters, queue, queueWriters } from "./queue.ts";
 import type { Sql } from "./sql.ts";
 import { Store, type StoreLimits } from "./store.ts";
-import type { Table, Tables } from "./table.ts";
+import type { Table } from "./table.ts";
 
 export const schema = {
   counters,

@@ -6,7 +6,7 @@
 import { type EndState, isEndState, utf8Bytes } from "../contract/fields.ts";
 import type { JobRow } from "./jobs.ts";
 import { type LaneRow, laneName, PLAIN_LANE } from "./lanes.ts";
-import { type Counters, readCounters, readQueue } from "./queue.ts";
+import { type Counters, editCounters, readQueue } from "./queue.ts";
 import type { SluiceTables } from "./schema.ts";
 
 /** When an open job ends by itself, if it does. */
@@ -40,18 +40,15 @@ function enter(tables: SluiceTables, id: string, row: JobRow): void {
 }
 
 function leave(tables: SluiceTables, id: string, row: JobRow): void {
-  let was = true;
   if (row.state === "ready") {
-    const key = [row.lane, row.priority, known(row.readyAt, "readyAt", id), row.seq] as const;
-    was = tables.ready.delete(key);
+    tables.ready.remove([row.lane, row.priority, known(row.readyAt, "readyAt", id), row.seq]);
   } else if (row.state === "scheduled") {
-    was = tables.scheduled.delete([known(row.runAt, "runAt", id), row.seq]);
+    tables.scheduled.remove([known(row.runAt, "runAt", id), row.seq]);
   } else if (row.state === "running") {
-    was = tables.leases.delete([known(row.leaseUntil, "leaseUntil", id), id]);
+    tables.leases.remove([known(row.leaseUntil, "leaseUntil", id), id]);
   } else if (isEndState(row.state)) {
-    was = tables.finished.delete([row.state, known(row.endedAt, "endedAt", id), id]);
+    tables.finished.remove([row.state, known(row.endedAt, "endedAt", id), id]);
   }
-  if (!was) throw new Error(`job ${id} stands nowhere as ${row.state}`);
 }
 
 const sameStanding = (a: JobRow, b: JobRow): boolean =>
@@ -64,23 +61,26 @@ const sameStanding = (a: JobRow, b: JobRow): boolean =>
   a.leaseUntil === b.leaseUntil &&
   a.endedAt === b.endedAt;
 
+/** Numbers that an event takes from their sequences. */
+type Sequences = Partial<Pick<Counters, "seq" | "grant">>;
+
 /**
  * Replaces a job's row and everything that is derived from it. `before` undefined creates, `after` undefined removes.
- * `also` are changes of counters that belong to the same event.
+ * `also` are the numbers that the event took.
  */
 export function move(
   tables: SluiceTables,
   id: string,
   before: JobRow | undefined,
   after: JobRow | undefined,
-  also?: Partial<Counters>,
+  also?: Sequences,
 ): void {
   if (before === undefined || after === undefined || !sameStanding(before, after)) {
     if (before !== undefined) leave(tables, id, before);
     if (after !== undefined) enter(tables, id, after);
   }
   moveDeadline(tables, id, before && deadline(before), after && deadline(after));
-  if (after === undefined) tables.jobs.delete([id]);
+  if (after === undefined) tables.jobs.remove([id]);
   else if (before === undefined) tables.jobs.insert([id], after);
   else tables.jobs.put([id], after);
   recount(tables, before, after, also);
@@ -94,7 +94,7 @@ function moveDeadline(
   after: number | undefined,
 ): void {
   if (before === after) return;
-  if (before !== undefined) tables.deadlines.delete([before, id]);
+  if (before !== undefined) tables.deadlines.remove([before, id]);
   if (after !== undefined) tables.deadlines.insert([after, id], {});
 }
 
@@ -102,16 +102,18 @@ function recount(
   tables: SluiceTables,
   before: JobRow | undefined,
   after: JobRow | undefined,
-  also: Partial<Counters> | undefined,
+  also: Sequences | undefined,
 ): void {
-  const counters = readCounters(tables);
-  const next = { ...counters, ...also };
-  if (before !== undefined) next[before.state] -= 1;
-  if (after !== undefined) next[after.state] += 1;
-  if (before?.payload !== after?.payload || before?.result !== after?.result) {
-    next.bytes += (after ? jobBytes(after) : 0) - (before ? jobBytes(before) : 0);
+  const isSameText = before?.payload === after?.payload && before?.result === after?.result;
+  if (also === undefined && isSameText && before?.state === after?.state) return;
+  const counters = editCounters(tables);
+  if (also?.seq !== undefined) counters.seq = also.seq;
+  if (also?.grant !== undefined) counters.grant = also.grant;
+  if (before !== undefined) counters[before.state] -= 1;
+  if (after !== undefined) counters[after.state] += 1;
+  if (!isSameText) {
+    counters.bytes += (after ? jobBytes(after) : 0) - (before ? jobBytes(before) : 0);
   }
-  tables.counters.put([0], next);
 }
 
 /** Keeps the lane's row while the lane has open jobs. The plain lane needs none. */
@@ -133,8 +135,8 @@ function countInLane(tables: SluiceTables, job: JobRow, change: 1 | -1): void {
   const ready = row.ready + (job.state === "ready" ? change : 0);
   const name = laneName(kind, requires);
   if (open === 0) {
-    tables.lanes.delete([lane]);
-    tables.lane_index.delete([name]);
+    tables.lanes.remove([lane]);
+    tables.lane_index.remove([name]);
   } else {
     tables.lanes.put([lane], { ...row, open, ready });
     if (row.open === 0) nameLane(tables, name, lane);
@@ -178,6 +180,6 @@ export function end(
 
 function nameLane(tables: SluiceTables, name: string, lane: number): void {
   tables.lane_index.put([name], { lane });
-  const counters = readCounters(tables);
-  tables.counters.put([0], { ...counters, lane: Math.max(counters.lane, lane) });
+  const counters = editCounters(tables);
+  counters.lane = Math.max(counters.lane, lane);
 }

@@ -2,7 +2,9 @@
  * A queue's store: typed tables, the log that explains them, and the pointers that say how far each has come.
  * Invariant: purged ≤ checkpointed ≤ applied ≤ last, and the tables are the checkpoint plus every entry after it.
  */
+import { limits } from "../contract/limits.ts";
 import type { Anchor, Entry, LogId } from "./chain.ts";
+import type { Schema, Tables } from "./declare.ts";
 import type { EntryBody, EventTexts, StoredEvent } from "./entry.ts";
 import { EntryBuilder, EventCodec } from "./entry.ts";
 import type { HardState } from "./hard-state.ts";
@@ -15,7 +17,6 @@ import { checkCatalog, readCatalog, readStored, replay } from "./recovery.ts";
 import { refusing, StoreRefusal } from "./refusal.ts";
 import { createSegmentList } from "./segments.ts";
 import type { Sql } from "./sql.ts";
-import type { Schema, Tables } from "./table.ts";
 import { LayeredTable } from "./table.ts";
 
 export type { Anchor, Entry, LogId } from "./chain.ts";
@@ -48,12 +49,12 @@ export interface StoreLimits {
 }
 
 export const storeLimits: StoreLimits = {
-  tailBytesMax: 8_000_000,
-  tailEntriesMax: 20_000,
-  dirtyRowsMax: 10_000,
-  textUnitsMax: 16_000_000,
-  segmentBytesMax: 16_000_000,
-  segmentKeysMax: 100_000,
+  tailBytesMax: limits.checkpointTailBytes,
+  tailEntriesMax: limits.checkpointTailEntries,
+  dirtyRowsMax: limits.checkpointDirtyRows,
+  textUnitsMax: limits.checkpointTextUnits,
+  segmentBytesMax: limits.segmentBytes,
+  segmentKeysMax: limits.segmentKeys,
 };
 
 /** What a store is opened with. */
@@ -227,18 +228,18 @@ export class Store<S extends Schema, E extends StoredEvent> {
   /** Whether the tail or the changed rows have reached a limit. */
   get checkpointDue(): boolean {
     const { tailBytes, tailEntries, dirtyRows, textUnits } = this.stats;
-    const limits = this.#limits;
+    const due = this.#limits;
     return (
-      tailBytes >= limits.tailBytesMax ||
-      tailEntries >= limits.tailEntriesMax ||
-      dirtyRows >= limits.dirtyRowsMax ||
-      textUnits >= limits.textUnitsMax
+      tailBytes >= due.tailBytesMax ||
+      tailEntries >= due.tailEntriesMax ||
+      dirtyRows >= due.dirtyRowsMax ||
+      textUnits >= due.textUnitsMax
     );
   }
 
   /** Writes the changed rows to SQLite's tables, with the place in the log that they show, in one transaction. */
   checkpoint(): void {
-    if (this.#journal.mark() > 0) throw new Error("checkpoint of changes that are in no entry");
+    if (this.#journal.length > 0) throw new Error("checkpoint of changes that are in no entry");
     const hard = this.#writable();
     const checkpointed = this.last;
     if (checkpointed.index === hard.checkpointed.index) return;
@@ -296,11 +297,8 @@ export class Store<S extends Schema, E extends StoredEvent> {
         `purge to ${upTo.index} passes the checkpoint ${hard.checkpointed.index}`,
       );
     }
-    this.#log.purge(upTo, (purged) => {
-      const next = { ...hard, purged };
-      writeHardState(this.#sql, next);
-      this.#hard = next;
-    });
+    this.#log.purge(upTo, (purged) => writeHardState(this.#sql, { ...hard, purged }));
+    this.#hard = { ...hard, purged: this.#log.purged };
   }
 
   #writable(): HardState {

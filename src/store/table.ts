@@ -4,6 +4,7 @@
  */
 import type { Stretch } from "./base.ts";
 import { Base } from "./base.ts";
+import type { TableDeclaration } from "./declare.ts";
 import { Heads } from "./heads.ts";
 import type { Journal } from "./journal.ts";
 import type { Key, KeyColumn, Leading, Position } from "./keys.ts";
@@ -12,77 +13,6 @@ import type { Cell } from "./overlay.ts";
 import { Overlay } from "./overlay.ts";
 import { RowCodec } from "./row.ts";
 import type { Sql } from "./sql.ts";
-
-/** A table's shape. Made by `declareTable`; K is the tuple of its key parts, V its row type. */
-export interface TableDeclaration<K extends Key, V extends object> {
-  readonly name: string;
-  readonly key: Columns<K>;
-  readonly version: number;
-  readonly texts: readonly string[];
-  readonly resident: boolean;
-  readonly upgrade: ((version: number, value: unknown) => V) | undefined;
-  readonly valueBytesMax: number | undefined;
-}
-
-type Columns<K extends Key> = readonly [...{ readonly [I in keyof K]: KeyColumn<K[I]> }];
-
-/** Fields of V that hold text or nothing. */
-type TextField<V> = {
-  [F in keyof V & string]-?: V[F] extends string | undefined ? F : never;
-}[keyof V & string];
-
-/** What a table is declared with; see `declareTable`. */
-export interface TableOptions<K extends Key, V extends object> {
-  /** Name in SQLite: `[a-z][a-z0-9_]*`, part of the stored format. */
-  readonly name: string;
-  /** Key columns in order, part of the stored format. */
-  readonly key: Columns<K>;
-  /** Version of the row's JSON, from 1; rows of older versions go through `upgrade` when they are read. */
-  readonly version: number;
-  /** Long text fields, stored in columns of their own instead of inside the row's JSON. */
-  readonly texts?: readonly TextField<V>[];
-  /** Loads all rows when the store opens, so that reads never touch SQL. For small tables. */
-  readonly resident?: boolean;
-  readonly upgrade?: (version: number, value: unknown) => V;
-  /** What the JSON of a value takes at most, where the contract's limits bound it: spares looking at each row put. */
-  readonly valueBytesMax?: number;
-}
-
-const tableName = /^(?!raft_|sqlite_)[a-z][a-z0-9_]*$/;
-const fieldName = /^[a-zA-Z][a-zA-Z0-9_]*$/;
-
-/**
- * Declares a table of rows V.
- *
- * @example
- * const ready = declareTable<{ job: string }>()({
- *   name: "ready",
- *   version: 1,
- *   key: [integer("lane"), signed("priority", 1000), integer("seq")],
- * });
- */
-export function declareTable<V extends object>() {
-  return <const K extends Key>(options: TableOptions<K, V>): TableDeclaration<K, V> => {
-    const { name, key, version, texts = [], resident = false, upgrade, valueBytesMax } = options;
-    const columns: string[] = [...key.map((each) => each.name), "version", "value", ...texts];
-    const isDistinct = new Set(columns.map((each) => each.toLowerCase())).size === columns.length;
-    if (!tableName.test(name) || !columns.every((each) => fieldName.test(each))) {
-      throw new TypeError(`table "${name}": a name in its declaration cannot be a SQL name`);
-    }
-    if (!isDistinct || key.length === 0) throw new TypeError(`table "${name}": bad columns`);
-    return { name, key, version, texts, resident, upgrade, valueBytesMax };
-  };
-}
-
-/** The tables of a schema, by the names it gives them. */
-export type Tables<S extends Schema> = {
-  readonly [N in keyof S]: S[N] extends TableDeclaration<infer K, infer V>
-    ? Table<Readonly<K>, V>
-    : never;
-};
-
-/** Table declarations by the names that programs use. */
-export type Schema = Readonly<Record<string, TableDeclaration<Key, object>>>;
 
 /** Where a range of keys begins and ends; each bound is a key or its leading parts. */
 export interface Bounds<K extends Key> {
@@ -112,12 +42,19 @@ export interface Table<K extends Key, V extends object> {
   /** Writes a row. Throws RowTooLarge, or IllFormed for a text that is not well-formed. */
   put(key: K, value: V): void;
   /**
-   * Writes a row under a key that was never used, for instance one with a fresh sequence number. The caller vouches for
-   * that: it spares the look into SQLite, and lets a later delete leave no trace. Throws where it sees a row.
+   * Writes a row under a key that has none, for instance one with a fresh sequence number. The caller vouches for that: it
+   * spares the look into SQLite, and lets a later delete leave no trace. Throws where it sees a row.
    */
   insert(key: K, value: V): void;
+  /**
+   * A row that the caller may change in place until the next mark, however often it is asked for: for a row without texts that
+   * every command changes. Undefined when there is none. What `get` gave before may be the same object.
+   */
+  edit(key: K): { -readonly [F in keyof V]: V[F] } | undefined;
   /** Removes a row; true if there was one. */
   delete(key: K): boolean;
+  /** Removes a row that the caller knows to be there: spares the look into SQLite. Throws where it sees that there is none. */
+  remove(key: K): void;
   /** Rows in key order, at most `limit`. */
   range(range: Range<K>): [K, V][];
   /** The rows of a range, read as they are taken. The table must not be changed meanwhile. */
@@ -134,6 +71,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   readonly name: string;
   readonly #length: number;
   readonly #isResident: boolean;
+  readonly #journal: Journal;
   readonly #rows: RowCodec<V>;
   readonly #base: Base<V>;
   readonly #overlay: Overlay<V>;
@@ -151,6 +89,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     this.name = declaration.name;
     this.#length = key.length;
     this.#isResident = declaration.resident;
+    this.#journal = journal;
     this.#rows = new RowCodec(declaration);
     this.#base = new Base(sql, { ...declaration, key, rows: this.#rows }, stored);
     this.#compare = comparator(key);
@@ -186,6 +125,18 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     this.#set(key, before, value, before?.inBase ?? false);
   }
 
+  edit(key: K): V | undefined {
+    const before = this.#overlay.get(key);
+    const { epoch } = this.#journal;
+    if (before?.epoch === epoch) return before.value;
+    const value = before === undefined ? this.#below(key) : before.value;
+    if (value === undefined) return undefined;
+    const copy = { ...value };
+    const inBase = before === undefined || before.inBase;
+    this.#overlay.replace(key, before, { value: copy, inBase, isDirty: true, epoch });
+    return copy;
+  }
+
   delete(key: K): boolean {
     const before = this.#overlay.get(key);
     if (before === undefined) {
@@ -196,6 +147,16 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     if (before.value === undefined) return false;
     this.#overlay.replace(key, before, before.inBase ? tombstone : undefined);
     return true;
+  }
+
+  remove(key: K): void {
+    const before = this.#overlay.get(key);
+    if (before === undefined ? this.#isResident : before.value === undefined) {
+      throw new Error(`${this.name}: remove of a row that is not there`);
+    }
+    if (before === undefined) this.#checkKey(key);
+    const inBase = before === undefined || before.inBase;
+    this.#overlay.replace(key, before, inBase ? tombstone : undefined);
   }
 
   range(range: Range<K>): [K, V][] {

@@ -1,0 +1,47 @@
+/**
+ * What every command shares: the connection, and the choice between text for people and JSON.
+ * Invariant: a command prints its result once, on standard output; everything else goes to standard
+ * error.
+ */
+import type { Command } from "commander";
+import { type ConnectOptions, Queue } from "../client/index.ts";
+import type { Io } from "./io.ts";
+import { settings } from "./settings.ts";
+import { exactJson, json } from "./values.ts";
+
+interface GlobalOptions {
+  readonly url?: string;
+  readonly token?: string;
+  readonly json?: true;
+  readonly retryFor: number;
+}
+
+export class Session {
+  readonly io: Io;
+  readonly #program: Command;
+
+  constructor(program: Command, io: Io) {
+    this.#program = program;
+    this.io = io;
+  }
+
+  get connection(): ConnectOptions {
+    const options = this.#program.opts<GlobalOptions>();
+    return { ...settings(options, this.io), retryForMs: options.retryFor, parse: exactJson };
+  }
+
+  queue(name: string): Queue {
+    return new Queue({ ...this.connection, name });
+  }
+
+  /** Prints a result: as text, or as JSON when asked to. */
+  show<T>(value: T, text: (value: T) => string): void {
+    const { json: asJson } = this.#program.opts<GlobalOptions>();
+    this.io.out(`${asJson === true ? JSON.stringify(value, null, 2) : text(value)}\n`);
+  }
+
+  /** A JSON value given as a word, or on standard input for `-`. */
+  async value(word: string): Promise<unknown> {
+    return json(word === "-" ? await this.io.input() : word);
+  }
+}

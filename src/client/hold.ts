@@ -1,0 +1,126 @@
+/**
+ * One job in a worker's hands, from its claim until its settlement is answered.
+ * Invariant: its signal is aborted once the server has said that the job is lost, or when the
+ * worker gives it back.
+ */
+import { SluiceError } from "./errors.ts";
+import { outcomeText, releaseText } from "./outcome.ts";
+import type { ClaimedJob, NotSettled, SettleAnswer } from "./types.ts";
+
+/** What a handler gets besides its job. */
+export interface JobContext {
+  /**
+   * Aborted when the job is no longer this worker's: cancelled, its lease lost, or the worker
+   * stops. Its reason is a `SluiceError` in the first two cases. Hand it on to whatever the handler
+   * waits for.
+   */
+  readonly signal: AbortSignal;
+  /** Shows how far the job is: any JSON value of up to 1 KiB. Sent soon; of several, the newest. */
+  progress(value: unknown): void;
+}
+
+/**
+ * Works on one job; what it returns, a JSON value, is the job's result. What it throws fails the
+ * attempt.
+ */
+export type Handler<Payload, Result> = (
+  job: ClaimedJob<Payload>,
+  context: JobContext,
+) => Promise<Result> | Result;
+
+/** After one of these the server takes no settlement of this job from this worker. */
+const FINAL = new Set(["job_cancelled", "already_settled", "job_unknown", "queue_unknown"]);
+/**
+ * Part of a lease after which it is extended, and the part by which that may be early to share a
+ * request.
+ */
+const EXTEND_AFTER = 1 / 2;
+const EXTEND_EARLY = 1 / 8;
+
+export class Hold<Payload> {
+  readonly job: ClaimedJob<Payload>;
+  /** When to extend the lease, by the worker's clock. */
+  extendAt = 0;
+  /** Why the job was lost, once the server has said so. */
+  lost: NotSettled | undefined;
+  #leaseMs = 0;
+  #progress: string | undefined;
+  readonly #abort = new AbortController();
+  readonly #released = Promise.withResolvers<string>();
+
+  /**
+   * @param sentAt When the request that claimed the job was sent: the lease began then or later.
+   */
+  constructor(job: ClaimedJob<Payload>, now: number, sentAt: number) {
+    this.job = job;
+    this.leased(job.leaseUntil - now, sentAt);
+  }
+
+  /**
+   * Runs the handler. Resolves with the settlement, as JSON text: of its end, or of the release
+   * that came first.
+   */
+  run<Result>(handler: Handler<Payload, Result>, onProgress: () => void): Promise<string> {
+    const context: JobContext = {
+      signal: this.#abort.signal,
+      progress: (value) => {
+        this.#progress = JSON.stringify(value ?? null);
+        onProgress();
+      },
+    };
+    const end = outcomeText(this.held, () => handler(this.job, context));
+    return Promise.race([end, this.#released.promise]);
+  }
+
+  get held(): { readonly id: string; readonly token: string } {
+    return { id: this.job.id, token: this.job.token };
+  }
+
+  /** Gives the job back whether or not its handler ends. */
+  release(reason: Error): void {
+    this.#released.resolve(releaseText(this.held));
+    this.#abort.abort(reason);
+  }
+
+  /** The lease now lasts `leaseMs` from `sentAt`. */
+  leased(leaseMs: number, sentAt: number): void {
+    this.#leaseMs = leaseMs;
+    this.extendAt = sentAt + leaseMs * EXTEND_AFTER;
+  }
+
+  get hasProgress(): boolean {
+    return this.#progress !== undefined;
+  }
+
+  /** The progress that is not sent yet, as a settlement's JSON text; it is taken. */
+  takeProgress(): string | undefined {
+    const text = this.#progress;
+    if (text === undefined) return undefined;
+    this.#progress = undefined;
+    return `${JSON.stringify({ op: "progress", ...this.held }).slice(0, -1)},"progress":${text}}`;
+  }
+
+  /**
+   * The extension of a lease that is (nearly) half over, as JSON text; taken once until its answer.
+   */
+  takeExtension(now: number, leaseMs: number | undefined): string | undefined {
+    if (this.lost !== undefined || now < this.extendAt - this.#leaseMs * EXTEND_EARLY)
+      return undefined;
+    this.extendAt = Number.POSITIVE_INFINITY;
+    return JSON.stringify({ op: "extend", ...this.held, leaseMs });
+  }
+
+  /**
+   * Notes what the server said of an extension or a progress: a refusal tells the handler to stop.
+   */
+  heard(answer: SettleAnswer): void {
+    if (answer.ok || this.lost !== undefined) return;
+    this.lost = answer;
+    this.#abort.abort(new SluiceError(answer.problem));
+  }
+
+  /** Whether the server would still take a settlement. */
+  get canSettle(): boolean {
+    return this.lost === undefined || !FINAL.has(this.lost.problem.code);
+  }
+}

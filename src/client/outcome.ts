@@ -1,0 +1,82 @@
+/**
+ * What a handler's end means for its job.
+ * Invariant: every end, also a throw of anything, becomes a settlement that the server can take.
+ */
+
+/** A failure that no further attempt will mend: thrown by a handler, it fails the job for good. */
+export class NonRetryableError extends Error {
+  override readonly name: string = "NonRetryableError";
+}
+
+/** A failure whose next attempt the handler sets itself. It counts as an attempt. */
+export class RetryLater extends Error {
+  override readonly name: string = "RetryLater";
+  /** When to try again, in ms from now. */
+  readonly delayMs: number;
+
+  constructor(delayMs: number, message = "The handler asked for another attempt later.") {
+    super(message);
+    this.delayMs = delayMs;
+  }
+}
+
+/** Gives the job back without counting an attempt: now, or after `delayMs`. */
+export class ReleaseJob extends Error {
+  override readonly name: string = "ReleaseJob";
+  readonly delayMs: number | undefined;
+
+  constructor(delayMs?: number) {
+    super("The handler gave the job back.");
+    this.delayMs = delayMs;
+  }
+}
+
+/** The job and the token that every settlement names. */
+export interface Held {
+  readonly id: string;
+  readonly token: string;
+}
+
+/** As `limits.errorBytesMax`. */
+export const ERROR_BYTES_MAX = 1024;
+
+/** Runs a handler and encodes the settlement of its end as JSON text. Never rejects. */
+export async function outcomeText(held: Held, handle: () => unknown): Promise<string> {
+  try {
+    const result = await handle();
+    // Inside the `try`: a result that is no JSON value fails its job.
+    return JSON.stringify({ op: "complete", ...held, result });
+  } catch (error) {
+    return JSON.stringify(failure(held, error));
+  }
+}
+
+/** The settlement of a job that is given back, as JSON text. */
+export function releaseText(held: Held, delayMs?: number): string {
+  return JSON.stringify({ op: "release", ...held, delayMs });
+}
+
+/** The settlement of a job whose own settlement the server could not take, as JSON text. */
+export function refusedText(held: Held, why: string): string {
+  return JSON.stringify(failure(held, new NonRetryableError(why)));
+}
+
+function failure(held: Held, thrown: unknown): object {
+  const { id, token } = held;
+  if (thrown instanceof ReleaseJob) return { op: "release", id, token, delayMs: thrown.delayMs };
+  const error = errorText(thrown);
+  if (thrown instanceof NonRetryableError)
+    return { op: "fail", id, token, error, retryable: false };
+  if (thrown instanceof RetryLater) {
+    return { op: "fail", id, token, error, delayMs: thrown.delayMs };
+  }
+  return { op: "fail", id, token, error };
+}
+
+/** The message of whatever was thrown, cut to what the server keeps. */
+export function errorText(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+  const whole = text.toWellFormed();
+  const { read } = new TextEncoder().encodeInto(whole, new Uint8Array(ERROR_BYTES_MAX));
+  return whole.slice(0, read);
+}

@@ -1,0 +1,223 @@
+/**
+ * The typed client of one queue: a method for each thing that the API can do.
+ * Invariant: every write takes effect at most once, however often its request had to be sent.
+ */
+import type { JobReply } from "../contract/jobs.ts";
+import type {
+  CheckpointReply,
+  OperationReply,
+  QueueListReply,
+  QueueReply,
+} from "../contract/queue.ts";
+import { Enqueuer } from "./enqueuer.ts";
+import { SluiceError, UnreachableError } from "./errors.ts";
+import {
+  type ConnectOptions,
+  type RequestOptions,
+  segment,
+  Transport,
+  type WriteMethod,
+} from "./transport.ts";
+import type * as t from "./types.ts";
+
+export interface QueueOptions extends ConnectOptions {
+  /** The queue's name. It need not exist: the first job or configuration creates it. */
+  readonly name: string;
+}
+
+/**
+ * One queue. All methods reject with a `SluiceError` when refused, and an `UnreachableError`
+ * without an answer.
+ * In Workers, make one for each request: its batches belong to the request that began them.
+ * @example
+ * const mail = new Queue<{ to: string }>({ name: "mail", url: "https://sluice.example.com", token
+ * });
+ * const { id } = await mail.enqueue({ to: "ada@example.com" }, { delayMs: 60_000 });
+ */
+export class Queue<Payload = unknown, Result = unknown> {
+  readonly name: string;
+  /**
+   * Sends one request, also one that this class has no method for; `path` is the queue's address.
+   */
+  readonly transport: Transport;
+  readonly path: string;
+  readonly #enqueuer: Enqueuer;
+
+  constructor(options: QueueOptions) {
+    this.name = options.name;
+    this.transport = new Transport(options);
+    this.path = `/v1/queues/${segment(options.name)}`;
+    this.#enqueuer = new Enqueuer(this.transport, `${this.path}/jobs`);
+  }
+
+  /**
+   * Enqueues a job. Calls made together share a request, and each has an outcome of its own.
+   * @returns The job's id; `deduplicated` when the same job was there already.
+   */
+  async enqueue(payload: Payload, options: t.EnqueueOptions = {}): Promise<t.EnqueueResult> {
+    return this.#enqueuer.enqueue(JSON.stringify({ payload, ...options }));
+  }
+
+  /**
+   * Enqueues many jobs, in as many requests as they need. Never rejects for one job: see each
+   * outcome.
+   */
+  async enqueueMany(jobs: readonly t.JobInput<Payload>[]): Promise<t.EnqueueOutcome[]> {
+    const outcome = async (text: string): Promise<t.EnqueueOutcome> => {
+      try {
+        return await this.#enqueuer.enqueue(text);
+      } catch (error) {
+        if (error instanceof SluiceError || error instanceof UnreachableError) return { error };
+        throw error;
+      }
+    };
+    // All are encoded before the first is sent: one that is no JSON value stops them all.
+    const texts = jobs.map((job) => JSON.stringify(job));
+    return Promise.all(texts.map(outcome));
+  }
+
+  /** Takes up to `max` (default 1) jobs to work on. */
+  claim(claim: t.ClaimOptions = {}, options?: RequestOptions): Promise<t.Claimed<Payload>> {
+    return this.#write("POST", "/claim", claim, options);
+  }
+
+  /**
+   * Settles claimed jobs, and claims the next ones in the same request. Refusals are answers of the
+   * items.
+   */
+  settle(
+    items: readonly t.Settlement[],
+    claim?: t.ClaimOptions,
+    options?: RequestOptions,
+  ): Promise<t.SettleOutcome<Payload>> {
+    return this.#write("POST", "/settle", { items, claim }, options);
+  }
+
+  async get(id: string): Promise<t.Job<Payload, Result>> {
+    return this.#job(await this.#read<JobReply>(`/jobs/${segment(id)}`));
+  }
+
+  /** One page of jobs. A page may be short, even empty, and still have a cursor. */
+  list(filter: t.JobFilter & { cursor?: string } = {}): Promise<t.JobPage<Payload, Result>> {
+    return this.#read("/jobs", filter);
+  }
+
+  /**
+   * All jobs that pass a filter, page by page; `limit` is the size of a page.
+   * @example for await (const job of queue.jobs({ state: "failed" })) console.log(job.id, job.error);
+   */
+  async *jobs(filter: t.JobFilter = {}): AsyncGenerator<t.Job<Payload, Result>, void, undefined> {
+    let page = await this.list(filter);
+    yield* page.jobs;
+    while (page.cursor !== undefined) {
+      page = await this.list({ ...filter, cursor: page.cursor });
+      yield* page.jobs;
+    }
+  }
+
+  /** Cancels a job that has not ended; one that runs is cancelled at once, and its worker told. */
+  async cancel(id: string, reason?: string): Promise<t.Job<Payload, Result>> {
+    return this.#job(await this.#write("POST", `/jobs/${segment(id)}/cancel`, { reason }));
+  }
+
+  /** Runs an ended job again, with all its attempts. */
+  async retry(id: string): Promise<t.Job<Payload, Result>> {
+    return this.#job(await this.#write("POST", `/jobs/${segment(id)}/retry`));
+  }
+
+  /** Changes a waiting job's priority or due time. */
+  async update(id: string, change: t.JobChange): Promise<t.Job<Payload, Result>> {
+    return this.#job(await this.#write("PATCH", `/jobs/${segment(id)}`, change));
+  }
+
+  /** Removes an ended job's record. */
+  async remove(id: string): Promise<void> {
+    await this.#write("DELETE", `/jobs/${segment(id)}`);
+  }
+
+  /**
+   * Runs many ended jobs again: the named ones, or those that pass a filter (by default all that
+   * failed).
+   */
+  async redrive(input: t.RedriveInput = {}): Promise<t.OperationRecord> {
+    return (await this.#write<OperationReply>("POST", "/redrive", input)).operation;
+  }
+
+  /** Removes jobs of some states, by default all that wait. */
+  async purge(input: t.PurgeInput = {}): Promise<t.OperationRecord> {
+    return (await this.#write<OperationReply>("POST", "/purge", input)).operation;
+  }
+
+  /** The progress of a redrive or a purge. */
+  async operation(id: string): Promise<t.OperationRecord> {
+    return (await this.#read<OperationReply>(`/operations/${segment(id)}`)).operation;
+  }
+
+  async info(): Promise<t.QueueRecord> {
+    return (await this.#read<QueueReply>("")).queue;
+  }
+
+  /**
+   * Changes the queue's configuration, and creates the queue if need be. What is left out keeps its
+   * value.
+   */
+  async configure(change: t.QueueConfigChange = {}): Promise<t.QueueRecord> {
+    return (await this.#write<QueueReply>("PUT", "", change)).queue;
+  }
+
+  /** Hands out no more jobs; everything else goes on. */
+  async pause(reason?: string): Promise<t.QueueRecord> {
+    return (await this.#write<QueueReply>("POST", "/pause", { reason })).queue;
+  }
+
+  async resume(): Promise<t.QueueRecord> {
+    return (await this.#write<QueueReply>("POST", "/resume")).queue;
+  }
+
+  stats(): Promise<t.QueueStats> {
+    return this.#read("/stats");
+  }
+
+  /** Writes the queue's tables now. Resolves with the place in the log up to which they stand. */
+  async checkpoint(): Promise<CheckpointReply["checkpointed"]> {
+    return (await this.#write<CheckpointReply>("POST", "/checkpoint")).checkpointed;
+  }
+
+  /**
+   * Deletes the queue; one that still has jobs only with `force`.
+   * Never tried again: its repeat could meet a new queue of the same name.
+   */
+  async delete({ force = false }: { force?: boolean } = {}): Promise<void> {
+    await this.transport.writeOnce("DELETE", `${this.path}${force ? "?force=true" : ""}`);
+  }
+
+  #read<T>(path: string, query?: Readonly<Record<string, string | number | undefined>>) {
+    return this.transport.read<T>(this.path + path, query);
+  }
+
+  #write<T>(method: WriteMethod, path: string, body?: object, options?: RequestOptions) {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    return this.transport.write<T>(method, this.path + path, text, options);
+  }
+
+  /** The wire's job has JSON values where the contract has their texts. */
+  #job({ job }: JobReply): t.Job<Payload, Result> {
+    return job as unknown as t.Job<Payload, Result>;
+  }
+}
+
+/**
+ * All queues, by name. The list may be a little behind.
+ * @example for await (const { name } of queues({ token })) console.log(name);
+ */
+export async function* queues(
+  options: ConnectOptions,
+): AsyncGenerator<t.QueueListing, void, undefined> {
+  const transport = new Transport(options);
+  let page = await transport.read<QueueListReply>("/v1/queues");
+  yield* page.queues;
+  while (page.cursor !== undefined) {
+    page = await transport.read("/v1/queues", { cursor: page.cursor });
+    yield* page.queues;
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * One request of the API, tried again where that is safe.
+ * Invariant: a write carries one Idempotency-Key and one body through all its attempts, so it takes
+ * effect once.
+ */
+import { type Clock, systemClock } from "./clock.ts";
+import { refusalOf, UnreachableError } from "./errors.ts";
+import { type Attempt, retry } from "./retry.ts";
+
+/** How to reach Sluice. */
+export interface ConnectOptions {
+  /** Where Sluice is served. Default: `http://127.0.0.1:8787`, where it runs locally. */
+  readonly url?: string | undefined;
+  /** The bearer token. */
+  readonly token?: string | undefined;
+  /**
+   * Sends requests. Default: the global `fetch`. A service binding's is
+   * `env.SLUICE.fetch.bind(env.SLUICE)`.
+   */
+  readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
+  /** How long one attempt may take, in ms. Default: 30,000. */
+  readonly timeoutMs?: number | undefined;
+  /**
+   * For how long a request is tried again, in ms. Default: 60,000, which is also what the server is
+   * made for. 0: never.
+   */
+  readonly retryForMs?: number | undefined;
+  /** Reads the JSON of answers. Default: `JSON.parse`, which rounds integers beyond 2 ** 53. */
+  readonly parse?: ((text: string) => unknown) | undefined;
+  /** Time and chance, for tests. */
+  readonly clock?: Clock | undefined;
+}
+
+/** What may be said of one request. */
+export interface RequestOptions {
+  /** Abandons the request; what a write did then remains unknown. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long one attempt may take, in ms. */
+  readonly timeoutMs?: number | undefined;
+  /** Told of every failed attempt that is followed by another one. */
+  readonly onRetry?: ((error: Error, delayMs: number) => void) | undefined;
+}
+
+export type WriteMethod = "POST" | "PUT" | "PATCH" | "DELETE";
+
+const DEFAULT_URL = "http://127.0.0.1:8787";
+const RETRY_FOR_MS = 60_000;
+const TIMEOUT_MS = 30_000;
+
+/**
+ * A part of an address. Dots are resolved before a request leaves, so `..` would name something
+ * else.
+ */
+export function segment(text: string): string {
+  if (/^\.{0,2}$/.test(text)) throw new TypeError(`"${text}" cannot be a name or an id.`);
+  return encodeURIComponent(text);
+}
+
+export class Transport {
+  readonly clock: Clock;
+  readonly url: string;
+  readonly retryForMs: number;
+  readonly #token: string | undefined;
+  readonly #fetch: NonNullable<ConnectOptions["fetch"]>;
+  readonly #parse: (text: string) => unknown;
+  readonly #timeoutMs: number;
+
+  constructor(options: ConnectOptions) {
+    this.clock = options.clock ?? systemClock;
+    this.url = new URL(options.url ?? DEFAULT_URL).href.replace(/\/+$/, "");
+    this.retryForMs = options.retryForMs ?? RETRY_FOR_MS;
+    this.#token = options.token;
+    // Browsers and Workers want their `fetch` called without another `this`.
+    this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
+    this.#parse = options.parse ?? JSON.parse;
+    this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+  }
+
+  /** GET: tried again on a lost connection and on retryable refusals. */
+  read<T>(
+    path: string,
+    query: Readonly<Record<string, string | number | undefined>> = {},
+    options: RequestOptions = {},
+  ): Promise<T> {
+    const given = Object.entries(query).filter(([, value]) => value !== undefined);
+    const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+    const address = search.size === 0 ? path : `${path}?${search}`;
+    return this.#send(address, { method: "GET", headers: this.#headers() }, options);
+  }
+
+  /** A write with a body of JSON text: tried again with the same Idempotency-Key. */
+  write<T>(
+    method: WriteMethod,
+    path: string,
+    body?: string,
+    options: RequestOptions = {},
+  ): Promise<T> {
+    return this.#send(path, this.#writing(method, body), options);
+  }
+
+  /** A write that cannot be told from its repeat: one attempt only. */
+  async writeOnce<T>(method: WriteMethod, path: string): Promise<T> {
+    const outcome = await this.#attempt<T>(path, this.#writing(method, undefined), {});
+    if ("done" in outcome) return outcome.done;
+    throw outcome.again;
+  }
+
+  #headers(): Headers {
+    const headers = new Headers({ accept: "application/json" });
+    if (this.#token !== undefined) headers.set("authorization", `Bearer ${this.#token}`);
+    return headers;
+  }
+
+  #writing(method: WriteMethod, body: string | undefined): RequestInit {
+    const headers = this.#headers();
+    headers.set("idempotency-key", crypto.randomUUID());
+    if (body === undefined) return { method, headers };
+    headers.set("content-type", "application/json");
+    return { method, headers, body };
+  }
+
+  #send<T>(path: string, init: RequestInit, options: RequestOptions): Promise<T> {
+    const { signal, onRetry } = options;
+    const settings = { clock: this.clock, forMs: this.retryForMs, signal, onRetry };
+    return retry(() => this.#attempt<T>(path, init, options), settings);
+  }
+
+  async #attempt<T>(path: string, init: RequestInit, options: RequestOptions): Promise<Attempt<T>> {
+    const { signal, timeoutMs = this.#timeoutMs } = options;
+    signal?.throwIfAborted();
+    let status: number;
+    let retryAfter: string | null;
+    let body: unknown;
+    const limit = this.#timeLimit(timeoutMs, signal);
+    try {
+      const response = await this.#fetch(this.url + path, { ...init, signal: limit.signal });
+      const text = await response.text();
+      ({ status } = response);
+      retryAfter = response.headers.get("retry-after");
+      body = this.#valueOf(text);
+    } catch (cause) {
+      signal?.throwIfAborted();
+      const why = limit.signal.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(cause);
+      return { again: new UnreachableError(this.url, why, { cause }) };
+    } finally {
+      limit.end();
+    }
+    if (status < 200 || status > 299) return refused(status, body, retryAfter);
+    if (typeof body === "object" && body !== null) return { done: body as T };
+    return { again: new UnreachableError(this.url, `its answer (${status}) is not JSON`) };
+  }
+
+  /** The JSON value of a text; undefined, which is no JSON value, when the text is not JSON. */
+  #valueOf(text: string): unknown {
+    try {
+      return this.#parse(text);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** A signal that aborts with the caller's, or when the time for one attempt is over. */
+  #timeLimit(ms: number, signal: AbortSignal | undefined) {
+    const timeout = new AbortController();
+    const ended = new AbortController();
+    void this.clock.sleep(ms, ended.signal).then(() => {
+      if (!ended.signal.aborted) timeout.abort();
+    });
+    const either =
+      signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]);
+    return { signal: either, end: () => ended.abort() };
+  }
+}
+
+function refused(status: number, body: unknown, retryAfter: string | null): Attempt<never> {
+  const error = refusalOf(status, body);
+  if (!error.retryable) throw error;
+  const seconds = Number(retryAfter ?? 0);
+  return { again: error, afterMs: seconds > 0 ? seconds * 1000 : 0 };
+}
+
+/** Why a connection failed: Node's `fetch` hides the reason in causes. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  if (cause.cause !== undefined) return reasonOf(cause.cause);
+  const { code } = cause as { code?: unknown };
+  return cause.message !== "" ? cause.message : typeof code === "string" ? code : cause.name;
+}

@@ -1,0 +1,47 @@
+/**
+ * How a worker may be set up.
+ * Invariant: the defaults suit a worker of short jobs; each can be changed.
+ */
+import type { ClaimedJob, ClaimOptions, SettleAnswer } from "./types.ts";
+
+export interface WorkerOptions<Payload> {
+  /** Jobs worked on at once. Default: 10. */
+  readonly concurrency?: number;
+  /**
+   * How long the server waits for a sign of life of a job, in ms. Default: the job's or the
+   * queue's.
+   */
+  readonly leaseMs?: number;
+  /** A name to be seen in job records. Default: a random one. */
+  readonly worker?: string;
+  /** What this worker can do: it gets only jobs whose `requires` this covers. */
+  readonly capabilities?: ClaimOptions["capabilities"];
+  readonly kinds?: ClaimOptions["kinds"];
+  /** Stops the worker, as `stop()` does. */
+  readonly signal?: AbortSignal;
+  /** The longest pause between two looks at an empty queue, in ms. Default: 1,000. */
+  readonly pollMs?: number;
+  /**
+   * How long `stop()` lets handlers finish before their jobs are given back, in ms. Default:
+   * 10,000.
+   */
+  readonly drainMs?: number;
+  /** A job begins. */
+  readonly onJob?: (job: ClaimedJob<Payload>) => void;
+  /** The server has answered the end of a job. */
+  readonly onSettled?: (job: ClaimedJob<Payload>, answer: SettleAnswer) => void;
+  /** Something failed; the worker goes on. Default: `console.error`. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** Fills in the defaults. */
+export function withDefaults<Payload>(options: WorkerOptions<Payload>) {
+  return {
+    concurrency: 10,
+    worker: `worker-${crypto.randomUUID().slice(0, 8)}`,
+    pollMs: 1_000,
+    drainMs: 10_000,
+    onError: (error: unknown): void => console.error(error),
+    ...options,
+  };
+}

@@ -1,0 +1,35 @@
+/**
+ * How an object's reply becomes a response. The reply's text passes through unread, but for the few that set the status.
+ * Invariant: every response says what it is and that nobody may keep it.
+ */
+import type { EnqueueReply } from "../contract/jobs.ts";
+import type { OperationReply } from "../contract/queue.ts";
+import { problemResponse } from "./problems.ts";
+
+/** Makes a response of the JSON text of a reply. */
+export type Answer = (reply: string) => Response;
+
+/** A response with JSON text. */
+export function jsonResponse(text: string, status = 200): Response {
+  return new Response(text, {
+    status,
+    headers: { "content-type": "application/json", "cache-control": "no-store" },
+  });
+}
+
+export const asIs: Answer = (reply) => jsonResponse(reply);
+
+/** 201 with the id of the one job, 200 if it was there already, or why it was refused. */
+export const oneJob: Answer = (reply) => {
+  const { now, results } = JSON.parse(reply) as EnqueueReply;
+  const result = results[0];
+  if (result === undefined) throw new Error("answers: an enqueue of one job has no result");
+  if ("problem" in result) return problemResponse(result.problem);
+  return jsonResponse(JSON.stringify({ now, ...result }), result.deduplicated ? 200 : 201);
+};
+
+/** 202 while an operation goes on. */
+export const untilDone: Answer = (reply) => {
+  const { operation } = JSON.parse(reply) as OperationReply;
+  return jsonResponse(reply, operation.status === "running" ? 202 : 200);
+};

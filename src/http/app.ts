@@ -1,0 +1,142 @@
+/**
+ * The binder: takes a request through token, route, queue name, body and check to the queue's object, and its reply back.
+ * Invariant: nothing reaches an object that has not passed all of them, and a fault never shows more than a problem.
+ */
+import { type Context, Hono } from "hono";
+import { RegExpRouter } from "hono/router/reg-exp-router";
+import { type AuthEnv, authorize, configured } from "../auth/tokens.ts";
+import { commands } from "../contract/commands.ts";
+import { QUEUE_NAME } from "../contract/ids.ts";
+import { type QueueListInput, queueList } from "../contract/queue.ts";
+import { type Refusal, refuse } from "../contract/refusals.ts";
+import type { CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
+import { asIs, jsonResponse } from "./answers.ts";
+import { noBody, readBody } from "./body.ts";
+import { type Checked, isRejected } from "./checked.ts";
+import { idempotencyKey } from "./idempotency.ts";
+import { indexPage } from "./index-page.ts";
+import { type Call, fromQuery } from "./inputs.ts";
+import { refusalResponse } from "./problems.ts";
+import { type Route, routes } from "./routes.ts";
+
+/** What the gate needs of the Worker's environment. */
+export interface GateEnv extends AuthEnv {
+  readonly QUEUE: { getByName(name: string): QueueRpc };
+  readonly DIRECTORY: { getByName(name: string): DirectoryRpc };
+}
+type Gate = { Bindings: GateEnv };
+type GateContext = Context<Gate>;
+
+/**
+ * The gate as a Hono application; whoever embeds it may add routes before its first request.
+ * @example export default { fetch: createApp().fetch }
+ */
+export function createApp(): Hono<Gate> {
+  const app = new Hono<Gate>({ router: new RegExpRouter() });
+  app.get("/", (c) => open(c) ?? indexPage(c.req.raw));
+  app.get("/health", (c) => open(c) ?? jsonResponse('{"status":"ok"}'));
+  app.get("/v1/queues", listQueues);
+  for (const route of routes) {
+    app.on(route.method, `/v1/queues/:queue${route.path}`, (c) => serve(route, c));
+  }
+  app.notFound((c) => denied(c) ?? noRoute(app, c));
+  app.onError((error, c) => {
+    report("gate_failed", error, { method: c.req.method, path: c.req.path });
+    return refusalResponse(refuse("internal", "The fault was logged."));
+  });
+  return app;
+}
+
+/** The response of a deployment that serves nothing, or undefined. */
+function open(c: GateContext): Response | undefined {
+  const refusal = configured(c.env);
+  return refusal && refusalResponse(refusal);
+}
+
+/** The response to a caller that may not ask, or undefined. */
+function denied(c: GateContext): Response | undefined {
+  const refusal = authorize(c.req.raw.headers.get("authorization"), c.env);
+  return refusal && refusalResponse(refusal);
+}
+
+async function serve(route: Route, c: GateContext): Promise<Response> {
+  const refused = denied(c);
+  if (refused !== undefined) return refused;
+  const queue = c.req.param("queue") ?? "";
+  if (!QUEUE_NAME.test(queue)) return refusalResponse(badName);
+  const bound = await bind(route, c);
+  if (isRejected(bound)) return refusalResponse(bound.refusal);
+  const { request, answer = asIs } = bound.value;
+  const { access } = commands[route.command];
+  try {
+    const stub = c.env.QUEUE.getByName(queue);
+    const outcome = await (access === "read" ? stub.read(request) : stub.submit(request));
+    return "reply" in outcome ? answer(outcome.reply) : refusalResponse(outcome.refusal);
+  } catch (error) {
+    report("queue_failed", error, { queue, command: route.command });
+    return refusalResponse(access === "read" ? unavailable : outcomeUnknown);
+  }
+}
+
+type Bound = { readonly request: CommandRequest } & Pick<Call, "answer">;
+
+/** The command that a request means. */
+async function bind(route: Route, c: GateContext): Promise<Checked<Bound>> {
+  const { raw } = c.req;
+  const bodiless = route.method === "GET" || route.method === "DELETE";
+  const body = bodiless ? { value: noBody } : await readBody(raw);
+  if (isRejected(body)) return body;
+  const { text, bytes } = body.value;
+  const call = route.read({ id: c.req.param("id") ?? "", request: raw, text });
+  if (isRejected(call)) return call;
+  const { input, answer } = call.value;
+  const request = { v: 1, name: route.command, input, bytes } as const;
+  if (commands[route.command].access === "read") return { value: { request, answer } };
+  const key = idempotencyKey(raw, text);
+  if (isRejected(key)) return key;
+  const { value } = key;
+  return { value: { request: value === undefined ? request : { ...request, key: value }, answer } };
+}
+
+async function listQueues(c: GateContext): Promise<Response> {
+  const refused = denied(c);
+  if (refused !== undefined) return refused;
+  const input: Checked<QueueListInput> = fromQuery(queueList, c.req.url, ["limit"]);
+  if (isRejected(input)) return refusalResponse(input.refusal);
+  try {
+    const reply = await c.env.DIRECTORY.getByName("directory").list(input.value);
+    if ("refusal" in reply) return refusalResponse(reply.refusal);
+    return jsonResponse(JSON.stringify(reply));
+  } catch (error) {
+    report("directory_failed", error, {});
+    return refusalResponse(unavailable);
+  }
+}
+
+/** 405 where another method would be served, else 404. */
+function noRoute(app: Hono<Gate>, c: GateContext): Response {
+  const { path, method } = c.req;
+  const methods = ["GET", "PUT", "POST", "PATCH", "DELETE"];
+  const allowed = methods.filter((other) => app.router.match(other, path)[0].length > 0);
+  if (allowed.length === 0) return refusalResponse(refuse("route_unknown", `There is no ${path}.`));
+  if (allowed[0] === "GET") allowed.push("HEAD");
+  const allow = allowed.join(", ");
+  const refusal = refuse("method_not_allowed", `${path} knows ${allow}, not ${method}.`);
+  return refusalResponse(refusal, { allow });
+}
+
+const badName = refuse(
+  "queue_name_invalid",
+  "A queue's name has 1 to 64 characters of A–Z a–z 0–9 _ . - and begins with a letter or digit.",
+);
+const unavailable = refuse("unavailable", "The queue did not answer: try again.");
+const outcomeUnknown: Refusal = refuse(
+  "outcome_unknown",
+  "The queue did not answer. With the same Idempotency-Key a repeat has at most one effect.",
+);
+
+/** Writes a fault to the log, for operators only. */
+function report(event: string, error: unknown, facts: Readonly<Record<string, string>>): void {
+  const stack = error instanceof Error ? error.stack : String(error);
+  console.error(JSON.stringify({ level: "error", event, ...facts, stack }));
+}

@@ -1,0 +1,171 @@
+/**
+ * How a command's input is put together from a request: its address, its query, its body.
+ * Invariant: what comes out has passed the contract's schema, and every payload, result and progress is its original text.
+ */
+import type * as z from "zod";
+import type { CommandInputs, CommandName } from "../contract/commands.ts";
+import { utf8Bytes } from "../contract/fields.ts";
+import { JOB_ID } from "../contract/ids.ts";
+import { type JobSpec, jobSpecsWire, jobSpecWire } from "../contract/jobs.ts";
+import type { JsonText } from "../contract/json.ts";
+import { type Settlement, settleWire } from "../contract/leases.ts";
+import { limits } from "../contract/limits.ts";
+import { type InputError, type RefusalCode, refuse } from "../contract/refusals.ts";
+import { type Answer, oneJob } from "./answers.ts";
+import { parseJson } from "./body.ts";
+import { accept, type Checked, isRejected, reject } from "./checked.ts";
+import { fingerprint } from "./idempotency.ts";
+import { rawMembers } from "./raw-json.ts";
+import { inputRefusal, validate } from "./validate.ts";
+
+/** What a request says, as far as an input may be made of it. */
+export interface Incoming {
+  /** The id in the address, or "". */
+  readonly id: string;
+  readonly request: Request;
+  /** The body's text, "" for none. */
+  readonly text: string;
+}
+
+/** A command's input, and how its reply is answered when not as it is. */
+export interface Call<N extends CommandName = CommandName> {
+  readonly input: CommandInputs[N];
+  readonly answer?: Answer | undefined;
+}
+export type InputReader<N extends CommandName = CommandName> = (
+  incoming: Incoming,
+) => Checked<Call<N>>;
+
+/** No input. */
+export const nothing = (): Checked<{ readonly input: object }> => accept({ input: {} });
+
+/** A body that may be left out, which means `{}`. */
+export const body =
+  <T>(schema: z.ZodType<T>, answer?: Answer) =>
+  ({ text }: Incoming): Checked<{ readonly input: T; readonly answer: Answer | undefined }> => {
+    const input = fromBody(schema, text === "" ? "{}" : text);
+    return isRejected(input) ? input : accept({ input: input.value, answer });
+  };
+
+/** The query, in which each field stands at most once; the named fields are numbers. */
+export const query =
+  <T>(schema: z.ZodType<T>, ...numbers: readonly string[]) =>
+  ({ request }: Incoming): Checked<{ readonly input: T }> => {
+    const input = fromQuery(schema, request.url, numbers);
+    return isRejected(input) ? input : accept({ input: input.value });
+  };
+
+/** The id in the address; one that nothing can have is unknown. */
+export const reference =
+  (unknown: RefusalCode) =>
+  ({ id }: Incoming): Checked<{ readonly input: { readonly id: string } }> =>
+    JOB_ID.test(id)
+      ? accept({ input: { id } })
+      : reject(refuse(unknown, "An id has 1 to 64 characters of A–Z a–z 0–9 _ -."));
+
+/** The id of a job in the address, and a body that may be left out. */
+export const jobAnd =
+  <T extends object>(schema: z.ZodType<T>) =>
+  (incoming: Incoming): Checked<{ readonly input: T & { readonly id: string } }> => {
+    const named = reference("job_unknown")(incoming);
+    if (isRejected(named)) return named;
+    const said = body(schema)(incoming);
+    if (isRejected(said)) return said;
+    return accept({ input: { ...said.value.input, ...named.value.input } });
+  };
+
+/** `{"jobs": […]}` is many jobs, every other body is one. */
+export const enqueue: InputReader<"job.enqueue"> = ({ text }) => {
+  const parsed = parseJson(text);
+  if (isRejected(parsed)) return parsed;
+  const { value } = parsed;
+  if (typeof value === "object" && value !== null && Object.hasOwn(value, "jobs")) {
+    const checked = validate(jobSpecsWire, value);
+    if (isRejected(checked)) return checked;
+    const input = jobsOf(checked.value.jobs, rawMembers(text, ["payload"], "jobs"), "/jobs/");
+    return isRejected(input) ? input : accept({ input: { jobs: input.value } });
+  }
+  const checked = validate(jobSpecWire, value);
+  if (isRejected(checked)) return checked;
+  const input = jobsOf([checked.value], rawMembers(text, ["payload"]));
+  return isRejected(input) ? input : accept({ input: { jobs: input.value }, answer: oneJob });
+};
+
+/** Settlements of claimed jobs, and perhaps the next claim. */
+export const settle: InputReader<"lease.settle"> = ({ text }) => {
+  const checked = fromBody(settleWire, text);
+  if (isRejected(checked)) return checked;
+  const texts = rawMembers(text, ["result", "progress"], "items");
+  const errors: InputError[] = [];
+  const items = checked.value.items.map((item, i): Settlement => {
+    const raw = texts[i];
+    if (raw === undefined) return item as Settlement;
+    const field = item.op === "progress" ? "progress" : "result";
+    checkSize(raw, sizes[field], () => `/items/${i}/${field}`, errors);
+    return Object.assign(item, { [field]: raw }) as Settlement;
+  });
+  if (errors.length > 0) return reject(inputRefusal(errors));
+  const { claim } = checked.value;
+  return accept({ input: claim === undefined ? { items } : { items, claim } });
+};
+
+const sizes = {
+  payload: limits.payloadBytesMax,
+  result: limits.resultBytesMax,
+  progress: limits.progressBytesMax,
+} as const;
+
+type WireJob = z.output<typeof jobSpecWire>;
+
+/** The jobs as a queue takes them. `place` is the pointer of their list, with a slash; one job alone has none. */
+function jobsOf(
+  specs: readonly WireJob[],
+  payloads: readonly (JsonText | undefined)[],
+  place?: string,
+): Checked<readonly JobSpec[]> {
+  const errors: InputError[] = [];
+  const jobs = specs.map((spec, i): JobSpec => {
+    const payload = payloads[i] ?? "null";
+    const pointer = () => (place === undefined ? "/payload" : `${place}${i}/payload`);
+    checkSize(payload, sizes.payload, pointer, errors);
+    const chosen = spec.id !== undefined || spec.idempotencyKey !== undefined;
+    return chosen
+      ? { ...spec, payload, fingerprint: fingerprint(spec, payload) }
+      : Object.assign(spec, { payload });
+  });
+  return errors.length === 0 ? accept(jobs) : reject(inputRefusal(errors));
+}
+
+function checkSize(
+  text: JsonText,
+  bytesMax: number,
+  pointer: () => string,
+  errors: InputError[],
+): void {
+  // No UTF-16 unit has more than three bytes of UTF-8.
+  if (text.length * 3 <= bytesMax || utf8Bytes(text) <= bytesMax) return;
+  const detail = `At most ${bytesMax} bytes of UTF-8.`;
+  errors.push({ pointer: pointer(), code: "payload_too_large", detail });
+}
+
+function fromBody<T>(schema: z.ZodType<T>, text: string): Checked<T> {
+  const parsed = parseJson(text);
+  return isRejected(parsed) ? parsed : validate(schema, parsed.value);
+}
+
+/** Reads a query by a schema. */
+export function fromQuery<T>(
+  schema: z.ZodType<T>,
+  url: string,
+  numbers: readonly string[],
+): Checked<T> {
+  const fields = new Map<string, unknown>();
+  for (const [name, text] of new URL(url).searchParams) {
+    if (fields.has(name)) {
+      const error = { pointer: `/${name}`, code: "input_invalid", detail: "Given twice." } as const;
+      return reject(inputRefusal([error]));
+    }
+    fields.set(name, numbers.includes(name) && /^\d{1,16}$/.test(text) ? Number(text) : text);
+  }
+  return validate(schema, Object.fromEntries(fields));
+}

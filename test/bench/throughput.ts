@@ -1,0 +1,128 @@
+/**
+ * Figures of throughput, each as a ratio to the no-op: a request that passes the same gate and asks the object for nothing.
+ * Invariant: no-op and load alternate in short slices, so that a noisy machine slows both, and medians are compared.
+ */
+import type { Bench, Bound, Figure, Group, Measured } from "./figure.ts";
+import { Crew, forMs, type Slice } from "./load.ts";
+import { BenchQueue, CHECKPOINTS_MIN } from "./queue.ts";
+import { median, percentile, sum } from "./statistics.ts";
+import { enqueue, lifecycle, noop, type Tally, type Workload } from "./workloads.ts";
+
+const SLICE_MS = 1_000;
+/** One job a request fills the log so slowly that checkpoints would be minutes away. */
+const SLICE_SLOW_MS = 4_000;
+const WARM_UP_MS = 500;
+/** Slices of the load, with as many of the no-op between them. */
+const SLICES_MIN = 8;
+/** A load that has not seen enough checkpoints by then never will. */
+const SLICES_MAX = 40;
+export const NOOP_CLIENTS = 64;
+
+interface Load {
+  readonly clients: number;
+  readonly sliceMs: number;
+  readonly workload: (queue: string, tally: Tally) => Workload;
+}
+
+/** A row of the table. Beside the ratio it gives jobs a second, no-ops a second, and the time of a request. */
+function ratioToNoop(name: string, load: Load, bound?: Bound): Figure {
+  return {
+    name: `${name}_vs_noop`,
+    unit: "×",
+    ...(bound && { bound }),
+    seconds: Math.ceil((SLICES_MIN * (SLICE_MS + load.sliceMs)) / 1000),
+    run: (bench) => compare(bench, name, load),
+    load: async (bench, ms) => {
+      const { crew, queue } = await begin(bench, `${name}_profiled`, load);
+      await crew.work(forMs(ms));
+      await crew.dismiss();
+      await queue.close();
+    },
+  };
+}
+
+async function begin({ server }: Bench, name: string, { clients, workload }: Load) {
+  const queue = await BenchQueue.create(server, name, "none");
+  const tally = { enqueued: 0, completed: 0 };
+  const crew = new Crew(server, clients, workload(name, tally));
+  return { queue, tally, crew };
+}
+
+async function compare(bench: Bench, name: string, load: Load): Promise<Measured> {
+  const { queue, tally, crew } = await begin(bench, name, load);
+  const idlers = new Crew(bench.server, NOOP_CLIENTS, noop(name));
+  await idlers.work(forMs(WARM_UP_MS));
+  await crew.work(forMs(WARM_UP_MS));
+  const noops: Slice[] = [];
+  const jobs: Slice[] = [];
+  while (jobs.length < SLICES_MIN || queue.checkpoints < CHECKPOINTS_MIN) {
+    if (jobs.length === SLICES_MAX) break;
+    const idle = await idlers.work(forMs(SLICE_MS));
+    const busy = await crew.work(forMs(load.sliceMs));
+    noops.push(idle);
+    jobs.push(busy);
+    await queue.watch();
+    const seen = `${told("no-ops", idle)}, ${told("jobs", busy)}`;
+    bench.detail(`${name}: ${seen}, ${queue.checkpoints} checkpoints`);
+  }
+  await idlers.dismiss();
+  await crew.dismiss();
+  await queue.conclude(tally);
+  await queue.close();
+  return summary(name, noops, jobs);
+}
+
+function summary(name: string, noops: readonly Slice[], jobs: readonly Slice[]): Measured {
+  const rate = { noops: median(noops.map(perSecond)), jobs: median(jobs.map(perSecond)) };
+  const cpu = { noop: cpuUsPerUnit(noops), job: cpuUsPerUnit(jobs) };
+  const latenciesMs = jobs.flatMap((slice) => slice.latenciesMs);
+  return {
+    value: rate.jobs / rate.noops,
+    beside: {
+      [`${name}_jobs_per_s`]: rate.jobs,
+      [`${name}_noops_per_s`]: rate.noops,
+      [`${name}_p50_ms`]: percentile(latenciesMs, 0.5),
+      [`${name}_p99_ms`]: percentile(latenciesMs, 0.99),
+      ...(cpu.job !== undefined && { [`${name}_cpu_us_per_job`]: cpu.job }),
+      ...(cpu.noop !== undefined && { [`${name}_cpu_us_per_noop`]: cpu.noop }),
+    },
+  };
+}
+
+const perSecond = ({ units, seconds }: Slice): number => units / seconds;
+
+function cpuUsPerUnit(slices: readonly Slice[]): number | undefined {
+  const all = slices.map((slice) => slice.cpuUs);
+  return all.includes(undefined)
+    ? undefined
+    : sum(all.map((us) => us ?? 0)) / sum(slices.map((slice) => slice.units));
+}
+
+/** A slice in a few words. */
+function told(units: string, slice: Slice): string {
+  const us = cpuUsPerUnit([slice]);
+  const cpu = us === undefined ? "" : ` (${us.toFixed(0)} µs of CPU each)`;
+  return `${perSecond(slice).toFixed(0)} ${units}/s${cpu}`;
+}
+
+const enqueues = (batch: number, clients: number): Load => ({
+  clients,
+  sliceMs: SLICE_MS,
+  workload: (queue, tally) => enqueue(queue, batch, tally),
+});
+const lifecycles = (batch: number, sliceMs = SLICE_MS): Load => ({
+  clients: 32,
+  sliceMs,
+  workload: (queue, tally) => lifecycle(queue, batch, tally),
+});
+
+export const throughput: Group = {
+  name: "throughput",
+  figures: [
+    ratioToNoop("enqueue_single", enqueues(1, 64), { atLeast: 0.65 }),
+    ratioToNoop("enqueue_100", enqueues(100, 16), { atLeast: 8 }),
+    ratioToNoop("lifecycle_1", lifecycles(1, SLICE_SLOW_MS)),
+    ratioToNoop("lifecycle_10", lifecycles(10)),
+    ratioToNoop("lifecycle_100", lifecycles(100), { atLeast: 5 }),
+  ],
+};

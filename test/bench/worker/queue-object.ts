@@ -1,0 +1,98 @@
+/**
+ * A queue that can be measured from inside, and brought quickly into the state that is to be measured.
+ * Invariant: every change goes through the engine's own commands; only the way there is shorter.
+ */
+import type { CommandInputs, CommandName, CommandReplies } from "../../../src/contract/commands.ts";
+import type { JobSpec } from "../../../src/contract/jobs.ts";
+import { limits } from "../../../src/contract/limits.ts";
+import { QueueObject as RealQueueObject } from "../../../src/object/queue-object.ts";
+
+/** Jobs of one enqueue while a backlog is made. */
+const FILL_BATCH = limits.jobsPerEnqueueMax;
+/** Jobs of one turn while a tail is made: small, to come close to the checkpoint that must not happen. */
+const TURN_JOBS = 25;
+/** Turns left out before the checkpoint: room for the requests that are timed. */
+const TURNS_SPARED = 2;
+const payload = JSON.stringify("x".repeat(185));
+
+/** What a tail is made of: jobs that stay, which fill memory with rows, or whole lives, which leave only log. */
+export type TailKind = "enqueues" | "lifecycles";
+
+export class QueueObject extends RealQueueObject {
+  /** The least that an object can be asked: the measure of all figures. */
+  noop(): number {
+    return 1;
+  }
+
+  /** Enqueues `jobs` ready jobs. */
+  async fill(jobs: number): Promise<number> {
+    for (let left = jobs; left > 0; left -= FILL_BATCH) {
+      await this.#enqueue(Math.min(left, FILL_BATCH), 0);
+    }
+    return jobs;
+  }
+
+  /** Claims `jobs` jobs one at a time, back to back, all at once in line. Returns the mean microseconds of one. */
+  async claims(jobs: number): Promise<number> {
+    const startedAt = performance.now();
+    const one = () => this.#run("lease.claim", { max: 1, leaseMs: limits.leaseMsMax });
+    const replies = await Promise.all(Array.from({ length: jobs }, one));
+    const us = ((performance.now() - startedAt) * 1000) / jobs;
+    const claimed = replies.filter((reply) => reply.jobs.length === 1).length;
+    if (claimed !== jobs) throw new Error(`${claimed} of ${jobs} claims found a job`);
+    return us;
+  }
+
+  /** Fills the log's tail to just below the next checkpoint. Returns the entries in it. */
+  async tail(kind: TailKind): Promise<number> {
+    await this.#run("queue.checkpoint", {});
+    const { checkpointedIndex } = (await this.#stats()).log;
+    let turns = 0;
+    do {
+      await this.#turn(kind);
+      turns += 1;
+    } while ((await this.#stats()).log.checkpointedIndex === checkpointedIndex);
+    await this.#run("queue.checkpoint", {});
+    for (let turn = 0; turn < turns - TURNS_SPARED; turn += 1) await this.#turn(kind);
+    const { log } = await this.#stats();
+    return log.lastIndex - log.checkpointedIndex;
+  }
+
+  /** Ends this instance: the next request wakes another. */
+  evict(): void {
+    this.ctx.abort("evicted by the benchmark");
+  }
+
+  async #turn(kind: TailKind): Promise<void> {
+    // Before the backlog, so that a life ends before the backlog is touched.
+    await this.#enqueue(TURN_JOBS, kind === "lifecycles" ? limits.priorityMin : 0);
+    if (kind === "enqueues") return;
+    const { jobs } = await this.#run("lease.claim", { max: TURN_JOBS });
+    const items = jobs.map(({ id, token }) => ({ op: "complete" as const, id, token }));
+    await this.#run("lease.settle", { items });
+  }
+
+  async #enqueue(jobs: number, priority: number): Promise<void> {
+    const spec: JobSpec = { payload, ...(priority !== 0 && { priority }) };
+    const bytes = jobs * (payload.length + "{}".length);
+    const { refused } = await this.#run("job.enqueue", { jobs: Array(jobs).fill(spec) }, bytes);
+    if (refused > 0) throw new Error(`${refused} of ${jobs} jobs were refused`);
+  }
+
+  async #stats(): Promise<CommandReplies["queue.stats"]> {
+    const answer = await this.read({ v: 1, name: "queue.stats", input: {}, bytes: 0 });
+    if ("refusal" in answer) throw new Error(answer.refusal.detail);
+    return JSON.parse(answer.reply);
+  }
+
+  async #run<N extends CommandName>(
+    name: N,
+    input: CommandInputs[N],
+    bytes = 0,
+  ): Promise<CommandReplies[N]> {
+    const key = { key: `t:${crypto.randomUUID()}`, bodyHash: "0".repeat(32) };
+    const answer = await this.submit({ v: 1, name, input, bytes, key });
+    if ("refusal" in answer) throw new Error(answer.refusal.detail);
+    return JSON.parse(answer.reply);
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * A whole queue engine for tests: storage in memory, time by hand, the alarm fired as the platform would fire it.
+ * Invariant: after every command and alarm the invariants of `invariants.ts` hold, or the step throws.
+ */
+import { vi } from "vitest";
+import {
+  type CommandInputs,
+  type CommandName,
+  type CommandReplies,
+  commands,
+} from "../src/contract/commands.ts";
+import type { ClaimedJob, ClaimInput, Settlement } from "../src/contract/leases.ts";
+import type { QueueConfigChange } from "../src/contract/queue.ts";
+import type { Refusal } from "../src/contract/refusals.ts";
+import type { CommandAnswer, CommandRequest, IdempotencyKey } from "../src/contract/rpc.ts";
+import { QueueEngine } from "../src/object/engine.ts";
+import { openStore, type SluiceStore } from "../src/store/schema.ts";
+import { NodeSql } from "../src/store/sql-node.ts";
+import { Store } from "../src/store/store.ts";
+import { checkRecovery, dumpOf, Watch } from "./invariants.ts";
+
+/** When every test begins, epoch ms: on a whole second, so that leases end at round distances. */
+export const START = 1_795_000_000_000;
+
+/** The stores that engines have opened, by their database: an engine does not show its own. */
+const stores = new WeakMap<object, SluiceStore>();
+const open = Store.open.bind(Store);
+vi.spyOn(Store, "open").mockImplementation((sql, config) => {
+  const store = open(sql, config);
+  stores.set(sql, store as unknown as SluiceStore);
+  return store;
+});
+
+/** Storage in memory of which each wait for durability takes `syncMs` of the clock. */
+class SlowSql extends NodeSql {
+  onSync = (): void => undefined;
+  override async sync(): Promise<void> {
+    this.onSync();
+  }
+}
+
+export interface HarnessOptions {
+  /** Given to the queue before the test begins; without it the queue does not exist yet. */
+  readonly config?: QueueConfigChange;
+  readonly autoCreate?: boolean;
+}
+
+export class Harness {
+  now = START;
+  /** How long a wait for durability takes, ms of the manual clock. */
+  syncMs = 0;
+  armedAt: number | null = null;
+  /** What the engine reported; a test that expects faults empties it. */
+  readonly faults: unknown[] = [];
+  readonly sql = new SlowSql(":memory:");
+  readonly #autoCreate: boolean;
+  readonly #watch = new Watch();
+  #engine: QueueEngine;
+  #queues = 0;
+
+  constructor(autoCreate: boolean) {
+    this.#autoCreate = autoCreate;
+    this.sql.onSync = () => {
+      this.now += this.syncMs;
+    };
+    this.#engine = this.#start();
+  }
+
+  /** Runs a command or a read and gives its reply, parsed; throws what it was refused with. */
+  async run<N extends CommandName>(
+    name: N,
+    input: CommandInputs[N],
+    key?: IdempotencyKey,
+  ): Promise<CommandReplies[N]> {
+    const answer = await this.answer(name, input, key);
+    if ("reply" in answer) return JSON.parse(answer.reply) as CommandReplies[N];
+    throw new Error(`${name} was refused: ${JSON.stringify(answer.refusal)}`);
+  }
+
+  /** Gives the refusal of a command or read; throws when it was not refused. */
+  async refused<N extends CommandName>(
+    name: N,
+    input: CommandInputs[N],
+    key?: IdempotencyKey,
+  ): Promise<Refusal> {
+    const answer = await this.answer(name, input, key);
+    if ("refusal" in answer) return answer.refusal;
+    throw new Error(`${name} was not refused: ${answer.reply}`);
+  }
+
+  async answer<N extends CommandName>(
+    name: N,
+    input: CommandInputs[N],
+    key?: IdempotencyKey,
+  ): Promise<CommandAnswer> {
+    const request = { v: 1, name, input, bytes: 100, ...(key && { key }) } as CommandRequest;
+    const isRead = commands[name].access === "read";
+    const answer = await (isRead ? this.#engine.read(request) : this.#engine.submit(request));
+    this.check();
+    return answer;
+  }
+
+  /** Submits commands so that they form one group: behind one that goes alone, and finds nothing to resume. */
+  async together(requests: readonly (readonly [CommandName, object])[]): Promise<CommandAnswer[]> {
+    const all = [["queue.resume", {}] as const, ...requests];
+    const answers = await Promise.all(
+      all.map(([name, input]) =>
+        this.#engine.submit({ v: 1, name, input, bytes: 100 } as CommandRequest),
+      ),
+    );
+    this.check();
+    return answers.slice(1);
+  }
+
+  /** Lets time pass; the alarm fires whenever it is due. */
+  async advance(ms: number): Promise<void> {
+    const until = this.now + ms;
+    for (let fired = 0; this.armedAt !== null && this.armedAt <= until; fired++) {
+      if (fired > 10_000) throw new Error(`the alarm fires for ever, at ${this.armedAt}`);
+      this.now = Math.max(this.now, this.armedAt);
+      await this.alarm();
+    }
+    this.now = Math.max(this.now, until);
+    this.check();
+  }
+
+  /** Fires the alarm now. */
+  async alarm(): Promise<void> {
+    this.armedAt = null;
+    await this.#engine.alarm();
+    this.check();
+  }
+
+  /** What a crash leaves: a new engine over the same storage. */
+  async reopen(): Promise<void> {
+    checkRecovery(this);
+    this.#engine = this.#start();
+    await this.#engine.recoverAlarm();
+    this.check();
+  }
+
+  get store(): SluiceStore {
+    const store = stores.get(this.sql);
+    if (store === undefined) throw new Error("the engine has opened no store");
+    return store;
+  }
+
+  /** Every row of every table, as the engine sees it. */
+  dump(): Record<string, unknown> {
+    return dumpOf(this.store.tables);
+  }
+
+  /** Every row of every table, as a new engine would see it. */
+  dumpRecovered(): Record<string, unknown> {
+    const engine = this.store;
+    const recovered = openStore(this.sql);
+    stores.set(this.sql, engine);
+    return dumpOf(recovered.tables);
+  }
+
+  /** Throws when an invariant does not hold. */
+  check(): void {
+    if (this.faults.length > 0) throw this.faults[0];
+    this.#watch.check(this);
+  }
+
+  #start(): QueueEngine {
+    return new QueueEngine({
+      sql: this.sql,
+      objectId: "object",
+      name: "mail",
+      autoCreate: this.#autoCreate,
+      now: () => this.now,
+      newQueueId: () => `q${(this.#queues++).toString().padStart(7, "0")}`,
+      alarm: {
+        get: () => Promise.resolve(this.armedAt),
+        set: (at) => {
+          this.armedAt = at;
+        },
+      },
+      directory: () => ({ register: () => Promise.resolve(), forget: () => Promise.resolve() }),
+      abort: (error) => this.faults.push(error),
+      report: (error) => this.faults.push(error),
+    });
+  }
+
+  // What tests say again and again.
+
+  /** Enqueues one job; its id. */
+  async enqueue(job: Partial<CommandInputs["job.enqueue"]["jobs"][number]> = {}): Promise<string> {
+    const { results } = await this.run("job.enqueue", { jobs: [{ payload: "null", ...job }] });
+    const result = results[0];
+    if (result && "id" in result) return result.id;
+    throw new Error(`the job was not enqueued: ${JSON.stringify(result)}`);
+  }
+
+  /** Claims; the jobs. */
+  async claim(input: ClaimInput = {}): Promise<readonly ClaimedJob[]> {
+    return (await this.run("lease.claim", input)).jobs;
+  }
+
+  /** Claims one job, which must be there. */
+  async claimOne(input: ClaimInput = {}): Promise<ClaimedJob> {
+    const [job] = await this.claim({ ...input, max: 1 });
+    if (job === undefined) throw new Error("there was no job to claim");
+    return job;
+  }
+
+  /** Settles one item: what it came to, or the problem's code. */
+  async settle(item: Settlement) {
+    const { items } = await this.run("lease.settle", { items: [item] });
+    const [settled] = items;
+    if (settled === undefined) throw new Error("the settlement has no answer");
+    return settled.ok ? settled : { id: settled.id, ok: false, code: settled.problem.code };
+  }
+
+  async job(id: string) {
+    return (await this.run("job.get", { id })).job;
+  }
+
+  /** The ids of a state, as listed. */
+  async ids(state?: CommandInputs["job.list"]["state"]): Promise<string[]> {
+    const { jobs } = await this.run("job.list", { limit: 1000, ...(state && { state }) });
+    return jobs.map((job) => job.id);
+  }
+}
+
+/** A queue to test: with `config` it exists already, and the directory knows it. */
+export async function openEngine(options: HarnessOptions = {}): Promise<Harness> {
+  const harness = new Harness(options.autoCreate ?? true);
+  if (options.config !== undefined) {
+    await harness.run("queue.configure", options.config);
+    await harness.advance(0);
+  }
+  return harness;
+}

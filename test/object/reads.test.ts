@@ -1,0 +1,52 @@
+/**
+ * Reads beside groups: what they see, and when they may say so.
+ * Invariant: a reader is never told of what may still be lost.
+ */
+import { describe, expect, test } from "vitest";
+import type { CommandAnswer } from "../../src/contract/rpc.ts";
+import { codeOf, command, enqueue, idsOf, replyOf } from "./commands.ts";
+import { EngineRig, turns } from "./rig.ts";
+
+describe("a read", () => {
+  test("is answered only once what it saw is durable", async () => {
+    const rig = new EngineRig();
+    rig.sql.isHeld = true;
+    const write = rig.engine.submit(enqueue([{ id: "a" }]));
+    let answer: CommandAnswer | undefined;
+    void rig.engine.read(command("job.get", { id: "a" })).then((each) => {
+      answer = each;
+    });
+    await turns();
+    expect(answer).toBeUndefined();
+    await rig.sql.settle();
+    expect(answer).toBeUndefined();
+    await rig.sql.settle();
+    expect(answer && replyOf("job.get", answer).job.state).toBe("ready");
+    expect(idsOf(await write)).toEqual(["a"]);
+  });
+
+  test("that saw what never became durable is not answered", async () => {
+    const rig = new EngineRig();
+    rig.sql.isHeld = true;
+    const write = rig.engine.submit(enqueue([{ id: "a" }]));
+    const read = rig.engine.read(command("job.get", { id: "a" }));
+    const both = Promise.allSettled([write, read]);
+    await rig.sql.settle(new Error("the disk is gone"));
+    await rig.sql.settle(new Error("the disk is gone"));
+    expect((await both).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    expect(rig.aborts).toHaveLength(1);
+  });
+
+  test("never sees a group half done or undone", async () => {
+    const rig = new EngineRig();
+    await rig.engine.submit(enqueue([{ id: "a" }]));
+    rig.sql.fault = (query) =>
+      /^INSERT INTO raft_log_/.test(query) ? new Error("full") : undefined;
+    const writes = [enqueue([{ id: "b" }]), command("job.cancel", { id: "a" })].map((request) =>
+      rig.engine.submit(request),
+    );
+    const list = replyOf("job.list", await rig.engine.read(command("job.list", {})));
+    expect(list.jobs.map(({ id, state }) => [id, state])).toEqual([["a", "ready"]]);
+    expect((await Promise.all(writes)).map(codeOf)).toEqual(["append_failed", "append_failed"]);
+  });
+});

@@ -1,0 +1,228 @@
+/**
+ * The log: what is appended is read back in order, found by its keys, dropped by segments, and never silently missing.
+ */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { checkLink, genesis, hashOf, LogCorrupt } from "../../src/store/chain.ts";
+import { hashKey, OpenKeys, SealedKeys } from "../../src/store/key-index.ts";
+import { EntryTooLarge, LogPurged } from "../../src/store/log.ts";
+import {
+  commit,
+  createNotes,
+  type NoteStore,
+  openNotes,
+  put,
+  type WithSql,
+  wipe,
+} from "./support.ts";
+
+const small = { segmentBytesMax: 300, segmentKeysMax: 5 };
+
+/** Ten entries with a key each; a checkpoint after every third seals a segment. */
+function tenEntries(store: NoteStore): void {
+  for (let i = 1; i <= 10; i += 1) {
+    commit(
+      store,
+      [put(`n${i}`, "x".repeat(100))],
+      [[`key${i}`, `hash${i}`, `answer${i}`]],
+      i * 1000,
+    );
+    if (i % 3 === 0) store.checkpoint();
+  }
+}
+
+function indexes(store: NoteStore, from: number, maxBytes = 1e6, to = Number.MAX_SAFE_INTEGER) {
+  return store.entries({ from, to, maxBytes }).map((entry) => entry.index);
+}
+
+function upTo(last: number, first = 1): number[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+}
+
+export function logSuite(withSql: WithSql): void {
+  describe("log", () => {
+    it("reads entries back across segments, by index and by bytes, at least one", () =>
+      withSql((sql) => {
+        const store = createNotes(sql, small);
+        tenEntries(store);
+        expect(store.stats.segments).toBe(4);
+        expect(indexes(store, 1)).toEqual(upTo(10));
+        expect(indexes(store, 3, 1e6, 7)).toEqual(upTo(7, 3));
+        expect(indexes(store, 5, 1)).toEqual([5]);
+        expect(indexes(store, 2, 500)).toEqual([2, 3]);
+        expect(indexes(store, 11)).toEqual([]);
+        expect(indexes(openNotes(sql), 1)).toEqual(upTo(10));
+      }));
+
+    it("chains every entry to the one before", () =>
+      withSql((sql) => {
+        const store = createNotes(sql, small);
+        tenEntries(store);
+        let before = { ...genesis, term: 1 };
+        for (const entry of store.entries({ from: 1, maxBytes: 1e6 })) {
+          checkLink(before, entry);
+          for (const change of [{ texts: "y".repeat(100) }, { keys: "[]" }, { incarnation: 7 }]) {
+            expect(() => checkLink(before, { ...entry, ...change })).toThrow("not what was hashed");
+          }
+          // Wrong links are found even where the hash is right.
+          for (const change of [
+            { index: entry.index + 1 },
+            { term: 0 },
+            { at: before.at - 1 },
+            { prevHash: "x" },
+          ]) {
+            const forged = { ...entry, ...change };
+            expect(() => checkLink(before, { ...forged, hash: hashOf(forged) })).toThrow(
+              LogCorrupt,
+            );
+          }
+          before = entry;
+        }
+        expect(before.hash).toBe(store.last.hash);
+      }));
+
+    it("an entry in an open segment is one row, and its table is dropped without writing one for each", () =>
+      withSql((sql) => {
+        const store = createNotes(sql, { segmentBytesMax: 1 });
+        commit(store, [put("a", "1")]);
+        const before = sql.counts.rowsWritten;
+        for (let i = 0; i < 20; i += 1) commit(store, [put("a", `${i}`)]);
+        expect(sql.counts.rowsWritten - before).toBe(20);
+        store.checkpoint();
+        commit(store, [put("a", "last")]);
+        const beforePurge = sql.counts.rowsWritten;
+        store.purge({ term: 1, index: 21 });
+        expect(sql.counts.rowsWritten - beforePurge).toBeLessThanOrEqual(2);
+        expect(sql.all("SELECT name FROM sqlite_master WHERE name = 'raft_log_1'")).toEqual([]);
+      }));
+
+    it("says where the log begins when asked for what is gone, also after reopening", () =>
+      withSql((sql) => {
+        const store = createNotes(sql, small);
+        tenEntries(store);
+        store.purge({ term: 1, index: 4 });
+        for (const each of [store, openNotes(sql, small)]) {
+          expect(each.purged).toMatchObject({ term: 1, index: 4 });
+          expect(() => indexes(each, 4)).toThrow(new LogPurged(5));
+          expect(indexes(each, 5)).toEqual(upTo(10, 5));
+          expect(each.stats.segments).toBe(3);
+          expect(each.findKey("key4")).toBeUndefined();
+          expect(each.findKey("key5")?.index).toBe(5);
+        }
+      }));
+
+    it("refuses to purge the last entry, what is not checkpointed, and what never was", () =>
+      withSql((sql) => {
+        const store = createNotes(sql, small);
+        tenEntries(store);
+        expect(() => store.purge({ term: 1, index: 10 })).toThrow(RangeError);
+        store.checkpoint();
+        expect(() => store.purge({ term: 1, index: 10 })).toThrow(RangeError);
+        expect(() => store.purge({ term: 2, index: 5 })).toThrow(RangeError);
+        expect(() => store.purge({ term: 1, index: 11 })).toThrow(RangeError);
+        store.purge({ term: 1, index: 9 });
+        store.purge({ term: 1, index: 3 });
+        expect(store.purged.index).toBe(9);
+        expect(openNotes(sql).last).toEqual(store.last);
+      }));
+
+    it("names what is too old or too much, in whole segments, and keeps the last entry", () =>
+      withSql((sql) => {
+        const store = createNotes(sql, small);
+        tenEntries(store);
+        const purgeable = (at: number, maxAgeMs: number, maxBytes: number) =>
+          store.purgeable(at, { maxAgeMs, maxBytes })?.index;
+        expect(purgeable(10_000, 1e6, 1e6)).toBeUndefined();
+        expect(purgeable(10_000, 6_999, 1e6)).toBe(3);
+        expect(purgeable(10_000, 3_999, 1e6)).toBe(6);
+        expect(purgeable(10_000, 1e6, store.stats.logBytes - 1)).toBe(3);
+        expect(purgeable(1e9, 0, 0)).toBe(9);
+        store.checkpoint();
+        expect(purgeable(1e9, 0, 0)).toBe(9);
+      }));
+
+    it("finds the latest answer to a key, in open and sealed segments, before and after reopening", () =>
+      withSql((sql) => {
+        const keyed = fc.tuple(fc.constantFrom("a", "b", "é", ""), fc.nat());
+        const entry = fc.record({
+          keys: fc.array(keyed, { maxLength: 4 }),
+          checkpoint: fc.boolean(),
+        });
+        const property = fc.property(
+          fc.array(entry, { maxLength: 12 }),
+          fc.nat(12),
+          (entries, reopenAt) => {
+            wipe(sql);
+            let store = createNotes(sql, small);
+            const expected = new Map<string, { index: number; bodyHash: string; answer: string }>();
+            for (const [i, { keys, checkpoint }] of entries.entries()) {
+              commit(
+                store,
+                [put("a", "b")],
+                keys.map(([key, n]) => [key, `h${n}`, `${n}`]),
+              );
+              const index = store.last.index;
+              for (const [key, n] of keys)
+                expected.set(key, { index, bodyHash: `h${n}`, answer: `${n}` });
+              if (checkpoint) store.checkpoint();
+              if (i === reopenAt) store = openNotes(sql, small);
+              for (const key of ["a", "b", "é", "", "c"]) {
+                if (i >= reopenAt) expect(store.findKey(key)).toEqual(expected.get(key));
+              }
+            }
+          },
+        );
+        fc.assert(property, { numRuns: 60 });
+      }));
+
+    it("refuses a term or a time that goes back, and an entry that no row could hold", () =>
+      withSql((sql) => {
+        const store = createNotes(sql);
+        commit(store, [put("a", "b")], [], 100);
+        store.saveHard({ term: 2 });
+        const body = store.builder().build();
+        store.append({ incarnation: 1, at: 100, ...body });
+        const { last } = store;
+        expect(() => store.append({ term: 1, incarnation: 1, at: 100, ...body })).toThrow(
+          RangeError,
+        );
+        expect(() => store.append({ term: 3, incarnation: 1, at: 100, ...body })).toThrow(
+          RangeError,
+        );
+        expect(() => store.append({ incarnation: 1, at: 99, ...body })).toThrow(RangeError);
+        const large = { ...body, texts: "é".repeat(1_000_000) };
+        expect(() => store.append({ incarnation: 1, at: 100, ...large })).toThrow(EntryTooLarge);
+        expect(store.last).toEqual(last);
+        expect(openNotes(sql).last).toEqual(last);
+      }));
+
+    it("never passes over a hole", () =>
+      withSql((sql) => {
+        const store = createNotes(sql, small);
+        tenEntries(store);
+        sql.run("DELETE FROM raft_log_2 WHERE log_index = 5");
+        for (const from of [1, 5])
+          expect(() => indexes(store, from)).toThrow("log entry 5 is missing");
+        expect(indexes(store, 6)).toEqual(upTo(10, 6));
+      }));
+
+    it("a key's hash is 52 bits, and keys that differ little differ in it", () => {
+      const hashes = new Set<number>();
+      for (let i = 0; i < 200_000; i += 1) hashes.add(hashKey(`request-${i}`));
+      expect(hashes.size).toBe(200_000);
+      for (const hash of hashes) if (hash < 0 || hash >= 2 ** 52) expect.unreachable(`${hash}`);
+    });
+
+    it("keys with equal hashes are all found, newest first", () => {
+      const open = new OpenKeys();
+      for (const index of [7, 8, 8, 20]) open.add("same", index);
+      open.add("other", 9);
+      const sealed = new SealedKeys(7, open.seal(7));
+      for (const keys of [open, sealed]) {
+        expect(keys.find(hashKey("same"))).toEqual([20, 8, 8, 7]);
+        expect(keys.find(hashKey("other"))).toEqual([9]);
+        expect(keys.find(hashKey("none"))).toEqual([]);
+      }
+    });
+  });
+}

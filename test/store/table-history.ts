@@ -1,0 +1,235 @@
+/**
+ * Random histories of a table and of its model, told command by command.
+ */
+import fc from "fast-check";
+import { expect } from "vitest";
+import { declareTable, type TableDeclaration } from "../../src/store/declare.ts";
+import { Journal } from "../../src/store/journal.ts";
+import type { Key, KeyPart } from "../../src/store/keys.ts";
+import { ascii, bytes, double, integer, signed, text } from "../../src/store/keys.ts";
+import type { Sql } from "../../src/store/sql.ts";
+import { type Bounds, LayeredTable } from "../../src/store/table.ts";
+import { anyDouble, anySigned, binary, natural, printable, unicode } from "./key-suite.ts";
+import { ModelTable } from "./model.ts";
+
+export interface Row {
+  readonly n: unknown;
+  readonly body?: string;
+  readonly more?: string;
+}
+
+/** Declares a table of rows. */
+export const declare = declareTable<Row>();
+type Declared = TableDeclaration<Key, Row>;
+
+/** Tables of every kind, with their keys. */
+export const declared: [string, Declared, fc.Arbitrary<KeyPart[]>][] = [
+  [
+    "integers and signed",
+    declare({ name: "a", version: 1, key: [integer("lane"), signed("p", 1000), integer("seq")] }),
+    fc.tuple(fc.nat(1), fc.integer({ min: -2, max: 1 }), natural),
+  ],
+  [
+    "text with texts",
+    declare({ name: "b", version: 1, key: [text("id")], texts: ["body", "more"] }),
+    fc.tuple(unicode),
+  ],
+  [
+    "ascii, bytes and doubles",
+    declare({ name: "c", version: 1, key: [ascii("order"), bytes("group"), double("score")] }),
+    fc.tuple(printable, binary, anyDouble),
+  ],
+  [
+    "a resident table",
+    declare({ name: "d", version: 1, key: [text("id"), signed("n", 1000)], resident: true }),
+    fc.tuple(unicode, anySigned),
+  ],
+];
+
+const long = fc.constantFrom(
+  "x".repeat(70_000),
+  '"\\\n'.repeat(5_000),
+  "é\u{10000}".repeat(30_000),
+);
+const body = fc.oneof(
+  { weight: 20, arbitrary: fc.string({ unit: "binary" }) },
+  { weight: 1, arbitrary: long },
+);
+const row: fc.Arbitrary<Row> = fc
+  .record({ n: fc.jsonValue({ maxDepth: 2 }), body, more: body }, { requiredKeys: ["n"] })
+  .map(({ n, ...texts }) => ({ n: JSON.parse(JSON.stringify(n)), ...texts }));
+
+type Command =
+  | { readonly do: "put" | "insert"; readonly key: number; readonly value: Row }
+  | { readonly do: "delete" | "remove" | "get"; readonly key: number }
+  | { readonly do: "first"; readonly key: number; readonly parts: number }
+  | { readonly do: "takeFirst"; readonly key: number; readonly parts: number }
+  | { readonly do: "range"; readonly bounds: RangeChoice }
+  | { readonly do: "mark" | "undo" | "checkpoint" | "reopen" };
+
+interface RangeChoice {
+  readonly kinds: readonly ("prefix" | "from" | "after" | "to")[];
+  readonly keys: readonly number[];
+  readonly parts: number;
+  readonly reverse: boolean;
+  readonly limit: number;
+}
+
+const at = fc.nat(11);
+const parts = fc.nat(3);
+/** One step of a history. */
+export const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("put" as const), key: at, value: row }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("insert" as const), key: at, value: row }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("delete" as const), key: at }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("remove" as const), key: at }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("get" as const), key: at }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("first" as const), key: at, parts }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("takeFirst" as const), key: at, parts }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("range" as const),
+      bounds: fc.record({
+        kinds: fc.uniqueArray(fc.constantFrom("prefix", "from", "after", "to"), { maxLength: 2 }),
+        keys: fc.tuple(at, at),
+        parts,
+        reverse: fc.boolean(),
+        limit: fc.constantFrom(1, 2, 100),
+      }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constantFrom("mark", "undo", "checkpoint", "reopen") }),
+  },
+);
+
+/** A table, its model, and the way back of both. */
+export class History {
+  readonly #sql: Sql;
+  readonly #declaration: Declared;
+  readonly #keys: readonly Key[];
+  #journal = new Journal();
+  #table: LayeredTable<Key, Row>;
+  #model: ModelTable<Row>;
+  #durable: ModelTable<Row>;
+  #marks: { mark: number; model: ModelTable<Row>; dirty: number; units: number }[] = [];
+
+  constructor(sql: Sql, declaration: Declared, keys: readonly Key[]) {
+    this.#sql = sql;
+    this.#declaration = declaration;
+    this.#keys = keys;
+    this.#model = new ModelTable(declaration.key);
+    this.#durable = this.#model;
+    this.#table = this.#open();
+  }
+
+  step(each: Command): void {
+    if (each.do === "put" || each.do === "insert")
+      this.#write(each.do, this.#key(each.key), each.value);
+    else if (each.do === "delete") this.#delete(this.#key(each.key));
+    else if (each.do === "remove") this.#remove(this.#key(each.key));
+    else if (each.do === "get") this.#get(this.#key(each.key));
+    else if (each.do === "range") this.#range(each.bounds);
+    else if (each.do === "first" || each.do === "takeFirst") this.#first(each);
+    else this.#switch(each.do);
+  }
+
+  checkAll(): void {
+    expect(this.#table.range({ limit: 1000 })).toEqual(this.#model.range({}));
+    expect([...this.#table.scan({ reverse: true })]).toEqual(this.#model.range({ reverse: true }));
+    for (const key of this.#keys) this.#get(key);
+  }
+
+  #open(): LayeredTable<Key, Row> {
+    const columns = this.#sql.all<{ name: string }>(
+      "SELECT name FROM pragma_table_info(?)",
+      this.#declaration.name,
+    );
+    const stored = new Set(columns.map((column) => column.name));
+    return new LayeredTable(this.#declaration, this.#sql, this.#journal, stored);
+  }
+
+  #key(i: number): Key {
+    return this.#keys[i % this.#keys.length] ?? [];
+  }
+
+  #write(verb: "put" | "insert", key: Key, value: Row): void {
+    // Only a key without a row may be inserted.
+    const hasRow = this.#model.get(key) !== undefined;
+    if (verb === "put" || hasRow) this.#table.put(key, value);
+    else this.#table.insert(key, value);
+    this.#model = this.#model.put(key, value);
+  }
+
+  #delete(key: Key): void {
+    expect(this.#table.delete(key)).toBe(this.#model.get(key) !== undefined);
+    this.#model = this.#model.delete(key);
+  }
+
+  /** Only a row that is there may be removed. */
+  #remove(key: Key): void {
+    if (this.#model.get(key) === undefined) return;
+    this.#table.remove(key);
+    this.#model = this.#model.delete(key);
+  }
+
+  #get(key: Key): void {
+    expect(this.#table.get(key)).toEqual(this.#model.get(key));
+  }
+
+  #first(each: Extract<Command, { parts: number }>): void {
+    const prefix = this.#key(each.key).slice(0, each.parts);
+    const [expected] = this.#model.range({ prefix });
+    const found = this.#table.first(prefix);
+    expect(found).toEqual(expected);
+    if (each.do === "takeFirst" && found !== undefined) this.#delete(found[0]);
+  }
+
+  #range({ kinds, keys, parts: length, reverse, limit }: RangeChoice): void {
+    const bounds: { [K in keyof Bounds<Key>]: Bounds<Key>[K] } = { reverse };
+    for (const [i, kind] of kinds.entries()) {
+      Object.assign(bounds, { [kind]: this.#key(keys[i] ?? 0).slice(0, length) });
+    }
+    const expected = this.#model.range(bounds);
+    expect(this.#table.range({ ...bounds, limit })).toEqual(expected.slice(0, limit));
+    expect([...this.#table.scan(bounds)]).toEqual(expected);
+  }
+
+  #switch(verb: "mark" | "undo" | "checkpoint" | "reopen"): void {
+    if (verb === "mark") this.#mark();
+    else if (verb === "undo") this.#undo();
+    else if (verb === "checkpoint") this.#checkpoint();
+    else this.#reopen();
+  }
+
+  #mark(): void {
+    const { dirtyRows: dirty, textUnits: units } = this.#table;
+    this.#marks.push({ mark: this.#journal.mark(), model: this.#model, dirty, units });
+  }
+
+  #undo(): void {
+    const last = this.#marks.pop();
+    if (last === undefined) return;
+    this.#journal.undo(last.mark);
+    this.#model = last.model;
+    expect([this.#table.dirtyRows, this.#table.textUnits]).toEqual([last.dirty, last.units]);
+  }
+
+  #checkpoint(): void {
+    this.#sql.transaction(() => this.#table.flush());
+    this.#table.settle();
+    this.#journal.forget();
+    this.#marks = [];
+    this.#durable = this.#model;
+    expect([this.#table.dirtyRows, this.#table.textUnits]).toEqual([0, 0]);
+  }
+
+  #reopen(): void {
+    this.#journal = new Journal();
+    this.#marks = [];
+    this.#model = this.#durable;
+    this.#table = this.#open();
+  }
+}

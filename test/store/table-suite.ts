@@ -1,0 +1,221 @@
+/**
+ * Tables: whatever is put, deleted, undone, checkpointed and reopened, a table returns what a sorted list would.
+ */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Journal } from "../../src/store/journal.ts";
+import type { Key } from "../../src/store/keys.ts";
+import { ascii, integer, signed } from "../../src/store/keys.ts";
+import { RowTooLarge, RowUnreadable, rowBytesMax } from "../../src/store/row.ts";
+import { IllFormed, type Sql } from "../../src/store/sql.ts";
+import { LayeredTable } from "../../src/store/table.ts";
+import { type WithSql, wipe } from "./support.ts";
+import { command, declare, declared, History, type Row } from "./table-history.ts";
+
+const lanes = declare({ name: "lanes", version: 1, key: [integer("lane"), signed("n", 1000)] });
+const laneColumns = ["lane", "n", "version", "value"];
+const withText = declare({ name: "with_text", version: 1, key: [ascii("id")], texts: ["body"] });
+
+/** A table whose rows are all in SQLite. */
+function filled(sql: Sql, rows: number, journal = new Journal()) {
+  const table = new LayeredTable(lanes, sql, journal, new Set());
+  for (let i = 0; i < rows; i += 1) table.insert([0, i], { n: i });
+  sql.transaction(() => table.flush());
+  table.settle();
+  journal.forget();
+  return table;
+}
+
+export function tableSuite(withSql: WithSql, numRuns: number): void {
+  describe("tables", () => {
+    it.each(declared)("%s: a table behaves as a sorted list", (_, declaration, key) =>
+      withSql((sql) => {
+        const keys = fc.array(key, { minLength: 1, maxLength: 12 });
+        const commands = fc.array(command, { maxLength: 60, size: "max" });
+        const property = fc.property(keys, commands, (pool, steps) => {
+          wipe(sql);
+          const run = new History(sql, declaration, pool);
+          for (const step of steps) run.step(step);
+          run.checkAll();
+        });
+        fc.assert(property, { numRuns });
+      }),
+    );
+
+    it("takes 300 rows from the head through pages, tombstones and rows put in front", () =>
+      withSql((sql) => {
+        const table = filled(sql, 300);
+        const taken: number[] = [];
+        for (let i = 0; i < 300; i += 1) {
+          if (i % 3 === 0) table.put([0, -1 - i], { n: "urgent" });
+          const [key] = table.first([0]) ?? [[0, Number.NaN]];
+          table.delete(key);
+          taken.push(key[1] ?? Number.NaN);
+        }
+        const urgent = taken.filter((each) => each < 0);
+        expect(urgent).toHaveLength(100);
+        expect(taken.filter((each) => each >= 0)).toEqual(Array.from({ length: 200 }, (_, i) => i));
+        expect(table.range({ limit: 1 })[0]?.[0]).toEqual([0, 200]);
+      }));
+
+    it("finds the head without walking over the rows taken before", () =>
+      withSql((sql) => {
+        const table = filled(sql, 5_000);
+        const before = sql.counts.rowsRead;
+        for (let i = 0; i < 4_000; i += 1) table.delete(table.first([0])?.[0] ?? [0, 0]);
+        expect(table.first([0])?.[0]).toEqual([0, 4_000]);
+        // Each row is read once, with at most a page ahead; nothing is looked up again to be deleted.
+        expect(sql.counts.rowsRead - before).toBeLessThan(4_400);
+      }));
+
+    it("an undo brings back the rows before the head, in SQLite and in memory", () =>
+      withSql((sql) => {
+        const journal = new Journal();
+        const table = filled(sql, 20, journal);
+        table.put([0, -5], { n: "early" });
+        const mark = journal.mark();
+        for (let i = 0; i < 12; i += 1) table.delete(table.first([0])?.[0] ?? [0, 0]);
+        expect(table.first([0])?.[0]).toEqual([0, 11]);
+        journal.undo(mark);
+        expect(table.first([0])?.[0]).toEqual([0, -5]);
+        table.delete([0, -5]);
+        expect(table.first([0])?.[0]).toEqual([0, 0]);
+      }));
+
+    it("reads no rows beyond the end of a range, at either end", () =>
+      withSql((sql) => {
+        const table = filled(sql, 2_000);
+        for (let i = 0; i < 2_000; i += 1) table.insert([2, i], { n: i });
+        table.insert([1, 7], { n: 7 });
+        sql.transaction(() => table.flush());
+        table.settle();
+        const before = sql.counts.rowsRead;
+        for (const reverse of [false, true]) {
+          expect(table.range({ prefix: [1], limit: 100, reverse })).toHaveLength(1);
+          expect(table.range({ from: [0, 1_999], to: [1], limit: 100, reverse })).toHaveLength(1);
+          expect(table.range({ after: [0, 1_998], to: [1, 7], limit: 100, reverse })).toHaveLength(
+            1,
+          );
+        }
+        expect(table.first([1])?.[0]).toEqual([1, 7]);
+        expect(table.first([3])).toBeUndefined();
+        expect(sql.counts.rowsRead - before).toBeLessThan(20);
+      }));
+
+    it("removes a row it is told is there without looking, and refuses where it sees that it is not", () =>
+      withSql((sql) => {
+        const table = filled(sql, 10);
+        const before = sql.counts.rowsRead;
+        table.remove([0, 3]);
+        expect(sql.counts.rowsRead).toBe(before);
+        expect(() => table.remove([0, 3])).toThrow("not there");
+        table.insert([0, 20], { n: 1 });
+        table.remove([0, 20]);
+        expect(table.dirtyRows).toBe(1);
+        expect(table.range({ limit: 100 })).toHaveLength(9);
+      }));
+
+    it("remembers heads of more prefixes than it holds", () =>
+      withSql((sql) => {
+        const table = new LayeredTable(lanes, sql, new Journal(), new Set());
+        for (let lane = 0; lane < 5_000; lane += 1) table.insert([lane, 0], { n: lane });
+        for (const _ of [1, 2]) {
+          for (let lane = 0; lane < 5_000; lane += 1) expect(table.first([lane])?.[1].n).toBe(lane);
+        }
+      }));
+
+    it("a row that was inserted and deleted between two checkpoints leaves no trace", () =>
+      withSql((sql) => {
+        const table = new LayeredTable(lanes, sql, new Journal(), new Set());
+        table.insert([1, 1], { n: 1 });
+        table.delete([1, 1]);
+        expect(table.dirtyRows).toBe(0);
+        table.put([1, 2], { n: 1 });
+        table.delete([1, 2]);
+        expect(table.dirtyRows).toBe(0);
+      }));
+
+    it("refuses an insert over a row it knows, and a key with too few or too many parts", () =>
+      withSql((sql) => {
+        const table = new LayeredTable(lanes, sql, new Journal(), new Set());
+        table.put([1, 1], { n: 1 });
+        expect(() => table.insert([1, 1], { n: 2 })).toThrow("in use");
+        for (const key of [[1], [1, 1, 1], []] as Key[]) {
+          expect(() => table.put(key as [number, number], { n: 1 })).toThrow(TypeError);
+          expect(() => table.get(key as [number, number])).toThrow(TypeError);
+        }
+        expect(() => table.get([-1, 1])).toThrow(IllFormed);
+        expect(() => table.range({ from: [1.5], limit: 1 })).toThrow(IllFormed);
+      }));
+
+    it("refuses a row that could not be stored, before anything has changed", () =>
+      withSql((sql) => {
+        const table = new LayeredTable(withText, sql, new Journal(), new Set());
+        const most = "é".repeat(rowBytesMax / 2 - 100);
+        table.put(["a"], { n: 1, body: most });
+        sql.transaction(() => table.flush());
+        table.settle();
+        expect(table.get(["a"])?.body).toBe(most);
+        for (const value of [
+          { n: 1, body: `${most}${"x".repeat(300)}` },
+          { n: "x".repeat(rowBytesMax) },
+        ]) {
+          expect(() => table.put(["a"], value)).toThrow(RowTooLarge);
+        }
+        expect(() => table.put(["a"], { n: 1, body: "\ud800" })).toThrow(IllFormed);
+        expect(table.dirtyRows).toBe(0);
+      }));
+
+    it("upgrades rows of older versions as they are read, and adds text columns that came later", () =>
+      withSql((sql) => {
+        const old = new LayeredTable(lanes, sql, new Journal(), new Set());
+        old.put([1, 1], { n: 1 });
+        sql.transaction(() => old.flush());
+        const newer = declare({
+          name: "lanes",
+          version: 2,
+          key: [integer("lane"), signed("n", 1000)],
+          texts: ["body"],
+          upgrade: (version, value) => ({ n: [version, (value as Row).n] }),
+        });
+        const table = new LayeredTable(newer, sql, new Journal(), new Set(laneColumns));
+        expect(table.get([1, 1])).toEqual({ n: [1, 1] });
+        table.put([1, 2], { n: 2, body: "b" });
+        sql.transaction(() => table.flush());
+        table.settle();
+        expect(table.range({ limit: 9 }).map(([, value]) => value)).toEqual([
+          { n: [1, 1] },
+          { n: 2, body: "b" },
+        ]);
+        const behind = new LayeredTable(lanes, sql, new Journal(), new Set(laneColumns));
+        expect(() => behind.get([1, 2])).toThrow(RowUnreadable);
+      }));
+
+    it("a checkpoint writes one row per changed row, and nothing when nothing changed", () =>
+      withSql((sql) => {
+        const table = filled(sql, 100);
+        const before = sql.counts.rowsWritten;
+        for (let i = 0; i < 10; i += 1) table.put([0, i], { n: "again" });
+        for (let i = 10; i < 15; i += 1) table.delete([0, i]);
+        sql.transaction(() => table.flush());
+        table.settle();
+        expect(sql.counts.rowsWritten - before).toBe(15);
+        table.flush();
+        expect(sql.counts.rowsWritten - before).toBe(15);
+        expect(table.range({ limit: 1000 })).toHaveLength(95);
+      }));
+
+    it("a declaration refuses names that SQL or the store would mistake", () => {
+      const key = [integer("k")] as const;
+      for (const name of ["raft_x", "a b", 'a"', "Sqlite"]) {
+        expect(() => declare({ name, version: 1, key })).toThrow(TypeError);
+      }
+      expect(() => declare({ name: "x", version: 1, key: [integer("version")] })).toThrow(
+        TypeError,
+      );
+      expect(() =>
+        declare({ name: "x", version: 1, key: [ascii("body")], texts: ["body"] }),
+      ).toThrow();
+    });
+  });
+}
