@@ -30,7 +30,7 @@ const isSpace = new Uint8Array(256);
 for (const code of [9, 10, 11, 12, 13, 32]) isSpace[code] = 1;
 const lineFeed = 10;
 
-/** Finds the files below `folder`, in order of their paths, but not in folders that `isLeftOut`. */
+/** Finds the files below `folder`, in order of their paths, but not those, nor in folders, that are left out. */
 export function findFiles(folder: string, isLeftOut: (name: string) => boolean): Found {
   const files: string[] = [];
   const unreadable: string[] = [];
@@ -39,9 +39,9 @@ export function findFiles(folder: string, isLeftOut: (name: string) => boolean):
   for (let here = open.pop(); here !== undefined; here = open.pop()) {
     for (const entry of entriesOf(here, unreadable)) {
       const path = join(here, entry.name);
-      if (entry.isDirectory()) {
-        if (!isLeftOut(entry.name)) open.push(path);
-      } else if (!entry.isFile()) skipped++;
+      if (isLeftOut(entry.name)) continue;
+      if (entry.isDirectory()) open.push(path);
+      else if (!entry.isFile()) skipped++;
       else (isReadable(path) ? files : unreadable).push(path);
     }
   }

@@ -23,7 +23,7 @@ import { root } from "./wrangler.ts";
 type Files = Queue<FilePayload, Digest>;
 
 /** Of the repository itself only what somebody wrote. */
-const leftOut = new Set([".git", ".sluice", ".wrangler", "dist", "node_modules"]);
+const leftOut = new Set([".dev.vars", ".git", ".sluice", ".wrangler", "dist", "node_modules"]);
 /** Short, so that a dead worker's jobs are soon with another one. */
 const leaseMs = 2_000;
 const lookMs = 100;

@@ -6,12 +6,18 @@
 /** An error whose message is all that its reader needs. */
 export class Sentence extends Error {}
 
-/** Runs a script: a `Sentence` is printed as it is, any other error with its stack; both exit with 1. */
+/** What `parseArgs` says of a command line is for the person who typed it. */
+function isForPeople(error: unknown): error is Error {
+  const { code = "" } = error as { code?: unknown };
+  return error instanceof Sentence || String(code).startsWith("ERR_PARSE_ARGS_");
+}
+
+/** Runs a script: an error for people is printed in its words, any other with its stack; both exit with 1. */
 export async function run(script: () => Promise<void>): Promise<void> {
   try {
     await script();
   } catch (error) {
-    console.error(error instanceof Sentence ? error.message : error);
+    console.error(isForPeople(error) ? error.message : error);
     process.exitCode = 1;
   }
 }

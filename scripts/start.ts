@@ -16,26 +16,18 @@ export interface LocalOptions {
   readonly dataDir: string;
 }
 
-/** Reads the options from the command line, or throws a `Sentence`. */
+const options = {
+  port: { type: "string", default: "8787" },
+  "data-dir": { type: "string", default: ".sluice" },
+} as const;
+
+/** Reads the options from the command line. Throws an error for people when they are wrong. */
 export function localOptions(): LocalOptions {
-  const { port, dataDir } = parsed();
+  const { port, "data-dir": dataDir } = parseArgs({ options }).values;
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
     throw new Sentence(`--port takes a number from 0 (any free port) to 65535, not ${port}.`);
   }
   return { port: Number(port), dataDir: resolve(root, dataDir) };
-}
-
-function parsed(): { port: string; dataDir: string } {
-  const options = {
-    port: { type: "string", default: "8787" },
-    "data-dir": { type: "string", default: ".sluice" },
-  } as const;
-  try {
-    const { values } = parseArgs({ options });
-    return { port: values.port, dataDir: values["data-dir"] };
-  } catch (error) {
-    throw new Sentence(error instanceof Error ? error.message : String(error));
-  }
 }
 
 /** A command that enqueues a job, to be pasted into a shell in the repository. */

@@ -23,6 +23,8 @@ export interface EventFacts {
     id: string;
     seq: number;
     payload: JsonText;
+    /** Of the payload, in UTF-8. */
+    payloadBytes: number;
     lane: number;
     runAt?: number | undefined;
     priority?: number | undefined;
@@ -44,8 +46,8 @@ export interface EventFacts {
     id: string;
     grant: number;
     leaseUntil: number;
-    leaseMs?: number;
-    worker?: string;
+    leaseMs?: number | undefined;
+    worker?: string | undefined;
   };
   "job.completed": { id: string; result?: JsonText; late?: true };
   /** An attempt failed. With `runAt` the job waits for its next attempt, without it the job has failed. */

@@ -40,10 +40,10 @@ export interface ClaimedJob {
   readonly deliveries: number;
   readonly priority: number;
   readonly createdAt: number;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly requires?: readonly string[];
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly requires?: readonly string[] | undefined;
   readonly payload: JsonText;
-  readonly progress?: JsonText;
+  readonly progress?: JsonText | undefined;
 }
 
 /** Why a claim found nothing. */
@@ -65,7 +65,7 @@ export interface ClaimReply extends Partial<EmptyClaim> {
   readonly jobs: readonly ClaimedJob[];
 }
 
-const held = { id: jobId, token: z.string().min(1).max(64) };
+const held = { id: jobId, token: z.string().min(1).max(limits.tokenCharsMax) };
 
 /** One settlement on the wire. */
 export const settlementWire = z.discriminatedUnion("op", [
@@ -122,14 +122,14 @@ export interface SettleReply {
 
 /** Written out, since a busy queue does little else: ids and tokens have no character that JSON would escape. */
 function encodeClaimed(job: ClaimedJob): JsonText {
-  let text = `{"id":"${job.id}","token":"${job.token}","leaseUntil":${job.leaseUntil}`;
-  text += `,"kind":"${job.kind}","run":${job.run},"attempt":${job.attempt}`;
-  text += `,"maxAttempts":${job.maxAttempts},"deliveries":${job.deliveries}`;
-  text += `,"priority":${job.priority},"createdAt":${job.createdAt}`;
-  if (job.labels !== undefined) text += `,"labels":${JSON.stringify(job.labels)}`;
-  if (job.requires !== undefined) text += `,"requires":${JSON.stringify(job.requires)}`;
-  if (job.progress !== undefined) text += `,"progress":${job.progress}`;
-  return `${text},"payload":${job.payload}}`;
+  let json = `{"id":"${job.id}","token":"${job.token}","leaseUntil":${job.leaseUntil}`;
+  json += `,"kind":"${job.kind}","run":${job.run},"attempt":${job.attempt}`;
+  json += `,"maxAttempts":${job.maxAttempts},"deliveries":${job.deliveries}`;
+  json += `,"priority":${job.priority},"createdAt":${job.createdAt}`;
+  if (job.labels !== undefined) json += `,"labels":${JSON.stringify(job.labels)}`;
+  if (job.requires !== undefined) json += `,"requires":${JSON.stringify(job.requires)}`;
+  if (job.progress !== undefined) json += `,"progress":${job.progress}`;
+  return `${json},"payload":${job.payload}}`;
 }
 
 const encodeJobs = (jobs: readonly ClaimedJob[]): JsonText =>

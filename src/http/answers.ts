@@ -19,8 +19,13 @@ export function jsonResponse(text: string, status = 200): Response {
 
 export const asIs: Answer = (reply) => jsonResponse(reply);
 
+/** The answer to one job that was taken, as the object writes it. */
+const taken = /^\{"now":(\d+),"results":\[\{("id":"[\w-]+")\}\],"refused":0\}$/;
+
 /** 201 with the id of the one job, 200 if it was there already, or why it was refused. */
 export const oneJob: Answer = (reply) => {
+  const [, at, id] = taken.exec(reply) ?? [];
+  if (id !== undefined) return jsonResponse(`{"now":${at},${id}}`, 201);
   const { now, results } = JSON.parse(reply) as EnqueueReply;
   const result = results[0];
   if (result === undefined) throw new Error("answers: an enqueue of one job has no result");

@@ -8,13 +8,14 @@ import { utf8Bytes } from "../contract/fields.ts";
 import { JOB_ID } from "../contract/ids.ts";
 import { type JobSpec, jobSpecsWire, jobSpecWire } from "../contract/jobs.ts";
 import type { JsonText } from "../contract/json.ts";
-import { type Settlement, settleWire } from "../contract/leases.ts";
+import { claim, type Settlement, settleWire } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
 import { type InputError, type RefusalCode, refuse } from "../contract/refusals.ts";
 import { type Answer, oneJob } from "./answers.ts";
 import { parseJson } from "./body.ts";
 import { accept, type Checked, isRejected, reject } from "./checked.ts";
 import { fingerprint } from "./idempotency.ts";
+import { bareCompletions, bareJobs } from "./plain.ts";
 import { rawMembers } from "./raw-json.ts";
 import { inputRefusal, validate } from "./validate.ts";
 
@@ -80,9 +81,11 @@ export const enqueue: InputReader<"job.enqueue"> = ({ text }) => {
   if (isRejected(parsed)) return parsed;
   const { value } = parsed;
   if (typeof value === "object" && value !== null && Object.hasOwn(value, "jobs")) {
-    const checked = validate(jobSpecsWire, value);
-    if (isRejected(checked)) return checked;
-    const input = jobsOf(checked.value.jobs, rawMembers(text, ["payload"], "jobs"), "/jobs/");
+    const bare = bareJobs(value);
+    const checked = bare === undefined ? validate(jobSpecsWire, value) : undefined;
+    if (checked !== undefined && isRejected(checked)) return checked;
+    const specs = checked?.value.jobs ?? Array.from({ length: bare ?? 0 }, () => ({}));
+    const input = jobsOf(specs, rawMembers(text, ["payload"], "jobs"), "/jobs/");
     return isRejected(input) ? input : accept({ input: { jobs: input.value } });
   }
   const checked = validate(jobSpecWire, value);
@@ -93,7 +96,11 @@ export const enqueue: InputReader<"job.enqueue"> = ({ text }) => {
 
 /** Settlements of claimed jobs, and perhaps the next claim. */
 export const settle: InputReader<"lease.settle"> = ({ text }) => {
-  const checked = fromBody(settleWire, text);
+  const parsed = parseJson(text);
+  if (isRejected(parsed)) return parsed;
+  const bare = bareSettle(parsed.value);
+  if (bare !== undefined) return bare;
+  const checked = validate(settleWire, parsed.value);
   if (isRejected(checked)) return checked;
   const texts = rawMembers(text, ["result", "progress"], "items");
   const errors: InputError[] = [];
@@ -105,9 +112,24 @@ export const settle: InputReader<"lease.settle"> = ({ text }) => {
     return Object.assign(item, { [field]: raw }) as Settlement;
   });
   if (errors.length > 0) return reject(inputRefusal(errors));
-  const { claim } = checked.value;
-  return accept({ input: claim === undefined ? { items } : { items, claim } });
+  return accept({ input: withClaim(items, checked.value.claim) });
 };
+
+/** A settlement of bare completions; of its members only the claim, if there is one, needs a schema. */
+function bareSettle(value: unknown): Checked<Call<"lease.settle">> | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { items, claim: said, ...others } = value as Record<string, unknown>;
+  const bare = Object.keys(others).length === 0 ? bareCompletions(items) : undefined;
+  if (bare === undefined) return undefined;
+  if (said === undefined) return accept({ input: { items: bare } });
+  const checked = claim.safeParse(said);
+  return checked.success ? accept({ input: withClaim(bare, checked.data) }) : undefined;
+}
+
+const withClaim = (
+  items: readonly Settlement[],
+  next: CommandInputs["lease.claim"] | undefined,
+): CommandInputs["lease.settle"] => (next === undefined ? { items } : { items, claim: next });
 
 const sizes = {
   payload: limits.payloadBytesMax,

@@ -12,7 +12,7 @@ import type { JobRow } from "../store/jobs.ts";
 import { laneName, PLAIN_LANE } from "../store/lanes.ts";
 import { countersOf, type Decide, queueOf, type Transaction } from "./decide.ts";
 import { jobUnknown, toRecord } from "./jobs-read.ts";
-import { settleDue } from "./sweep.ts";
+import { jobAsOfNow } from "./sweep.ts";
 
 export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
   let refused = 0;
@@ -28,7 +28,8 @@ export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
 function enqueueOne(tx: Transaction, spec: JobSpec): EnqueueResult | Refusal {
   const repeat = findRepeat(tx, spec);
   if (repeat !== undefined) return repeat;
-  const full = whyFull(tx, spec);
+  const payloadBytes = utf8Bytes(spec.payload);
+  const full = whyFull(tx, payloadBytes);
   if (full !== undefined) return full;
   const lane = laneFor(tx, spec);
   if (isRefusal(lane)) return lane;
@@ -38,7 +39,8 @@ function enqueueOne(tx: Transaction, spec: JobSpec): EnqueueResult | Refusal {
   const id = spec.id ?? jobId(tx.identity, seq);
   const runAt = runAtSpec ?? (delayMs === undefined ? undefined : tx.at + delayMs);
   const isLater = runAt !== undefined && runAt > tx.at;
-  tx.emit("job.enqueued", { ...options, id, seq, lane, payload, ...(isLater && { runAt }) });
+  const facts = { ...options, id, seq, lane, payload, payloadBytes };
+  tx.emit("job.enqueued", isLater ? { ...facts, runAt } : facts);
   if (idempotencyKey !== undefined) tx.keep(itemKey(idempotencyKey), spec.fingerprint ?? "", id);
   return { id };
 }
@@ -71,7 +73,7 @@ function findRepeat(tx: Transaction, spec: JobSpec): EnqueueResult | Refusal | u
   });
 }
 
-function whyFull(tx: Transaction, spec: JobSpec): Refusal | undefined {
+function whyFull(tx: Transaction, payloadBytes: number): Refusal | undefined {
   const { maxJobs, maxBytes } = queueOf(tx).config;
   const counters = countersOf(tx);
   const { blocked, scheduled, ready, running, completed, failed, cancelled, expired } = counters;
@@ -81,7 +83,7 @@ function whyFull(tx: Transaction, spec: JobSpec): Refusal | undefined {
       maxJobs,
     });
   }
-  const bytes = counters.bytes + utf8Bytes(spec.payload);
+  const bytes = counters.bytes + payloadBytes;
   if (bytes <= maxBytes) return undefined;
   return refuse("queue_full", `With this job the queue would keep ${bytes} bytes of ${maxBytes}.`, {
     maxBytes,
@@ -110,8 +112,7 @@ function laneFor(
 
 /** The job a command names, as of now: what is due for it has happened. */
 function currentJob(tx: Transaction, id: string): JobRow | Refusal {
-  settleDue(tx, id);
-  return tx.tables.jobs.get([id]) ?? jobUnknown(id);
+  return jobAsOfNow(tx, id) ?? jobUnknown(id);
 }
 
 const wrongState = (id: string, job: JobRow, wanted: string): Refusal =>

@@ -84,10 +84,10 @@ function endIfOver(tx: Transaction, id: string, job: JobRow): boolean {
 }
 
 /** The bytes of a job in a reply, at most: its texts, and room for the fields whose size is bounded. */
-function bytesOf({ payload, progress = "", labels, requires }: JobRow): number {
+function bytesOf({ payloadBytes, progress = "", labels, requires }: JobRow): number {
   const isPlain = labels === undefined && requires === undefined;
   const sets = isPlain ? "" : JSON.stringify([labels, requires]);
-  return 500 + utf8Bytes(payload) + utf8Bytes(progress) + utf8Bytes(sets);
+  return 500 + payloadBytes + utf8Bytes(progress) + utf8Bytes(sets);
 }
 
 function handOut(
@@ -100,36 +100,34 @@ function handOut(
 ): ClaimedJob {
   const leaseMs = input.leaseMs ?? job.leaseMs ?? queueOf(tx).config.leaseMs;
   const leaseUntil = leaseEnd(tx.at, leaseMs);
-  const asked = {
-    ...(input.leaseMs !== undefined && { leaseMs: input.leaseMs }),
-    ...(input.worker !== undefined && { worker: input.worker }),
-  };
-  tx.emit("job.claimed", { id, grant, leaseUntil, ...asked });
-  const row = tx.tables.jobs.get([id]);
-  if (row === undefined) throw new Error(`job ${id} vanished while it was handed out`);
-  return toClaimed(tx, id, row, token);
+  const { worker } = input;
+  tx.emit("job.claimed", { id, grant, leaseUntil, worker, leaseMs: input.leaseMs });
+  return toClaimed(tx, id, job, { token, leaseUntil, deliveries: job.deliveries + 1 });
 }
 
 /** A job as its worker sees it. */
-function toClaimed(view: View, id: string, job: JobRow, token: string): ClaimedJob {
-  const { leaseUntil, labels, requires, progress } = job;
-  if (leaseUntil === undefined) throw new Error(`job ${id} is not held`);
+function toClaimed(
+  view: View,
+  id: string,
+  job: JobRow,
+  lease: Pick<ClaimedJob, "token" | "leaseUntil" | "deliveries">,
+): ClaimedJob {
   const { config } = queueOf(view);
   return {
     id,
-    token,
-    leaseUntil,
+    token: lease.token,
+    leaseUntil: lease.leaseUntil,
     kind: job.kind ?? "payload",
     run: job.run,
     attempt: attemptOf(job, config),
     maxAttempts: maxAttemptsOf(job, config),
-    deliveries: job.deliveries,
+    deliveries: lease.deliveries,
     priority: job.priority,
     createdAt: job.createdAt,
-    ...(labels !== undefined && { labels }),
-    ...(requires !== undefined && { requires }),
+    labels: job.labels,
+    requires: job.requires,
     payload: job.payload,
-    ...(progress !== undefined && { progress }),
+    progress: job.progress,
   };
 }
 
@@ -173,8 +171,10 @@ export function stillHeld(view: View, grant: number, ids: readonly string[]): Cl
   const token = leaseToken(view.identity, grant);
   return ids.flatMap((id) => {
     const job = view.tables.jobs.get([id]);
-    const isHeld =
-      job?.state === "running" && job.grant === grant && (job.leaseUntil ?? 0) > view.at;
-    return isHeld ? [toClaimed(view, id, job, token)] : [];
+    if (job?.state !== "running" || job.grant !== grant) return [];
+    const { leaseUntil = 0, deliveries } = job;
+    return leaseUntil > view.at
+      ? [toClaimed(view, id, job, { token, leaseUntil, deliveries })]
+      : [];
   });
 }

@@ -11,7 +11,7 @@ import { type Decide, queueOf, type Transaction } from "./decide.ts";
 import { jobUnknown, maxAttemptsOf } from "./jobs-read.ts";
 import { claim, leaseEnd } from "./leases.ts";
 import { retryDelayMs } from "./retry.ts";
-import { settleDue } from "./sweep.ts";
+import { jobAsOfNow, settleDue } from "./sweep.ts";
 
 export const settle: Decide<"lease.settle"> = (tx, input) => {
   let refused = 0;
@@ -47,8 +47,7 @@ function settleOne(
   item: Settlement,
   grant: number | undefined,
 ): Settled | Refusal {
-  settleDue(tx, item.id);
-  const job = tx.tables.jobs.get([item.id]);
+  const job = jobAsOfNow(tx, item.id);
   if (job === undefined) return jobUnknown(item.id);
   const isLatest = job.grant !== undefined && grant === job.grant;
   if (isLatest && job.state === "running") return settleHeld(tx, item, job);

@@ -71,13 +71,17 @@ export function sweep(tx: Transaction, most: number = limits.sweepMax): number {
   return changes;
 }
 
-/** Makes visible what time has done to one job, if anything: a command judges the job it touches as of now. */
-export function settleDue(tx: Transaction, id: string): boolean {
-  const before = tx.tables.jobs.get([id]);
-  let job = before;
+/** A job as of now: a command judges the job it touches when what time has done to it is visible. */
+export function jobAsOfNow(tx: Transaction, id: string): JobRow | undefined {
+  let job = tx.tables.jobs.get([id]);
   // A lease may end, then a deadline pass: each is an event of its own, in the order of their times.
   while (job !== undefined && applyDue(tx, id, job)) job = tx.tables.jobs.get([id]);
-  return job !== before;
+  return job;
+}
+
+/** Makes visible what time has done to one job. Returns whether it has done anything. */
+export function settleDue(tx: Transaction, id: string): boolean {
+  return tx.tables.jobs.get([id]) !== jobAsOfNow(tx, id);
 }
 
 function applyDue(tx: Transaction, id: string, job: JobRow): boolean {

@@ -34,14 +34,20 @@ export class Alarm {
     this.#armedAt = (await this.#port.get()) ?? NEVER;
   }
 
+  /** Whether an alarm is set that can no longer be expected to fire. */
+  get isLate(): boolean {
+    return this.#now() >= this.#armedAt + LOST_AFTER_MS;
+  }
+
   /** Whether an alarm is set that can still be expected to fire. */
   get isArmed(): boolean {
-    return this.#armedAt !== NEVER && this.#now() < this.#armedAt + LOST_AFTER_MS;
+    return this.#armedAt !== NEVER && !this.isLate;
   }
 
   /** Sees to it that the alarm fires at `dueAt` or before; never, when that is infinite. */
   arm(dueAt: number): void {
-    if (dueAt >= (this.isArmed ? this.#armedAt : NEVER)) return;
+    if (this.isLate) this.#armedAt = NEVER;
+    if (dueAt >= this.#armedAt) return;
     this.#port.set(dueAt);
     this.rowsWritten += 1;
     this.#armedAt = dueAt;

@@ -72,8 +72,8 @@ export class QueueEngine {
   }
 
   /**
-   * Arms an alarm that was lost, with the first request of an instance: when the alarm itself wakes the object, none is
-   * set either, and it arms the next one. Writes nothing when nothing was lost.
+   * Arms an alarm that was lost. Not before the first request of an instance: when the alarm itself wakes the object,
+   * none is set either, and it arms the next one. Writes nothing when nothing was lost.
    */
   #replaceLostAlarm(store: SluiceStore): void {
     this.#isAlarmSure = true;
@@ -104,7 +104,8 @@ export class QueueEngine {
   async read(request: CommandRequest): Promise<CommandAnswer> {
     const store = this.#store;
     if (isRefusal(store)) return { refusal: store };
-    if (!this.#isAlarmSure) this.#replaceLostAlarm(store);
+    // An entry arms the alarm; where only reads come, they have to notice that it did not fire.
+    if (!this.#isAlarmSure || this.#alarm.isLate) this.#replaceLostAlarm(store);
     // A superseded instance fails here, at its first access to storage, before it can speak.
     this.#ports.sql.all("SELECT 1");
     const view = this.#view();

@@ -161,5 +161,7 @@ export class Heads<V extends object> {
 function nameOf(key: Key, length: number): string {
   if (length === 0) return "";
   if (length === 1) return String(key[0]);
-  return JSON.stringify(key.slice(0, length));
+  // A number is written as it is, since JSON has no infinities; a quoted text cannot be taken for one.
+  const parts = key.slice(0, length);
+  return parts.map((part) => (typeof part === "number" ? part : JSON.stringify(part))).join();
 }

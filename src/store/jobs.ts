@@ -27,6 +27,8 @@ export interface JobRow {
   readonly deliveries: number;
   readonly priority: number;
   readonly payload: JsonText;
+  /** Of the payload, in UTF-8: counted once. */
+  readonly payloadBytes: number;
   readonly result?: JsonText | undefined;
   readonly progress?: JsonText | undefined;
   readonly kind?: "plan" | undefined;

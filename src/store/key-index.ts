@@ -2,6 +2,7 @@
  * Where idempotency keys stand in the log: hashes of keys with the index of their entry, in little memory.
  * Invariant: every key of a segment is found; what is found is only a candidate, to be confirmed in the entry.
  */
+import { hash52 } from "../contract/hash.ts";
 import { limits } from "../contract/limits.ts";
 
 /** Bytes per key in a sealed segment: an 8-byte hash and a 4-byte offset from the segment's first index. */
@@ -10,30 +11,12 @@ const keyBytes = 12;
 /** Most keys that a sealed segment's row can hold, by the limit of a stored blob. */
 export const sealedKeysMax = Math.floor(limits.rowBytesMax / keyBytes);
 
-/**
- * A 52-bit hash of a key, from two multiplicative hashes of 32 and 20 bits. It need not resist an attacker: hits are confirmed.
- */
-export function hashKey(key: string): number {
-  let a = 0x811c9dc5;
-  let b = 0x9e3779b9;
-  for (let i = 0; i < key.length; i += 1) {
-    const unit = key.charCodeAt(i);
-    a = Math.imul(a ^ unit, 0x01000193);
-    b = Math.imul(b + unit, 0x85ebca6b);
-    b ^= b >>> 15;
-  }
-  a ^= a >>> 16;
-  a = Math.imul(a, 0xc2b2ae35);
-  b ^= b >>> 13;
-  return ((a ^ (a >>> 15)) >>> 0) * 2 ** 20 + ((Math.imul(b, 0x27d4eb2f) ^ a) >>> 12);
-}
-
 /** The keys of the open segment. */
 export class OpenKeys {
   readonly #indexes = new Map<number, number[]>();
 
   add(key: string, index: number): void {
-    const hash = hashKey(key);
+    const hash = hash52(key);
     const known = this.#indexes.get(hash);
     if (known === undefined) this.#indexes.set(hash, [index]);
     else known.push(index);

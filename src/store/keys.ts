@@ -193,6 +193,7 @@ export function comparator(columns: readonly KeyColumn[]): (a: Position, b: Posi
       const x = a[i];
       const y = b[i];
       if (x === y) continue;
+      if (typeof x === "number" && typeof y === "number") return x < y ? -1 : 1;
       if (x === high) return 1;
       if (y === high) return -1;
       if (native[i]) return (x as KeyPart) < (y as KeyPart) ? -1 : 1;

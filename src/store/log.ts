@@ -2,12 +2,14 @@
  * The log: entries appended one after the other, read back by index, found by idempotency key, and dropped by whole segments.
  * Invariant: indexes run without a hole from purged + 1 to last; memory changes only after SQL has succeeded.
  */
+
+import { hash52 } from "../contract/hash.ts";
 import { limits } from "../contract/limits.ts";
 import type { Anchor, Entry, LogId } from "./chain.ts";
 import { anchorOf, hashOf, LogCorrupt } from "./chain.ts";
 import type { EntryBody, KeptAnswer } from "./entry.ts";
 import { decodeKeys } from "./entry.ts";
-import { hashKey, OpenKeys, SealedKeys } from "./key-index.ts";
+import { OpenKeys, SealedKeys } from "./key-index.ts";
 import type { Segment } from "./segments.ts";
 import * as rows from "./segments.ts";
 import type { Sql } from "./sql.ts";
@@ -178,7 +180,7 @@ export class Log {
 
   /** What a retry with this key should be answered, if its first answer is still in the log. */
   findKey(key: string): KeyHit | undefined {
-    const hash = hashKey(key);
+    const hash = hash52(key);
     for (const segment of this.#segments.toReversed()) {
       for (const index of this.#keysOf(segment).find(hash)) {
         const kept = index > this.#purged.index ? this.#confirm(segment, index, key) : undefined;

@@ -28,6 +28,7 @@ export class Overlay<V extends object> implements Undoable {
   readonly #textLength: (value: V) => number;
   readonly #onRestore: () => void;
   #dirtyRows = 0;
+  #tombstones = 0;
   #textUnits = 0;
 
   constructor(options: {
@@ -47,6 +48,11 @@ export class Overlay<V extends object> implements Undoable {
   /** Rows that the next checkpoint writes or deletes. */
   get dirtyRows(): number {
     return this.#dirtyRows;
+  }
+
+  /** Those of them that it deletes. */
+  get tombstones(): number {
+    return this.#tombstones;
   }
 
   /** Length of the texts in dirty rows, in UTF-16 units. */
@@ -114,6 +120,7 @@ export class Overlay<V extends object> implements Undoable {
     else this.#cells.clear();
     for (const [key, value] of kept) this.load(key, value);
     this.#dirtyRows = 0;
+    this.#tombstones = 0;
     this.#textUnits = 0;
   }
 
@@ -130,6 +137,7 @@ export class Overlay<V extends object> implements Undoable {
   #account(cell: Cell<V>, sign: 1 | -1): void {
     if (!cell.isDirty) return;
     this.#dirtyRows += sign;
-    if (cell.value !== undefined) this.#textUnits += sign * this.#textLength(cell.value);
+    if (cell.value === undefined) this.#tombstones += sign;
+    else this.#textUnits += sign * this.#textLength(cell.value);
   }
 }

@@ -18,7 +18,7 @@ export function deadline(row: JobRow): number | undefined {
 
 /** The bytes a job counts for against `maxBytes`. */
 export function jobBytes(row: JobRow): number {
-  return utf8Bytes(row.payload) + (row.result === undefined ? 0 : utf8Bytes(row.result));
+  return row.payloadBytes + (row.result === undefined ? 0 : utf8Bytes(row.result));
 }
 
 function known<T>(value: T | undefined, field: string, id: string): T {

@@ -39,7 +39,7 @@ export interface StoreLimits {
   readonly tailBytesMax: number;
   /** Only a cap; the bytes are meant to decide. */
   readonly tailEntriesMax: number;
-  /** Rows that the checkpoint would write, at one to two µs each while the queue waits. */
+  /** Rows that the checkpoint would write while the queue waits; one that it would delete counts half. */
   readonly dirtyRowsMax: number;
   /** UTF-16 units of texts that wait in memory for the checkpoint. */
   readonly textUnitsMax: number;
@@ -76,7 +76,9 @@ export interface Append extends EntryBody {
 
 /** Figures for statistics and for the decision to checkpoint. */
 export interface StoreStats {
+  /** Rows that differ from SQLite, and those of them that it still has to lose. */
   readonly dirtyRows: number;
+  readonly tombstones: number;
   readonly textUnits: number;
   readonly tailBytes: number;
   readonly tailEntries: number;
@@ -227,12 +229,12 @@ export class Store<S extends Schema, E extends StoredEvent> {
 
   /** Whether the tail or the changed rows have reached a limit. */
   get checkpointDue(): boolean {
-    const { tailBytes, tailEntries, dirtyRows, textUnits } = this.stats;
+    const { tailBytes, tailEntries, dirtyRows, tombstones, textUnits } = this.stats;
     const due = this.#limits;
     return (
       tailBytes >= due.tailBytesMax ||
       tailEntries >= due.tailEntriesMax ||
-      dirtyRows >= due.dirtyRowsMax ||
+      dirtyRows - tombstones / 2 >= due.dirtyRowsMax ||
       textUnits >= due.textUnitsMax
     );
   }
@@ -257,13 +259,16 @@ export class Store<S extends Schema, E extends StoredEvent> {
 
   get stats(): StoreStats {
     let dirtyRows = 0;
+    let tombstones = 0;
     let textUnits = 0;
     for (const table of this.#layers) {
       dirtyRows += table.dirtyRows;
+      tombstones += table.tombstones;
       textUnits += table.textUnits;
     }
     return {
       dirtyRows,
+      tombstones,
       textUnits,
       tailBytes: this.#tailBytes,
       tailEntries: this.last.index - this.checkpointed.index,

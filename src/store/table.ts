@@ -182,6 +182,11 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     return this.#overlay.dirtyRows;
   }
 
+  /** Those of them that it deletes. */
+  get tombstones(): number {
+    return this.#overlay.tombstones;
+  }
+
   /** Length of the texts in those rows, in UTF-16 units. */
   get textUnits(): number {
     return this.#overlay.textUnits;

@@ -2,7 +2,6 @@
  * Figures of size: what a queue with a million waiting jobs does slower than one with few.
  * Invariant: big and small alternate, and differ in nothing but the number of jobs.
  */
-
 import type { Bench, Figure, Group, Measured } from "./figure.ts";
 import { Crew, untilUnits } from "./load.ts";
 import { BenchQueue } from "./queue.ts";

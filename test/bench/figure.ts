@@ -31,10 +31,12 @@ export interface Figure {
   load?(bench: Bench, ms: number): Promise<void>;
 }
 
-/** Figures that are measured on one server, in this order. */
+/** Figures that are measured on one server, one after the other. */
 export interface Group {
   readonly name: string;
   readonly figures: readonly Figure[];
+  /** Whether they may be measured at the same time, since no figure of them depends on speed. */
+  readonly isParallel?: boolean;
 }
 
 /** Whether a value keeps a bound; the value of a figure that failed, NaN, keeps none. */

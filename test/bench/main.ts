@@ -9,49 +9,66 @@ import { parseArgs } from "node:util";
 import { run, Sentence } from "../../scripts/sentence.ts";
 import { root } from "../../scripts/wrangler.ts";
 import { size } from "./backlog.ts";
-import { ceiling } from "./ceiling.ts";
+import { generator } from "./ceiling.ts";
 import { type Bench, type Figure, type Group, holds } from "./figure.ts";
 import { profiled } from "./profile.ts";
 import { number, type Result, table, writeJson } from "./report.ts";
-import { rows } from "./rows.ts";
-import { startBenchServer } from "./server.ts";
+import { rows, slowRows } from "./rows.ts";
+import { type BenchServer, startBenchServer } from "./server.ts";
 import { throughput } from "./throughput.ts";
 
-const groups: readonly Group[] = [throughput, rows, size];
+const groups: readonly Group[] = [generator, throughput, rows, slowRows, size];
 const PROFILE_MS = 5_000;
 
-const { values: options } = parseArgs({
-  options: {
-    only: { type: "string", multiple: true, default: [] },
-    json: { type: "string" },
-    verbose: { type: "boolean", default: false },
-    profile: { type: "boolean", default: false },
-  },
-});
-
-/** Whether a figure was asked for, by its name or its group's. */
-function isWanted(group: Group, { name }: Figure): boolean {
-  return (
-    options.only.length === 0 || options.only.some((each) => each === name || each === group.name)
-  );
+interface Options {
+  readonly only: readonly string[];
+  readonly json?: string | undefined;
+  readonly verbose: boolean;
+  readonly profile: boolean;
 }
 
-function checkNames(): void {
+function readOptions(): Options {
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: "string", multiple: true, default: [] },
+        json: { type: "string" },
+        verbose: { type: "boolean", default: false },
+        profile: { type: "boolean", default: false },
+      },
+    });
+    checkNames(values.only);
+    return values;
+  } catch (error) {
+    throw error instanceof TypeError ? new Sentence(error.message) : error;
+  }
+}
+
+function checkNames(names: readonly string[]): void {
   const known = groups.flatMap(({ name, figures }) => [name, ...figures.map((each) => each.name)]);
-  const unknown = options.only.find((name) => !known.includes(name));
+  const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return;
   throw new Sentence(`There is no figure ${unknown}; there are ${known.join(", ")}.`);
 }
 
-function detail(line: string): void {
-  if (options.verbose) console.log(`    ${line}`);
+/** The figures of a group that were asked for, by their names or the group's. What the generator can do is always told. */
+function wantedOf(group: Group, { only, profile }: Options): readonly Figure[] {
+  const isWhole = only.length === 0 || only.includes(group.name) || group === generator;
+  const wanted = group.figures.filter(({ name }) => isWhole || only.includes(name));
+  return profile ? wanted.filter(({ load }) => load !== undefined) : wanted;
 }
 
 /** Starts a server for `work` and stops it. */
-async function withServer<T>(work: (bench: Bench) => Promise<T>): Promise<T> {
-  const server = await startBenchServer();
+async function withServer(
+  { verbose, profile }: Options,
+  work: (bench: Bench, server: BenchServer) => Promise<void>,
+): Promise<void> {
+  const server = await startBenchServer(profile);
+  const detail = (line: string): void => {
+    if (verbose) console.log(`    ${line}`);
+  };
   try {
-    return await work({ server, detail });
+    await work({ server, detail }, server);
   } finally {
     await server.stop();
   }
@@ -71,18 +88,22 @@ async function measure(bench: Bench, figure: Figure): Promise<Result> {
   }
 }
 
-async function measureAll(): Promise<void> {
-  const { beside = {} } = await withServer(ceiling);
-  const { hellos_per_s: hellos = 0, noops_per_s: noops = 0 } = beside;
-  console.log(
-    `The load generator reaches ${number(hellos)} hellos/s, and ${number(noops)} no-ops/s.`,
-  );
+async function measureGroup(bench: Bench, group: Group, options: Options): Promise<Result[]> {
+  const measuring: Promise<Result>[] = [];
+  for (const figure of wantedOf(group, options)) {
+    const result = measure(bench, figure);
+    measuring.push(result);
+    if (group.isParallel !== true) await result;
+  }
+  return Promise.all(measuring);
+}
+
+async function measureAll(options: Options): Promise<void> {
   const results: Result[] = [];
   for (const group of groups) {
-    const wanted = group.figures.filter((figure) => isWanted(group, figure));
-    if (wanted.length === 0) continue;
-    await withServer(async (bench) => {
-      for (const figure of wanted) results.push(await measure(bench, figure));
+    if (wantedOf(group, options).length === 0) continue;
+    await withServer(options, async (bench) => {
+      results.push(...(await measureGroup(bench, group, options)));
     });
   }
   console.log(`\n${table(results).join("\n")}`);
@@ -93,26 +114,19 @@ async function measureAll(): Promise<void> {
 }
 
 /** Profiles instead of measuring: a profile slows what it sees. */
-async function profileAll(): Promise<void> {
+async function profileAll(options: Options): Promise<void> {
   const folder = join(root, "dist/profiles");
   mkdirSync(folder, { recursive: true });
-  for (const group of groups) {
-    for (const figure of group.figures) {
-      const { name, load } = figure;
-      if (load === undefined || !isWanted(group, figure)) continue;
-      const server = await startBenchServer(true);
-      const file = join(folder, `${name}.cpuprofile`);
-      try {
-        const work = () => load({ server, detail }, PROFILE_MS);
-        console.log(`\n${file}\n${(await profiled(server, file, work)).join("\n")}`);
-      } finally {
-        await server.stop();
-      }
-    }
+  for (const { name, load } of groups.flatMap((group) => wantedOf(group, options))) {
+    const file = join(folder, `${name}.cpuprofile`);
+    await withServer(options, async (bench, server) => {
+      const top = await profiled(server, file, async () => load?.(bench, PROFILE_MS));
+      console.log(`\n${file}\n${top.join("\n")}`);
+    });
   }
 }
 
 await run(async () => {
-  checkNames();
-  await (options.profile ? profileAll() : measureAll());
+  const options = readOptions();
+  await (options.profile ? profileAll(options) : measureAll(options));
 });

@@ -33,11 +33,12 @@ function row(name: string, value: string, unit = "", bound = "", verdict = ""): 
 const bounded = (bound: Bound): string =>
   "atLeast" in bound ? `≥ ${bound.atLeast}` : `≤ ${bound.atMost}`;
 
-/** Writes `{"figures": {"<name>": number}}`. */
+/** Writes `{"figures": {"<name>": number}}`, without figures that failed. */
 export function writeJson(file: string, results: readonly Result[]): void {
-  const pairs = results.flatMap(({ figure, measured: { value, beside = {} } }) => [
+  const all = results.flatMap(({ figure, measured: { value, beside = {} } }) => [
     [figure.name, value] as const,
     ...Object.entries(beside),
   ]);
+  const pairs = all.filter(([, value]) => !Number.isNaN(value));
   writeFileSync(file, `${JSON.stringify({ figures: Object.fromEntries(pairs) }, null, 2)}\n`);
 }

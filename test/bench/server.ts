@@ -46,9 +46,13 @@ export async function startBenchServer(isInspected = false): Promise<BenchServer
   const inspector = isInspected ? await listening(server, "listen-inspector") : undefined;
   const { url, pid } = await listening(server, "listen");
   const stop = async (): Promise<void> => {
+    process.off("SIGINT", interrupt);
     await server.stop();
     rmSync(dataDir, { recursive: true });
   };
+  // A million jobs are not left behind in the directory for temporary files.
+  const interrupt = (): void => void stop().finally(() => process.exit(130));
+  process.on("SIGINT", interrupt);
   return { url, token, module, inspectorUrl: inspector?.url, cpuUs: () => cpuUs(pid), stop };
 }
 

@@ -2,6 +2,7 @@
  * What clients do all day: one turn of each kind of work, over and over.
  * Invariant: the tally of a workload says what the server has acknowledged, neither more nor less.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { ClaimedJob } from "../../src/contract/leases.ts";
 import type { Client } from "./client.ts";
 
@@ -94,7 +95,8 @@ function steady(client: Client, queue: string, batch: number, tally: Tally, hold
     turn: async (): Promise<number> => {
       const done = held.length;
       held = done === 0 ? await claim() : await completeAndClaim(held);
-      if (holdMs > 0) await new Promise((resolve) => setTimeout(resolve, holdMs));
+      // Workers that all took as long would go in step, and share entries of the log as no real ones do.
+      if (holdMs > 0) await sleep(holdMs * (0.9 + 0.2 * Math.random()));
       return done;
     },
     holds: (): boolean => held.length > 0,
@@ -115,7 +117,7 @@ export const drain =
 
 /**
  * The whole life of jobs: each turn enqueues a batch, then works on one. Its units are completed jobs.
- * @param holdMs How long the worker takes for the jobs it holds.
+ * @param holdMs How long the worker takes for the jobs it holds, a tenth more or less.
  */
 export const lifecycle =
   (queue: string, batch: number, tally: Tally, holdMs = 0): Workload =>

@@ -24,7 +24,7 @@ describe("an Idempotency-Key", () => {
   test("passes with the scope of the token and a hash of the request", async () => {
     expect(await keyOf("POST", `${q}/jobs`, { payload: 1 })).toEqual({
       key: "t:k-1",
-      bodyHash: expect.stringMatching(/^[0-9a-f]{32}$/),
+      bodyHash: expect.stringMatching(/^[0-9a-z]{22}$/),
     });
   });
 
@@ -71,8 +71,8 @@ describe("a job's fingerprint", () => {
 
   test("is made for a chosen id or a key only", async () => {
     expect(await fingerprintOf({ payload: 1 })).toBeUndefined();
-    expect(await fingerprintOf({ payload: 1, id: "a" })).toMatch(/^[0-9a-f]{32}$/);
-    expect(await fingerprintOf({ payload: 1, idempotencyKey: "a" })).toMatch(/^[0-9a-f]{32}$/);
+    expect(await fingerprintOf({ payload: 1, id: "a" })).toMatch(/^[0-9a-z]{22}$/);
+    expect(await fingerprintOf({ payload: 1, idempotencyKey: "a" })).toMatch(/^[0-9a-z]{22}$/);
   });
 
   test("is the same for the same content in another order or under another key", async () => {

@@ -196,13 +196,16 @@ test("a full queue still hands out, settles and repeats", async () => {
   expect(await q.settle({ op: "complete", id: "a", token })).toMatchObject({ ok: true });
 });
 
-test("an enqueue of which nothing is taken creates no queue", async () => {
+test("an enqueue of which nothing is taken creates no queue and costs no entry", async () => {
   const q = await openEngine();
-  await q.refused("queue.get", {});
-  const q2 = await openEngine({ config: { maxJobs: 0 } });
-  const before = q2.store.last.index;
-  expect((await q2.run("job.enqueue", { jobs: [{ payload: "1" }] })).refused).toBe(1);
-  expect(q2.store.last.index).toBe(before);
+  const jobs = [{ id: "q0000000-mine", payload: "1", fingerprint: "x" }];
+  expect((await q.run("job.enqueue", { jobs })).refused).toBe(1);
+  expect(q.store.hard).toBeUndefined();
+  expect(q.sql.counts.rowsWritten).toBe(0);
+  await q.run("queue.configure", { maxJobs: 0 });
+  const before = q.store.last.index;
+  expect((await q.run("job.enqueue", { jobs: [{ payload: "1" }] })).refused).toBe(1);
+  expect(q.store.last.index).toBe(before);
 });
 
 test("with auto-creation off only a PUT creates a queue", async () => {

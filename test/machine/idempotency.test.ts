@@ -128,6 +128,30 @@ test("an answer that was refused in part is kept whole", async () => {
   expect(await q.answer("job.enqueue", two, key())).toEqual(first);
 });
 
+const chosen = (id: string) => ({ id, payload: "1", fingerprint: id });
+const made = { payload: "1" };
+const own = { ...made, idempotencyKey: "own", fingerprint: "own" };
+test.each([
+  ["made ids", [made, made]],
+  ["chosen ids", [chosen("b"), chosen("a")]],
+  ["a chosen id first", [chosen("a"), made, made]],
+  ["a chosen id between", [made, chosen("a"), made]],
+  ["a repeat within", [chosen("a"), chosen("a"), made]],
+  ["keys of their own", [made, own, own, made]],
+])(
+  "the first answer of a batch with %s comes back whole, also without its jobs",
+  async (_, jobs) => {
+    const q = await openEngine();
+    await q.enqueue();
+    const first = await q.answer("job.enqueue", { jobs }, key());
+    await q.run("queue.purge", {});
+    await q.run("queue.checkpoint", {});
+    await q.reopen();
+    await q.advance(1000);
+    expect(await q.answer("job.enqueue", { jobs }, key())).toEqual(first);
+  },
+);
+
 test("an empty claim is not kept: the same key claims later", async () => {
   const q = await openEngine({ config: {} });
   expect((await q.run("lease.claim", {}, key())).jobs).toEqual([]);
@@ -213,16 +237,24 @@ test("a repeated settle gives its first answer though the job's record is gone",
   expect(await q.answer("lease.settle", input, key())).toEqual(first);
 });
 
-test("a settle of which every item was refused is not kept, though it made visible what was due", async () => {
-  const q = await openEngine();
+test("a settle of which nothing was done is not kept, though its claim ended a job", async () => {
+  const q = await openEngine({ config: { maxDeliveries: 1 } });
   await q.enqueue({ id: "a" });
-  await q.claimOne();
-  const input = { items: [{ op: "release", id: "a", token: "none" } as const] };
-  q.now += 30_000;
-  expect((await q.run("lease.settle", input, key())).refused).toBe(1);
   const { token } = await q.claimOne();
-  const good = { items: [{ op: "release", id: "a", token } as const] };
-  expect((await q.run("lease.settle", good, key("k", "other"))).refused).toBe(0);
+  await q.settle({ op: "release", id: "a", token });
+  const settle = (stale: string) => ({
+    items: [{ op: "complete", id: "b", token: stale } as const],
+    claim: {},
+  });
+  expect(await q.run("lease.settle", settle("none"), key())).toMatchObject({
+    refused: 1,
+    jobs: [],
+  });
+  expect((await q.job("a")).reason).toBe("delivery_limit");
+  await q.enqueue({ id: "b" });
+  const held = await q.claimOne();
+  const good = await q.run("lease.settle", settle(held.token), key("k", "other"));
+  expect(good).toMatchObject({ refused: 0, items: [{ state: "completed" }] });
 });
 
 test("a repeated cancel, change or retry shows the job as it is now, or is answer_gone once it is removed", async () => {

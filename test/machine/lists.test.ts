@@ -68,6 +68,7 @@ test("only an absent cursor means the end: a page that is exactly full has none"
   const q = await openEngine();
   for (const id of ["a", "b"]) await q.enqueue({ id });
   expect(await pages(q, { limit: 2 })).toEqual([["a", "b"]]);
+  expect(await pages(q, { limit: 1 })).toEqual([["a"], ["b"]]);
 });
 
 test("pages skip and repeat nothing that stays, whatever comes and goes between them", async () => {

@@ -224,6 +224,23 @@ test("a redrive over 1,000 jobs goes on by the alarm, and leaves what ends meanw
   expect((await q.ids("ready")).slice(0, 1000)).toEqual(ready);
 });
 
+test("an operation goes past the jobs that are not meant, and looks at each once", async () => {
+  const q = await openEngine({ config: {} });
+  await enqueueMany(q, 1500, { ttlMs: 0 });
+  await q.advance(0);
+  await q.enqueue({ id: "z", ttlMs: 0, labels: { x: "1" } });
+  await q.advance(0);
+  const { operation } = await q.run("job.redrive", { states: ["expired"], label: "x" });
+  expect(operation).toMatchObject({ status: "running", examined: 1000, changed: 0 });
+  await q.alarm();
+  expect((await q.run("operation.get", { id: operation.id })).operation).toMatchObject({
+    status: "done",
+    examined: 1501,
+    changed: 1,
+  });
+  expect(await q.ids("ready")).toEqual(["z"]);
+});
+
 test("an operation that is not kept is unknown; the last 100 are kept", async () => {
   const q = await openEngine({ config: {} });
   const ids = [];

@@ -116,6 +116,18 @@ describe("an alarm that was lost", () => {
     expect([rig.armed, rig.alarmsSet]).toEqual([rig.now, alarmsSet + 1]);
   });
 
+  test("though the queue woke in time to see it, is armed anew by the first request that finds it late", async () => {
+    const rig = await EngineRig.registered();
+    await rig.engine.submit(enqueue([{ delayMs: 1_000 }]));
+    await rig.evict();
+    const { alarmsSet } = rig;
+    for (const ms of [0, 1_500, 1_500, 0]) {
+      rig.now += ms;
+      await rig.stats();
+    }
+    expect([rig.armed, rig.alarmsSet]).toEqual([rig.now, alarmsSet + 1]);
+  });
+
   test("is not taken for lost when it wakes the queue itself, and the platform shows none", async () => {
     const rig = await EngineRig.registered();
     await rig.engine.submit(enqueue([{ delayMs: 1_000 }]));

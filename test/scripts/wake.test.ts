@@ -38,20 +38,20 @@ it("knows the words of the wrangler that is installed", () => {
   expect(wrangler.includes("Local server updated and ready")).toBe(true);
 });
 
-it("wakes the queues of every page, and passes over one that is gone", async () => {
+it("wakes every queue, and passes over one that is gone", async () => {
   const server = await startServer();
   try {
     const { url, token } = server;
-    const names = Array.from({ length: 101 }, (_, n) => `q${String(n).padStart(3, "0")}`);
+    const names = ["ants", "bees", "cats"];
     const all = names.map((name) => new Queue({ name, url, token }));
     await Promise.all(all.map((queue) => queue.configure()));
-    await eventually(
+    const woken = await eventually(
       () => wakeQueues({ url, token }),
-      (woken) => woken.length === names.length,
+      ({ length }) => length === names.length,
     );
-    await all[50]?.delete();
-    const left = names.filter((name) => name !== "q050");
-    expect(await wakeQueues({ url, token })).toEqual(left);
+    expect(woken).toEqual(names);
+    await all[1]?.delete();
+    expect(await wakeQueues({ url, token })).toEqual(["ants", "cats"]);
   } finally {
     await server.stop();
   }

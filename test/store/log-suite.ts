@@ -3,8 +3,9 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { hash52 } from "../../src/contract/hash.ts";
 import { checkLink, genesis, hashOf, LogCorrupt } from "../../src/store/chain.ts";
-import { hashKey, OpenKeys, SealedKeys } from "../../src/store/key-index.ts";
+import { OpenKeys, SealedKeys } from "../../src/store/key-index.ts";
 import { EntryTooLarge, LogPurged } from "../../src/store/log.ts";
 import {
   commit,
@@ -208,7 +209,7 @@ export function logSuite(withSql: WithSql): void {
 
     it("a key's hash is 52 bits, and keys that differ little differ in it", () => {
       const hashes = new Set<number>();
-      for (let i = 0; i < 200_000; i += 1) hashes.add(hashKey(`request-${i}`));
+      for (let i = 0; i < 200_000; i += 1) hashes.add(hash52(`request-${i}`));
       expect(hashes.size).toBe(200_000);
       for (const hash of hashes) if (hash < 0 || hash >= 2 ** 52) expect.unreachable(`${hash}`);
     });
@@ -219,9 +220,9 @@ export function logSuite(withSql: WithSql): void {
       open.add("other", 9);
       const sealed = new SealedKeys(7, open.seal(7));
       for (const keys of [open, sealed]) {
-        expect(keys.find(hashKey("same"))).toEqual([20, 8, 8, 7]);
-        expect(keys.find(hashKey("other"))).toEqual([9]);
-        expect(keys.find(hashKey("none"))).toEqual([]);
+        expect(keys.find(hash52("same"))).toEqual([20, 8, 8, 7]);
+        expect(keys.find(hash52("other"))).toEqual([9]);
+        expect(keys.find(hash52("none"))).toEqual([]);
       }
     });
   });

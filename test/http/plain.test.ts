@@ -1,0 +1,75 @@
+/**
+ * The shapes that are recognised without a schema: held against the schemas that they spare.
+ */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { jobSpecsWire } from "../../src/contract/jobs.ts";
+import { settleWire } from "../../src/contract/leases.ts";
+import { bareCompletions, bareJobs } from "../../src/http/plain.ts";
+
+const strange = fc.oneof(fc.jsonValue(), fc.constant([]), fc.constant({}), fc.constant("x"));
+const job = fc.oneof(
+  fc.record({ payload: fc.jsonValue() }, { requiredKeys: [] }),
+  fc.record({ payload: fc.jsonValue(), priority: fc.integer() }),
+  fc.record({ paylaod: fc.jsonValue() }),
+  strange,
+);
+const completion = fc.oneof(
+  fc.record({ op: fc.constant("complete"), id: fc.string(), token: fc.string() }),
+  fc.record({
+    op: fc.constantFrom("complete", "fail"),
+    id: fc.stringMatching(/^[a-z-]{0,66}$/),
+    token: fc.stringMatching(/^[a-z]{0,66}$/),
+  }),
+  fc.record({
+    op: fc.constant("complete"),
+    id: fc.constant("a"),
+    token: fc.constant("b"),
+    result: strange,
+  }),
+  strange,
+);
+
+describe("what is recognised without a schema", () => {
+  test("are jobs that the schema accepts, and that say nothing but a payload", () => {
+    const body = fc.oneof(fc.record({ jobs: fc.array(job, { maxLength: 4 }) }), strange);
+    let recognised = 0;
+    fc.assert(
+      fc.property(body, (value) => {
+        const count = bareJobs(value);
+        if (count === undefined) return;
+        recognised += 1;
+        const jobs = jobSpecsWire.parse(value).jobs;
+        expect(jobs).toHaveLength(count);
+        for (const { payload: _, ...said } of jobs) expect(said).toEqual({});
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(recognised).toBeGreaterThan(20);
+  });
+
+  test("are completions that the schema accepts as they are", () => {
+    let recognised = 0;
+    fc.assert(
+      fc.property(fc.oneof(fc.array(completion, { maxLength: 3 }), strange), (items) => {
+        const bare = bareCompletions(items);
+        if (bare === undefined) return;
+        recognised += 1;
+        expect(settleWire.parse({ items })).toEqual({ items: bare });
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(recognised).toBeGreaterThan(20);
+  });
+
+  test("are no more of them than the schema allows", () => {
+    const jobs = (length: number) => ({ jobs: Array.from({ length }, () => ({ payload: 1 })) });
+    const item = { op: "complete", id: "a", token: "b" };
+    expect(bareJobs(jobs(1000))).toBe(1000);
+    expect(bareJobs(jobs(1001))).toBeUndefined();
+    expect(bareJobs(jobs(0))).toBeUndefined();
+    expect(bareCompletions(Array(1000).fill(item))).toHaveLength(1000);
+    expect(bareCompletions(Array(1001).fill(item))).toBeUndefined();
+    expect(bareCompletions([])).toBeUndefined();
+  });
+});
