@@ -159,7 +159,7 @@ function checkIndexes(tables: SluiceTables, jobs: Jobs): void {
     const { lane, priority, readyAt, seq, runAt, leaseUntil, endedAt, ttlUntil, expiresAt } = job;
     if (job.state === "ready") expected.ready.push([[lane, priority, readyAt, seq], { id }]);
     if (job.state === "scheduled") expected.scheduled.push([[runAt, seq], { id }]);
-    if (job.state === "running") expected.leases.push([[leaseUntil, id], {}]);
+    if (job.state === "running") expected.leases.push([[leaseUntil, job.seq], { id }]);
     if (isEnded(job)) expected.finished.push([[job.state, endedAt, id], {}]);
     const deadline = Math.min(ttlUntil ?? Infinity, expiresAt ?? Infinity);
     if (!isEnded(job) && deadline < Infinity) expected.deadlines.push([[deadline, id], {}]);

@@ -114,7 +114,7 @@ function* places(view: View, state: JobState | undefined, after?: IndexKey): Gen
   } else if (state === "scheduled") {
     for (const [key, { id }] of scheduled.scan(from)) yield [key, id];
   } else if (state === "running") {
-    for (const [key] of leases.scan(from)) yield [key, key[1]];
+    for (const [key, { id }] of leases.scan(from)) yield [key, id];
   } else if (isEndState(state)) {
     for (const [key] of finished.scan({ prefix: [state], ...from })) yield [key, key[2]];
   }
@@ -166,7 +166,7 @@ function partsOf(state: JobState | undefined): readonly ((part: Part) => boolean
   if (state === undefined) return [isId];
   if (state === "ready") return [isPriority, isCount, isCount];
   if (state === "scheduled") return [isCount, isCount];
-  if (state === "running") return [isCount, isId];
+  if (state === "running") return [isCount, isCount];
   return [(part) => part === state, isCount, isId];
 }
 

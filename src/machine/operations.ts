@@ -110,7 +110,7 @@ function* placesOf(view: View, state: JobState, after: IndexKey | undefined): Ge
   } else if (state === "scheduled") {
     for (const [key, { id }] of scheduled.scan(from)) yield [key, id];
   } else if (state === "running") {
-    for (const [key] of leases.scan(from)) yield [key, key[1]];
+    for (const [key, { id }] of leases.scan(from)) yield [key, id];
   } else if (isEndState(state)) {
     for (const [key] of finished.scan({ prefix: [state], ...from })) yield [key, key[2]];
   }

@@ -103,7 +103,8 @@ function oldestReadyAt(view: View): number | undefined {
     for (; head !== undefined && levels < LEVELS_MAX; levels++) {
       const [, priority, readyAt] = head[0];
       oldest = Math.min(oldest ?? readyAt, readyAt);
-      head = ready.range({ prefix: [lane], after: [lane, priority], limit: 1 })[0];
+      // The next level is sought from its first key on: past a key's leading parts SQLite would walk.
+      head = ready.range({ prefix: [lane], from: [lane, priority + 1], limit: 1 })[0];
     }
   }
   return oldest;

@@ -21,7 +21,7 @@ function nextDue({ tables }: View): Due | undefined {
   const delay = tables.scheduled.first();
   let next: Due | undefined;
   if (deadline) next = { at: deadline[0][0], id: deadline[0][1] };
-  if (lease && (!next || lease[0][0] < next.at)) next = { at: lease[0][0], id: lease[0][1] };
+  if (lease && (!next || lease[0][0] < next.at)) next = { at: lease[0][0], id: lease[1].id };
   if (delay && (!next || delay[0][0] < next.at)) next = { at: delay[0][0], id: delay[1].id };
   return next;
 }

@@ -26,6 +26,11 @@ export interface Stretch {
 /** Most rows read by one query; fewer where rows carry texts of up to hundreds of kilobytes. */
 const pageRowsMax = 512;
 const textPageRowsMax = 32;
+/** Rows read by a look at one key: at first one more than asked for, to see whether it is the next one wanted. */
+const aheadRowsMin = 2;
+const aheadRowsMax = 64;
+/** Units of text in a page after which no more is read ahead. */
+const aheadUnitsMax = 65_536;
 
 /** One SQLite table. */
 export class Base<V extends object> {
@@ -34,6 +39,9 @@ export class Base<V extends object> {
   readonly #queries = new Map<string, string>();
   /** Columns the table has in SQLite; empty while it does not exist. */
   #stored: ReadonlySet<string>;
+  /** Rows read ahead, and how many of them were asked for since. */
+  #ahead: [Key, V][] = [];
+  #at = 0;
   /** The last point looked up: a read is often followed by a write of the same row. */
   #looked: { readonly key: Key; readonly value: V | undefined } | undefined;
 
@@ -48,14 +56,32 @@ export class Base<V extends object> {
     return parts.map((part, i) => this.#column(i).encode(part));
   }
 
-  /** The row of a key. */
+  /**
+   * The row of a key. Rows that are asked for in key order, as a backlog is taken, are read ahead: a page that was used to its
+   * end is followed by one twice as large.
+   */
   get(key: Key): V | undefined {
     if (this.#looked !== undefined && isSame(this.#looked.key, key)) return this.#looked.value;
-    const bound = this.encode(key);
-    const [row] = this.#isEmpty ? [] : this.#sql.all(this.#pointQuery, ...bound);
-    const value = row === undefined ? undefined : this.#declaration.rows.decode(row);
+    this.encode(key);
+    const ahead = this.#ahead[this.#at];
+    if (ahead === undefined || !isSame(ahead[0], key)) this.#readFrom(key);
+    const row = this.#ahead[this.#at];
+    const isFound = row !== undefined && isSame(row[0], key);
+    if (isFound) this.#at += 1;
+    const value = isFound ? row[1] : undefined;
     this.remember(key, value);
     return value;
+  }
+
+  #readFrom(key: Key): void {
+    const isUsed = this.#ahead.length > 0 && this.#at === this.#ahead.length;
+    const units = this.#ahead.reduce(
+      (sum, [, row]) => sum + this.#declaration.rows.textLength(row),
+      0,
+    );
+    const wanted = isUsed && units < aheadUnitsMax ? 2 * this.#ahead.length : aheadRowsMin;
+    this.#ahead = this.page({ low: key, high: after([]) }, Math.min(wanted, aheadRowsMax));
+    this.#at = 0;
   }
 
   /** Notes what a key is known to hold, for the next `get` of it. */
@@ -109,6 +135,7 @@ export class Base<V extends object> {
   settle(): void {
     this.#stored = new Set(this.#columns);
     this.#looked = undefined;
+    this.#ahead = [];
     this.#queries.clear();
   }
 
@@ -144,13 +171,6 @@ export class Base<V extends object> {
       this.#stored.has(each) ? `"${each}"` : `NULL AS "${each}"`,
     );
     return `SELECT ${columns.join(", ")} FROM "${this.#declaration.name}"`;
-  }
-
-  get #pointQuery(): string {
-    return this.#query("point", () => {
-      const all = this.#declaration.key.length;
-      return `${this.#select} WHERE ${this.#tuple(all)} = ${marks(all)}`;
-    });
   }
 
   /** SQLite searches the primary key by row values of any length, from both ends. */

@@ -18,6 +18,8 @@ export interface Cells<C> {
   readonly isHashed: boolean;
   get(key: Position): C | undefined;
   set(key: Position, cell: C): void;
+  /** Sets the cell of a key that has none; false, and nothing changes, if it has one. */
+  add(key: Position, cell: C): boolean;
   delete(key: Position): void;
   clear(): void;
   /** The first pair at or after a position. */
@@ -49,6 +51,10 @@ class TreeCells<C> implements Cells<C> {
 
   set(key: Position, cell: C): void {
     this.#tree.set(key, cell);
+  }
+
+  add(key: Position, cell: C): boolean {
+    return this.#tree.set(key, cell, false);
   }
 
   delete(key: Position): void {
@@ -98,6 +104,12 @@ class HashCells<C> implements Cells<C> {
       this.#pairs.set(key[0] as KeyPart, [key, cell]);
       this.#ordered = undefined;
     }
+  }
+
+  add(key: Position, cell: C): boolean {
+    if (this.#pairs.has(key[0] as KeyPart)) return false;
+    this.set(key, cell);
+    return true;
   }
 
   delete(key: Position): void {

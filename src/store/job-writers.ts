@@ -8,21 +8,41 @@ import { withAttempt } from "./leases.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 import { end, move, rowOf } from "./standing.ts";
 
+/** What an enqueue may say of a job; in the row only if it was said. */
+const options = [
+  "kind",
+  "labels",
+  "requires",
+  "maxAttempts",
+  "backoff",
+  "leaseMs",
+  "maxRunMs",
+  "ttlMs",
+  "expiresAt",
+  "fingerprint",
+] as const;
+
 function enqueued(tables: SluiceTables, event: EventOf<"job.enqueued">, at: number): void {
-  const { type: _type, v: _v, id, priority = 0, runAt, ttlMs, ...facts } = event;
-  const isReady = runAt === undefined;
-  const row: JobRow = {
-    ...facts,
-    priority,
-    state: isReady ? "ready" : "scheduled",
+  const { id, seq, lane, payload, payloadBytes, priority = 0, runAt, ttlMs } = event;
+  const row: { -readonly [F in keyof JobRow]: JobRow[F] } = {
+    state: runAt === undefined ? "ready" : "scheduled",
+    seq,
+    lane,
     createdAt: at,
     run: 1,
     failures: 0,
     deliveries: 0,
-    ...(isReady ? { readyAt: at } : { runAt }),
-    ...(ttlMs !== undefined && { ttlMs, ...(isReady && { ttlUntil: at + ttlMs }) }),
+    priority,
+    payload,
+    payloadBytes,
   };
-  move(tables, id, undefined, row, { seq: event.seq });
+  for (const name of options) {
+    if (event[name] !== undefined) Object.assign(row, { [name]: event[name] });
+  }
+  if (runAt !== undefined) row.runAt = runAt;
+  else row.readyAt = at;
+  if (runAt === undefined && ttlMs !== undefined) row.ttlUntil = at + ttlMs;
+  move(tables, id, undefined, row, { seq });
 }
 
 /** A job takes its place among the ready ones, as of `readyAt`. */

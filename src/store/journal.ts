@@ -20,6 +20,7 @@ interface Change {
 export class Journal {
   #changes: Change[] = [];
   #epoch = 0;
+  #isOpen = true;
 
   /** Rises with every mark, undo and forget: what changed since in this epoch can only be undone as a whole. */
   get epoch(): number {
@@ -39,7 +40,7 @@ export class Journal {
 
   /** Notes what a table held for a key, before it changes. */
   record(table: Undoable, key: Position, before: unknown): void {
-    this.#changes.push({ table, key, before });
+    if (this.#isOpen) this.#changes.push({ table, key, before });
   }
 
   /** Takes back every change made since the mark, newest first. */
@@ -49,6 +50,16 @@ export class Journal {
     while (this.#changes.length > mark) {
       const change = this.#changes.pop();
       change?.table.restore(change.key, change.before);
+    }
+  }
+
+  /** Notes nothing while `work` is done: its changes are final. */
+  without<T>(work: () => T): T {
+    this.#isOpen = false;
+    try {
+      return work();
+    } finally {
+      this.#isOpen = true;
     }
   }
 

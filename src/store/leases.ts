@@ -6,16 +6,16 @@ import type { EventOf } from "../contract/events.ts";
 import type { Attempt } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { declareTable } from "./declare.ts";
-import type { JobRow } from "./jobs.ts";
-import { ascii, integer } from "./keys.ts";
+import type { JobPointer, JobRow } from "./jobs.ts";
+import { integer } from "./keys.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 import { end, move, rowOf } from "./standing.ts";
 
-export const leases = declareTable<object>()({
+export const leases = declareTable<JobPointer>()({
   name: "leases",
   version: 1,
-  key: [integer("lease_until"), ascii("id")],
-  valueBytesMax: 10,
+  key: [integer("lease_until"), integer("seq")],
+  valueBytesMax: 1000,
 });
 
 /** A job's history with one more attempt that did not complete. */

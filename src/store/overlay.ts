@@ -70,6 +70,14 @@ export class Overlay<V extends object> implements Undoable {
     this.#swap(key, before, next);
   }
 
+  /** Gives a cell to a key that has none, in one search; false, and nothing changes, if it has one. */
+  add(key: Position, cell: Cell<V>): boolean {
+    if (!this.#cells.add(key, cell)) return false;
+    this.#journal.record(this, key, undefined);
+    this.#account(cell, 1);
+    return true;
+  }
+
   restore(key: Position, before: unknown): void {
     this.#swap(key, this.#cells.get(key), before as Cell<V> | undefined);
     this.#onRestore();

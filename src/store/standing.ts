@@ -33,7 +33,7 @@ function enter(tables: SluiceTables, id: string, row: JobRow): void {
   } else if (row.state === "scheduled") {
     tables.scheduled.insert([known(row.runAt, "runAt", id), row.seq], { id });
   } else if (row.state === "running") {
-    tables.leases.insert([known(row.leaseUntil, "leaseUntil", id), id], {});
+    tables.leases.insert([known(row.leaseUntil, "leaseUntil", id), row.seq], { id });
   } else if (isEndState(row.state)) {
     tables.finished.insert([row.state, known(row.endedAt, "endedAt", id), id], {});
   }
@@ -45,7 +45,7 @@ function leave(tables: SluiceTables, id: string, row: JobRow): void {
   } else if (row.state === "scheduled") {
     tables.scheduled.remove([known(row.runAt, "runAt", id), row.seq]);
   } else if (row.state === "running") {
-    tables.leases.remove([known(row.leaseUntil, "leaseUntil", id), id]);
+    tables.leases.remove([known(row.leaseUntil, "leaseUntil", id), row.seq]);
   } else if (isEndState(row.state)) {
     tables.finished.remove([row.state, known(row.endedAt, "endedAt", id), id]);
   }

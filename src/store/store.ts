@@ -133,8 +133,8 @@ export class Store<S extends Schema, E extends StoredEvent> {
   ): Store<S1, E1> {
     return refusing(() => {
       const store = new Store(sql, config, readCatalog(sql));
-      replay(store.#log, store.checkpointed, (entry) => store.#apply(entry));
-      store.#journal.forget();
+      const apply = (entry: Entry) => store.#apply(entry);
+      store.#journal.without(() => replay(store.#log, store.checkpointed, apply));
       return store;
     });
   }
@@ -330,6 +330,5 @@ export class Store<S extends Schema, E extends StoredEvent> {
         );
       }
     }
-    this.#journal.forget();
   }
 }

@@ -7,7 +7,7 @@ import { Base } from "./base.ts";
 import type { TableDeclaration } from "./declare.ts";
 import { Heads } from "./heads.ts";
 import type { Journal } from "./journal.ts";
-import type { Key, KeyColumn, Leading, Position } from "./keys.ts";
+import type { Key, KeyColumn, KeyPart, Leading, Position } from "./keys.ts";
 import { after, comparator } from "./keys.ts";
 import type { Cell } from "./overlay.ts";
 import { Overlay } from "./overlay.ts";
@@ -69,7 +69,7 @@ const scanRowsHint = 16;
 /** The table over an overlay and a base. */
 export class LayeredTable<K extends Key, V extends object> implements Table<K, V> {
   readonly name: string;
-  readonly #length: number;
+  readonly #columns: readonly KeyColumn[];
   readonly #isResident: boolean;
   readonly #journal: Journal;
   readonly #rows: RowCodec<V>;
@@ -87,7 +87,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   ) {
     const key: readonly KeyColumn[] = declaration.key;
     this.name = declaration.name;
-    this.#length = key.length;
+    this.#columns = key;
     this.#isResident = declaration.resident;
     this.#journal = journal;
     this.#rows = new RowCodec(declaration);
@@ -119,9 +119,13 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 
   insert(key: K, value: V): void {
     this.#rows.check(value);
+    this.#checkKey(key);
+    if (this.#overlay.add(key, { value, inBase: false, isDirty: true })) {
+      this.#heads.noteLive(key);
+      return;
+    }
     const before = this.#overlay.get(key);
     if (before?.value !== undefined) throw new Error(`${this.name}: insert of a key in use`);
-    if (before === undefined) this.#checkKey(key);
     this.#set(key, before, value, before?.inBase ?? false);
   }
 
@@ -217,10 +221,12 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     return this.#isResident ? undefined : this.#base.get(key);
   }
 
+  /** Refuses a key that the columns do not take, by encoding it. */
   #checkKey(key: Key): void {
-    if (key.length !== this.#length)
+    if (key.length !== this.#columns.length) {
       throw new TypeError(`${this.name}: a key of ${key.length} parts`);
-    this.#base.encode(key);
+    }
+    for (let i = 0; i < key.length; i += 1) this.#columns[i]?.encode(key[i] as KeyPart);
   }
 
   #load(): void {
