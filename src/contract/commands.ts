@@ -179,6 +179,7 @@ const jobReplyText = (reply: jobs.JobReply) =>
 
 /** How a reply that carries raw texts becomes JSON; the others are plain JSON. */
 const encoders: { [N in CommandName]?: (reply: CommandReplies[N]) => string } = {
+  "job.enqueue": jobs.encodeEnqueue,
   "job.get": jobReplyText,
   "job.list": jobs.encodeList,
   "job.update": jobReplyText,

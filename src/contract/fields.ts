@@ -11,7 +11,7 @@ z.config({ jitless: true });
 
 export const integer = (min: number, max: number) => z.int().min(min).max(max);
 /** An instant in epoch milliseconds. */
-export const instant = integer(0, Number.MAX_SAFE_INTEGER);
+export const instant = integer(0, limits.instantMax);
 /** A duration in milliseconds. */
 export const duration = integer(0, limits.delayMsMax);
 export const leaseMs = integer(limits.leaseMsMin, limits.leaseMsMax);

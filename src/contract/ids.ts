@@ -22,11 +22,12 @@ export interface QueueIdentity {
 }
 
 /**
- * A generated job id: sorts in the order of enqueueing within a term.
- * @example jobId({ queueId: "k3f9x2ab", term: 1 }, 71) // "k3f9x2ab-001-00000001z"
+ * Makes the generated job ids of a queue's term: they sort in the order of enqueueing.
+ * @example jobIds({ queueId: "k3f9x2ab", term: 1 })(71) // "k3f9x2ab-001-00000001z"
  */
-export function jobId(queue: QueueIdentity, seq: number): string {
-  return `${queue.queueId}-${base36(queue.term, 3)}-${base36(seq, 9)}`;
+export function jobIds({ queueId, term }: QueueIdentity): (seq: number) => string {
+  const prefix = `${queueId}-${base36(term, 3)}-`;
+  return (seq) => prefix + base36(seq, 9);
 }
 
 /** Whether an id is of those that this queue makes, whether it has made it yet or not. */

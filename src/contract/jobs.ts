@@ -64,7 +64,10 @@ const jobOptions = {
   id: jobId.optional(),
   delayMs: duration.optional(),
   runAt: instant.optional(),
-  priority: integer(limits.priorityMin, limits.priorityMax).optional(),
+  // JSON can say −0, which is 0; as a part of a key it would be a second one.
+  priority: integer(limits.priorityMin, limits.priorityMax)
+    .overwrite((value) => value + 0)
+    .optional(),
   ttlMs: duration.optional(),
   expiresAt: instant.optional(),
   leaseMs: leaseMs.optional(),
@@ -200,6 +203,17 @@ export interface RemoveReply {
 
 export const jobKindsAll: readonly JobKind[] = jobKinds;
 export type { EndState };
+
+/** Written out where a job was just taken, since ids have no character that JSON would escape. */
+function encodeResult(result: EnqueueReply["results"][number]): JsonText {
+  const isPlain = "id" in result && result.deduplicated === undefined;
+  return isPlain ? `{"id":"${result.id}"}` : JSON.stringify(result);
+}
+
+/** The JSON text of what became of the jobs of an enqueue. */
+export function encodeEnqueue({ now, results, refused }: EnqueueReply): JsonText {
+  return `{"now":${now},"results":[${results.map(encodeResult).join()}],"refused":${refused}}`;
+}
 
 /** The JSON text of a job. */
 export function encodeJob(job: JobRecord): JsonText {

@@ -9,7 +9,7 @@ import {
   type CommandReplies,
   encodeReply,
 } from "../contract/commands.ts";
-import { grantOf, jobId } from "../contract/ids.ts";
+import { grantOf, jobIds } from "../contract/ids.ts";
 import type { EnqueueReply } from "../contract/jobs.ts";
 import type { ClaimReply, SettleReply } from "../contract/leases.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
@@ -104,7 +104,8 @@ function enqueueAgain(
   input: CommandInputs["job.enqueue"],
   [now, first]: KeptEnqueue,
 ): EnqueueReply {
-  const results = input.jobs.map(({ id }, i) => ({ id: id ?? jobId(view.identity, first + i) }));
+  const idOf = jobIds(view.identity);
+  const results = input.jobs.map(({ id }, i) => ({ id: id ?? idOf(first + i) }));
   return { now, results, refused: 0 };
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { isEndState, utf8Bytes } from "../contract/fields.ts";
-import { isGenerated, jobId } from "../contract/ids.ts";
+import { isGenerated, jobIds } from "../contract/ids.ts";
 import type { EnqueueResult, JobSpec } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, problemOf, type Refusal, refuse } from "../contract/refusals.ts";
@@ -16,8 +16,9 @@ import { jobAsOfNow } from "./sweep.ts";
 
 export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
   let refused = 0;
+  const idOf = jobIds(tx.identity);
   const results = jobs.map((spec) => {
-    const result = enqueueOne(tx, spec);
+    const result = enqueueOne(tx, spec, idOf);
     if (!isRefusal(result)) return result;
     refused += 1;
     return { problem: problemOf(result) };
@@ -25,7 +26,11 @@ export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
   return { now: tx.at, results, refused };
 };
 
-function enqueueOne(tx: Transaction, spec: JobSpec): EnqueueResult | Refusal {
+function enqueueOne(
+  tx: Transaction,
+  spec: JobSpec,
+  idOf: (seq: number) => string,
+): EnqueueResult | Refusal {
   const repeat = findRepeat(tx, spec);
   if (repeat !== undefined) return repeat;
   const payloadBytes = utf8Bytes(spec.payload);
@@ -36,7 +41,7 @@ function enqueueOne(tx: Transaction, spec: JobSpec): EnqueueResult | Refusal {
 
   const { payload, delayMs, runAt: runAtSpec, idempotencyKey, kind: _, ...options } = spec;
   const seq = countersOf(tx).seq + 1;
-  const id = spec.id ?? jobId(tx.identity, seq);
+  const id = spec.id ?? idOf(seq);
   const runAt = runAtSpec ?? (delayMs === undefined ? undefined : tx.at + delayMs);
   const isLater = runAt !== undefined && runAt > tx.at;
   const facts = { ...options, id, seq, lane, payload, payloadBytes };

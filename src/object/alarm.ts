@@ -3,6 +3,7 @@
  * Invariant: the armed time is never later than the earliest deadline; it is moved only earlier, since each move is a
  * billed row and a move to earlier a remote call. Only an alarm that was lost is armed anew.
  */
+import { limits } from "../contract/limits.ts";
 
 /** The platform's alarm. */
 export interface AlarmPort {
@@ -47,10 +48,12 @@ export class Alarm {
   /** Sees to it that the alarm fires at `dueAt` or before; never, when that is infinite. */
   arm(dueAt: number): void {
     if (this.isLate) this.#armedAt = NEVER;
-    if (dueAt >= this.#armedAt) return;
-    this.#port.set(dueAt);
+    const farthest = this.#now() + limits.alarmAheadMsMax;
+    const at = dueAt === NEVER ? NEVER : Math.min(dueAt, farthest);
+    if (at >= this.#armedAt) return;
+    this.#port.set(at);
     this.rowsWritten += 1;
-    this.#armedAt = dueAt;
+    this.#armedAt = at;
   }
 
   /** The alarm has fired: none is armed now. */

@@ -94,8 +94,8 @@ class JsonBatch {
 
   /** Adds a row: its values, and perhaps one more that is JSON already. */
   add(values: readonly SqlValue[], json?: string): void {
-    const text = JSON.stringify(values);
-    const row = json === undefined ? text : `${text.slice(0, -1)},${json}]`;
+    const parts = values.map((each) => (typeof each === "number" ? each : JSON.stringify(each)));
+    const row = json === undefined ? `[${parts.join()}]` : `[${parts.join()},${json}]`;
     if (this.#units + row.length > chunkUnitsMax) this.flush();
     this.#rows.push(row);
     this.#units += row.length + 1;

@@ -108,7 +108,8 @@ class HashCells<C> implements Cells<C> {
 
   add(key: Position, cell: C): boolean {
     if (this.#pairs.has(key[0] as KeyPart)) return false;
-    this.set(key, cell);
+    this.#pairs.set(key[0] as KeyPart, [key, cell]);
+    this.#ordered = undefined;
     return true;
   }
 

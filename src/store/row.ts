@@ -46,7 +46,6 @@ export interface RowDeclaration<V extends object> {
 /** Encodes and decodes the values of one table. */
 export class RowCodec<V extends object> {
   readonly #declaration: RowDeclaration<V>;
-  readonly #withoutTexts: Readonly<Record<string, undefined>>;
   /** No value of the table can be too large: it has no texts, and its JSON is bounded. */
   readonly #isBounded: boolean;
 
@@ -54,13 +53,15 @@ export class RowCodec<V extends object> {
     this.#declaration = declaration;
     this.#isBounded =
       declaration.texts.length === 0 && (declaration.valueBytesMax ?? Infinity) <= rowBytesMax;
-    this.#withoutTexts = Object.fromEntries(declaration.texts.map((field) => [field, undefined]));
   }
 
   /** The value's JSON, without its texts. */
   json(value: V): string {
-    if (this.#declaration.texts.length === 0) return JSON.stringify(value);
-    return JSON.stringify({ ...value, ...this.#withoutTexts });
+    const { texts } = this.#declaration;
+    if (texts.length === 0) return JSON.stringify(value);
+    const copy = { ...value } as Record<string, unknown>;
+    for (const field of texts) copy[field] = undefined;
+    return JSON.stringify(copy);
   }
 
   /** The text fields in declared order; null where there is none. */

@@ -234,6 +234,7 @@ export class EngineRig extends Told {
   #set(at: number): void {
     this.beforeSet();
     if (at <= 0) throw new TypeError("setAlarm() cannot be called with an alarm time <= 0");
+    if (at >= Date.UTC(2189)) throw new TypeError("This API doesn't support dates after 2189.");
     this.armed = at;
     this.alarmsSet += 1;
   }

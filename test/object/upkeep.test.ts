@@ -69,6 +69,19 @@ describe("the alarm is armed", () => {
     expect(rig.alarmsSet).toBe(alarmsSet + 1);
   });
 
+  test("within a year, and again then, where the next deadline is farther than the platform takes", async () => {
+    const rig = await EngineRig.registered();
+    await rig.engine.submit(enqueue([{ runAt: limits.instantMax }]));
+    const { alarmsSet } = rig;
+    expect(rig.armed).toBe(rig.now + limits.alarmAheadMsMax);
+    rig.now += 1000;
+    await rig.engine.submit(enqueue([{ runAt: limits.instantMax }]));
+    expect(rig.alarmsSet).toBe(alarmsSet);
+    await rig.fire();
+    expect(rig.armed).toBe(rig.now + limits.alarmAheadMsMax);
+    expect(rig.faults).toEqual([]);
+  });
+
   test("for a removal that is overdue at once, never for a time before the epoch", async () => {
     const rig = await EngineRig.registered();
     const retention = { completed: { count: 2 } };
