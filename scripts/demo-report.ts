@@ -42,18 +42,20 @@ function waitOf({ attempts = [], startedAt = 0 }: FileJob): string {
   return lost === undefined ? "" : `, ${seconds(startedAt - lost.startedAt)} after the first`;
 }
 
-/** How fast the jobs were done, those apart that waited for a dead worker's lease. */
+/** How fast the jobs were done: all, and by themselves those that waited for no dead worker's lease. */
 export function rates(jobs: readonly FileJob[]): string {
   const smooth = jobs.filter((job) => job.deliveries === 1);
-  if (smooth.length === 0) return "No job was done at its first delivery.";
-  const first = smooth.reduce(
-    (least, { startedAt = least }) => Math.min(least, startedAt),
-    Infinity,
-  );
-  const last = smooth.reduce((most, { endedAt = most }) => Math.max(most, endedAt), 0);
-  const perSecond = (1000 * smooth.length) / Math.max(1, last - first);
-  return `At first delivery: ${count(smooth.length, "job")} in ${seconds(last - first)}, \
-${perSecond.toFixed(0)} jobs/s`;
+  const all = `All, from enqueue to end: ${rate(jobs, ({ createdAt }) => createdAt)}`;
+  if (smooth.length === 0) return all;
+  return `${all}\nAt first delivery: ${rate(smooth, ({ startedAt = Infinity }) => startedAt)}`;
+}
+
+function rate(jobs: readonly FileJob[], beginOf: (job: FileJob) => number): string {
+  const first = jobs.reduce((least, job) => Math.min(least, beginOf(job)), Infinity);
+  const last = jobs.reduce((most, { endedAt = most }) => Math.max(most, endedAt), 0);
+  const perSecond = (1000 * jobs.length) / Math.max(1, last - first);
+  const digits = perSecond < 10 ? 1 : 0;
+  return `${count(jobs.length, "job")} in ${seconds(last - first)}, ${perSecond.toFixed(digits)} jobs/s`;
 }
 
 /** A table of the results by kind of file, the largest kinds first, and a line for all. */

@@ -17,7 +17,7 @@ import { count, crashReport, rates, seconds, table } from "./demo-report.ts";
 import { run, Sentence } from "./sentence.ts";
 import { serve } from "./server.ts";
 import { interrupted } from "./start.ts";
-import { newToken } from "./token.ts";
+import { localToken } from "./token.ts";
 import { root } from "./wrangler.ts";
 
 type Files = Queue<FilePayload, Digest>;
@@ -121,8 +121,9 @@ async function demo(): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), "sluice-demo-"));
   const interrupt = interrupted();
   try {
-    const token = newToken();
+    const { token, file } = localToken(dataDir);
     const server = await serve({ bundle: await build(), dataDir, token });
+    console.log(`Sluice listens on ${server.url}, data in ${dataDir}, token in ${file}`);
     try {
       const queue: Files = new Queue({ name: "files", url: server.url, token });
       await enqueue(queue, files);

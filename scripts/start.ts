@@ -2,6 +2,7 @@
  * `npm start [-- --port 8787] [--data-dir .sluice]`: Sluice on plain workerd, on this machine, kept on disk.
  * Invariant: the token is made once and never printed; everything that is kept is below the data directory.
  */
+import { statSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "./build.ts";
@@ -27,7 +28,11 @@ export function localOptions(): LocalOptions {
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
     throw new Sentence(`--port takes a number from 0 (any free port) to 65535, not ${port}.`);
   }
-  return { port: Number(port), dataDir: resolve(root, dataDir) };
+  const folder = resolve(root, dataDir);
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false) {
+    throw new Sentence(`${folder} is a file: name a folder with --data-dir.`);
+  }
+  return { port: Number(port), dataDir: folder };
 }
 
 /** A command that enqueues a job, to be pasted into a shell in the repository. */

@@ -1,5 +1,5 @@
 /**
- * The bearer token of the servers on this machine: made once, shared by `npm start` and `npm run dev`.
+ * The bearer token of the servers on this machine: made once, shared by `npm start`, `npm run dev` and the demo.
  * Invariant: `.dev.vars` (read by wrangler) and `<data-dir>/token` (read by the CLI) hold the same token, readable
  * by their owner only.
  */

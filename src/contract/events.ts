@@ -3,7 +3,7 @@
  * Invariant: an event's meaning never changes; a new meaning is a new version, and the old writer stays.
  */
 
-import type { EndState, JobState } from "./fields.ts";
+import type { JobState } from "./fields.ts";
 import type { Backoff } from "./jobs.ts";
 import type { JsonText } from "./json.ts";
 import type { OperationKind } from "./operations.ts";
@@ -102,5 +102,3 @@ export const eventTexts = {
   "job.completed": ["result"],
   "job.progressed": ["progress"],
 } as const satisfies Partial<Record<EventType, readonly string[]>>;
-
-export type { EndState };

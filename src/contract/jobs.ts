@@ -6,7 +6,6 @@ import * as z from "zod";
 import {
   capabilities,
   duration,
-  type EndState,
   instant,
   integer,
   type JobKind,
@@ -76,7 +75,7 @@ const jobOptions = {
   backoff: backoff.optional(),
   labels: labels.optional(),
   requires: capabilities(limits.requiresPerJobMax).optional(),
-  kind: z.literal("payload").optional(),
+  kind: z.enum(jobKinds).optional(),
   idempotencyKey: z.string().min(1).max(limits.idempotencyKeyCharsMax).optional(),
 };
 
@@ -200,9 +199,6 @@ export interface RemoveReply {
   readonly now: number;
   readonly removed: true;
 }
-
-export const jobKindsAll: readonly JobKind[] = jobKinds;
-export type { EndState };
 
 /** Written out where a job was just taken, since ids have no character that JSON would escape. */
 function encodeResult(result: EnqueueReply["results"][number]): JsonText {

@@ -141,10 +141,16 @@ export function encodeClaim(reply: ClaimReply): JsonText {
   return encodeWithTexts(fields, { jobs: encodeJobs(jobs) });
 }
 
+/** Written out for a job that was just completed. */
+function encodeItem(item: Settled | NotSettled): JsonText {
+  const isPlain = item.ok && item.state === "completed" && !item.late && !item.repeated;
+  return isPlain ? `{"id":"${item.id}","ok":true,"state":"completed"}` : JSON.stringify(item);
+}
+
 /** The JSON text of a settlement; the jobs of a claim in the same request stand beside the items. */
-export function encodeSettle(reply: SettleReply): JsonText {
-  const { claim: claimed, ...fields } = reply;
-  if (claimed === undefined) return JSON.stringify(fields);
+export function encodeSettle({ now, items, refused, claim: claimed }: SettleReply): JsonText {
+  const head = `{"now":${now},"items":[${items.map(encodeItem).join()}],"refused":${refused}`;
+  if (claimed === undefined) return `${head}}`;
   const { now: _, jobs, ...empty } = claimed;
-  return encodeWithTexts({ ...fields, ...empty }, { jobs: encodeJobs(jobs) });
+  return `${head},${encodeWithTexts(empty, { jobs: encodeJobs(jobs) }).slice(1)}`;
 }

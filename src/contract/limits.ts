@@ -79,8 +79,12 @@ export const limits = {
 
   /** Due jobs that one sweep makes visible before a command. */
   sweepMax: 1000,
+  /** It goes this many at a time, and stops where their texts ask for a checkpoint. */
+  sweepStepMax: 50,
   /** Jobs that one step of an operation looks at or changes. */
   operationStepMax: 1000,
+  /** Texts of the jobs that one step looks at, in UTF-16 units: an object has 128 MB of memory. */
+  operationStepTextUnits: 8 * MiB,
   /** Finished operations that are kept for `GET …/operations/{id}`. */
   operationsKeptMax: 100,
 
@@ -105,7 +109,7 @@ export const limits = {
   logAgeMsMax: DAY_MS,
   logBytesMax: 256 * MiB,
 
-  /** Storage of a queue: the platform's 10 GB less room to work. */
+  /** Storage of a queue: the platform's 10 GB less room to work. Past it no job is taken, whatever `maxBytes` says. */
   databaseBytesMax: 9_500_000_000,
 } as const;
 

@@ -24,6 +24,7 @@ export const refusals = {
   method_not_allowed: row(405, "The address does not know this method"),
   queue_name_invalid: row(400, "The queue name is not well formed"),
   body_too_large: row(413, "The request body is too large"),
+  body_incomplete: row(400, "The request body broke off"),
   utf8_invalid: row(400, "The request body is not UTF-8"),
   json_invalid: row(400, "The request body is not JSON"),
   unicode_invalid: row(422, "A string has a lone surrogate"),

@@ -6,7 +6,9 @@ import { type Context, Hono } from "hono";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import { type AuthEnv, authorize, configured } from "../auth/tokens.ts";
 import { commands } from "../contract/commands.ts";
+import { noFields } from "../contract/fields.ts";
 import { QUEUE_NAME } from "../contract/ids.ts";
+import { pack } from "../contract/packing.ts";
 import { type QueueListInput, queueList } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
@@ -70,7 +72,7 @@ async function serve(route: Route, c: GateContext): Promise<Response> {
   const { access } = commands[route.command];
   try {
     const stub = c.env.QUEUE.getByName(queue);
-    const outcome = await (access === "read" ? stub.read(request) : stub.submit(request));
+    const outcome = await (access === "read" ? stub.read(request) : stub.submit(pack(request)));
     return "reply" in outcome ? answer(outcome.reply) : refusalResponse(outcome.refusal);
   } catch (error) {
     report("queue_failed", error, { queue, command: route.command });
@@ -83,6 +85,10 @@ type Bound = { readonly request: CommandRequest } & Pick<Call, "answer">;
 /** The command that a request means. */
 async function bind(route: Route, c: GateContext): Promise<Checked<Bound>> {
   const { raw } = c.req;
+  if (!route.takesQuery && raw.url.includes("?")) {
+    const unasked = fromQuery(noFields, raw.url);
+    if (isRejected(unasked)) return unasked;
+  }
   const bodiless = route.method === "GET" || route.method === "DELETE";
   const body = bodiless ? { value: noBody } : await readBody(raw);
   if (isRejected(body)) return body;

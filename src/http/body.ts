@@ -47,11 +47,17 @@ async function readChunks(stream: ReadableStream<Uint8Array> | null): Promise<Ch
   return accept(bytes);
 }
 
+/** Nothing but its sender and the way from there can break a body: no fault of this service. */
+const brokenOff = (): Checked<never> =>
+  reject(refuse("body_incomplete", "The request body ended before it was whole."));
+
 /** Reads a request's body as text. */
 export async function readBody(request: Request): Promise<Checked<Body>> {
   const length = request.headers.get("content-length");
   if (Number(length) > limits.bodyBytesMax) return reject(tooLarge());
-  const read = length === null ? await readChunks(request.body) : await readWhole(request);
+  const read = await (length === null ? readChunks(request.body) : readWhole(request)).catch(
+    brokenOff,
+  );
   if (isRejected(read)) return read;
   try {
     return accept({ text: decoder.decode(read.value), bytes: read.value.length });

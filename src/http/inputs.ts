@@ -179,7 +179,7 @@ function fromBody<T>(schema: z.ZodType<T>, text: string): Checked<T> {
 export function fromQuery<T>(
   schema: z.ZodType<T>,
   url: string,
-  numbers: readonly string[],
+  numbers: readonly string[] = [],
 ): Checked<T> {
   const fields = new Map<string, unknown>();
   for (const [name, text] of new URL(url).searchParams) {
@@ -187,7 +187,10 @@ export function fromQuery<T>(
       const error = { pointer: `/${name}`, code: "input_invalid", detail: "Given twice." } as const;
       return reject(inputRefusal([error]));
     }
-    fields.set(name, numbers.includes(name) && /^\d{1,16}$/.test(text) ? Number(text) : text);
+    fields.set(
+      name,
+      numbers.includes(name) && /^-?\d{1,16}(?:\.\d+)?$/.test(text) ? Number(text) : text,
+    );
   }
   return validate(schema, Object.fromEntries(fields));
 }

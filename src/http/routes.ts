@@ -22,13 +22,14 @@ import {
 
 export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
 
-/** One row: the body of GET and DELETE is not read. */
+/** One row: the body of GET and DELETE is not read, and a query only where it is said so. */
 export interface Route {
   readonly method: Method;
   /** Behind `/v1/queues/{queue}`. */
   readonly path: "" | `/${string}`;
   readonly command: CommandName;
   readonly read: InputReader;
+  readonly takesQuery: boolean;
 }
 
 function route<N extends CommandName>(
@@ -36,8 +37,9 @@ function route<N extends CommandName>(
   path: Route["path"],
   command: N,
   read: InputReader<N>,
+  takesQuery = false,
 ): Route {
-  return { method, path, command, read };
+  return { method, path, command, read, takesQuery };
 }
 
 const job = reference("job_unknown");
@@ -46,7 +48,7 @@ const operation = reference("operation_unknown");
 export const routes: readonly Route[] = [
   route("PUT", "", "queue.configure", body(queueConfig)),
   route("GET", "", "queue.get", nothing),
-  route("DELETE", "", "queue.delete", query(queueDelete)),
+  route("DELETE", "", "queue.delete", query(queueDelete), true),
   route("POST", "/pause", "queue.pause", body(queuePause)),
   route("POST", "/resume", "queue.resume", body(noFields)),
   route("POST", "/purge", "queue.purge", body(queuePurge, untilDone)),
@@ -54,7 +56,7 @@ export const routes: readonly Route[] = [
   route("GET", "/stats", "queue.stats", nothing),
 
   route("POST", "/jobs", "job.enqueue", enqueue),
-  route("GET", "/jobs", "job.list", query(jobList, "limit")),
+  route("GET", "/jobs", "job.list", query(jobList, "limit"), true),
   route("GET", "/jobs/:id", "job.get", job),
   route("PATCH", "/jobs/:id", "job.update", jobAnd(jobUpdate)),
   route("DELETE", "/jobs/:id", "job.remove", job),

@@ -26,6 +26,8 @@ export interface KeptAnswer {
 
 /** One command in its turn: what it emits, the next one sees. */
 export interface Transaction extends View {
+  /** Whether the database has no room for more jobs; what is left is for finishing those that are there. */
+  readonly isFull: boolean;
   /** Records a fact; the tables show it at once. */
   emit<T extends EventType>(type: T, facts: EventFacts[T]): void;
   /** The answer kept under a job's own idempotency key. */

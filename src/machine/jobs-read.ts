@@ -70,7 +70,7 @@ export const getJob: Read<"job.get"> = (view, { id }) => {
 
 type IndexKey = readonly (string | number)[];
 /** A place in the order of a state: the key of the row behind it, and the job it stands for. */
-type Place = readonly [key: IndexKey, id: string];
+export type Place = readonly [key: IndexKey, id: string];
 
 /** Ready jobs of all lanes in claim order: by priority, then place, as a worker that can do all would get them. */
 function* readyPlaces(view: View, after: IndexKey | undefined): Generator<Place> {
@@ -104,7 +104,11 @@ export function comparePlaces(a: ReadyKey, b: ReadyKey): number {
   return a[1] - b[1] || a[2] - b[2] || a[3] - b[3];
 }
 
-function* places(view: View, state: JobState | undefined, after?: IndexKey): Generator<Place> {
+export function* placesOf(
+  view: View,
+  state: JobState | undefined,
+  after?: IndexKey,
+): Generator<Place> {
   const { jobs, scheduled, leases, finished } = view.tables;
   const from = after === undefined ? {} : { after: after as never };
   if (state === undefined) {
@@ -192,7 +196,7 @@ export const listJobs: Read<"job.list"> = (view, input) => {
   let bytes = 0;
   let examined = 0;
   let after = cursor?.after;
-  for (const [key, id] of places(view, input.state, after)) {
+  for (const [key, id] of placesOf(view, input.state, after)) {
     const job = view.tables.jobs.get([id]);
     if (job === undefined) throw new Error(`job ${id} stands in the index but is not kept`);
     const isMeant = input.label === undefined || hasLabel(job, input.label);

@@ -39,12 +39,13 @@ function enqueueOne(
   const lane = laneFor(tx, spec);
   if (isRefusal(lane)) return lane;
 
-  const { payload, delayMs, runAt: runAtSpec, idempotencyKey, kind: _, ...options } = spec;
+  const { payload, delayMs, runAt: runAtSpec, idempotencyKey, kind: said, ...options } = spec;
+  const kind = said === "plan" ? said : undefined;
   const seq = countersOf(tx).seq + 1;
   const id = spec.id ?? idOf(seq);
   const runAt = runAtSpec ?? (delayMs === undefined ? undefined : tx.at + delayMs);
   const isLater = runAt !== undefined && runAt > tx.at;
-  const facts = { ...options, id, seq, lane, payload, payloadBytes };
+  const facts = { ...options, kind, id, seq, lane, payload, payloadBytes };
   tx.emit("job.enqueued", isLater ? { ...facts, runAt } : facts);
   if (idempotencyKey !== undefined) tx.keep(itemKey(idempotencyKey), spec.fingerprint ?? "", id);
   return { id };
@@ -86,6 +87,12 @@ function whyFull(tx: Transaction, payloadBytes: number): Refusal | undefined {
   if (jobs >= maxJobs) {
     return refuse("queue_full", `The queue keeps ${jobs} jobs; its maxJobs is ${maxJobs}.`, {
       maxJobs,
+    });
+  }
+  if (tx.isFull) {
+    const databaseBytesMax = limits.databaseBytesMax;
+    return refuse("queue_full", "The queue's database has no room for another job.", {
+      databaseBytesMax,
     });
   }
   const bytes = counters.bytes + payloadBytes;

@@ -11,10 +11,8 @@ import type { JobRow } from "../store/jobs.ts";
 import type { OperationRow } from "../store/operations.ts";
 import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
 import { runAgain } from "./jobs.ts";
-import { hasLabel } from "./jobs-read.ts";
+import { hasLabel, type Place, placesOf } from "./jobs-read.ts";
 import { settleDue } from "./sweep.ts";
-
-type IndexKey = readonly (string | number)[];
 
 function toRecord(row: OperationRow): OperationRecord {
   const { id, kind, states, changed, examined, total, startedAt, endedAt } = row;
@@ -99,23 +97,6 @@ export function runningOperation(view: View): number | undefined {
   return undefined;
 }
 
-/** One row of the index of a state: its key, and the job it stands for. */
-type Place = readonly [key: IndexKey, id: string];
-
-function* placesOf(view: View, state: JobState, after: IndexKey | undefined): Generator<Place> {
-  const { ready, scheduled, leases, finished } = view.tables;
-  const from = after === undefined ? {} : { after: after as never };
-  if (state === "ready") {
-    for (const [key, { id }] of ready.scan(from)) yield [key, id];
-  } else if (state === "scheduled") {
-    for (const [key, { id }] of scheduled.scan(from)) yield [key, id];
-  } else if (state === "running") {
-    for (const [key, { id }] of leases.scan(from)) yield [key, id];
-  } else if (isEndState(state)) {
-    for (const [key] of finished.scan({ prefix: [state], ...from })) yield [key, key[2]];
-  }
-}
-
 /** Goes on with an operation, over as many states as the bound on looked-at jobs allows. */
 export function advance(tx: Transaction, seq: number): void {
   let room: number = limits.operationStepMax;
@@ -126,7 +107,7 @@ export function advance(tx: Transaction, seq: number): void {
   }
 }
 
-/** One step: at most `most` jobs of one state. Returns how many it looked at. */
+/** One step: at most `most` jobs of one state, and of their texts. Returns how much of `most` it took. */
 function step(
   tx: Transaction,
   seq: number,
@@ -140,20 +121,25 @@ function step(
     if (places.length === most) break;
   }
   let changed = 0;
+  let examined = 0;
+  let units = 0;
   for (const [, id] of places) {
+    if (units >= limits.operationStepTextUnits) break;
     const job = tx.tables.jobs.get([id]);
     if (job === undefined) throw new Error(`job ${id} stands in the index but is not kept`);
     if (isMeant(operation, job) && change(tx, operation, id, job)) changed += 1;
+    examined += 1;
+    units += job.payload.length + (job.result?.length ?? 0);
   }
-  const done = { seq, changed, examined: places.length };
-  const last = places.at(-1);
-  if (last !== undefined && places.length === most) {
+  const done = { seq, changed, examined };
+  const last = places[examined - 1];
+  if (last !== undefined && (examined === most || examined < places.length)) {
     tx.emit("operation.advanced", { ...done, state, after: last[0] });
-  } else {
-    const next = operation.states[operation.states.indexOf(state) + 1];
-    tx.emit("operation.advanced", next === undefined ? done : { ...done, state: next });
+    return most;
   }
-  return places.length;
+  const next = operation.states[operation.states.indexOf(state) + 1];
+  tx.emit("operation.advanced", next === undefined ? done : { ...done, state: next });
+  return examined;
 }
 
 function isMeant(operation: OperationRow, job: JobRow): boolean {

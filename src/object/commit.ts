@@ -9,6 +9,7 @@ import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import { Group } from "./group.ts";
+import { busy } from "./refusals.ts";
 
 /** What the committer needs of its surroundings: storage, time, randomness, and somebody to tell. */
 export interface CommitterPorts {
@@ -240,6 +241,3 @@ export class Committer {
     this.#ports.abort(error);
   }
 }
-
-const busy = (waiting: number): Refusal =>
-  refuse("busy", `${waiting} requests wait for this queue already. Send fewer, larger batches.`);

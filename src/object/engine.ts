@@ -18,8 +18,9 @@ import { StoreRefusal } from "../store/store.ts";
 import { Alarm, type AlarmPort } from "./alarm.ts";
 import { Committer } from "./commit.ts";
 import { dropFarewell, dropQueue, farewells } from "./farewell.ts";
-import { type Group, queueUnknown } from "./group.ts";
+import type { Group } from "./group.ts";
 import { Rates } from "./rates.ts";
+import { newer, notEmpty, queueUnknown, refusalOfFault } from "./refusals.ts";
 
 /** The platform, as the engine needs it. */
 export interface EnginePorts {
@@ -110,7 +111,13 @@ export class QueueEngine {
     this.#ports.sql.all("SELECT 1");
     const view = this.#view();
     if (view === undefined) return { refusal: queueUnknown(this.#ports.name) };
-    const answer = this.#answer(view, request);
+    let answer: CommandAnswer;
+    try {
+      answer = this.#answer(view, request);
+    } catch (fault) {
+      this.#ports.report(fault, request.name);
+      return { refusal: refusalOfFault(fault) };
+    }
     // What it saw may not be durable yet; it is told only once it is.
     await this.#ports.sql.sync();
     return answer;
@@ -288,15 +295,3 @@ export class QueueEngine {
     };
   }
 }
-
-const notEmpty = (name: string, jobs: number): Refusal =>
-  refuse(
-    "queue_not_empty",
-    `Queue ${name} still keeps ${jobs} jobs: add ?force=true to delete them.`,
-    {
-      jobs,
-    },
-  );
-
-const newer = (name: string): Refusal =>
-  refuse("store_newer", `Queue ${name} was written by newer code; this version only reads it.`);

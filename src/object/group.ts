@@ -6,7 +6,7 @@ import { type CommandName, encodeReply } from "../contract/commands.ts";
 import type { Event, EventFacts, EventType } from "../contract/events.ts";
 import type { QueueIdentity } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
+import { isRefusal, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import { answerToKeep, repeatedAnswer } from "../machine/answers.ts";
 import { type Decide, eventOf, type KeptAnswer, type Transaction } from "../machine/decide.ts";
@@ -17,6 +17,7 @@ import { createQueue } from "../machine/queue.ts";
 import { sweep } from "../machine/sweep.ts";
 import type { BuilderMark, EntryBuilder } from "../store/entry.ts";
 import type { SluiceStore } from "../store/schema.ts";
+import { queueUnknown, refusalOfFault, tooLarge } from "./refusals.ts";
 
 /** Who a group speaks for. */
 export interface GroupContext {
@@ -51,6 +52,7 @@ export class Group {
   readonly #keptKeys: string[] = [];
   readonly #events: EventType[] = [];
   readonly #start: Mark;
+  #commands = 0;
   #faults = 0;
 
   constructor(context: GroupContext) {
@@ -60,6 +62,7 @@ export class Group {
       tables: context.store.tables,
       at: context.at,
       identity: context.identity,
+      isFull: context.store.databaseBytes >= limits.databaseBytesMax,
       emit: (type, facts) => this.#emit(type, facts),
       recall: (key) => this.#recall(key),
       keep: (key, bodyHash, answer) => this.#keep(key, bodyHash, answer),
@@ -79,20 +82,35 @@ export class Group {
 
   /** Whether a command of this size may still join. */
   hasRoomFor(request: CommandRequest): boolean {
-    return this.#isEmpty || this.#builder.bytes + request.bytes <= limits.entryBytesMax;
+    if (this.#isEmpty) return true;
+    const fits = this.#builder.bytes + request.bytes <= limits.entryBytesMax;
+    // The first command goes with its sweep, however heavy, or a long backlog of due jobs would hold it up.
+    return fits && (this.#commands === 0 || !this.#context.store.isHeavy);
   }
 
   /** Makes what is due visible. A fault in it is reported, and leaves the commands to be judged by themselves. */
   sweep(): number {
     if (!this.#exists()) return 0;
-    return this.#guarded("sweep", () => sweep(this.#tx)) ?? 0;
+    let changes = 0;
+    let done: number;
+    do {
+      const step = () => sweep(this.#tx, limits.sweepStepMax);
+      done = this.#guarded("sweep", step, () => 0);
+      changes += done;
+    } while (
+      done === limits.sweepStepMax &&
+      changes < limits.sweepMax &&
+      !this.#context.store.isHeavy
+    );
+    return changes;
   }
 
   /** Does a step of the oldest operation that is not done. Returns whether there was one. */
   advanceOperation(): boolean {
     const seq = this.#exists() ? runningOperation(this.#tx) : undefined;
     if (seq === undefined) return false;
-    this.#guarded("operation", () => advance(this.#tx, seq));
+    const step = () => advance(this.#tx, seq);
+    this.#guarded("operation", step, () => undefined);
     return true;
   }
 
@@ -113,20 +131,18 @@ export class Group {
   run(request: CommandRequest): CommandAnswer | undefined {
     const before = this.#mark();
     const isFirst = this.#isEmpty;
-    const answer = this.#guarded(request.name, () => this.#answer(request));
+    const answer = this.#guarded<CommandAnswer>(
+      request.name,
+      () => this.#answer(request),
+      (fault) => ({ refusal: refusalOfFault(fault) }),
+    );
     if (this.#builder.bytes > limits.entryBytesMax && this.#events.length > before.events) {
       const { bytes } = this.#builder;
       this.#undo(before);
       return isFirst ? { refusal: tooLarge(bytes) } : undefined;
     }
-    return (
-      answer ?? {
-        refusal: refuse(
-          "internal",
-          "Sluice failed while it decided; nothing was changed. See its log.",
-        ),
-      }
-    );
+    this.#commands += 1;
+    return answer;
   }
 
   /** Appends the group's entry; a group without events appends nothing. Returns whether it did. */
@@ -217,7 +233,8 @@ export class Group {
     for (const key of this.#keptKeys.splice(mark.keys)) this.#kept.delete(key);
   }
 
-  #guarded<T>(what: string, work: () => T): T | undefined {
+  /** Does some work. A fault in it is undone and reported, and the result is then what `otherwise` makes of it. */
+  #guarded<T>(what: string, work: () => T, otherwise: (fault: unknown) => T): T {
     const before = this.#mark();
     try {
       return work();
@@ -225,7 +242,7 @@ export class Group {
       this.#undo(before);
       this.#faults += 1;
       this.#context.onFault(error, what);
-      return undefined;
+      return otherwise(error);
     }
   }
 }
@@ -247,15 +264,3 @@ function repeated(
   const answer = repeatedAnswer(tx, name, input, kept.answer);
   return isRefusal(answer) ? { refusal: answer } : { reply: answer };
 }
-
-/** The refusal of everything that needs a queue that is not there. */
-export const queueUnknown = (name: string): Refusal =>
-  refuse("queue_unknown", `There is no queue ${name}: enqueue a job or PUT it to create it.`, {
-    queue: name,
-  });
-
-const tooLarge = (bytes: number): Refusal =>
-  refuse(
-    "entry_too_large",
-    `The command makes a log entry of ${bytes} bytes; ${limits.entryBytesMax} is the most. Split it.`,
-  );

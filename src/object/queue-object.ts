@@ -3,6 +3,7 @@
  * Invariant: no rule of the domain is here; a store that must not be used is never touched.
  */
 import { DurableObject } from "cloudflare:workers";
+import { type RpcRequest, unpack } from "../contract/packing.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
 import { DurableSql } from "../store/sql-durable.ts";
 import { QueueEngine } from "./engine.ts";
@@ -43,8 +44,8 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     void ctx.blockConcurrencyWhile(() => this.#engine.recoverAlarm());
   }
 
-  submit(request: CommandRequest): Promise<CommandAnswer> {
-    return this.#engine.submit(request);
+  submit(request: RpcRequest): Promise<CommandAnswer> {
+    return this.#engine.submit(unpack(request));
   }
 
   read(request: CommandRequest): Promise<CommandAnswer> {

@@ -40,7 +40,7 @@ export class Base<V extends object> {
   /** Columns the table has in SQLite; empty while it does not exist. */
   #stored: ReadonlySet<string>;
   /** Rows read ahead, and how many of them were asked for since. */
-  #ahead: [Key, V][] = [];
+  #ahead: SqlRow[] = [];
   #at = 0;
   /** The last point looked up: a read is often followed by a write of the same row. */
   #looked: { readonly key: Key; readonly value: V | undefined } | undefined;
@@ -63,25 +63,30 @@ export class Base<V extends object> {
   get(key: Key): V | undefined {
     if (this.#looked !== undefined && isSame(this.#looked.key, key)) return this.#looked.value;
     this.encode(key);
-    const ahead = this.#ahead[this.#at];
-    if (ahead === undefined || !isSame(ahead[0], key)) this.#readFrom(key);
-    const row = this.#ahead[this.#at];
-    const isFound = row !== undefined && isSame(row[0], key);
-    if (isFound) this.#at += 1;
-    const value = isFound ? row[1] : undefined;
+    if (!this.#isNext(key)) this.#readFrom(key);
+    const row = this.#isNext(key) ? this.#ahead[this.#at] : undefined;
+    if (row !== undefined) this.#at += 1;
+    // Only the row that was asked for is decoded: damage in another one is none of its business.
+    const value = row === undefined ? undefined : this.#declaration.rows.decode(row);
     this.remember(key, value);
     return value;
   }
 
+  #isNext(key: Key): boolean {
+    const row = this.#ahead[this.#at];
+    return row !== undefined && isSame(this.#keyOf(row), key);
+  }
+
   #readFrom(key: Key): void {
     const isUsed = this.#ahead.length > 0 && this.#at === this.#ahead.length;
-    const units = this.#ahead.reduce(
-      (sum, [, row]) => sum + this.#declaration.rows.textLength(row),
-      0,
-    );
-    const wanted = isUsed && units < aheadUnitsMax ? 2 * this.#ahead.length : aheadRowsMin;
-    this.#ahead = this.page({ low: key, high: after([]) }, Math.min(wanted, aheadRowsMax));
+    const isLight = this.#ahead.reduce((sum, row) => sum + this.#textUnits(row), 0) < aheadUnitsMax;
+    const wanted = isUsed && isLight ? 2 * this.#ahead.length : aheadRowsMin;
+    this.#ahead = this.#read({ low: key, high: after([]) }, Math.min(wanted, aheadRowsMax));
     this.#at = 0;
+  }
+
+  #textUnits(row: SqlRow): number {
+    return this.#declaration.texts.reduce((sum, name) => sum + String(row[name] ?? "").length, 0);
   }
 
   /** Notes what a key is known to hold, for the next `get` of it. */
@@ -91,12 +96,16 @@ export class Base<V extends object> {
 
   /** Up to `limit` rows of a stretch, in key order or against it. */
   page(stretch: Stretch, limit: number, reverse = false): [Key, V][] {
+    const rows = this.#read(stretch, limit, reverse);
+    return rows.map((row) => [this.#keyOf(row), this.#declaration.rows.decode(row)]);
+  }
+
+  #read(stretch: Stretch, limit: number, reverse = false): SqlRow[] {
     if (this.#isEmpty) return [];
     const low = partsOf(stretch.low);
     const high = partsOf(stretch.high);
     const query = this.#rangeQuery(stretch, reverse);
-    const rows = this.#sql.all(query, ...this.encode(low), ...this.encode(high), limit);
-    return rows.map((row) => [this.#keyOf(row), this.#declaration.rows.decode(row)]);
+    return this.#sql.all(query, ...this.encode(low), ...this.encode(high), limit);
   }
 
   /** The rows of a stretch, read in pages that grow from `hint` rows. */

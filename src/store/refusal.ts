@@ -33,10 +33,16 @@ export function refusing<T>(read: () => T): T {
 
 function refusalFor(fault: unknown): StoreRefusal | undefined {
   if (!(fault instanceof Error) || fault instanceof StoreRefusal) return undefined;
+  const isKnown = [LogCorrupt, EntryUnreadable, IllFormed].some((each) => fault instanceof each);
+  return isKnown ? new StoreRefusal("store_corrupt", fault.message, fault) : damageOf(fault);
+}
+
+/** What a fault says of stored rows: that they are damaged or newer. Undefined for any other fault. */
+export function damageOf(fault: unknown): StoreRefusal | undefined {
   if (fault instanceof RowUnreadable) {
     return new StoreRefusal(fault.isNewer ? "store_newer" : "store_corrupt", fault.message, fault);
   }
-  const isKnown = [LogCorrupt, EntryUnreadable, IllFormed].some((each) => fault instanceof each);
-  if (!isKnown && !damaged.test(fault.message)) return undefined;
-  return new StoreRefusal("store_corrupt", fault.message, fault);
+  return fault instanceof Error && damaged.test(fault.message)
+    ? new StoreRefusal("store_corrupt", fault.message, fault)
+    : undefined;
 }

@@ -62,6 +62,8 @@ export interface StoreConfig<S extends Schema, E extends StoredEvent> {
   readonly tables: S;
   readonly writers: Writers<S, E>;
   readonly texts: EventTexts<E>;
+  /** Looks at the tables as of the checkpoint, before the tail: throws LogCorrupt where they contradict each other. */
+  readonly check?: (tables: Tables<S>) => void;
   readonly limits?: Partial<StoreLimits>;
 }
 
@@ -103,6 +105,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
   #hard: HardState | undefined;
   #isStored: boolean;
   #tailBytes = 0;
+  #databaseBytes: number;
 
   private constructor(sql: Sql, config: StoreConfig<S, E>, catalog: Catalog) {
     checkCatalog(catalog, config.tables);
@@ -112,6 +115,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
       return [name, new LayeredTable(declaration, sql, this.#journal, stored)] as const;
     });
     this.#sql = sql;
+    this.#databaseBytes = sql.bytes;
     this.#writers = config.writers;
     this.#limits = { ...storeLimits, ...config.limits };
     this.#layers = layers.map(([, table]) => table);
@@ -133,6 +137,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
   ): Store<S1, E1> {
     return refusing(() => {
       const store = new Store(sql, config, readCatalog(sql));
+      if (store.checkpointed.index > 0) config.check?.(store.tables);
       const apply = (entry: Entry) => store.#apply(entry);
       store.#journal.without(() => replay(store.#log, store.checkpointed, apply));
       return store;
@@ -227,6 +232,13 @@ export class Store<S extends Schema, E extends StoredEvent> {
     return { term: full.term, index };
   }
 
+  /** Whether the texts in memory ask for a checkpoint: no more is to be read or written before it. */
+  get isHeavy(): boolean {
+    let units = 0;
+    for (const table of this.#layers) units += table.textUnits;
+    return units >= this.#limits.textUnitsMax;
+  }
+
   /** Whether the tail or the changed rows have reached a limit. */
   get checkpointDue(): boolean {
     const { tailBytes, tailEntries, dirtyRows, tombstones, textUnits } = this.stats;
@@ -253,8 +265,14 @@ export class Store<S extends Schema, E extends StoredEvent> {
     });
     for (const table of this.#layers) table.settle();
     settleLog();
+    this.#databaseBytes = this.#sql.bytes;
     this.#hard = next;
     this.#tailBytes = 0;
+  }
+
+  /** Size of the database in bytes, as of the last checkpoint: asked for each job, so it must cost nothing. */
+  get databaseBytes(): number {
+    return this.#databaseBytes;
   }
 
   get stats(): StoreStats {

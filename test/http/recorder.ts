@@ -2,6 +2,7 @@
  * A stand-in for the objects behind the gate: records what reaches them and answers as told.
  * Invariant: `calls` holds everything that passed the gate, in order.
  */
+import { unpack } from "../../src/contract/packing.ts";
 import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import { createApp, type GateEnv } from "../../src/http/app.ts";
 
@@ -32,7 +33,7 @@ export class Recorder {
       SLUICE_TOKEN: token,
       QUEUE: {
         getByName: (queue) => ({
-          submit: (request) => take({ queue, via: "submit", request }),
+          submit: (request) => take({ queue, via: "submit", request: unpack(request) }),
           read: (request) => take({ queue, via: "read", request }),
         }),
       },

@@ -235,10 +235,11 @@ describe("an object that fails", () => {
   test("shows as an internal problem where the gate itself fails", async () => {
     const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
     const gate = new Recorder();
-    const body = new ReadableStream({ start: (to) => to.error(new Error("secret stream")) });
-    const init = { method: "POST", body, duplex: "half" } as RequestInit;
-    const headers = { authorization: `Bearer ${gate.env.SLUICE_TOKEN}` };
-    const response = await gate.raw(`${q}/jobs`, { ...init, headers });
+    const get = () => {
+      throw new Error("secret fault");
+    };
+    Object.defineProperty(gate.env, "SLUICE_TOKEN", { get });
+    const response = await gate.send("GET", `${q}/jobs`);
     expect(response.status).toBe(500);
     expect(await response.text()).not.toContain("secret");
     expect([gate.calls, logged.mock.calls.length]).toEqual([[], 1]);

@@ -264,3 +264,18 @@ test("operations that pile up behind a long one are forgotten once it is done", 
   await q.run("job.redrive", { ids: ["x"] });
   expect([...q.store.tables.operations.scan({})]).toHaveLength(limits.operationsKeptMax);
 });
+
+test("a step ends early where its jobs have long texts, and the alarm goes on with the rest", async () => {
+  const q = await openEngine();
+  const payload = `"${"x".repeat(limits.payloadBytesMax - 2)}"`;
+  for (let i = 0; i < 35; i++) {
+    await q.enqueue({ payload, requires: ["x"] });
+    const { id, token } = await q.claimOne({ capabilities: ["x"] });
+    await q.settle({ op: "fail", id, token, error: "no", retryable: false });
+  }
+  const { operation } = await q.run("job.redrive", {});
+  const most = limits.operationStepTextUnits / limits.payloadBytesMax;
+  expect(operation).toMatchObject({ status: "running", changed: most, examined: most });
+  await q.advance(1000);
+  expect((await counts(q)).ready).toBe(35);
+});

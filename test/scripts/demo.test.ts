@@ -31,6 +31,8 @@ it("digests every file exactly once although a worker is killed with jobs in han
   symlinkSync(folder, join(folder, "link"));
   const { code, output, errors } = await demo(folder);
   expect(errors).toBe("");
+  expect(output).toMatch(/^Sluice listens on http:.*, token in .*\/token$/m);
+  expect(output).toMatch(/^All, from enqueue to end: 20 jobs in .* jobs\/s$/m);
   expect(output).toMatch(/worker-\d was killed \(SIGKILL\) while it worked on [1-9]/);
   expect(output).toContain("at delivery 2");
   expect(output).toContain("20 files, each with exactly one result, and all are right.");

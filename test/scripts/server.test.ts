@@ -1,12 +1,13 @@
 /**
  * The local server: one per data directory, never outliving its starter, losing nothing in a crash.
  */
-import { fork } from "node:child_process";
+import { fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { build } from "../../scripts/build.ts";
 import { lock } from "../../scripts/lock.ts";
@@ -67,6 +68,15 @@ describe("a local server", () => {
     } finally {
       await second.stop();
     }
+  });
+
+  it("says in a sentence that its data directory is a file", async () => {
+    const file = join(dataDir, "file");
+    writeFileSync(file, "");
+    const starting = spawn(process.execPath, ["scripts/start.ts", "--data-dir", file]);
+    const [errors, [code]] = await Promise.all([text(starting.stderr), once(starting, "exit")]);
+    expect(errors).toBe(`${file} is a file: name a folder with --data-dir.\n`);
+    expect(code).toBe(1);
   });
 
   it("names a free port when its port is taken", async () => {

@@ -186,6 +186,11 @@ describe("storage that contradicts itself", () => {
     ["a lost list of segments", "DROP TABLE raft_segments"],
     ["a lost hard state", "DROP TABLE raft_state"],
     ["an emptied hard state", "DELETE FROM raft_state"],
+    ["a lost row of the queue", "DELETE FROM queue"],
+    ["lost counters", "DELETE FROM counters"],
+    ["a lost table of jobs", "DROP TABLE jobs"],
+    ["an emptied index of ready jobs", "DELETE FROM ready"],
+    ["jobs that no counter counts", "UPDATE counters SET value = json_set(value, '$.ready', 0)"],
     ["a strange log table", "CREATE TABLE raft_log_7 (log_index INTEGER PRIMARY KEY)"],
   ];
 
@@ -206,6 +211,22 @@ describe("storage that contradicts itself", () => {
       expect(codeOf(await queue.submit(claim()))).toBe("store_corrupt");
     },
   );
+
+  test("in one row is told to whoever asks for it, and to nobody else", async () => {
+    vi.spyOn(console, "error").mockReturnValue();
+    const queue = new Queue();
+    await queue.submit(enqueue([{ id: "a" }, { id: "b" }, { id: "c" }]));
+    await queue.submit(command("queue.checkpoint", {}));
+    await queue.sql("UPDATE jobs SET value = '{' WHERE id = 'b'");
+    await queue.evict();
+    expect(codeOf(await queue.stub.read(command("job.get", { id: "b" })))).toBe("store_corrupt");
+    expect(codeOf(await queue.submit(command("job.cancel", { id: "b" })))).toBe("store_corrupt");
+    expect(await queue.stateOf("c")).toBe("ready");
+    expect(codeOf(await queue.submit(command("job.cancel", { id: "c" })))).toBeUndefined();
+    await queue.sql("UPDATE jobs SET value = '{}', version = 2 WHERE id = 'b'");
+    await queue.evict();
+    expect(codeOf(await queue.stub.read(command("job.get", { id: "b" })))).toBe("store_newer");
+  });
 
   test("written by newer code is read, and not written", async () => {
     const queue = await damaged("UPDATE raft_state SET format = format + 1");

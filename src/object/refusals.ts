@@ -1,0 +1,42 @@
+/**
+ * What callers are told by the object itself, beside what the machine refuses.
+ * Invariant: only what is worth a repeat says that it is.
+ */
+import { limits } from "../contract/limits.ts";
+import { type Refusal, refuse } from "../contract/refusals.ts";
+import { damageOf } from "../store/refusal.ts";
+
+/** What a caller is told of a fault, which was undone: a row that cannot be read will not be read the next time either. */
+export function refusalOfFault(fault: unknown): Refusal {
+  const damage = damageOf(fault);
+  return damage
+    ? refuse(damage.code, `Nothing was changed: ${damage.reason}`)
+    : refuse("internal", "Sluice failed while it decided; nothing was changed. See its log.");
+}
+
+/** The refusal of everything that needs a queue that is not there. */
+export const queueUnknown = (name: string): Refusal =>
+  refuse("queue_unknown", `There is no queue ${name}: enqueue a job or PUT it to create it.`, {
+    queue: name,
+  });
+
+export const tooLarge = (bytes: number): Refusal =>
+  refuse(
+    "entry_too_large",
+    `The command makes a log entry of ${bytes} bytes; ${limits.entryBytesMax} is the most. Split it.`,
+  );
+
+export const notEmpty = (name: string, jobs: number): Refusal =>
+  refuse(
+    "queue_not_empty",
+    `Queue ${name} still keeps ${jobs} jobs: add ?force=true to delete them.`,
+    {
+      jobs,
+    },
+  );
+
+export const newer = (name: string): Refusal =>
+  refuse("store_newer", `Queue ${name} was written by newer code; this version only reads it.`);
+
+export const busy = (waiting: number): Refusal =>
+  refuse("busy", `${waiting} requests wait for this queue already. Send fewer, larger batches.`);
