@@ -11,38 +11,70 @@ const keyBytes = 12;
 /** Most keys that a sealed segment's row can hold, by the limit of a stored blob. */
 export const sealedKeysMax = Math.floor(limits.rowBytesMax / keyBytes);
 
-/** The keys of the open segment. */
+/** Slots of an empty table of open keys; it doubles when it is half full. */
+const slotsMin = 1024;
+
+/**
+ * The keys of the open segment: a hash table in two typed arrays, so that a hundred thousand keys are nothing for the garbage
+ * collector to walk over.
+ */
 export class OpenKeys {
-  readonly #indexes = new Map<number, number[]>();
+  #hashes = new Float64Array(slotsMin).fill(-1);
+  #indexes = new Float64Array(slotsMin);
+  #count = 0;
 
   add(key: string, index: number): void {
-    const hash = hash52(key);
-    const known = this.#indexes.get(hash);
-    if (known === undefined) this.#indexes.set(hash, [index]);
-    else known.push(index);
+    if (2 * this.#count >= this.#hashes.length) this.#grow();
+    this.#put(hash52(key), index);
   }
 
   /** Indexes of the entries that may hold the key, newest first. */
   find(hash: number): number[] {
-    return (this.#indexes.get(hash) ?? []).toReversed();
+    const found: number[] = [];
+    for (let slot = this.#slotOf(hash); this.#hashes[slot] !== -1; slot = this.#next(slot)) {
+      if (this.#hashes[slot] === hash) found.push(this.#indexes[slot] ?? 0);
+    }
+    return found.length < 2 ? found : found.sort((a, b) => b - a);
   }
 
   /** The keys as a sealed segment stores them, little-endian: all hashes in order, then all offsets. */
   seal(firstIndex: number): Uint8Array {
-    const hashes: number[] = [];
-    for (const [hash, indexes] of this.#indexes) for (const _ of indexes) hashes.push(hash);
-    const sorted = Float64Array.from(hashes).sort();
-    const offsets = new Uint32Array(sorted.length);
-    for (let i = 0; i < sorted.length; ) {
-      for (const index of this.#indexes.get(sorted[i] ?? 0) ?? []) {
-        offsets[i] = index - firstIndex;
-        i += 1;
-      }
-    }
-    const blob = new Uint8Array(sorted.byteLength + offsets.byteLength);
-    blob.set(new Uint8Array(sorted.buffer));
-    blob.set(new Uint8Array(offsets.buffer), sorted.byteLength);
+    const slots = [...this.#hashes.keys()].filter((slot) => this.#hashes[slot] !== -1);
+    const hashOf = (slot: number) => this.#hashes[slot] ?? 0;
+    const indexOf = (slot: number) => this.#indexes[slot] ?? 0;
+    slots.sort((a, b) => hashOf(a) - hashOf(b) || indexOf(a) - indexOf(b));
+    const hashes = Float64Array.from(slots, hashOf);
+    const offsets = Uint32Array.from(slots, (slot) => indexOf(slot) - firstIndex);
+    const blob = new Uint8Array(hashes.byteLength + offsets.byteLength);
+    blob.set(new Uint8Array(hashes.buffer));
+    blob.set(new Uint8Array(offsets.buffer), hashes.byteLength);
     return blob;
+  }
+
+  #put(hash: number, index: number): void {
+    let slot = this.#slotOf(hash);
+    while (this.#hashes[slot] !== -1) slot = this.#next(slot);
+    this.#hashes[slot] = hash;
+    this.#indexes[slot] = index;
+    this.#count += 1;
+  }
+
+  #grow(): void {
+    const [hashes, indexes] = [this.#hashes, this.#indexes];
+    this.#hashes = new Float64Array(2 * hashes.length).fill(-1);
+    this.#indexes = new Float64Array(2 * hashes.length);
+    this.#count = 0;
+    for (const [slot, hash] of hashes.entries())
+      if (hash !== -1) this.#put(hash, indexes[slot] ?? 0);
+  }
+
+  /** The number of slots is a power of two, and the low bits of a hash are well mixed. */
+  #slotOf(hash: number): number {
+    return hash % this.#hashes.length;
+  }
+
+  #next(slot: number): number {
+    return slot + 1 === this.#hashes.length ? 0 : slot + 1;
   }
 }
 
