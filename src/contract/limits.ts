@@ -93,7 +93,7 @@ export const limits = {
   pendingBytesMax: 32 * MiB,
 
   /** A checkpoint is due after this much log: an object that wakes reads it again. */
-  checkpointTailBytes: 6 * MiB,
+  checkpointTailBytes: 5 * MiB,
   /** Only a cap; the bytes are meant to decide. */
   checkpointTailEntries: 50_000,
   /** Changed rows, at 1 to 2 µs each while the queue waits; a row to delete costs half. Jobs that come and go do not count. */
@@ -102,7 +102,7 @@ export const limits = {
   checkpointTextUnits: 16 * MiB,
 
   /** A log segment is sealed at a checkpoint once it has this many bytes or keys; the log is dropped by segments. */
-  segmentBytes: 6 * MiB,
+  segmentBytes: 5 * MiB,
   /** The hashes of a segment's keys are one row (16 bytes a key). */
   segmentKeys: 100_000,
   /** The log is kept this long, or until it has this many bytes: the window of idempotency keys. */
