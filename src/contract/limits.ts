@@ -103,7 +103,7 @@ export const limits = {
 
   /** A log segment is sealed at a checkpoint once it has this many bytes or keys; the log is dropped by segments. */
   segmentBytes: 5 * MiB,
-  /** The hashes of a segment's keys are one row (16 bytes a key). */
+  /** The hashes of a segment's keys are one row, of 12 bytes a key (asserted below). */
   segmentKeys: 100_000,
   /** The log is kept this long, or until it has this many bytes: the window of idempotency keys. */
   logAgeMsMax: DAY_MS,
@@ -140,6 +140,7 @@ assertRelation(
   "the largest command fits one log entry",
 );
 assertRelation(limits.entryBytesMax < limits.rowBytesMax, "an entry fits a row");
+assertRelation(limits.segmentKeys * 12 < limits.rowBytesMax, "a sealed segment's keys fit a row");
 assertRelation(
   limits.payloadBytesMax + limits.resultBytesMax < limits.rowBytesMax / 2,
   "a job's texts fit a row with room for its value",

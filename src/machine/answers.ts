@@ -30,8 +30,8 @@ interface KeptSettle {
   readonly items?: SettleReply["items"];
   readonly claimed?: KeptClaim;
 }
-/** An enqueue of which every job was taken: when, and the number of the first. */
-type KeptEnqueue = readonly [now: number, firstSeq: number];
+/** An enqueue of which every job was taken: when, in which term, and the number of the first. */
+type KeptEnqueue = readonly [now: number, term: number, firstSeq: number];
 
 function keptClaim({ jobs }: ClaimReply): KeptClaim {
   const [first] = jobs;
@@ -61,7 +61,7 @@ function keptEnqueue(view: View, reply: EnqueueReply): string {
   const isPlain = reply.results.every((result) => "id" in result && !result.deduplicated);
   if (!isPlain) return encodeReply("job.enqueue", reply);
   const first = countersOf(view).seq - reply.results.length + 1;
-  return JSON.stringify([reply.now, first] satisfies KeptEnqueue);
+  return JSON.stringify([reply.now, view.identity.term, first] satisfies KeptEnqueue);
 }
 
 const jobAnswers = new Set<CommandName>(["job.cancel", "job.retry", "job.update"]);
@@ -102,9 +102,9 @@ function settleAgain(
 function enqueueAgain(
   view: View,
   input: CommandInputs["job.enqueue"],
-  [now, first]: KeptEnqueue,
+  [now, term, first]: KeptEnqueue,
 ): EnqueueReply {
-  const idOf = jobIds(view.identity);
+  const idOf = jobIds({ ...view.identity, term });
   const results = input.jobs.map(({ id }, i) => ({ id: id ?? idOf(first + i) }));
   return { now, results, refused: 0 };
 }

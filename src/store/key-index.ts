@@ -3,13 +3,9 @@
  * Invariant: every key of a segment is found; what is found is only a candidate, to be confirmed in the entry.
  */
 import { hash52 } from "../contract/hash.ts";
-import { limits } from "../contract/limits.ts";
 
 /** Bytes per key in a sealed segment: an 8-byte hash and a 4-byte offset from the segment's first index. */
 const keyBytes = 12;
-
-/** Most keys that a sealed segment's row can hold, by the limit of a stored blob. */
-export const sealedKeysMax = Math.floor(limits.rowBytesMax / keyBytes);
 
 /** Slots of an empty table of open keys; it doubles when it is half full. */
 const slotsMin = 1024;

@@ -67,13 +67,6 @@ export function readQueue(tables: Pick<SluiceTables, "queue">): QueueRow {
   return row;
 }
 
-/** The queue's counters: they exist as long as the queue does. */
-export function readCounters(tables: Pick<SluiceTables, "counters">): Readonly<Counters> {
-  const row = tables.counters.get([0]);
-  if (row === undefined) throw new Error("the queue has no counters");
-  return row;
-}
-
 /** The queue's counters, to be changed in place. */
 export function editCounters(tables: Pick<SluiceTables, "counters">): Counters {
   const row = tables.counters.edit([0]);

@@ -234,20 +234,18 @@ export class Store<S extends Schema, E extends StoredEvent> {
 
   /** Whether the texts in memory ask for a checkpoint: no more is to be read or written before it. */
   get isHeavy(): boolean {
-    let units = 0;
-    for (const table of this.#layers) units += table.textUnits;
-    return units >= this.#limits.textUnitsMax;
+    return this.#sum("textUnits") >= this.#limits.textUnitsMax;
   }
 
   /** Whether the tail or the changed rows have reached a limit. */
   get checkpointDue(): boolean {
-    const { tailBytes, tailEntries, dirtyRows, tombstones, textUnits } = this.stats;
+    const { tailBytes, tailEntries, dirtyRows, tombstones } = this.stats;
     const due = this.#limits;
     return (
       tailBytes >= due.tailBytesMax ||
       tailEntries >= due.tailEntriesMax ||
       dirtyRows - tombstones / 2 >= due.dirtyRowsMax ||
-      textUnits >= due.textUnitsMax
+      this.isHeavy
     );
   }
 
@@ -276,24 +274,21 @@ export class Store<S extends Schema, E extends StoredEvent> {
   }
 
   get stats(): StoreStats {
-    let dirtyRows = 0;
-    let tombstones = 0;
-    let textUnits = 0;
-    for (const table of this.#layers) {
-      dirtyRows += table.dirtyRows;
-      tombstones += table.tombstones;
-      textUnits += table.textUnits;
-    }
     return {
-      dirtyRows,
-      tombstones,
-      textUnits,
+      dirtyRows: this.#sum("dirtyRows"),
+      tombstones: this.#sum("tombstones"),
+      textUnits: this.#sum("textUnits"),
       tailBytes: this.#tailBytes,
       tailEntries: this.last.index - this.checkpointed.index,
       segments: this.#log.segments,
       logBytes: this.#log.bytes,
       firstAt: this.#log.firstAt,
     };
+  }
+
+  /** A figure of all tables together. */
+  #sum(figure: "dirtyRows" | "tombstones" | "textUnits"): number {
+    return this.#layers.reduce((sum, table) => sum + table[figure], 0);
   }
 
   /** Entries from an index on, as many as fit `maxBytes` but at least one if there is one. Throws LogPurged. */
