@@ -3,7 +3,6 @@
  * Invariant: a Worker and an object one version apart understand each other; `v` rises when they could not.
  */
 import type { CommandInputs, CommandName } from "./commands.ts";
-import type { RpcRequest } from "./packing.ts";
 import type { QueueListInput, QueueListing, QueueListReply } from "./queue.ts";
 import type { Refusal } from "./refusals.ts";
 
@@ -27,10 +26,8 @@ export type CommandAnswer = { readonly reply: string } | { readonly refusal: Ref
 
 /** What a QueueObject answers by RPC. */
 export interface QueueRpc {
-  /** Runs a command that changes state: resolves once it is durable. */
-  submit(request: RpcRequest): Promise<CommandAnswer>;
-  /** Runs a command that only reads. */
-  read(request: CommandRequest): Promise<CommandAnswer>;
+  /** Runs a command, and resolves with its answer once all it saw is durable; both packed, see `packing.ts`. */
+  ask(message: string): Promise<string>;
 }
 
 /** What the DirectoryObject answers by RPC. */

@@ -8,7 +8,7 @@ import { type AuthEnv, authorize, configured } from "../auth/tokens.ts";
 import { commands } from "../contract/commands.ts";
 import { noFields } from "../contract/fields.ts";
 import { QUEUE_NAME } from "../contract/ids.ts";
-import { pack } from "../contract/packing.ts";
+import { pack, unpackAnswer } from "../contract/packing.ts";
 import { type QueueListInput, queueList } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
@@ -69,14 +69,13 @@ async function serve(route: Route, c: GateContext): Promise<Response> {
   const bound = await bind(route, c);
   if (isRejected(bound)) return refusalResponse(bound.refusal);
   const { request, answer = asIs } = bound.value;
-  const { access } = commands[route.command];
   try {
-    const stub = c.env.QUEUE.getByName(queue);
-    const outcome = await (access === "read" ? stub.read(request) : stub.submit(pack(request)));
+    const outcome = unpackAnswer(await c.env.QUEUE.getByName(queue).ask(pack(request)));
     return "reply" in outcome ? answer(outcome.reply) : refusalResponse(outcome.refusal);
   } catch (error) {
     report("queue_failed", error, { queue, command: route.command });
-    return refusalResponse(access === "read" ? unavailable : outcomeUnknown);
+    const isRead = commands[route.command].access === "read";
+    return refusalResponse(isRead ? unavailable : outcomeUnknown);
   }
 }
 

@@ -3,7 +3,8 @@
  * Invariant: no rule of the domain is here; a store that must not be used is never touched.
  */
 import { DurableObject } from "cloudflare:workers";
-import { type RpcRequest, unpack } from "../contract/packing.ts";
+import { commands } from "../contract/commands.ts";
+import { packAnswer, unpack } from "../contract/packing.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
 import { DurableSql } from "../store/sql-durable.ts";
 import { QueueEngine } from "./engine.ts";
@@ -44,10 +45,18 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     void ctx.blockConcurrencyWhile(() => this.#engine.recoverAlarm());
   }
 
-  submit(request: RpcRequest): Promise<CommandAnswer> {
-    return this.#engine.submit(unpack(request));
+  async ask(message: string): Promise<string> {
+    const request = unpack(message);
+    const isRead = commands[request.name].access === "read";
+    return packAnswer(await (isRead ? this.read(request) : this.submit(request)));
   }
 
+  /** Runs a command that changes state, for a caller within the object: resolves once it is durable. */
+  submit(request: CommandRequest): Promise<CommandAnswer> {
+    return this.#engine.submit(request);
+  }
+
+  /** Runs a command that only reads, for a caller within the object. */
   read(request: CommandRequest): Promise<CommandAnswer> {
     return this.#engine.read(request);
   }

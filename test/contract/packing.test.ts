@@ -1,9 +1,11 @@
 /**
- * Commands that cross to an object packed: held against themselves.
+ * Commands and answers that cross as text: held against themselves.
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { pack, unpack } from "../../src/contract/packing.ts";
+import type { JobSpec } from "../../src/contract/jobs.ts";
+import { pack, packAnswer, unpack, unpackAnswer } from "../../src/contract/packing.ts";
+import { refuse } from "../../src/contract/refusals.ts";
 import type { CommandRequest } from "../../src/contract/rpc.ts";
 
 const text = fc.oneof(fc.string(), fc.string({ unit: "grapheme" }));
@@ -23,24 +25,22 @@ const jobs = fc.oneof(
   fc.array(job, { maxLength: 9 }),
   fc.array(fc.record({ payload: text }), { minLength: 4, maxLength: 9 }),
 );
+const enqueueOf = (all: readonly JobSpec[]): CommandRequest<"job.enqueue"> => ({
+  ...envelope,
+  name: "job.enqueue",
+  input: { jobs: all },
+});
 const settle = fc.record(
   { items: fc.array(item, { minLength: 1, maxLength: 9 }), claim: fc.constant({ max: 3 }) },
   { requiredKeys: ["items"] },
 );
 
-/** The request as it would arrive. */
-const crossed = (request: CommandRequest) => unpack(structuredClone(pack(request)));
-
 describe("a packed command", () => {
   test("arrives as the enqueue that it was", () => {
     fc.assert(
       fc.property(jobs, (all) => {
-        const request: CommandRequest<"job.enqueue"> = {
-          ...envelope,
-          name: "job.enqueue",
-          input: { jobs: all },
-        };
-        expect(crossed(request)).toEqual(request);
+        const request = enqueueOf(all);
+        expect(unpack(pack(request))).toEqual(request);
       }),
       { numRuns: 500 },
     );
@@ -54,22 +54,39 @@ describe("a packed command", () => {
           name: "lease.settle",
           input,
         };
-        expect(crossed(request)).toEqual(request);
+        expect(unpack(pack(request))).toEqual(request);
       }),
       { numRuns: 500 },
     );
   });
 
-  test("is packed where it pays, and crosses as it is where it does not", () => {
-    const bare = Array.from({ length: 4 }, () => ({ payload: "1" }));
-    const of = (all: typeof bare): CommandRequest<"job.enqueue"> => ({
-      ...envelope,
-      name: "job.enqueue",
-      input: { jobs: all },
-    });
-    expect(pack(of(bare))).toHaveProperty("payloads", "1111");
-    expect(pack(of(bare.slice(1)))).toHaveProperty("input");
-    const read: CommandRequest<"job.get"> = { v: 1, name: "job.get", input: { id: "a" }, bytes: 0 };
-    expect(pack(read)).toBe(read);
+  test("arrives as any other command that it was", () => {
+    fc.assert(
+      fc.property(fc.record({ id: text }), (input) => {
+        const request: CommandRequest<"job.get"> = { v: 1, name: "job.get", input, bytes: 0 };
+        expect(unpack(pack(request))).toEqual(request);
+      }),
+    );
+  });
+
+  test("carries the payloads of bare jobs as they are", () => {
+    const payloads = ['"a\\nb"', '{"a": 1}', "\n[]\n"];
+    const message = pack(enqueueOf(payloads.map((payload) => ({ payload }))));
+    expect(message.slice(message.indexOf("\n") + 1)).toBe(payloads.join(""));
+  });
+});
+
+describe("a packed answer", () => {
+  test("is the reply's own text", () => {
+    expect(packAnswer({ reply: '{"now":1}' })).toBe('{"now":1}');
+    expect(unpackAnswer('{"now":1}')).toEqual({ reply: '{"now":1}' });
+  });
+
+  test("arrives as the refusal that it was", () => {
+    const refusal = {
+      ...refuse("job_state", "Job a is ready.\n", { id: "a", expiresAt: 1 }),
+      errors: [{ pointer: "/a", code: "input_invalid", detail: "!" }],
+    } as const;
+    expect(unpackAnswer(packAnswer({ refusal }))).toEqual({ refusal });
   });
 });

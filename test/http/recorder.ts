@@ -2,14 +2,13 @@
  * A stand-in for the objects behind the gate: records what reaches them and answers as told.
  * Invariant: `calls` holds everything that passed the gate, in order.
  */
-import { unpack } from "../../src/contract/packing.ts";
+import { packAnswer, unpack } from "../../src/contract/packing.ts";
 import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import { createApp, type GateEnv } from "../../src/http/app.ts";
 
 /** One command that passed the gate. */
 export interface Call {
   readonly queue: string;
-  readonly via: "submit" | "read";
   readonly request: CommandRequest;
 }
 
@@ -33,8 +32,7 @@ export class Recorder {
       SLUICE_TOKEN: token,
       QUEUE: {
         getByName: (queue) => ({
-          submit: (request) => take({ queue, via: "submit", request: unpack(request) }),
-          read: (request) => take({ queue, via: "read", request }),
+          ask: async (message) => packAnswer(await take({ queue, request: unpack(message) })),
         }),
       },
       DIRECTORY: {

@@ -47,9 +47,8 @@ describe("routes", () => {
     expect(response.ok).toBe(true);
     expect(response.headers.get("content-type")).toBe("application/json");
     expect(response.headers.get("cache-control")).toBe("no-store");
-    const via = commands[name as keyof typeof commands].access === "read" ? "read" : "submit";
     const bytes = body === undefined ? 0 : JSON.stringify(body).length;
-    expect(gate.calls).toEqual([{ queue: "mail", via, request: { v: 1, name, input, bytes } }]);
+    expect(gate.calls).toEqual([{ queue: "mail", request: { v: 1, name, input, bytes } }]);
   });
 
   test("a reply's text passes through untouched", async () => {

@@ -6,6 +6,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 import type { CommandInputs, CommandName, CommandReplies } from "../../../src/contract/commands.ts";
+import { pack, unpackAnswer } from "../../../src/contract/packing.ts";
 import type { CommandAnswer, CommandRequest } from "../../../src/contract/rpc.ts";
 import type { DirectoryObject } from "../../../src/object/directory-object.ts";
 import { DIRECTORY_NAME, type QueueObject } from "../../../src/object/queue-object.ts";
@@ -43,7 +44,7 @@ export class Queue {
   }
 
   submit(request: CommandRequest): Promise<CommandAnswer> {
-    return this.stub.submit(request);
+    return this.#ask(request);
   }
 
   /** Submits commands in one turn of the object: what the first group does not take forms the next ones. */
@@ -54,7 +55,12 @@ export class Queue {
   }
 
   async read<N extends CommandName>(name: N, input: CommandInputs[N]): Promise<CommandReplies[N]> {
-    return replyOf(name, await this.stub.read(command(name, input)));
+    return replyOf(name, await this.#ask(command(name, input)));
+  }
+
+  /** Asks as the gate does. */
+  async #ask(request: CommandRequest): Promise<CommandAnswer> {
+    return unpackAnswer(await this.stub.ask(pack(request)));
   }
 
   stats(): Promise<CommandReplies["queue.stats"]> {
