@@ -39,14 +39,14 @@ export class DirectoryObject extends DurableObject<unknown> implements Directory
     }
     const now = Date.now();
     if (!this.#hasQueues()) return { now, queues: [] };
-    const rows = this.#sql.all<{ name: string; queue_id: string; created_at: number }>(
+    const rows = this.#sql.rows<[name: string, queueId: string, createdAt: number]>(
       "SELECT name, queue_id, created_at FROM queues WHERE name > ? ORDER BY name LIMIT ?",
       cursor ?? "",
       limit + 1,
     );
     const queues = rows
       .slice(0, limit)
-      .map((row) => ({ name: row.name, queueId: row.queue_id, createdAt: row.created_at }));
+      .map(([name, queueId, createdAt]) => ({ name, queueId, createdAt }));
     const last = queues.at(-1);
     return rows.length > limit && last !== undefined
       ? { now, queues, cursor: last.name }
@@ -54,7 +54,7 @@ export class DirectoryObject extends DurableObject<unknown> implements Directory
   }
 
   #hasQueues(): boolean {
-    const tables = this.#sql.all(
+    const tables = this.#sql.rows(
       "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'queues'",
     );
     return tables.length > 0;

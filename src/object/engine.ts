@@ -108,7 +108,7 @@ export class QueueEngine {
     // An entry arms the alarm; where only reads come, they have to notice that it did not fire.
     if (!this.#isAlarmSure || this.#alarm.isLate) this.#replaceLostAlarm(store);
     // A superseded instance fails here, at its first access to storage, before it can speak.
-    this.#ports.sql.all("SELECT 1");
+    this.#ports.sql.rows("SELECT 1");
     const view = this.#view();
     if (view === undefined) return { refusal: queueUnknown(this.#ports.name) };
     let answer: CommandAnswer;

@@ -14,10 +14,10 @@ const NOTES = "farewells";
 
 const tablesOf = (sql: Sql): string[] =>
   sql
-    .all<{ name: string }>(
+    .rows<[name: string]>(
       "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
     )
-    .map((row) => row.name);
+    .map(([name]) => name);
 
 /** Drops everything of a queue and leaves the note. */
 export function dropQueue(sql: Sql, farewell: Farewell): void {
@@ -36,8 +36,8 @@ export function dropQueue(sql: Sql, farewell: Farewell): void {
 export function farewells(sql: Sql): Farewell[] {
   if (!tablesOf(sql).includes(NOTES)) return [];
   return sql
-    .all<{ queue_id: string; name: string }>(`SELECT queue_id, name FROM ${NOTES}`)
-    .map((row) => ({ name: row.name, queueId: row.queue_id }));
+    .rows<[queueId: string, name: string]>(`SELECT queue_id, name FROM ${NOTES}`)
+    .map(([queueId, name]) => ({ name, queueId }));
 }
 
 /** Forgets a note, once the directory knows. */

@@ -37,10 +37,12 @@ export class Base<V extends object> {
   readonly #sql: Sql;
   readonly #declaration: BaseDeclaration<V>;
   readonly #queries = new Map<string, string>();
+  /** Where the key begins in a row that was read. */
+  readonly #keyAt: number;
   /** Columns the table has in SQLite; empty while it does not exist. */
   #stored: ReadonlySet<string>;
   /** Rows read ahead, and how many of them were asked for since. */
-  #ahead: SqlRow[] = [];
+  #ahead: readonly SqlRow[] = [];
   #at = 0;
   /** The last point looked up: a read is often followed by a write of the same row. */
   #looked: { readonly key: Key; readonly value: V | undefined } | undefined;
@@ -48,6 +50,7 @@ export class Base<V extends object> {
   constructor(sql: Sql, declaration: BaseDeclaration<V>, stored: ReadonlySet<string>) {
     this.#sql = sql;
     this.#declaration = declaration;
+    this.#keyAt = declaration.rows.columns.length;
     this.#stored = stored;
   }
 
@@ -57,12 +60,11 @@ export class Base<V extends object> {
   }
 
   /**
-   * The row of a key. Rows that are asked for in key order, as a backlog is taken, are read ahead: a page that was used to its
-   * end is followed by one twice as large.
+   * The row of a key that the columns take. Rows that are asked for in key order, as a backlog is taken, are read ahead: a page
+   * that was used to its end is followed by one twice as large.
    */
   get(key: Key): V | undefined {
     if (this.#looked !== undefined && isSame(this.#looked.key, key)) return this.#looked.value;
-    this.encode(key);
     if (!this.#isNext(key)) this.#readFrom(key);
     const row = this.#isNext(key) ? this.#ahead[this.#at] : undefined;
     if (row !== undefined) this.#at += 1;
@@ -86,7 +88,9 @@ export class Base<V extends object> {
   }
 
   #textUnits(row: SqlRow): number {
-    return this.#declaration.texts.reduce((sum, name) => sum + String(row[name] ?? "").length, 0);
+    let units = 0;
+    for (let i = 2; i < this.#keyAt; i += 1) units += String(row[i] ?? "").length;
+    return units;
   }
 
   /** Notes what a key is known to hold, for the next `get` of it. */
@@ -105,7 +109,7 @@ export class Base<V extends object> {
     const low = partsOf(stretch.low);
     const high = partsOf(stretch.high);
     const query = this.#rangeQuery(stretch, reverse);
-    return this.#sql.all(query, ...this.encode(low), ...this.encode(high), limit);
+    return this.#sql.rows(query, ...this.encode(low), ...this.encode(high), limit);
   }
 
   /** The rows of a stretch, read in pages that grow from `hint` rows. */
@@ -170,15 +174,14 @@ export class Base<V extends object> {
     return this.#stored.size === 0;
   }
 
+  /** As they are read: what the codec takes, then the key. */
   get #columns(): string[] {
-    const { key, texts } = this.#declaration;
-    return [...key.map((each) => each.name), "version", "value", ...texts];
+    const { key, rows } = this.#declaration;
+    return [...rows.columns, ...key.map((each) => each.name)];
   }
 
   get #select(): string {
-    const columns = this.#columns.map((each) =>
-      this.#stored.has(each) ? `"${each}"` : `NULL AS "${each}"`,
-    );
+    const columns = this.#columns.map((each) => (this.#stored.has(each) ? `"${each}"` : "NULL"));
     return `SELECT ${columns.join(", ")} FROM "${this.#declaration.name}"`;
   }
 
@@ -212,7 +215,12 @@ export class Base<V extends object> {
   }
 
   #keyOf(row: SqlRow): Key {
-    return this.#declaration.key.map((each) => each.decode(row[each.name] ?? null));
+    const { key } = this.#declaration;
+    const parts: KeyPart[] = [];
+    for (let i = 0; i < key.length; i += 1) {
+      parts.push(this.#column(i).decode(row[this.#keyAt + i] ?? null));
+    }
+    return parts;
   }
 
   #column(i: number): KeyColumn {
@@ -227,5 +235,6 @@ function marks(length: number): string {
 }
 
 function isSame(a: Key, b: Key): boolean {
-  return a.length === b.length && a.every((part: KeyPart, i) => part === b[i]);
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
+  return a.length === b.length;
 }

@@ -5,7 +5,7 @@
 import type { Anchor, LogId } from "./chain.ts";
 import { genesis, LogCorrupt } from "./chain.ts";
 import { parseAnchor } from "./segments.ts";
-import type { Sql, SqlRow, SqlValue } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 
 /** The stored format that this code writes. It reads this one, and, without writing, the next. */
 export const storeFormat = 1;
@@ -75,32 +75,48 @@ export function writeHardState(sql: Sql, state: HardState): void {
 
 /** The format alone: the rest of a newer store's row may not be what this code expects. Throws LogCorrupt. */
 export function readFormat(sql: Sql): number {
-  const [row] = sql.all<{ format: number }>("SELECT format FROM raft_state");
+  const [row] = sql.rows<[format: number]>("SELECT format FROM raft_state");
   if (row === undefined) throw new LogCorrupt("the hard state is missing");
-  return row.format;
+  return row[0];
 }
 
 /** The stored row. Throws LogCorrupt when it cannot be read. */
 export function readHardState(sql: Sql): HardState {
-  const [row] = sql.all("SELECT * FROM raft_state");
+  const [row] = sql.rows<HardStateRow>(
+    `SELECT format, queue_id, role, term, vote, purged, checkpointed, committed, snapshot
+     FROM raft_state`,
+  );
   if (row === undefined) throw new LogCorrupt("the hard state is missing");
+  const [format, queueId, role, term, vote, purged, checkpointed, committed, snapshot] = row;
   return {
-    format: Number(row["format"]),
-    queueId: String(row["queue_id"]),
-    role: String(row["role"]),
-    term: Number(row["term"]),
-    vote: parse(row, "vote"),
-    purged: parseAnchor(row["purged"]),
-    checkpointed: parseAnchor(row["checkpointed"]),
-    committed: parse(row, "committed") as LogId | null,
-    snapshot: parse(row, "snapshot"),
+    format,
+    queueId,
+    role,
+    term,
+    vote: parse("vote", vote),
+    purged: parseAnchor(purged),
+    checkpointed: parseAnchor(checkpointed),
+    committed: parse("committed", committed) as LogId | null,
+    snapshot: parse("snapshot", snapshot),
   };
 }
 
-function parse(row: SqlRow, column: string): Json {
-  const text: SqlValue | undefined = row[column];
+/** As the table is created: STRICT, so that the columns hold what it says. */
+type HardStateRow = [
+  format: number,
+  queueId: string,
+  role: string,
+  term: number,
+  vote: string,
+  purged: string,
+  checkpointed: string,
+  committed: string,
+  snapshot: string,
+];
+
+function parse(column: string, text: string): Json {
   try {
-    return JSON.parse(String(text)) as Json;
+    return JSON.parse(text) as Json;
   } catch (cause) {
     throw new LogCorrupt(`hard state: ${column} is not JSON`, { cause });
   }

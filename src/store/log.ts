@@ -165,7 +165,7 @@ export class Log {
     for (let next = range.from; next <= to; ) {
       const page = this.#sizes(next, to);
       let end = next;
-      for (const { bytes } of page) {
+      for (const [, bytes] of page) {
         if (bytes > room && (end > range.from || entries.length > 0)) break;
         room -= bytes;
         end += 1;
@@ -280,11 +280,11 @@ export class Log {
   }
 
   /** Sizes of consecutive entries from `from` on, in one segment. Throws LogCorrupt for a hole. */
-  #sizes(from: number, to: number): { index: number; bytes: number }[] {
+  #sizes(from: number, to: number): [index: number, bytes: number][] {
     const { segment, last } = this.#segmentOf(from);
     const sizes = rows.readSizes(this.#sql, segment, from, Math.min(to, last.index));
     if (sizes.length === 0) throw new LogCorrupt(`log entry ${from} is missing`);
-    for (const [i, { index }] of sizes.entries()) {
+    for (const [i, [index]] of sizes.entries()) {
       if (index !== from + i) throw new LogCorrupt(`log entry ${from + i} is missing`);
     }
     return sizes;
@@ -305,7 +305,7 @@ export class Log {
     let next = firstIndex;
     for (;;) {
       const page = rows.readKeyedEntries(this.#sql, segment, next);
-      for (const { index, keys: json } of page) {
+      for (const [index, json] of page) {
         for (const [key] of decodeKeys(json)) keys.add(key, index);
         next = index + 1;
       }

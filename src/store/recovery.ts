@@ -20,12 +20,12 @@ export type Catalog = ReadonlyMap<string, ReadonlySet<string>>;
 /** Reads the catalog; the platform's own tables (`_cf_…`) may not be looked at. */
 export function readCatalog(sql: Sql): Catalog {
   const catalog = new Map<string, Set<string>>();
-  const rows = sql.all<{ table: string; column: string }>(
-    `SELECT t.name AS "table", c.name AS "column"
+  const rows = sql.rows<[table: string, column: string]>(
+    `SELECT t.name, c.name
      FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c
      WHERE t.type = 'table' AND t.name NOT GLOB '_cf_*'`,
   );
-  for (const { table, column } of rows) {
+  for (const [table, column] of rows) {
     const columns = catalog.get(table) ?? new Set();
     catalog.set(table, columns.add(column));
   }

@@ -92,10 +92,15 @@ export class RowCodec<V extends object> {
     if (bytes > rowBytesMax) throw new RowTooLarge(this.#declaration.name, bytes);
   }
 
-  /** The value of a stored row. Throws RowUnreadable. */
+  /** The columns that hold a value, in the order in which `decode` takes them. */
+  get columns(): readonly string[] {
+    return ["version", "value", ...this.#declaration.texts];
+  }
+
+  /** The value of a stored row that begins with `columns`. Throws RowUnreadable. */
   decode(row: SqlRow): V {
     const { name, version, upgrade, texts } = this.#declaration;
-    const stored = row["version"];
+    const [stored, json] = row;
     if (typeof stored !== "number" || stored > version) {
       const isNewer = typeof stored === "number";
       throw new RowUnreadable(
@@ -103,8 +108,8 @@ export class RowCodec<V extends object> {
         isNewer,
       );
     }
-    const value = parse(name, row["value"]);
-    for (const field of texts) addText(value, field, row[field]);
+    const value = parse(name, json);
+    for (let i = 0; i < texts.length; i += 1) addText(value, texts[i] as string, row[2 + i]);
     if (stored === version) return value as V;
     if (upgrade === undefined) {
       throw new RowUnreadable(`${name}: no way from row version ${stored} to ${version}`, false);

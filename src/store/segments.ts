@@ -4,7 +4,7 @@
  */
 import type { Anchor, Entry } from "./chain.ts";
 import { LogCorrupt } from "./chain.ts";
-import type { Sql, SqlRow } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 
 /** What is known of a segment. Of the open one `last`, `bytes` and `keys` are stored as of the last checkpoint. */
 export interface Segment {
@@ -38,7 +38,7 @@ export function createSegmentList(sql: Sql): void {
 /** All segments in order. Throws LogCorrupt when they do not follow one another. */
 export function readSegments(sql: Sql): Segment[] {
   const segments = sql
-    .all(
+    .rows<SegmentRow>(
       `SELECT segment, first_index, first_at, last, bytes, key_count, sealed
        FROM raft_segments ORDER BY segment`,
     )
@@ -91,8 +91,8 @@ export function dropSegment(sql: Sql, segment: number): void {
 
 /** The stored key hashes of a sealed segment. */
 export function readKeyHashes(sql: Sql, segment: number): Uint8Array {
-  const [row] = sql.all("SELECT key_hashes FROM raft_segments WHERE segment = ?", segment);
-  const blob = row?.["key_hashes"];
+  const query = "SELECT key_hashes FROM raft_segments WHERE segment = ?";
+  const [[blob] = []] = sql.rows(query, segment);
   if (!(blob instanceof Uint8Array)) throw new LogCorrupt(`segment ${segment} has no key hashes`);
   return blob;
 }
@@ -118,18 +118,17 @@ const headColumns = "log_index, term, incarnation, at, prev_hash, hash";
 
 /** First and last index that a segment's table really holds; undefined when it is empty. */
 export function readExtent(sql: Sql, segment: number): [first: number, last: number] | undefined {
-  const [row] = sql.all(
-    `SELECT (SELECT min(log_index) FROM ${segmentTable(segment)}) AS first,
-            (SELECT max(log_index) FROM ${segmentTable(segment)}) AS last`,
+  const [[first, last] = []] = sql.rows(
+    `SELECT (SELECT min(log_index) FROM ${segmentTable(segment)}),
+            (SELECT max(log_index) FROM ${segmentTable(segment)})`,
   );
-  if (typeof row?.["first"] !== "number" || typeof row["last"] !== "number") return undefined;
-  return [row["first"], row["last"]];
+  return typeof first === "number" && typeof last === "number" ? [first, last] : undefined;
 }
 
 /** The short columns of one entry. Throws LogCorrupt when there is no such row. */
 export function readHead(sql: Sql, segment: number, index: number): EntryHead {
   const query = `SELECT ${headColumns} FROM ${segmentTable(segment)} WHERE log_index = ?`;
-  const [row] = sql.all<HeadRow>(query, index);
+  const [row] = sql.rows<HeadRow>(query, index);
   if (row === undefined) throw new LogCorrupt(`log entry ${index} is missing`);
   return headOf(row);
 }
@@ -137,15 +136,15 @@ export function readHead(sql: Sql, segment: number, index: number): EntryHead {
 /** The keys of one entry, as stored. Throws LogCorrupt when there is no such row. */
 export function readKeys(sql: Sql, segment: number, index: number): string {
   const query = `SELECT keys FROM ${segmentTable(segment)} WHERE log_index = ?`;
-  const [row] = sql.all<{ keys: string }>(query, index);
+  const [row] = sql.rows<[keys: string]>(query, index);
   if (row === undefined) throw new LogCorrupt(`log entry ${index} is missing`);
-  return row.keys;
+  return row[0];
 }
 
 /** Up to 256 entries with keys, from an index on. */
 export function readKeyedEntries(sql: Sql, segment: number, from: number) {
-  return sql.all<{ index: number; keys: string }>(
-    `SELECT log_index AS "index", keys FROM ${segmentTable(segment)}
+  return sql.rows<[index: number, keys: string]>(
+    `SELECT log_index, keys FROM ${segmentTable(segment)}
      WHERE log_index >= ? AND keys <> '[]' ORDER BY log_index LIMIT 256`,
     from,
   );
@@ -153,9 +152,9 @@ export function readKeyedEntries(sql: Sql, segment: number, from: number) {
 
 /** Indexes and sizes of up to 1,024 entries of one segment; the contents are not read. */
 export function readSizes(sql: Sql, segment: number, from: number, to: number) {
-  return sql.all<{ index: number; bytes: number }>(
-    `SELECT log_index AS "index", octet_length(keys) + octet_length(events) + octet_length(texts)
-     AS bytes FROM ${segmentTable(segment)} WHERE log_index BETWEEN ? AND ?
+  return sql.rows<[index: number, bytes: number]>(
+    `SELECT log_index, octet_length(keys) + octet_length(events) + octet_length(texts)
+     FROM ${segmentTable(segment)} WHERE log_index BETWEEN ? AND ?
      ORDER BY log_index LIMIT 1024`,
     from,
     to,
@@ -165,52 +164,58 @@ export function readSizes(sql: Sql, segment: number, from: number, to: number) {
 /** Entries of one segment, both ends included. */
 export function readEntries(sql: Sql, segment: number, from: number, to: number): Entry[] {
   return sql
-    .all<HeadRow & BodyRow>(
+    .rows<[...HeadRow, ...BodyRow]>(
       `SELECT ${headColumns}, keys, events, texts FROM ${segmentTable(segment)}
        WHERE log_index BETWEEN ? AND ? ORDER BY log_index`,
       from,
       to,
     )
-    .map((row) => ({ ...headOf(row), keys: row.keys, events: row.events, texts: row.texts }));
+    .map(([index, term, incarnation, at, prevHash, hash, keys, events, texts]) => {
+      return { index, term, incarnation, at, prevHash, hash, keys, events, texts };
+    });
 }
 
-interface HeadRow extends SqlRow {
-  readonly log_index: number;
-  readonly term: number;
-  readonly incarnation: number;
-  readonly at: number;
-  readonly prev_hash: string;
-  readonly hash: string;
-}
+/** The columns named by `headColumns`. */
+type HeadRow = [
+  index: number,
+  term: number,
+  incarnation: number,
+  at: number,
+  prevHash: string,
+  hash: string,
+];
+type BodyRow = [keys: string, events: string, texts: string];
+type SegmentRow = [
+  segment: number,
+  firstIndex: number,
+  firstAt: number,
+  last: string,
+  bytes: number,
+  keys: number,
+  sealed: number,
+];
 
-interface BodyRow extends SqlRow {
-  readonly keys: string;
-  readonly events: string;
-  readonly texts: string;
-}
-
-function headOf(row: HeadRow): EntryHead {
-  const { log_index: index, term, incarnation, at, prev_hash: prevHash, hash } = row;
+function headOf([index, term, incarnation, at, prevHash, hash]: HeadRow): EntryHead {
   return { index, term, incarnation, at, prevHash, hash };
 }
 
-function segmentOf(row: SqlRow): Segment {
+function segmentOf([segment, firstIndex, firstAt, last, bytes, keys, sealed]: SegmentRow): Segment {
   return {
-    segment: Number(row["segment"]),
-    firstIndex: Number(row["first_index"]),
-    firstAt: Number(row["first_at"]),
-    last: parseAnchor(row["last"]),
-    bytes: Number(row["bytes"]),
-    keys: Number(row["key_count"]),
-    isSealed: row["sealed"] === 1,
+    segment,
+    firstIndex,
+    firstAt,
+    last: parseAnchor(last),
+    bytes,
+    keys,
+    isSealed: sealed === 1,
   };
 }
 
 /** An anchor from its stored JSON. Throws LogCorrupt. */
-export function parseAnchor(json: unknown): Anchor {
+export function parseAnchor(json: string): Anchor {
   let value: unknown;
   try {
-    value = JSON.parse(String(json));
+    value = JSON.parse(json);
   } catch (cause) {
     throw new LogCorrupt("a stored log position is not JSON", { cause });
   }

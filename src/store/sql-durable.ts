@@ -15,17 +15,18 @@ export class DurableSql implements Sql {
     this.#storage = storage;
   }
 
-  all<R extends SqlRow>(query: string, ...bindings: readonly SqlValue[]): R[] {
+  rows<R extends SqlRow>(query: string, ...bindings: readonly SqlValue[]): R[] {
     checkBindings(bindings);
     const cursor = this.#storage.sql.exec(query, ...bindings);
-    const rows = cursor.toArray();
+    const rows = [...cursor.raw()];
     this.#rowsRead += cursor.rowsRead;
     this.#rowsWritten += cursor.rowsWritten;
-    return rows.map(withByteArrays) as R[];
+    for (const row of rows) makeByteArrays(row);
+    return rows as SqlRow[] as R[];
   }
 
   run(query: string, ...bindings: readonly SqlValue[]): void {
-    this.all(query, ...bindings);
+    this.rows(query, ...bindings);
   }
 
   transaction<T>(work: () => T): T {
@@ -46,11 +47,9 @@ export class DurableSql implements Sql {
 }
 
 /** The platform hands blobs out as ArrayBuffer; the port promises Uint8Array. Changes the row in place. */
-function withByteArrays(row: Record<string, SqlStorageValue>): Record<string, SqlValue> {
-  const result = row as Record<string, SqlValue | ArrayBuffer>;
-  for (const column in result) {
-    const value = result[column];
-    if (value instanceof ArrayBuffer) result[column] = new Uint8Array(value);
+function makeByteArrays(row: (SqlStorageValue | Uint8Array)[]): void {
+  for (let i = 0; i < row.length; i += 1) {
+    const value = row[i];
+    if (value instanceof ArrayBuffer) row[i] = new Uint8Array(value);
   }
-  return result as Record<string, SqlValue>;
 }

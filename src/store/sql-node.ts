@@ -34,9 +34,10 @@ export class NodeSql implements Sql {
     }
   }
 
-  all<R extends SqlRow>(query: string, ...bindings: readonly SqlValue[]): R[] {
+  rows<R extends SqlRow>(query: string, ...bindings: readonly SqlValue[]): R[] {
     checkBindings(bindings);
-    const rows = this.#prepare(query).statement.all(...bindings) as R[];
+    // It returns arrays, as it was told when it was prepared.
+    const rows = this.#prepare(query).statement.all(...bindings) as unknown as R[];
     this.#rowsRead += rows.length;
     return rows;
   }
@@ -74,11 +75,11 @@ export class NodeSql implements Sql {
   async sync(): Promise<void> {}
 
   get bytes(): number {
-    const [row] = this.all<{ bytes: number }>(
-      `SELECT (p.page_count - f.freelist_count) * s.page_size AS bytes
+    const [[bytes] = [0]] = this.rows<[bytes: number]>(
+      `SELECT (p.page_count - f.freelist_count) * s.page_size
        FROM pragma_page_count p, pragma_freelist_count f, pragma_page_size s`,
     );
-    return row === undefined ? 0 : row.bytes;
+    return bytes;
   }
 
   get counts(): SqlCounts {
@@ -94,10 +95,9 @@ export class NodeSql implements Sql {
     const known = this.#prepared.get(query);
     if (known !== undefined) return known;
     if (this.#prepared.size >= statementsMax) this.#prepared.clear();
-    const prepared = {
-      statement: this.#database.prepare(query),
-      isChange: changesRows.test(query),
-    };
+    const statement = this.#database.prepare(query);
+    statement.setReturnArrays(true);
+    const prepared = { statement, isChange: changesRows.test(query) };
     this.#prepared.set(query, prepared);
     return prepared;
   }

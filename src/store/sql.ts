@@ -7,8 +7,8 @@ import { Buffer } from "node:buffer";
 /** What a column can hold. Numbers are safe integers: anything else travels as text. */
 export type SqlValue = string | number | null | Uint8Array;
 
-/** One row by column name. */
-export type SqlRow = Record<string, SqlValue>;
+/** One row: its values in the order in which the query names their columns. */
+export type SqlRow = readonly SqlValue[];
 
 /** Rows the platform bills, counted since the adapter was made. */
 export interface SqlCounts {
@@ -18,8 +18,8 @@ export interface SqlCounts {
 
 /** A synchronous SQLite database. Query strings should be constants: they are the key of the statement cache. */
 export interface Sql {
-  /** Runs a query and returns all its rows; a cursor is never left open. */
-  all<R extends SqlRow>(query: string, ...bindings: readonly SqlValue[]): R[];
+  /** Runs a query and returns all its rows, of the shape that the caller names; a cursor is never left open. */
+  rows<R extends SqlRow>(query: string, ...bindings: readonly SqlValue[]): R[];
   /** Runs a statement for its effect. */
   run(query: string, ...bindings: readonly SqlValue[]): void;
   /** Runs `work` so that its writes happen together or, if it throws, not at all. May be nested. */

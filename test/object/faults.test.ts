@@ -71,7 +71,7 @@ describe("a command that throws in its decision", () => {
     const rig = new CommitRig();
     vi.spyOn(decisions, "job.enqueue").mockImplementationOnce(poison);
     expect(codeOf(await rig.committer.submit(enqueue([{}])))).toBe("internal");
-    expect(rig.sql.all("SELECT name FROM sqlite_master")).toEqual([]);
+    expect(rig.sql.rows("SELECT name FROM sqlite_master")).toEqual([]);
     expect(codeOf(await rig.committer.submit(enqueue([{}])))).toBeUndefined();
   });
 });
@@ -84,7 +84,7 @@ test("a command that takes nothing creates nothing", async () => {
     refused: 1,
   }));
   expect(replyOf("job.enqueue", await rig.committer.submit(enqueue([{}]))).refused).toBe(1);
-  expect(rig.sql.all("SELECT name FROM sqlite_master")).toEqual([]);
+  expect(rig.sql.rows("SELECT name FROM sqlite_master")).toEqual([]);
   expect(rig.store.tables.queue.get([0])).toBeUndefined();
 });
 
@@ -150,7 +150,7 @@ describe("an entry that cannot be written", () => {
       const rig = new CommitRig();
       failOnce(rig.sql, statement);
       expect(codeOf(await rig.committer.submit(enqueue([{}])))).toBe("append_failed");
-      expect(rig.sql.all("SELECT name FROM sqlite_master")).toEqual([]);
+      expect(rig.sql.rows("SELECT name FROM sqlite_master")).toEqual([]);
       expect(idsOf(await rig.committer.submit(enqueue([{}])))).toHaveLength(1);
       expect(rig.isFaithful).toBe(true);
     },

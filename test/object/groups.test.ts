@@ -207,10 +207,10 @@ describe("the bound of an entry", () => {
   /** The size of the largest entry. */
   const largest = (rig: CommitRig): number =>
     only(
-      rig.sql.all<{ bytes: number }>(
-        "SELECT max(octet_length(keys) + octet_length(events) + octet_length(texts)) AS bytes FROM raft_log_1",
+      rig.sql.rows<[bytes: number]>(
+        "SELECT max(octet_length(keys) + octet_length(events) + octet_length(texts)) FROM raft_log_1",
       ),
-    ).bytes;
+    )[0];
 
   test("splits groups before the command that would pass it", async () => {
     const rig = holding();
@@ -255,7 +255,7 @@ describe("the bound of an entry", () => {
     const rig = new CommitRig();
     const jobs = Array(7).fill({ payload: payload(250 * KiB) });
     expect(codeOf(await rig.committer.submit(enqueue(jobs)))).toBe("entry_too_large");
-    expect(rig.sql.all("SELECT name FROM sqlite_master")).toEqual([]);
+    expect(rig.sql.rows("SELECT name FROM sqlite_master")).toEqual([]);
   });
 
   test("a thousand jobs in one command are one entry", async () => {

@@ -62,7 +62,7 @@ describe("the directory", () => {
     await rig.evict();
     await rig.fire();
     expect([...rig.directory.queues.keys()]).toEqual([]);
-    expect(rig.sql.all("SELECT name FROM sqlite_master")).toEqual([]);
+    expect(rig.sql.rows("SELECT name FROM sqlite_master")).toEqual([]);
     expect(rig.armed).toBe(null);
   });
 
@@ -110,7 +110,7 @@ describe("the directory", () => {
     await rig.fire();
     while (rig.armed !== null) await rig.fire();
     expect(rig.directory.calls).toEqual(["register queue1", "forget queue1", "forget queue2"]);
-    expect(rig.sql.all("SELECT name FROM sqlite_master")).toEqual([]);
+    expect(rig.sql.rows("SELECT name FROM sqlite_master")).toEqual([]);
   });
 });
 
@@ -160,8 +160,8 @@ test("every instance that writes is told from the ones before it", async () => {
     await rig.engine.submit(enqueue([{}]));
     await rig.engine.submit(enqueue([{}]));
   }
-  const rows = rig.sql.all("SELECT incarnation FROM raft_log_1 ORDER BY log_index");
-  expect(rows.map(({ incarnation }) => incarnation)).toEqual([1, 1, 2, 2, 3, 3]);
+  const rows = rig.sql.rows("SELECT incarnation FROM raft_log_1 ORDER BY log_index");
+  expect(rows.flat()).toEqual([1, 1, 2, 2, 3, 3]);
 });
 
 describe("the tally of the last minute", () => {
@@ -208,7 +208,7 @@ describe("a checkpoint", () => {
   test("of a queue that does not exist is refused, and writes nothing", async () => {
     const rig = new EngineRig();
     expect(codeOf(await rig.engine.submit(command("queue.checkpoint", {})))).toBe("queue_unknown");
-    expect(rig.sql.all("SELECT name FROM sqlite_master")).toEqual([]);
+    expect(rig.sql.rows("SELECT name FROM sqlite_master")).toEqual([]);
   });
 });
 

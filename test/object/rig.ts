@@ -27,8 +27,8 @@ export class FaultySql implements Sql {
   /** Whether `sync` waits for `settle`. */
   isHeld = false;
 
-  all<R extends SqlRow>(query: string, ...bindings: readonly SqlValue[]): R[] {
-    return this.#sql.all(query, ...bindings);
+  rows<R extends SqlRow>(query: string, ...bindings: readonly SqlValue[]): R[] {
+    return this.#sql.rows(query, ...bindings);
   }
 
   run(query: string, ...bindings: readonly SqlValue[]): void {

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { KeyColumn, KeyPart } from "../../src/store/keys.ts";
 import { ascii, bytes, comparator, double, integer, signed, text } from "../../src/store/keys.ts";
-import { IllFormed } from "../../src/store/sql.ts";
+import { IllFormed, type SqlValue } from "../../src/store/sql.ts";
 import { type WithSql, wipe } from "./support.ts";
 
 /** Characters at which UTF-16, code point and byte order part, among any others. */
@@ -48,8 +48,8 @@ export function keySuite(withSql: WithSql): void {
             sql.run("INSERT OR IGNORE INTO t VALUES (?)", column.encode(each));
           }
           const stored = sql
-            .all("SELECT k FROM t ORDER BY k")
-            .map((row) => column.decode(row["k"] ?? null));
+            .rows<[SqlValue]>("SELECT k FROM t ORDER BY k")
+            .map(([k]) => column.decode(k));
           const compare = comparator([column]);
           const sorted = parts
             .map((each) => [each] as const)

@@ -94,7 +94,7 @@ export function logSuite(withSql: WithSql): void {
         const beforePurge = sql.counts.rowsWritten;
         store.purge({ term: 1, index: 21 });
         expect(sql.counts.rowsWritten - beforePurge).toBeLessThanOrEqual(2);
-        expect(sql.all("SELECT name FROM sqlite_master WHERE name = 'raft_log_1'")).toEqual([]);
+        expect(sql.rows("SELECT name FROM sqlite_master WHERE name = 'raft_log_1'")).toEqual([]);
       }));
 
     it("says where the log begins when asked for what is gone, also after reopening", () =>

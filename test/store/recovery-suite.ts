@@ -186,7 +186,7 @@ export function recoverySuite(withSql: WithSql): void {
         wipe(sql);
         const fault = new Error("the object was superseded");
         const failing: Sql = Object.create(sql, {
-          all: {
+          rows: {
             value: () => {
               throw fault;
             },

@@ -13,10 +13,10 @@ export type WithSql = (work: (sql: Sql) => void | Promise<void>) => Promise<void
 
 /** Drops every table, so that one database serves all the runs of a property. */
 export function wipe(sql: Sql): void {
-  const tables = sql.all<{ name: string }>(
+  const tables = sql.rows<[name: string]>(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\'",
   );
-  for (const { name } of tables) sql.run(`DROP TABLE "${name}"`);
+  for (const [name] of tables) sql.run(`DROP TABLE "${name}"`);
 }
 
 export interface Note {
@@ -121,10 +121,10 @@ export function contents(store: NoteStore) {
 
 /** Every row of every table, as SQLite has it. */
 export function dump(sql: Sql): Record<string, SqlRow[]> {
-  const tables = sql.all<{ name: string }>(
+  const tables = sql.rows<[name: string]>(
     "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\'",
   );
-  return Object.fromEntries(tables.map(({ name }) => [name, sql.all(`SELECT * FROM "${name}"`)]));
+  return Object.fromEntries(tables.map(([name]) => [name, sql.rows(`SELECT * FROM "${name}"`)]));
 }
 
 /** The fault that `FaultySql` throws. */
@@ -145,8 +145,8 @@ export class FaultySql implements Sql {
     return this.#writesLeft < 0;
   }
 
-  all<R extends SqlRow>(query: string, ...bindings: readonly SqlValue[]): R[] {
-    return this.#sql.all(query, ...bindings);
+  rows<R extends SqlRow>(query: string, ...bindings: readonly SqlValue[]): R[] {
+    return this.#sql.rows(query, ...bindings);
   }
 
   run(query: string, ...bindings: readonly SqlValue[]): void {

@@ -143,11 +143,11 @@ export class History {
   }
 
   #open(): LayeredTable<Key, Row> {
-    const columns = this.#sql.all<{ name: string }>(
+    const columns = this.#sql.rows<[name: string]>(
       "SELECT name FROM pragma_table_info(?)",
       this.#declaration.name,
     );
-    const stored = new Set(columns.map((column) => column.name));
+    const stored = new Set(columns.flat());
     return new LayeredTable(this.#declaration, this.#sql, this.#journal, stored);
   }
 
