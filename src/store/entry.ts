@@ -69,24 +69,26 @@ export class EventCodec<E extends StoredEvent> {
 
   /** The events of an entry, with their texts in place. Throws EntryUnreadable. */
   decode(entry: Pick<EntryBody, "events" | "texts">): E[] {
-    let before: Fields = {};
-    return parseArray(entry.events, "events").map((stored) => {
-      if (typeof stored !== "object" || stored === null) throw new EntryUnreadable("no event");
-      before = "type" in stored ? (stored as Fields) : { ...before, ...stored };
-      if (!isEvent(before)) throw new EntryUnreadable("an event has no type");
-      return this.#withTexts(before, entry.texts) as E & Fields;
-    });
+    const events = parseArray(entry.events, "events");
+    let event: Fields = {};
+    for (let i = 0; i < events.length; i += 1) {
+      event = eventAfter(event, events[i]);
+      this.#cutTexts(event, entry.texts);
+      events[i] = event;
+    }
+    return events as E[];
   }
 
-  #withTexts(stored: StoredEvent & Fields, texts: string): StoredEvent & Fields {
-    const names = this.#texts.get(stored.type);
-    if (names === undefined) return stored;
-    const event: StoredEvent & Fields = { ...stored };
+  /** Puts texts where their places stand. Those that an event has from the one before it are texts already. */
+  #cutTexts(event: Fields, texts: string): void {
+    const { type } = event;
+    if (!isString(type)) throw new EntryUnreadable("an event has no type");
+    const names = this.#texts.get(type);
+    if (names === undefined) return;
     for (const name of names) {
-      const place = stored[name];
-      if (Array.isArray(place)) (event as Fields)[name] = cut(texts, place);
+      const place = event[name];
+      if (Array.isArray(place)) event[name] = cut(texts, place);
     }
-    return event;
   }
 }
 
@@ -220,8 +222,13 @@ function textFields([type, fields]: [string, readonly string[] | undefined]) {
   return [type, fields ?? []] as const;
 }
 
-function isEvent(value: unknown): value is StoredEvent {
-  return typeof value === "object" && value !== null && "type" in value && isString(value.type);
+/** A stored event with the fields that it has from the one before it; it may be changed. */
+function eventAfter(before: Fields, stored: unknown): Fields {
+  if (typeof stored !== "object" || stored === null) throw new EntryUnreadable("no event");
+  if ("type" in stored) return stored as Fields;
+  const event = { ...before };
+  for (const name in stored) event[name] = (stored as Fields)[name];
+  return event;
 }
 
 function isString(value: unknown): value is string {

@@ -13,6 +13,7 @@ import { leases, leaseWriters } from "./leases.ts";
 import { operations, operationWriters } from "./operations.ts";
 import { counters, queue, queueWriters } from "./queue.ts";
 import type { Sql } from "./sql.ts";
+import { catchUp } from "./standing.ts";
 import { Store, type StoreLimits } from "./store.ts";
 import type { Table } from "./table.ts";
 
@@ -87,6 +88,7 @@ export function openStore(sql: Sql, limits?: Partial<StoreLimits>): SluiceStore 
     writers,
     texts: eventTexts,
     check: checkTables,
+    catchUp,
     ...(limits && { limits }),
   };
   return Store.open<SluiceSchema, Event>(sql, config);

@@ -1,13 +1,14 @@
 /**
  * Where each job stands: the index rows, lanes and counters that follow from its row.
  * Invariant: every job has exactly the index rows that its row implies, and every counter equals a recount;
- * `move` is the only writer of them.
+ * `move` is the only writer of them, and no writer reads index rows, so that they may lag behind while a log is applied.
  */
 import { type EndState, isEndState, utf8Bytes } from "../contract/fields.ts";
+import type { CatchUp } from "./evolve.ts";
 import type { JobRow } from "./jobs.ts";
 import { type LaneRow, laneName, PLAIN_LANE } from "./lanes.ts";
 import { type Counters, editCounters, readQueue } from "./queue.ts";
-import type { SluiceTables } from "./schema.ts";
+import type { SluiceSchema, SluiceTables } from "./schema.ts";
 
 /** When an open job ends by itself, if it does. */
 export function deadline(row: JobRow): number | undefined {
@@ -64,27 +65,63 @@ const sameStanding = (a: JobRow, b: JobRow): boolean =>
 /** Numbers that an event takes from their sequences. */
 type Sequences = Partial<Pick<Counters, "seq" | "grant">>;
 
+/** Of each job that moved while index rows lag behind: the row that its index rows still show. */
+type Lag = Map<string, JobRow | undefined>;
+
 /**
  * Replaces a job's row and everything that is derived from it. `before` undefined creates, `after` undefined removes.
  * `also` are the numbers that the event took.
  */
 export function move(
-  tables: SluiceTables,
+  tables: SluiceTables & { readonly lag?: Lag },
   id: string,
   before: JobRow | undefined,
   after: JobRow | undefined,
   also?: Sequences,
+): void {
+  if (tables.lag === undefined) reindex(tables, id, before, after);
+  else lagBehind(tables.lag, id, before, after);
+  if (after === undefined) tables.jobs.remove([id]);
+  else if (before === undefined) tables.jobs.insert([id], after);
+  else tables.jobs.put([id], after);
+  recount(tables, before, after, also);
+  moveLane(tables, before, after);
+}
+
+/**
+ * Applies a log's tail. Nobody asks for an order before its end, so index rows are written only then: a job that came and went
+ * within the tail has none.
+ */
+export function catchUp(tables: SluiceTables): CatchUp<SluiceSchema> {
+  const lag: Lag = new Map();
+  const finish = () => {
+    for (const [id, shown] of lag) reindex(tables, id, shown, tables.jobs.get([id]));
+  };
+  return { tables: { ...tables, lag } as SluiceTables, finish };
+}
+
+function lagBehind(
+  lag: Lag,
+  id: string,
+  before: JobRow | undefined,
+  after: JobRow | undefined,
+): void {
+  if (!lag.has(id)) lag.set(id, before);
+  else if (after === undefined && lag.get(id) === undefined) lag.delete(id);
+}
+
+/** Replaces the index rows that follow from a job's row. */
+function reindex(
+  tables: SluiceTables,
+  id: string,
+  before: JobRow | undefined,
+  after: JobRow | undefined,
 ): void {
   if (before === undefined || after === undefined || !sameStanding(before, after)) {
     if (before !== undefined) leave(tables, id, before);
     if (after !== undefined) enter(tables, id, after);
   }
   moveDeadline(tables, id, before && deadline(before), after && deadline(after));
-  if (after === undefined) tables.jobs.remove([id]);
-  else if (before === undefined) tables.jobs.insert([id], after);
-  else tables.jobs.put([id], after);
-  recount(tables, before, after, also);
-  moveLane(tables, before, after);
 }
 
 function moveDeadline(

@@ -7,6 +7,8 @@ import type { Anchor, Entry, LogId } from "./chain.ts";
 import type { Schema, Tables } from "./declare.ts";
 import type { EntryBody, EventTexts, StoredEvent } from "./entry.ts";
 import { EntryBuilder, EventCodec } from "./entry.ts";
+import type { CatchUp, Writers } from "./evolve.ts";
+import { Evolver } from "./evolve.ts";
 import type { HardState } from "./hard-state.ts";
 import { createHardState, newHardState, writeHardState } from "./hard-state.ts";
 import { Journal } from "./journal.ts";
@@ -20,18 +22,10 @@ import type { Sql } from "./sql.ts";
 import { LayeredTable } from "./table.ts";
 
 export type { Anchor, Entry, LogId } from "./chain.ts";
+export type { Writers } from "./evolve.ts";
 export type { HardState, Json } from "./hard-state.ts";
 export { EntryTooLarge, type KeyHit, LogPurged } from "./log.ts";
 export { StoreRefusal } from "./refusal.ts";
-
-/** One writer per event type: it changes tables, and depends on nothing but them, the event, and the entry's time. */
-export type Writers<S extends Schema, E extends StoredEvent> = {
-  readonly [T in E["type"]]: (
-    tables: Tables<S>,
-    event: Extract<E, { type: T }>,
-    at: number,
-  ) => void;
-};
 
 /** When a checkpoint is due, and when it seals the open segment. */
 export interface StoreLimits {
@@ -64,6 +58,8 @@ export interface StoreConfig<S extends Schema, E extends StoredEvent> {
   readonly texts: EventTexts<E>;
   /** Looks at the tables as of the checkpoint, before the tail: throws LogCorrupt where they contradict each other. */
   readonly check?: (tables: Tables<S>) => void;
+  /** How the tail is applied. Default: straight to the tables. */
+  readonly catchUp?: (tables: Tables<S>) => CatchUp<S>;
   readonly limits?: Partial<StoreLimits>;
 }
 
@@ -97,7 +93,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
   /** Whether the stored format is the next one: reads and export only. */
   readonly readOnly: boolean;
   readonly #sql: Sql;
-  readonly #writers: Writers<S, E>;
+  readonly #evolver: Evolver<S, E>;
   readonly #limits: StoreLimits;
   readonly #journal = new Journal();
   readonly #layers: readonly LayeredTable<Key, object>[];
@@ -116,7 +112,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
     });
     this.#sql = sql;
     this.#databaseBytes = sql.bytes;
-    this.#writers = config.writers;
+    this.#evolver = new Evolver(config.writers);
     this.#limits = { ...storeLimits, ...config.limits };
     this.#layers = layers.map(([, table]) => table);
     this.#log = log;
@@ -138,8 +134,8 @@ export class Store<S extends Schema, E extends StoredEvent> {
     return refusing(() => {
       const store = new Store(sql, config, readCatalog(sql));
       if (store.checkpointed.index > 0) config.check?.(store.tables);
-      const apply = (entry: Entry) => store.#apply(entry);
-      store.#journal.without(() => replay(store.#log, store.checkpointed, apply));
+      const direct = { tables: store.tables, finish: () => undefined };
+      store.#catchUp(config.catchUp?.(store.tables) ?? direct);
       return store;
     });
   }
@@ -194,11 +190,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
 
   /** Applies an event to the tables. What a writer throws passes through; `undo` then takes its changes back. */
   evolve(event: E, at: number): void {
-    const type: E["type"] = event.type;
-    if (!Object.hasOwn(this.#writers, type)) {
-      throw new StoreRefusal("store_newer", `no writer for event ${type}`);
-    }
-    this.#writers[type](this.tables, event as Extract<E, { type: E["type"] }>, at);
+    this.#evolver.evolve(this.tables, event, at);
   }
 
   /** A point that `undo` can come back to, until the next append. */
@@ -326,22 +318,16 @@ export class Store<S extends Schema, E extends StoredEvent> {
     return this.#hard;
   }
 
-  /** Applies an entry of the tail while the store opens. */
-  #apply(entry: Entry): void {
+  /** Applies the log's tail while the store opens. */
+  #catchUp(to: CatchUp<S>): void {
     const before = this.#log.bytes;
-    this.#log.recount(entry);
-    this.#tailBytes += this.#log.bytes - before;
-    for (const event of this.codec.decode(entry)) {
-      try {
-        this.evolve(event, entry.at);
-      } catch (fault) {
-        if (fault instanceof StoreRefusal) throw fault;
-        throw new StoreRefusal(
-          "store_corrupt",
-          `entry ${entry.index}: ${event.type} failed`,
-          fault,
-        );
-      }
-    }
+    this.#journal.without(() => {
+      replay(this.#log, this.checkpointed, (entry) => {
+        this.#log.recount(entry);
+        this.#evolver.apply(to.tables, entry, this.codec.decode(entry));
+      });
+      this.#evolver.finish(to);
+    });
+    this.#tailBytes = this.#log.bytes - before;
   }
 }

@@ -2,6 +2,7 @@
  * Recovery: a damaged or newer store is refused with its reason, and is left as it was found.
  */
 import { describe, expect, it } from "vitest";
+import type { Tables } from "../../src/store/declare.ts";
 import type { Sql } from "../../src/store/sql.ts";
 import { Store, StoreRefusal } from "../../src/store/store.ts";
 import {
@@ -179,6 +180,18 @@ export function recoverySuite(withSql: WithSql): void {
             cause: { message: "impossible" },
           },
         );
+      }));
+
+    it("refuses a tail whose end cannot be written", () =>
+      withSql((sql) => {
+        build(sql);
+        const finish = () => {
+          throw new Error("impossible");
+        };
+        const catchUp = (tables: Tables<typeof schema>) => ({ tables, finish });
+        const config = { tables: schema, writers, texts, catchUp };
+        const found = refusal(sql, () => Store.open<typeof schema, NoteEvent>(sql, config));
+        expect(found).toMatchObject({ code: "store_corrupt", cause: { message: "impossible" } });
       }));
 
     it("lets a fault that says nothing about the store pass as it is", () =>

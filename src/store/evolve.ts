@@ -1,0 +1,69 @@
+/**
+ * Evolving: each event goes to the writer of its type, which changes the tables.
+ * Invariant: an event without a writer changes nothing; what a writer throws at an event of the log refuses the store.
+ */
+import type { Entry } from "./chain.ts";
+import type { Schema, Tables } from "./declare.ts";
+import type { StoredEvent } from "./entry.ts";
+import { StoreRefusal } from "./refusal.ts";
+
+/** One writer per event type: it changes tables, and depends on nothing but them, the event, and the entry's time. */
+export type Writers<S extends Schema, E extends StoredEvent> = {
+  readonly [T in E["type"]]: (
+    tables: Tables<S>,
+    event: Extract<E, { type: T }>,
+    at: number,
+  ) => void;
+};
+
+/** How a log's tail is applied. */
+export interface CatchUp<S extends Schema> {
+  /** What writers are given: the tables, or what stands for them where rows need be written only at the end. */
+  readonly tables: Tables<S>;
+  /** Writes those rows, after the last event. */
+  finish(): void;
+}
+
+/** The writers of a store. */
+export class Evolver<S extends Schema, E extends StoredEvent> {
+  readonly #writers: Writers<S, E>;
+
+  constructor(writers: Writers<S, E>) {
+    this.#writers = writers;
+  }
+
+  /** Applies an event. Throws StoreRefusal when newer code made it; what its writer throws passes through. */
+  evolve(tables: Tables<S>, event: E, at: number): void {
+    const type: E["type"] = event.type;
+    if (!Object.hasOwn(this.#writers, type)) {
+      throw new StoreRefusal("store_newer", `no writer for event ${type}`);
+    }
+    this.#writers[type](tables, event as Extract<E, { type: E["type"] }>, at);
+  }
+
+  /** Applies the events of an entry of the log. Throws StoreRefusal when a writer cannot. */
+  apply(tables: Tables<S>, { index, at }: Entry, events: readonly E[]): void {
+    for (const event of events) {
+      try {
+        this.evolve(tables, event, at);
+      } catch (fault) {
+        throw unapplied(`entry ${index}: ${event.type}`, fault);
+      }
+    }
+  }
+
+  /** Ends a catch-up. Throws StoreRefusal when it cannot. */
+  finish(catchUp: CatchUp<S>): void {
+    try {
+      catchUp.finish();
+    } catch (fault) {
+      throw unapplied("the rows that follow from the log", fault);
+    }
+  }
+}
+
+/** What does not apply says that the log and the tables do not fit each other. */
+function unapplied(what: string, fault: unknown): StoreRefusal {
+  if (fault instanceof StoreRefusal) return fault;
+  return new StoreRefusal("store_corrupt", `${what} failed`, fault);
+}
