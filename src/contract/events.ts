@@ -12,6 +12,14 @@ import type { QueueConfig } from "./queue.ts";
 /** The facts of each event, less `type` and `v`. Every event also has the time of its entry. */
 export interface EventFacts {
   "queue.created": { name: string; queueId: string; term: number; config: QueueConfig };
+  /**
+   * Who takes part in the queue's history, by node id: the index of the entry that lets a node in. The first entry names the
+   * queue's one primary.
+   */
+  "queue.membership": {
+    configs: readonly (readonly number[])[];
+    nodes: Readonly<Record<string, { readonly role: "primary" | "replica" }>>;
+  };
   "queue.configured": { config: QueueConfig };
   "queue.paused": { reason?: string };
   "queue.resumed": object;

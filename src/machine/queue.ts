@@ -43,10 +43,14 @@ function withChange(config: QueueConfig, change: QueueConfigChange): QueueConfig
   return merged as unknown as QueueConfig;
 }
 
-/** The first event of a queue. */
+/** The first entry of a log is the first one with a node id to give. */
+const PRIMARY = 1;
+
+/** The first events of a queue: what it is, and that it is kept by one node. */
 export function createQueue(tx: Transaction, name: string, identity: QueueIdentity): void {
   const { queueId, term } = identity;
   tx.emit("queue.created", { name, queueId, term, config: defaultConfig });
+  tx.emit("queue.membership", { configs: [[PRIMARY]], nodes: { [PRIMARY]: { role: "primary" } } });
 }
 
 function toRecord(view: View): QueueRecord {

@@ -5,11 +5,13 @@
 import type { Entry } from "./chain.ts";
 import type { Schema, Tables } from "./declare.ts";
 import type { StoredEvent } from "./entry.ts";
+import { membershipEvent } from "./membership.ts";
+import type { Membership } from "./raft.ts";
 import { StoreRefusal } from "./refusal.ts";
 
 /** One writer per event type: it changes tables, and depends on nothing but them, the event, and the entry's time. */
 export type Writers<S extends Schema, E extends StoredEvent> = {
-  readonly [T in E["type"]]: (
+  readonly [T in Exclude<E["type"], typeof membershipEvent>]: (
     tables: Tables<S>,
     event: Extract<E, { type: T }>,
     at: number,
@@ -27,18 +29,24 @@ export interface CatchUp<S extends Schema> {
 /** The writers of a store. */
 export class Evolver<S extends Schema, E extends StoredEvent> {
   readonly #writers: Writers<S, E>;
+  readonly #onMembership: (membership: Membership) => void;
 
-  constructor(writers: Writers<S, E>) {
+  /** `onMembership` is told of the one event that changes no table. */
+  constructor(writers: Writers<S, E>, onMembership: (membership: Membership) => void) {
     this.#writers = writers;
+    this.#onMembership = onMembership;
   }
 
   /** Applies an event. Throws StoreRefusal when newer code made it; what its writer throws passes through. */
   evolve(tables: Tables<S>, event: E, at: number): void {
-    const type: E["type"] = event.type;
-    if (!Object.hasOwn(this.#writers, type)) {
-      throw new StoreRefusal("store_newer", `no writer for event ${type}`);
+    const type = event.type as keyof Writers<S, E>;
+    if (Object.hasOwn(this.#writers, type)) {
+      this.#writers[type](tables, event as Parameters<Writers<S, E>[typeof type]>[1], at);
+    } else if (event.type === membershipEvent) {
+      this.#onMembership(event as E & Membership);
+    } else {
+      throw new StoreRefusal("store_newer", `no writer for event ${event.type}`);
     }
-    this.#writers[type](tables, event as Extract<E, { type: E["type"] }>, at);
   }
 
   /** Applies the events of an entry of the log. Throws StoreRefusal when a writer cannot. */

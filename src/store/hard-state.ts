@@ -2,9 +2,11 @@
  * Hard state: the one row that says whose store this is and how far it is known to be right.
  * Invariant: written only when it changes, in the transaction of the change that it describes.
  */
+import type { QueueIdentity } from "../contract/ids.ts";
 import type { Anchor, LogId } from "./chain.ts";
-import { genesis, LogCorrupt } from "./chain.ts";
-import { parseAnchor } from "./segments.ts";
+import { anchorOf, genesis, LogCorrupt } from "./chain.ts";
+import { noMembership, type Settle, type StoredMembership, type Vote } from "./raft.ts";
+import { createSegmentList, parseAnchor } from "./segments.ts";
 import type { Sql } from "./sql.ts";
 
 /** The stored format that this code writes. It reads this one, and, without writing, the next. */
@@ -26,18 +28,88 @@ export interface HardState {
   readonly role: string;
   /** Raised by restore, import and promotion; never falls. */
   readonly term: number;
-  readonly vote: Json;
+  readonly vote: Vote | null;
   /** The last entry that was dropped. */
   readonly purged: Anchor;
   /** The last entry whose changes the tables hold. */
   readonly checkpointed: Anchor;
+  /** The last membership stated up to there; stored with `checkpointed`, in its column. */
+  readonly membership: StoredMembership;
   /** Null for a primary, whose last entry is committed by definition. */
   readonly committed: LogId | null;
   readonly snapshot: Json;
 }
 
-/** The hard state of a new queue. */
-export function newHardState(queueId: string, term: number): HardState {
+/** The hard state of a store, and its row once there is one. */
+export class HardStateRow {
+  readonly #sql: Sql;
+  #current: HardState | undefined;
+  #isStored: boolean;
+
+  /** `stored` is the row that was read; undefined when no store was ever written. */
+  constructor(sql: Sql, stored: HardState | undefined) {
+    this.#sql = sql;
+    this.#current = stored;
+    this.#isStored = stored !== undefined;
+  }
+
+  /** Undefined while the queue was never created. */
+  get known(): HardState | undefined {
+    return this.#current;
+  }
+
+  get current(): HardState {
+    if (this.#current === undefined) throw new Error("the queue was not created");
+    return this.#current;
+  }
+
+  /** The last entry that is gone from the log. */
+  get purged(): Anchor {
+    return this.#current?.purged ?? genesis;
+  }
+
+  /** The last entry whose changes are in SQLite's tables. */
+  get checkpointed(): Anchor {
+    return this.#current?.checkpointed ?? genesis;
+  }
+
+  /** The last membership stated up to there. */
+  get membership(): StoredMembership {
+    return this.#current?.membership ?? noMembership;
+  }
+
+  /** Whether the row is there, and with it the list of segments. */
+  get isStored(): boolean {
+    return this.#isStored;
+  }
+
+  /** Gives a new queue its identity, in memory: it is stored with the first thing that is. */
+  create(queue: QueueIdentity): void {
+    if (this.#current !== undefined) throw new Error("the queue exists already");
+    this.#current = newHardState(queue);
+  }
+
+  /** Writes the row, with changes. To be called in a transaction. */
+  write(changes: Partial<HardState> = {}): Settle {
+    const next = { ...this.current, ...changes };
+    if (!this.#isStored) createRaftTables(this.#sql);
+    writeHardState(this.#sql, next);
+    return () => {
+      this.#current = next;
+      this.#isStored = true;
+    };
+  }
+
+  /** Changes the row in a transaction of its own: one row written, and only if it differs. */
+  save(changes: Partial<HardState>): void {
+    const before = this.current;
+    const isSame = JSON.stringify({ ...before, ...changes }) === JSON.stringify(before);
+    if (isSame && this.#isStored) return;
+    this.#sql.transaction(() => this.write(changes))();
+  }
+}
+
+function newHardState({ queueId, term }: QueueIdentity): HardState {
   return {
     format: storeFormat,
     queueId,
@@ -46,21 +118,23 @@ export function newHardState(queueId: string, term: number): HardState {
     vote: null,
     purged: genesis,
     checkpointed: genesis,
+    membership: noMembership,
     committed: null,
     snapshot: null,
   };
 }
 
-export function createHardState(sql: Sql): void {
+function createRaftTables(sql: Sql): void {
   sql.run(`CREATE TABLE raft_state (
     one INTEGER PRIMARY KEY CHECK (one = 1), format INTEGER NOT NULL, queue_id TEXT NOT NULL,
     role TEXT NOT NULL, term INTEGER NOT NULL, vote TEXT NOT NULL, purged TEXT NOT NULL,
     checkpointed TEXT NOT NULL, committed TEXT NOT NULL, snapshot TEXT NOT NULL) STRICT`);
+  createSegmentList(sql);
 }
 
-/** Stores the whole row: one row written. */
-export function writeHardState(sql: Sql, state: HardState): void {
-  const json = [state.vote, state.purged, state.checkpointed, state.committed, state.snapshot];
+function writeHardState(sql: Sql, state: HardState): void {
+  const checkpointed = { ...state.checkpointed, membership: state.membership };
+  const json = [state.vote, state.purged, checkpointed, state.committed, state.snapshot];
   sql.run(
     `INSERT OR REPLACE INTO raft_state
      (one, format, queue_id, role, term, vote, purged, checkpointed, committed, snapshot)
@@ -82,7 +156,7 @@ export function readFormat(sql: Sql): number {
 
 /** The stored row. Throws LogCorrupt when it cannot be read. */
 export function readHardState(sql: Sql): HardState {
-  const [row] = sql.rows<HardStateRow>(
+  const [row] = sql.rows<StoredRow>(
     `SELECT format, queue_id, role, term, vote, purged, checkpointed, committed, snapshot
      FROM raft_state`,
   );
@@ -93,16 +167,17 @@ export function readHardState(sql: Sql): HardState {
     queueId,
     role,
     term,
-    vote: parse("vote", vote),
+    vote: parse("vote", vote) as Vote | null,
     purged: parseAnchor(purged),
-    checkpointed: parseAnchor(checkpointed),
+    checkpointed: anchorOf(parseAnchor(checkpointed)),
+    membership: membershipOf(parse("checkpointed", checkpointed)),
     committed: parse("committed", committed) as LogId | null,
-    snapshot: parse("snapshot", snapshot),
+    snapshot: parse("snapshot", snapshot) as Json,
   };
 }
 
 /** As the table is created: STRICT, so that the columns hold what it says. */
-type HardStateRow = [
+type StoredRow = [
   format: number,
   queueId: string,
   role: string,
@@ -114,9 +189,15 @@ type HardStateRow = [
   snapshot: string,
 ];
 
-function parse(column: string, text: string): Json {
+/** The membership beside a checkpoint: a checkpoint from before memberships were stated has none. */
+function membershipOf(checkpointed: unknown): StoredMembership {
+  const { membership } = checkpointed as { membership?: StoredMembership };
+  return membership ?? noMembership;
+}
+
+function parse(column: string, text: string): unknown {
   try {
-    return JSON.parse(text) as Json;
+    return JSON.parse(text);
   } catch (cause) {
     throw new LogCorrupt(`hard state: ${column} is not JSON`, { cause });
   }

@@ -10,11 +10,13 @@ import { jobWriters } from "./job-writers.ts";
 import { deadlines, finished, jobs, ready, scheduled } from "./jobs.ts";
 import { lane_index, lanes } from "./lanes.ts";
 import { leases, leaseWriters } from "./leases.ts";
+import type { membershipEvent } from "./membership.ts";
 import { operations, operationWriters } from "./operations.ts";
 import { counters, queue, queueWriters } from "./queue.ts";
 import type { Sql } from "./sql.ts";
 import { catchUp } from "./standing.ts";
-import { Store, type StoreLimits } from "./store.ts";
+import { Store } from "./store.ts";
+import type { StoreLimits } from "./store-config.ts";
 import type { Table } from "./table.ts";
 
 export const schema = {
@@ -38,9 +40,9 @@ type ReadOnly<T> =
 /** The tables as the machine sees them. */
 export type Reads = { readonly [N in keyof SluiceTables]: ReadOnly<SluiceTables[N]> };
 
-/** One writer for each event; `at` is the time of the event's entry. */
+/** One writer for each event that changes tables; `at` is the time of the event's entry. */
 export type EventWriters = {
-  readonly [T in EventType]: (
+  readonly [T in Exclude<EventType, typeof membershipEvent>]: (
     tables: SluiceTables,
     event: Extract<Event, { type: T }>,
     at: number,

@@ -6,17 +6,19 @@ import type { Anchor, Entry } from "./chain.ts";
 import { LogCorrupt } from "./chain.ts";
 import type { Sql } from "./sql.ts";
 
+/** What entries come to: their size in bytes, and the number of idempotency keys in them. */
+export interface Figures {
+  readonly bytes: number;
+  readonly keys: number;
+}
+
 /** What is known of a segment. Of the open one `last`, `bytes` and `keys` are stored as of the last checkpoint. */
-export interface Segment {
+export interface Segment extends Figures {
   readonly segment: number;
   readonly firstIndex: number;
   readonly firstAt: number;
   /** Its last entry. */
   readonly last: Anchor;
-  /** Size of the entries in bytes. */
-  readonly bytes: number;
-  /** Number of idempotency keys in them. */
-  readonly keys: number;
   readonly isSealed: boolean;
 }
 
@@ -81,6 +83,22 @@ export function updateSegment(sql: Sql, segment: Segment, keyHashes: Uint8Array 
     keyHashes,
     segment.segment,
   );
+}
+
+/** Deletes the entries of a segment behind an index: one row written for each. */
+export function deleteEntriesAfter(sql: Sql, segment: number, index: number): void {
+  sql.run(`DELETE FROM ${segmentTable(segment)} WHERE log_index > ?`, index);
+}
+
+/** Bytes and idempotency keys of a segment's entries from an index on, counted by SQLite. */
+export function countEntries(sql: Sql, segment: number, from: number): Figures {
+  const [[bytes, keys] = [0, 0]] = sql.rows<[bytes: number, keys: number]>(
+    `SELECT coalesce(sum(octet_length(keys) + octet_length(events) + octet_length(texts)), 0),
+            coalesce(sum(CASE keys WHEN '[]' THEN 0 ELSE json_array_length(keys) END), 0)
+     FROM ${segmentTable(segment)} WHERE log_index >= ?`,
+    from,
+  );
+  return { bytes, keys };
 }
 
 /** Drops a segment with all its entries: no row is written for an entry. */

@@ -6,7 +6,8 @@ import { describe, expect, it } from "vitest";
 import { hash52 } from "../../src/contract/hash.ts";
 import { checkLink, genesis, hashOf, LogCorrupt } from "../../src/store/chain.ts";
 import { OpenKeys, SealedKeys } from "../../src/store/key-index.ts";
-import { EntryTooLarge, LogPurged } from "../../src/store/log.ts";
+import { EntryTooLarge } from "../../src/store/log.ts";
+import { LogPurged } from "../../src/store/raft.ts";
 import {
   commit,
   createNotes,

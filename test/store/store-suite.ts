@@ -99,8 +99,7 @@ export function storeSuite(withSql: WithSql, numRuns: number): void {
       withSql((sql) => {
         const store = createNotes(sql);
         undone(store, [put("a", "b")]);
-        store.saveHard({ vote: { holder: "me" } });
-        expect(store.hard).toMatchObject({ queueId: "q", vote: { holder: "me" } });
+        expect(store.hard).toMatchObject({ queueId: "q", term: 1 });
         expect(dump(sql)).toEqual({});
         expect(openNotes(sql).hard).toBeUndefined();
         commit(store, [put("a", "b")]);
@@ -141,12 +140,11 @@ export function storeSuite(withSql: WithSql, numRuns: number): void {
         const before = sql.counts.rowsWritten;
         store.saveHard({ term: 1, role: "primary" });
         expect(sql.counts.rowsWritten).toBe(before);
-        store.saveHard({
-          term: 3,
-          vote: { term: 3, holder: "x" },
-          committed: { term: 1, index: 1 },
-        });
+        store.saveVote({ term: 3, node: 1, committed: true });
         expect(sql.counts.rowsWritten - before).toBe(1);
+        store.saveCommitted(store.last);
+        expect(sql.counts.rowsWritten - before).toBe(2);
+        expect(store.hard).toMatchObject({ term: 3, vote: { term: 3 }, committed: { index: 1 } });
         expect(openNotes(sql).hard).toEqual(store.hard);
         expect(() => store.saveHard({ term: 2 })).toThrow(RangeError);
       }));

@@ -1,0 +1,66 @@
+/**
+ * The ports over one database: log, state machine, and the row of hard state that both write their own fields of.
+ * Invariant: each port is checked by itself; whether they fit together is for `recovery.ts` to say.
+ */
+import type { Catalog } from "./catalog.ts";
+import { checkCatalog, readCatalog } from "./catalog.ts";
+import { LogCorrupt } from "./chain.ts";
+import type { Schema } from "./declare.ts";
+import type { StoredEvent } from "./entry.ts";
+import type { HardState } from "./hard-state.ts";
+import { HardStateRow, readFormat, readHardState, storeFormat } from "./hard-state.ts";
+import type { SegmentLimits } from "./log.ts";
+import { Log } from "./log.ts";
+import { StoreRefusal } from "./refusal.ts";
+import type { Sql } from "./sql.ts";
+import { TableMachine } from "./state-machine.ts";
+import type { StoreConfig } from "./store-config.ts";
+
+/** What a store is made of. */
+export interface Ports<S extends Schema, E extends StoredEvent> {
+  readonly sql: Sql;
+  readonly state: HardStateRow;
+  readonly log: Log;
+  readonly machine: TableMachine<S, E>;
+}
+
+/** Opens the ports, also where nothing is stored. Writes nothing. Throws LogCorrupt, or StoreRefusal for a newer format. */
+export function openPorts<S extends Schema, E extends StoredEvent>(
+  sql: Sql,
+  config: StoreConfig<S, E>,
+): Ports<S, E> {
+  const catalog = readCatalog(sql);
+  checkCatalog(catalog, config.tables);
+  const state = new HardStateRow(sql, readStored(sql, catalog));
+  const log = Log.open(sql, state, catalog.keys());
+  return { sql, state, log, machine: new TableMachine(sql, state, config, catalog) };
+}
+
+function readStored(sql: Sql, catalog: Catalog): HardState | undefined {
+  if (!catalog.has("raft_state")) {
+    const stray = [...catalog.keys()].find((each) => each.startsWith("raft_"));
+    if (stray !== undefined) throw new LogCorrupt(`there is ${stray} but no hard state`);
+    return undefined;
+  }
+  const format = readFormat(sql);
+  if (format > storeFormat + 1) {
+    throw new StoreRefusal("store_newer", `format ${format}, this code reads ${storeFormat + 1}`);
+  }
+  if (!catalog.has("raft_segments")) throw new LogCorrupt("the list of segments is missing");
+  return readHardState(sql);
+}
+
+/** Writes the changed rows, the place in the log that they show, and the open segment's figures, in one transaction. */
+export function checkpoint(
+  {
+    sql,
+    machine,
+    log,
+  }: Pick<Ports<Schema, never>, "sql" | "log"> & {
+    readonly machine: Pick<TableMachine<Schema, never>, "flush">;
+  },
+  limits: SegmentLimits,
+): void {
+  const settle = sql.transaction(() => [machine.flush(), log.writeFigures(limits)]);
+  for (const each of settle) each();
+}

@@ -1,0 +1,166 @@
+/**
+ * The state machine: what the entries have made of the tables, which one writer per event type changes.
+ * Invariant: the tables are those of the last checkpoint plus every event evolved since; what is undone never happened.
+ */
+import type { Catalog } from "./catalog.ts";
+import { readCatalog } from "./catalog.ts";
+import type { Anchor, Entry } from "./chain.ts";
+import { anchorOf } from "./chain.ts";
+import type { Schema, Tables } from "./declare.ts";
+import type { StoredEvent } from "./entry.ts";
+import { EventCodec } from "./entry.ts";
+import { type CatchUp, Evolver } from "./evolve.ts";
+import type { HardStateRow } from "./hard-state.ts";
+import { Journal } from "./journal.ts";
+import type { Key } from "./keys.ts";
+import { MembershipRegister } from "./membership.ts";
+import type { AppliedState, Settle, StateMachine } from "./raft.ts";
+import { idOf, RaftRefusal } from "./raft.ts";
+import type { Sql } from "./sql.ts";
+import type { StoreConfig } from "./store-config.ts";
+import { LayeredTable } from "./table.ts";
+
+/** The tables of one queue. */
+export class TableMachine<S extends Schema, E extends StoredEvent> implements StateMachine {
+  readonly codec: EventCodec<E>;
+  readonly #sql: Sql;
+  readonly #state: HardStateRow;
+  readonly #declarations: S;
+  readonly #evolver: Evolver<S, E>;
+  readonly #catchUp: (tables: Tables<S>) => CatchUp<S>;
+  readonly #journal = new Journal();
+  #layers: readonly LayeredTable<Key, object>[] = [];
+  #tables: Tables<S>;
+  #applied: Anchor;
+  #membership: MembershipRegister;
+
+  constructor(sql: Sql, state: HardStateRow, config: StoreConfig<S, E>, catalog: Catalog) {
+    this.codec = new EventCodec(config.texts);
+    this.#sql = sql;
+    this.#state = state;
+    this.#declarations = config.tables;
+    this.#evolver = new Evolver(config.writers, (stated) => this.#membership.state(stated));
+    this.#catchUp = config.catchUp ?? ((tables) => ({ tables, finish: () => undefined }));
+    this.#tables = this.#open(catalog);
+    this.#applied = state.checkpointed;
+    this.#membership = this.#storedMembership();
+  }
+
+  /** Other objects after a `reload`. */
+  get tables(): Tables<S> {
+    return this.#tables;
+  }
+
+  /** The last entry whose events the tables show. */
+  get last(): Anchor {
+    return this.#applied;
+  }
+
+  applied(): AppliedState {
+    return { lastApplied: idOf(this.#applied), membership: this.#membership.stored };
+  }
+
+  /** Whether every change belongs to an entry. */
+  get isSettled(): boolean {
+    return this.#journal.length === 0;
+  }
+
+  /** Applies an event to the tables. What a writer throws passes through; `undo` then takes its changes back. */
+  evolve(event: E, at: number): void {
+    this.#evolver.evolve(this.#tables, event, at);
+  }
+
+  /** A point that `undo` can come back to, until the next entry. */
+  mark(): number {
+    return this.#journal.mark();
+  }
+
+  /** Takes back every change since the mark. */
+  undo(mark: number): void {
+    this.#journal.undo(mark);
+  }
+
+  /** What was evolved since the last entry is the work of this one, and final. */
+  settle(entry: Anchor): void {
+    this.#journal.forget();
+    this.#note(entry);
+  }
+
+  apply(entries: Iterable<Entry>): void {
+    for (const entry of entries) {
+      const mark = this.mark();
+      try {
+        this.#evolveAll(this.#tables, entry);
+      } catch (fault) {
+        this.undo(mark);
+        throw fault;
+      }
+      this.settle(anchorOf(entry));
+    }
+  }
+
+  /** Applies entries while the store opens, without a way back: after a fault the machine is not to be used. */
+  recover(entries: Iterable<Entry>): void {
+    const catchUp = this.#catchUp(this.#tables);
+    this.#journal.without(() => {
+      for (const entry of entries) {
+        this.#evolveAll(catchUp.tables, entry);
+        this.#note(entry);
+      }
+      this.#evolver.finish(catchUp);
+    });
+    this.#applied = anchorOf(this.#applied);
+  }
+
+  /** Writes the changed rows to SQLite, and the place that they show. To be called in a transaction. */
+  flush(): Settle {
+    const layers = this.#layers;
+    for (const table of layers) table.flush();
+    const settle = this.#state.write({
+      checkpointed: this.#applied,
+      membership: this.#membership.stored,
+    });
+    return () => {
+      for (const table of layers) table.settle();
+      settle();
+    };
+  }
+
+  /** Forgets what is in memory: the tables are those that SQLite has. */
+  reload(): void {
+    this.#journal.forget();
+    this.#tables = this.#open(readCatalog(this.#sql));
+    this.#applied = this.#state.checkpointed;
+    this.#membership = this.#storedMembership();
+  }
+
+  /** A figure of all tables together. */
+  sum(figure: "dirtyRows" | "tombstones" | "textUnits"): number {
+    return this.#layers.reduce((sum, table) => sum + table[figure], 0);
+  }
+
+  #open(catalog: Catalog): Tables<S> {
+    const layers = Object.entries(this.#declarations).map(([name, declaration]) => {
+      const stored = catalog.get(declaration.name) ?? new Set<string>();
+      return [name, new LayeredTable(declaration, this.#sql, this.#journal, stored)] as const;
+    });
+    this.#layers = layers.map(([, table]) => table);
+    return Object.fromEntries<unknown>(layers) as Tables<S>;
+  }
+
+  #storedMembership(): MembershipRegister {
+    return new MembershipRegister(this.#journal, this.#state.membership);
+  }
+
+  #evolveAll(tables: Tables<S>, entry: Entry): void {
+    if (entry.index <= this.#applied.index) {
+      throw new RaftRefusal("apply_order", `entry ${entry.index} after ${this.#applied.index}`);
+    }
+    this.#evolver.apply(tables, entry, this.codec.decode(entry));
+  }
+
+  #note(entry: Anchor): void {
+    this.#applied = entry;
+    this.#membership.settle(entry);
+  }
+}
