@@ -1,5 +1,5 @@
 /**
- * What a store is opened with, and the figures it gives: limits of a checkpoint, writers, texts.
+ * What a store is opened with: limits of a checkpoint, writers, texts.
  * Invariant: the limits in force come from the contract's one table, unless a test lowers them.
  */
 import { limits } from "../contract/limits.ts";
@@ -39,18 +39,4 @@ export interface StoreConfig<S extends Schema, E extends StoredEvent> {
   /** How the tail is applied. Default: straight to the tables. */
   readonly catchUp?: (tables: Tables<S>) => CatchUp<S>;
   readonly limits?: Partial<StoreLimits>;
-}
-
-/** Figures for statistics and for the decision to checkpoint. */
-export interface StoreStats {
-  /** Rows that differ from SQLite, and those of them that it still has to lose. */
-  readonly dirtyRows: number;
-  readonly tombstones: number;
-  readonly textUnits: number;
-  readonly tailBytes: number;
-  readonly tailEntries: number;
-  readonly segments: number;
-  readonly logBytes: number;
-  /** Time of the oldest retained entry, epoch ms; 0 while there is none. */
-  readonly firstAt: number;
 }

@@ -7,6 +7,7 @@ import type { Anchor, Entry, LogId } from "./chain.ts";
 import type { Schema, Tables } from "./declare.ts";
 import type { EntryBody, StoredEvent } from "./entry.ts";
 import { EntryBuilder, type EventCodec } from "./entry.ts";
+import { isCheckpointDue, type StoreStats, statsOf } from "./figures.ts";
 import * as guards from "./guards.ts";
 import type { HardState } from "./hard-state.ts";
 import type { KeyHit } from "./log-keys.ts";
@@ -15,17 +16,12 @@ import type { Membership, Settle, Vote } from "./raft.ts";
 import { recover } from "./recovery.ts";
 import { refusing, StoreRefusal } from "./refusal.ts";
 import type { Sql } from "./sql.ts";
-import {
-  type StoreConfig,
-  type StoreLimits,
-  type StoreStats,
-  storeLimits,
-} from "./store-config.ts";
+import { type StoreConfig, type StoreLimits, storeLimits } from "./store-config.ts";
 
 export type { Anchor, Entry, LogId } from "./chain.ts";
 export type { Writers } from "./evolve.ts";
 export { StoreRefusal } from "./refusal.ts";
-export type { StoreConfig, StoreLimits, StoreStats } from "./store-config.ts";
+export type { StoreConfig, StoreLimits } from "./store-config.ts";
 
 /** What `append` takes: the content of an entry and who stamps it. */
 export interface Append extends EntryBody {
@@ -188,14 +184,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
 
   /** Whether the tail or the changed rows have reached a limit. */
   get checkpointDue(): boolean {
-    const { tailBytes, tailEntries, dirtyRows, tombstones } = this.stats;
-    const due = this.#limits;
-    return (
-      tailBytes >= due.tailBytesMax ||
-      tailEntries >= due.tailEntriesMax ||
-      dirtyRows - tombstones / 2 >= due.dirtyRowsMax ||
-      this.isHeavy
-    );
+    return isCheckpointDue(this.stats, this.#limits);
   }
 
   /** Writes the changed rows to SQLite's tables, with the place in the log that they show, in one transaction. */
@@ -215,17 +204,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
   }
 
   get stats(): StoreStats {
-    const { machine, log } = this.#ports;
-    return {
-      dirtyRows: machine.sum("dirtyRows"),
-      tombstones: machine.sum("tombstones"),
-      textUnits: machine.sum("textUnits"),
-      tailBytes: log.tailBytes,
-      tailEntries: this.last.index - this.checkpointed.index,
-      segments: log.segments,
-      logBytes: log.bytes,
-      firstAt: log.firstAt,
-    };
+    return statsOf(this.#ports);
   }
 
   /** Entries from an index on, as many as fit `maxBytes` but at least one if there is one. Throws LogPurged. */
