@@ -109,6 +109,16 @@ export const limits = {
   logAgeMsMax: DAY_MS,
   logBytesMax: 256 * MiB,
 
+  /** A chunk of a snapshot: one stored row, unless a single line is larger. */
+  snapshotChunkBytes: 1_000_000,
+  /** Rows that one turn of a build or an import takes, about 10 µs each; fewer where they are large. */
+  snapshotStepRows: 512,
+  snapshotStepRowsMin: 16,
+  /** Bytes of rows after which a turn takes fewer rows. */
+  snapshotStepBytes: 262_144,
+  /** An import that nothing was heard of for so long is forgotten. */
+  importIdleMsMax: HOUR_MS,
+
   /** Storage of a queue: the platform's 10 GB less room to work. Past it no job is taken, whatever `maxBytes` says. */
   databaseBytesMax: 9_500_000_000,
 } as const;
@@ -161,3 +171,10 @@ assertRelation(
   limits.jobValueBytesMax + limits.payloadBytesMax + limits.resultBytesMax < limits.rowBytesMax,
   "a job fits a row",
 );
+// In JSON, a text that is JSON already doubles at most: it has no control characters left to escape.
+assertRelation(
+  limits.jobValueBytesMax + 2 * (limits.payloadBytesMax + limits.resultBytesMax) + 10_000 <
+    limits.rowBytesMax,
+  "a line of a snapshot fits a row",
+);
+assertRelation(limits.snapshotChunkBytes < limits.rowBytesMax, "a chunk fits a row");

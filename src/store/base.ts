@@ -133,9 +133,13 @@ export class Base<V extends object> {
     return this.#declaration.texts.length === 0 ? pageRowsMax : textPageRowsMax;
   }
 
-  /** Writes rows, and deletes those whose value is undefined. To be called in a transaction. */
-  write(rows: Iterable<readonly [Key, V | undefined]>): void {
+  /**
+   * Writes rows, and deletes those whose value is undefined. To be called in a transaction. `first` is called when the table
+   * exists, and is still as it was.
+   */
+  write(rows: Iterable<readonly [Key, V | undefined]>, first?: () => void): void {
     this.#ensure();
+    first?.();
     const writer = new BulkWriter(this.#sql, this.#declaration);
     for (const [key, value] of rows) {
       if (value === undefined) writer.delete(key);

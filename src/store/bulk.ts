@@ -81,7 +81,7 @@ function insertInto({ name, key, texts }: BaseDeclaration<object>): string {
 }
 
 /** Rows gathered into a JSON array, for a statement that reads them from its one parameter. */
-class JsonBatch {
+export class JsonBatch {
   readonly #sql: Sql;
   readonly #query: string;
   #rows: string[] = [];

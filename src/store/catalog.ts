@@ -34,3 +34,9 @@ export function checkCatalog(catalog: Catalog, schema: Schema): void {
     }
   }
 }
+
+/** Whether the database has a table, asked of the database itself. */
+export function exists(sql: Sql, table: string): boolean {
+  const query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?";
+  return sql.rows(query, table).length > 0;
+}

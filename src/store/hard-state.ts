@@ -12,15 +12,6 @@ import type { Sql } from "./sql.ts";
 /** The stored format that this code writes. It reads this one, and, without writing, the next. */
 export const storeFormat = 1;
 
-/** JSON as stored: used where the store keeps something for others. */
-export type Json =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly Json[]
-  | { readonly [name: string]: Json };
-
 /** The stored state of a queue beside its tables and its log. */
 export interface HardState {
   readonly format: number;
@@ -37,7 +28,6 @@ export interface HardState {
   readonly membership: StoredMembership;
   /** Null for a primary, whose last entry is committed by definition. */
   readonly committed: LogId | null;
-  readonly snapshot: Json;
 }
 
 /** The hard state of a store, and its row once there is one. */
@@ -120,7 +110,6 @@ function newHardState({ queueId, term }: QueueIdentity): HardState {
     checkpointed: genesis,
     membership: noMembership,
     committed: null,
-    snapshot: null,
   };
 }
 
@@ -128,17 +117,17 @@ function createRaftTables(sql: Sql): void {
   sql.run(`CREATE TABLE raft_state (
     one INTEGER PRIMARY KEY CHECK (one = 1), format INTEGER NOT NULL, queue_id TEXT NOT NULL,
     role TEXT NOT NULL, term INTEGER NOT NULL, vote TEXT NOT NULL, purged TEXT NOT NULL,
-    checkpointed TEXT NOT NULL, committed TEXT NOT NULL, snapshot TEXT NOT NULL) STRICT`);
+    checkpointed TEXT NOT NULL, committed TEXT NOT NULL) STRICT`);
   createSegmentList(sql);
 }
 
 function writeHardState(sql: Sql, state: HardState): void {
   const checkpointed = { ...state.checkpointed, membership: state.membership };
-  const json = [state.vote, state.purged, checkpointed, state.committed, state.snapshot];
+  const json = [state.vote, state.purged, checkpointed, state.committed];
   sql.run(
     `INSERT OR REPLACE INTO raft_state
-     (one, format, queue_id, role, term, vote, purged, checkpointed, committed, snapshot)
-     VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     (one, format, queue_id, role, term, vote, purged, checkpointed, committed)
+     VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)`,
     state.format,
     state.queueId,
     state.role,
@@ -157,11 +146,11 @@ export function readFormat(sql: Sql): number {
 /** The stored row. Throws LogCorrupt when it cannot be read. */
 export function readHardState(sql: Sql): HardState {
   const [row] = sql.rows<StoredRow>(
-    `SELECT format, queue_id, role, term, vote, purged, checkpointed, committed, snapshot
+    `SELECT format, queue_id, role, term, vote, purged, checkpointed, committed
      FROM raft_state`,
   );
   if (row === undefined) throw new LogCorrupt("the hard state is missing");
-  const [format, queueId, role, term, vote, purged, checkpointed, committed, snapshot] = row;
+  const [format, queueId, role, term, vote, purged, checkpointed, committed] = row;
   return {
     format,
     queueId,
@@ -172,7 +161,6 @@ export function readHardState(sql: Sql): HardState {
     checkpointed: anchorOf(parseAnchor(checkpointed)),
     membership: membershipOf(parse("checkpointed", checkpointed)),
     committed: parse("committed", committed) as LogId | null,
-    snapshot: parse("snapshot", snapshot) as Json,
   };
 }
 
@@ -186,7 +174,6 @@ type StoredRow = [
   purged: string,
   checkpointed: string,
   committed: string,
-  snapshot: string,
 ];
 
 /** The membership beside a checkpoint: a checkpoint from before memberships were stated has none. */

@@ -7,7 +7,7 @@ import type { Anchor, Entry, LogId } from "./chain.ts";
 import { hashOf } from "./chain.ts";
 import type { EntryBody, KeptAnswer } from "./entry.ts";
 import { decodeKeys } from "./entry.ts";
-import type { HardStateRow } from "./hard-state.ts";
+import type { HardState, HardStateRow } from "./hard-state.ts";
 import { type KeyHit, LogKeys } from "./log-keys.ts";
 import { SegmentReader } from "./log-reader.ts";
 import type { Draft, LogStorage, RaftRule, Settle, Vote } from "./raft.ts";
@@ -149,10 +149,13 @@ export class Log extends SegmentReader implements LogStorage {
     };
   }
 
-  /** Empties the log, to go on behind a place as if all before it was purged. To be called in a transaction. */
-  writeRestart(purged: Anchor): Settle {
+  /**
+   * Empties the log, to go on behind a place as if all before it was purged, and changes hard state with it. To be called in a
+   * transaction.
+   */
+  writeRestart(purged: Anchor, changes: Partial<HardState> = {}): Settle {
     for (const { segment } of this.list.all) rows.dropSegment(this.sql, segment);
-    const settle = this.state.write({ purged });
+    const settle = this.state.write({ ...changes, purged });
     return () => {
       settle();
       this.list.endAt(purged, []);

@@ -12,9 +12,10 @@ import { HardStateRow, readFormat, readHardState, storeFormat } from "./hard-sta
 import type { SegmentLimits } from "./log.ts";
 import { Log } from "./log.ts";
 import { StoreRefusal } from "./refusal.ts";
+import { SnapshotStore } from "./snapshots.ts";
 import type { Sql } from "./sql.ts";
 import { TableMachine } from "./state-machine.ts";
-import type { StoreConfig } from "./store-config.ts";
+import { type StoreConfig, storeLimits } from "./store-config.ts";
 
 /** What a store is made of. */
 export interface Ports<S extends Schema, E extends StoredEvent> {
@@ -22,6 +23,7 @@ export interface Ports<S extends Schema, E extends StoredEvent> {
   readonly state: HardStateRow;
   readonly log: Log;
   readonly machine: TableMachine<S, E>;
+  readonly snapshots: SnapshotStore;
 }
 
 /** Opens the ports, also where nothing is stored. Writes nothing. Throws LogCorrupt, or StoreRefusal for a newer format. */
@@ -33,7 +35,12 @@ export function openPorts<S extends Schema, E extends StoredEvent>(
   checkCatalog(catalog, config.tables);
   const state = new HardStateRow(sql, readStored(sql, catalog));
   const log = Log.open(sql, state, catalog.keys());
-  return { sql, state, log, machine: new TableMachine(sql, state, config, catalog) };
+  const machine = new TableMachine(sql, state, config, catalog);
+  const limits = { ...storeLimits, ...config.limits };
+  const write = () => checkpoint({ sql, log, machine }, limits);
+  const parts = { sql, state, machine, checkpoint: write };
+  const snapshots = new SnapshotStore(parts, config.tables, catalog);
+  return { sql, state, log, machine, snapshots };
 }
 
 function readStored(sql: Sql, catalog: Catalog): HardState | undefined {

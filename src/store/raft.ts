@@ -99,7 +99,12 @@ export interface SnapshotMeta {
   readonly last: Anchor;
   readonly membership: StoredMembership;
   readonly queueId: string;
-  /** SHA-256 over the state tables in canonical form: it travels with the snapshot. */
+  /** Of each table: the version of its rows, and how many there are. */
+  readonly tables: Readonly<Record<string, { readonly version: number; readonly rows: number }>>;
+  readonly chunks: number;
+  /** UTF-8 bytes of the chunks. */
+  readonly bytes: number;
+  /** The chain of SHA-256 over the chunks of the state tables, in canonical form: it travels with the snapshot. */
   readonly digest: string;
 }
 

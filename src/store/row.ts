@@ -99,17 +99,21 @@ export class RowCodec<V extends object> {
 
   /** The value of a stored row that begins with `columns`. Throws RowUnreadable. */
   decode(row: SqlRow): V {
-    const { name, version, upgrade, texts } = this.#declaration;
-    const [stored, json] = row;
-    if (typeof stored !== "number" || stored > version) {
-      const isNewer = typeof stored === "number";
-      throw new RowUnreadable(
-        `${name}: row version ${stored}, this code reads ${version}`,
-        isNewer,
-      );
+    const { name, version } = this.#declaration;
+    const [stored, json, ...texts] = row;
+    if (typeof stored !== "number") {
+      throw new RowUnreadable(`${name}: row version ${stored}, this code reads ${version}`, false);
     }
-    const value = parse(name, json);
-    for (let i = 0; i < texts.length; i += 1) addText(value, texts[i] as string, row[2 + i]);
+    return this.revive(stored, parse(name, json), texts);
+  }
+
+  /** A value of some version from its parts; `value` may be changed. Throws RowUnreadable. */
+  revive(stored: number, value: Record<string, unknown>, columns: readonly unknown[]): V {
+    const { name, version, upgrade, texts } = this.#declaration;
+    if (stored > version) {
+      throw new RowUnreadable(`${name}: row version ${stored}, this code reads ${version}`, true);
+    }
+    for (let i = 0; i < texts.length; i += 1) addText(value, texts[i] as string, columns[i]);
     if (stored === version) return value as V;
     if (upgrade === undefined) {
       throw new RowUnreadable(`${name}: no way from row version ${stored} to ${version}`, false);
@@ -132,7 +136,7 @@ function parse(name: string, text: SqlValue | undefined): Record<string, unknown
   throw new RowUnreadable(`${name}: a row's value is not an object`, false);
 }
 
-function addText(value: Record<string, unknown>, field: string, text: SqlValue | undefined): void {
+function addText(value: Record<string, unknown>, field: string, text: unknown): void {
   if (typeof text === "string") value[field] = text;
 }
 

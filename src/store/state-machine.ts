@@ -10,6 +10,7 @@ import type { Schema, Tables } from "./declare.ts";
 import type { StoredEvent } from "./entry.ts";
 import { EventCodec } from "./entry.ts";
 import { type CatchUp, Evolver } from "./evolve.ts";
+import type { FrozenView } from "./frozen-view.ts";
 import type { HardStateRow } from "./hard-state.ts";
 import { Journal } from "./journal.ts";
 import type { Key } from "./keys.ts";
@@ -33,6 +34,7 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
   #tables: Tables<S>;
   #applied: Anchor;
   #membership: MembershipRegister;
+  #view: FrozenView | undefined;
 
   constructor(sql: Sql, state: HardStateRow, config: StoreConfig<S, E>, catalog: Catalog) {
     this.codec = new EventCodec(config.texts);
@@ -112,10 +114,15 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
     this.#applied = anchorOf(this.#applied);
   }
 
+  /** From now on a view of the tables is told of rows before they are written; undefined: no longer. */
+  watch(view: FrozenView | undefined): void {
+    this.#view = view;
+  }
+
   /** Writes the changed rows to SQLite, and the place that they show. To be called in a transaction. */
   flush(): Settle {
     const layers = this.#layers;
-    for (const table of layers) table.flush();
+    for (const table of layers) table.flush(this.#view);
     const settle = this.#state.write({
       checkpointed: this.#applied,
       membership: this.#membership.stored,

@@ -12,9 +12,10 @@ import * as guards from "./guards.ts";
 import type { HardState } from "./hard-state.ts";
 import type { KeyHit } from "./log-keys.ts";
 import { checkpoint, type Ports } from "./ports.ts";
-import type { Membership, Settle, Vote } from "./raft.ts";
+import type { Membership, Vote } from "./raft.ts";
 import { recover } from "./recovery.ts";
 import { refusing, StoreRefusal } from "./refusal.ts";
+import type { SnapshotStore } from "./snapshots.ts";
 import type { Sql } from "./sql.ts";
 import { type StoreConfig, type StoreLimits, storeLimits } from "./store-config.ts";
 
@@ -71,6 +72,11 @@ export class Store<S extends Schema, E extends StoredEvent> {
     return this.#ports.state.known;
   }
 
+  /** The current snapshot, a build, an import. A build begins with `startSnapshot`, an import ends with `install`. */
+  get snapshots(): SnapshotStore {
+    return this.#ports.snapshots;
+  }
+
   /** The last entry. */
   get last(): Anchor {
     return this.#ports.log.last;
@@ -107,7 +113,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
   }
 
   /** Changes hard state: one row written, and only if it differs. */
-  saveHard(changes: Partial<Pick<HardState, "role" | "term" | "snapshot">>): void {
+  saveHard(changes: Partial<Pick<HardState, "role" | "term">>): void {
     guards.checkTerm(this.#writable(), changes.term);
     this.#ports.state.save(changes);
   }
@@ -198,6 +204,14 @@ export class Store<S extends Schema, E extends StoredEvent> {
     this.#databaseBytes = sql.bytes;
   }
 
+  /** Freezes the state as of the last entry, for a build that `snapshots.building` then goes on with. */
+  startSnapshot(rowsTotal: number): void {
+    if (!this.#ports.machine.isSettled) throw new Error("a snapshot of changes in no entry");
+    this.#writable();
+    guards.checkCheckpoint(this.#ports);
+    this.#ports.snapshots.tryCreateSnapshotBuilder(true, rowsTotal);
+  }
+
   /** Size of the database in bytes, as of the last checkpoint: asked for each job, so it must cost nothing. */
   get databaseBytes(): number {
     return this.#databaseBytes;
@@ -231,19 +245,20 @@ export class Store<S extends Schema, E extends StoredEvent> {
   }
 
   /**
-   * Takes over a state that `swap` puts into the tables, as of a place: the log goes on behind it. All in one transaction.
-   * Throws RaftRefusal for a place that does not lie behind what is committed here, or a term that falls.
+   * Takes over the state that was imported, as of a place: the log goes on behind it. All in one transaction. Throws
+   * RaftRefusal for a place that does not lie behind what is committed here, or a term that falls.
    */
-  install(place: Anchor, changes: Partial<HardState>, swap: () => Settle): void {
-    const { sql, state, log, machine } = this.#ports;
+  install(place: Anchor, { term }: { readonly term: number }): void {
+    const { sql, log, machine, snapshots } = this.#ports;
     const before = this.#writable();
-    guards.checkTerm(before, changes.term);
-    guards.checkInstall(this.#ports, place, changes.term ?? before.term);
+    guards.checkTerm(before, term);
+    guards.checkInstall(this.#ports, place, term);
     const committed = before.committed && { term: place.term, index: place.index };
+    const { membership } = snapshots.imported;
+    const changes = { term, membership, checkpointed: place, committed };
     const settle = sql.transaction(() => [
-      swap(),
-      log.writeRestart(place),
-      state.write({ ...changes, purged: place, checkpointed: place, committed }),
+      snapshots.writeInstall(),
+      log.writeRestart(place, changes),
     ]);
     for (const each of settle) each();
     machine.reload();

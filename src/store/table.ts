@@ -5,6 +5,7 @@
 import type { Stretch } from "./base.ts";
 import { Base } from "./base.ts";
 import type { TableDeclaration } from "./declare.ts";
+import type { FrozenView } from "./frozen-view.ts";
 import { Heads } from "./heads.ts";
 import type { Journal } from "./journal.ts";
 import type { Key, KeyColumn, KeyPart, Leading, Position } from "./keys.ts";
@@ -196,10 +197,14 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     return this.#overlay.textUnits;
   }
 
-  /** Writes the dirty rows to SQLite. To be called in a transaction; `settle` follows when that has succeeded. */
-  flush(): void {
+  /**
+   * Writes the dirty rows to SQLite; a view of the tables as they are keeps what it needs of them. To be called in a
+   * transaction; `settle` follows when that has succeeded.
+   */
+  flush(view?: FrozenView): void {
     if (this.#overlay.dirtyRows === 0) return;
-    this.#base.write(valuesOf(this.#overlay.dirty()));
+    const protect = () => view?.protect(this.name, keysOf(this.#overlay.dirty()));
+    this.#base.write(valuesOf(this.#overlay.dirty()), protect);
   }
 
   /** Takes note that the flushed rows are in SQLite. */
@@ -294,6 +299,10 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 }
 
 const tombstone: Cell<never> = { value: undefined, inBase: true, isDirty: true };
+
+function* keysOf(cells: Iterable<[Position, unknown]>): Generator<Position> {
+  for (const [key] of cells) yield key;
+}
 
 function* valuesOf<V>(
   cells: Iterable<[Position, Cell<V>]>,

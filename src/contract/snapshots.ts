@@ -1,0 +1,128 @@
+/**
+ * What may be said about snapshots: a queue's whole state as lines of JSON, gathered into chunks, under a manifest.
+ * Invariant: equal states give equal chunks, wherever and whenever they are built, and so one digest.
+ */
+import * as z from "zod";
+import { utf8Bytes } from "./fields.ts";
+import { limits } from "./limits.ts";
+
+/** The format of the file that this code writes, and the newest that it reads. */
+export const snapshotFormat = 1;
+
+const count = z.int().min(0);
+const logId = z.object({ term: count, index: count });
+const anchor = logId.extend({ incarnation: count, at: count, hash: z.string() });
+const member = z.object({ role: z.enum(["primary", "replica"]) });
+
+/** The first line of a snapshot's file. Fields that a later minor version adds are passed over. */
+export const snapshotManifest = z.object({
+  sluice: z.literal("snapshot"),
+  format: count,
+  /** The queue whose state it is. */
+  queueId: z.string().min(1).max(64),
+  /** The last entry whose effects it has. */
+  last: anchor,
+  membership: z.object({
+    logId: logId.nullable(),
+    configs: z.array(z.array(count)),
+    nodes: z.record(z.string(), member),
+  }),
+  /** Of each table: the version of its rows, and how many there are. */
+  tables: z.record(z.string(), z.object({ version: count, rows: count })),
+  chunks: count,
+  /** UTF-8 bytes of the chunks. */
+  bytes: count,
+  /** The chain of SHA-256 over the chunks. */
+  digest: z.string(),
+});
+export type SnapshotManifest = z.output<typeof snapshotManifest>;
+
+/** How far a build or an import is. */
+export interface SnapshotProgress {
+  readonly rows: number;
+  readonly rowsTotal: number;
+}
+
+/** The snapshots of a queue. */
+export interface SnapshotStatus {
+  readonly now: number;
+  /** The one that `GET …/snapshot` gives. */
+  readonly current: SnapshotManifest | null;
+  readonly building: SnapshotProgress | null;
+  /** An import under way: how many chunks have come, and what was made of them. */
+  readonly importing:
+    | (SnapshotProgress & { readonly upload: string; readonly chunks: number })
+    | null;
+}
+
+/** One chunk of the current snapshot is asked for by its number, and by the digest that it must still have. */
+export interface SnapshotRead {
+  readonly chunk: number;
+  readonly digest: string;
+}
+
+/** A step of an import, in this order: the manifest, each chunk, and `finish` until it is done. */
+export type ImportStep =
+  | { readonly upload: string; readonly manifest: SnapshotManifest; readonly over: boolean }
+  | { readonly upload: string; readonly chunk: number; readonly text: string }
+  | { readonly upload: string; readonly finish: true };
+
+/** What a step came to. */
+export interface ImportReply {
+  readonly now: number;
+  /** Chunks that have come. */
+  readonly chunks: number;
+  readonly rows: number;
+  readonly rowsTotal: number;
+  /** There once the import is done: the queue's history goes on in this term. */
+  readonly imported?: { readonly term: number; readonly digest: string };
+}
+
+export const snapshotUpload = z.strictObject({
+  /** Names an upload that comes in several requests: each begins with the chunk it names, and all but the last say `more`. */
+  upload: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/)
+    .optional(),
+  chunk: count.optional(),
+  more: z.enum(["true", "false"]).optional(),
+  /** Replaces a queue that keeps jobs. */
+  over: z.enum(["true", "false"]).optional(),
+});
+export type SnapshotUpload = z.output<typeof snapshotUpload>;
+
+/**
+ * Gathers lines into chunks: a chunk ends before the line that would take it past the limit. Where chunks end follows from the
+ * lines alone, so that whoever sends a file may cut it between any two lines.
+ *
+ * @example
+ * const chunker = new Chunker();
+ * const full = chunker.add('["jobs",1,…]'); // the chunk that ended before this line, if one did
+ */
+export class Chunker {
+  #lines: string[] = [];
+  #bytes = 0;
+
+  /** Lines of the chunk that is being gathered. */
+  get lines(): number {
+    return this.#lines.length;
+  }
+
+  /** Takes a line without its end. Returns the chunk that was full before it. */
+  add(line: string): string | undefined {
+    const bytes = utf8Bytes(line) + 1;
+    const full = this.#bytes + bytes > limits.snapshotChunkBytes ? this.end() : undefined;
+    this.#lines.push(line);
+    this.#bytes += bytes;
+    return full;
+  }
+
+  /** Ends the chunk; undefined where it has no lines. */
+  end(): string | undefined {
+    if (this.#lines.length === 0) return undefined;
+    const chunk = `${this.#lines.join("\n")}\n`;
+    this.#lines = [];
+    this.#bytes = 0;
+    return chunk;
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * Taking a snapshot in: its chunks are stored, checked against the manifest, made into tables beside those in use, and these
+ * are then swapped.
+ * Invariant: until the swap the state is untouched; whatever does not fit the manifest is refused whole.
+ */
+import { limits } from "../contract/limits.ts";
+import { Base } from "./base.ts";
+import { exists } from "./catalog.ts";
+import { LogCorrupt } from "./chain.ts";
+import type { SnapshotMeta } from "./raft.ts";
+import { RowCodec, RowTooLarge, RowUnreadable } from "./row.ts";
+import type { Chunks, ChunkTotals } from "./snapshot-chunks.ts";
+import { noChunks, withChunk } from "./snapshot-chunks.ts";
+import { type AnyTable, columnsOf, parseLine, type SnapshotRow } from "./snapshot-rows.ts";
+import { IllFormed, type Sql } from "./sql.ts";
+
+/** A table's name while it is filled. */
+const stagedName = ({ name }: AnyTable): string => `staged_${name}`;
+
+/** A snapshot that does not keep what its manifest says. */
+export class SnapshotInvalid extends Error {
+  override readonly name = "SnapshotInvalid";
+}
+
+interface ImportPorts {
+  readonly sql: Sql;
+  readonly tables: readonly AnyTable[];
+  readonly chunks: Chunks;
+}
+
+export class SnapshotImport {
+  readonly meta: SnapshotMeta;
+  readonly #ports: ImportPorts;
+  #totals: ChunkTotals;
+  #rows: number;
+  /** The chunk whose rows are being staged, and those of its lines that are not. */
+  #chunk = 0;
+  #lines: string[] = [];
+  #staged = 0;
+  readonly #bases = new Map<string, Base<object>>();
+
+  /** Begins, or goes on with the chunks that have come. */
+  constructor(ports: ImportPorts, meta: SnapshotMeta) {
+    this.meta = meta;
+    this.#ports = ports;
+    const { totals = noChunks, place: rows = 0 } = ports.chunks.last<number>() ?? {};
+    this.#totals = totals;
+    this.#rows = rows;
+  }
+
+  /** Chunks that have come. */
+  get chunks(): number {
+    return this.#totals.chunks;
+  }
+
+  get rowsTotal(): number {
+    return Object.values(this.meta.tables).reduce((sum, { rows }) => sum + rows, 0);
+  }
+
+  /** Rows that are staged. */
+  get rows(): number {
+    return this.#staged;
+  }
+
+  /** Stores a chunk; one that has come before is passed over. Throws SnapshotInvalid for one out of turn. */
+  add(chunk: number, text: string): void {
+    if (chunk <= this.#totals.chunks) return;
+    if (chunk > this.#totals.chunks + 1) {
+      throw new SnapshotInvalid(`chunk ${chunk} came after chunk ${this.#totals.chunks}`);
+    }
+    const totals = withChunk(this.#totals, text);
+    const rows = this.#rows + text.split("\n").length - 1;
+    const { sql, chunks } = this.#ports;
+    sql.transaction(() => chunks.add(totals, rows, text));
+    this.#totals = totals;
+    this.#rows = rows;
+  }
+
+  /** Refuses a snapshot of tables or of row versions that this code does not know. Throws RowUnreadable. */
+  checkTables(): void {
+    const known = new Map(this.#ports.tables.map((each) => [each.name, each.version]));
+    for (const [name, { version, rows }] of Object.entries(this.meta.tables)) {
+      const own = known.get(name);
+      if (rows > 0 && (own === undefined || version > own)) {
+        const reads = own === undefined ? "does not know it" : `reads ${own}`;
+        throw new RowUnreadable(`${name}: rows of version ${version}, this code ${reads}`, true);
+      }
+    }
+  }
+
+  /** Checks that the chunks are those of the manifest. Throws SnapshotInvalid where they are not, else as `checkTables`. */
+  check(): void {
+    this.checkTables();
+    const { chunks, bytes, digest } = this.meta;
+    const come = this.#totals;
+    const told = `the manifest names ${chunks} chunks of ${bytes} bytes`;
+    if (come.chunks !== chunks || come.bytes !== bytes) {
+      throw new SnapshotInvalid(`${told}, but ${come.chunks} of ${come.bytes} bytes came`);
+    }
+    if (this.#rows !== this.rowsTotal) {
+      throw new SnapshotInvalid(`the manifest names ${this.rowsTotal} rows; ${this.#rows} came`);
+    }
+    if (come.digest !== digest) {
+      throw new SnapshotInvalid("the content is not what was exported: its digest is another");
+    }
+  }
+
+  /** Stages a bounded number of rows. True once all are. Throws SnapshotInvalid for a row that is none. */
+  step(): boolean {
+    if (this.#lines.length === 0 && !this.#nextChunk()) return true;
+    let units = 0;
+    let count = 0;
+    while (count < this.#lines.length && count < limits.snapshotStepRows) {
+      if (units > limits.snapshotStepBytes) break;
+      units += this.#lines[count]?.length ?? 0;
+      count += 1;
+    }
+    const lines = this.#lines.slice(0, count);
+    refusing(() => this.#ports.sql.transaction(() => this.#write(lines)));
+    this.#lines = this.#lines.slice(count);
+    this.#staged += count;
+    return false;
+  }
+
+  /** Puts the staged tables in the place of those in use. To be called in a transaction. */
+  swap(): void {
+    const { sql, tables } = this.#ports;
+    for (const table of tables) {
+      sql.run(`DROP TABLE IF EXISTS "${table.name}"`);
+      if (!exists(sql, stagedName(table))) continue;
+      sql.run(`ALTER TABLE "${stagedName(table)}" RENAME TO "${table.name}"`);
+    }
+  }
+
+  /** Forgets what was staged. To be called in a transaction. */
+  drop(): void {
+    const { sql, tables } = this.#ports;
+    for (const table of tables) sql.run(`DROP TABLE IF EXISTS "${stagedName(table)}"`);
+  }
+
+  /** The next chunk's lines. An import that begins again begins with the first, over what is staged. */
+  #nextChunk(): boolean {
+    if (this.#chunk === this.meta.chunks) return false;
+    if (this.#chunk === 0) this.#ports.sql.transaction(() => this.drop());
+    this.#chunk += 1;
+    this.#lines = this.#ports.chunks.text(this.#chunk).split("\n").slice(0, -1);
+    return true;
+  }
+
+  #write(lines: readonly string[]): void {
+    const rows = lines.map(parseLine);
+    for (const table of this.#ports.tables) {
+      const own = rows.filter((row) => row.table === table.name);
+      if (own.length > 0) this.#stage(table, own);
+    }
+  }
+
+  #stage(table: AnyTable, rows: readonly SnapshotRow[]): void {
+    const codec = new RowCodec(table);
+    const staged = this.#bases.get(table.name) ?? this.#base(table, codec);
+    this.#bases.set(table.name, staged);
+    const pairs = rows.map(({ key, version, value, texts }) => {
+      const revived = codec.revive(version, value, texts);
+      codec.check(revived);
+      return [key, revived] as const;
+    });
+    staged.write(pairs);
+    staged.settle();
+  }
+
+  #base(table: AnyTable, codec: RowCodec<object>): Base<object> {
+    const name = stagedName(table);
+    const columns = exists(this.#ports.sql, name) ? columnsOf(table) : [];
+    return new Base(this.#ports.sql, { ...table, name, rows: codec }, new Set(columns));
+  }
+}
+
+/** Runs what reads lines; those that no exporter wrote make the snapshot invalid. */
+function refusing(work: () => void): void {
+  try {
+    work();
+  } catch (fault) {
+    const isLine = [LogCorrupt, IllFormed, RowTooLarge].some((each) => fault instanceof each);
+    if (!isLine) throw fault;
+    throw new SnapshotInvalid((fault as Error).message, { cause: fault });
+  }
+}

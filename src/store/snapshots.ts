@@ -1,0 +1,228 @@
+/**
+ * The snapshots of one store: the current one, a build of the next, and one that is coming in.
+ * Invariant: a snapshot is listed as current exactly if all its chunks are there; a build survives its instance.
+ */
+import type { Catalog } from "./catalog.ts";
+import type { Schema } from "./declare.ts";
+import { FrozenView } from "./frozen-view.ts";
+import type { HardStateRow } from "./hard-state.ts";
+import type { Settle, Snapshot, SnapshotBuilder, SnapshotMeta, SnapshotStorage } from "./raft.ts";
+import { type BuildOf, SnapshotBuild } from "./snapshot-build.ts";
+import { type Chunks, type Listed, SnapshotList } from "./snapshot-chunks.ts";
+import { SnapshotImport } from "./snapshot-import.ts";
+import type { AnyTable } from "./snapshot-rows.ts";
+import type { Sql } from "./sql.ts";
+import type { TableMachine } from "./state-machine.ts";
+
+/** What is stored of an import: who sends it, and what it is to be. */
+interface ImportOf {
+  readonly upload: string;
+  readonly meta: SnapshotMeta;
+}
+
+/** The parts of a store that its snapshots are made of. */
+interface Parts {
+  readonly sql: Sql;
+  readonly state: HardStateRow;
+  readonly machine: Pick<TableMachine<Schema, never>, "last" | "reload" | "watch">;
+  /** Writes all that is applied to the tables. */
+  readonly checkpoint: () => void;
+}
+
+export class SnapshotStore implements SnapshotStorage {
+  readonly #parts: Parts;
+  readonly #tables: readonly AnyTable[];
+  readonly #list: SnapshotList;
+  #current: Listed<SnapshotMeta> | undefined;
+  #build: SnapshotBuild | undefined;
+  #import: { readonly upload: string; readonly snapshot: SnapshotImport } | undefined;
+
+  /** Reads what is stored; a build goes on. Writes nothing. */
+  constructor(parts: Parts, declarations: Schema, catalog: Catalog) {
+    this.#parts = parts;
+    this.#tables = Object.values(declarations).sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.#list = new SnapshotList(parts.sql, catalog);
+    this.#current = this.#list.get<SnapshotMeta>("current");
+    const building = this.#list.get<BuildOf>("building");
+    if (building !== undefined) this.#goOn(building, new FrozenView(parts.sql, this.#tables));
+    const importing = this.#list.get<ImportOf>("importing");
+    if (importing !== undefined) this.#receive(importing);
+  }
+
+  /** The build that is under way. */
+  get building(): SnapshotBuild | undefined {
+    return this.#build;
+  }
+
+  /** The import that is under way. */
+  get importing(): { readonly upload: string; readonly snapshot: SnapshotImport } | undefined {
+    return this.#import;
+  }
+
+  /**
+   * Freezes all that is applied, for a build. Without `force` only where SQLite has it already and nothing is being built;
+   * with it the tables are written first, and a build that is under way is given up.
+   */
+  tryCreateSnapshotBuilder(force: boolean, rowsTotal = 0): SnapshotBuilder | undefined {
+    const { sql, state, machine } = this.#parts;
+    const isWritten = machine.last.index === state.checkpointed.index;
+    if (!force && (!isWritten || this.#build !== undefined)) return undefined;
+    if (!isWritten) this.#parts.checkpoint();
+    const { queueId } = state.current;
+    const about = { last: state.checkpointed, membership: state.membership, queueId, rowsTotal };
+    const view = new FrozenView(sql, this.#tables);
+    const listed = this.#written(() => {
+      this.#list.drop("building");
+      view.create();
+      const building = { generation: this.#list.create().generation, about };
+      this.#list.put("building", building);
+      return building;
+    });
+    return this.#goOn(listed, view);
+  }
+
+  currentSnapshot(): Snapshot | undefined {
+    const current = this.#current;
+    if (current === undefined) return undefined;
+    const chunks = this.#list.chunksOf(current);
+    return {
+      meta: current.about,
+      *chunks() {
+        for (let chunk = 1; chunk <= current.about.chunks; chunk += 1) yield chunks.text(chunk);
+      },
+    };
+  }
+
+  /** One chunk of the current snapshot; the first is 1. Undefined where there is none. */
+  chunk(chunk: number): string | undefined {
+    const current = this.#current;
+    if (current === undefined || chunk < 1 || chunk > current.about.chunks) return undefined;
+    return this.#list.chunksOf(current).text(chunk);
+  }
+
+  /** Forgets the current snapshot and a build. */
+  dropSnapshots(): void {
+    this.#written(() => {
+      this.#list.drop("current");
+      this.#list.drop("building");
+      new FrozenView(this.#parts.sql, this.#tables).drop();
+    });
+    this.#current = undefined;
+    this.#build = undefined;
+    this.#parts.machine.watch(undefined);
+  }
+
+  installSnapshot(meta: SnapshotMeta, chunks: Iterable<string>): void {
+    const before = this.#import;
+    try {
+      const settle = this.#written(() => this.#writeWhole(meta, chunks));
+      for (const each of settle) each();
+    } catch (fault) {
+      this.#import = before;
+      throw fault;
+    }
+    this.#parts.machine.reload();
+  }
+
+  /** Takes a whole snapshot in. To be called in a transaction. */
+  #writeWhole(meta: SnapshotMeta, chunks: Iterable<string>): Settle[] {
+    const incoming = this.begin("install", meta);
+    let chunk = 0;
+    for (const text of chunks) {
+      chunk += 1;
+      incoming.add(chunk, text);
+    }
+    incoming.check();
+    while (!incoming.step());
+    const { last: checkpointed, membership } = meta;
+    return [this.writeInstall(), this.#parts.state.write({ checkpointed, membership })];
+  }
+
+  /** What the import under way will make the state. */
+  get imported(): SnapshotMeta {
+    if (this.#import === undefined) throw new Error("no import is there");
+    return this.#import.snapshot.meta;
+  }
+
+  /** Begins an import; one that is under way is forgotten. Throws SnapshotInvalid or RowUnreadable for its manifest. */
+  begin(upload: string, meta: SnapshotMeta): SnapshotImport {
+    const before = this.#import;
+    try {
+      return this.#written(() => {
+        this.#dropImport();
+        const importing = { generation: this.#list.create().generation, about: { upload, meta } };
+        this.#list.put("importing", importing);
+        const incoming = this.#receive(importing);
+        incoming.checkTables();
+        return incoming;
+      });
+    } catch (fault) {
+      this.#import = before;
+      throw fault;
+    }
+  }
+
+  /** Forgets an import and what has come of it. */
+  dropImport(): void {
+    this.#written(() => this.#dropImport());
+    this.#import = undefined;
+  }
+
+  /** Makes an import's staged tables the state, and it the current and only snapshot. To be called in a transaction. */
+  writeInstall(): Settle {
+    const listed = this.#list.get<ImportOf>("importing");
+    if (listed === undefined || this.#import === undefined) throw new Error("no import is there");
+    this.#import.snapshot.swap();
+    this.#list.drop("current");
+    this.#list.drop("building");
+    new FrozenView(this.#parts.sql, this.#tables).drop();
+    const current = { generation: listed.generation, about: listed.about.meta };
+    this.#list.rename("importing", "current", current);
+    return () => {
+      this.#current = current;
+      this.#build = undefined;
+      this.#import = undefined;
+      this.#parts.machine.watch(undefined);
+    };
+  }
+
+  #dropImport(): void {
+    const listed = this.#list.get<ImportOf>("importing");
+    if (listed !== undefined) this.#receive(listed).drop();
+    this.#list.drop("importing");
+  }
+
+  #goOn({ generation, about }: Listed<BuildOf>, view: FrozenView): SnapshotBuild {
+    const { sql, machine } = this.#parts;
+    const chunks = this.#list.chunksOf({ generation, about });
+    const complete = (meta: SnapshotMeta) => this.#complete(chunks, view, meta);
+    const build = new SnapshotBuild({ sql, tables: this.#tables, view, chunks, complete }, about);
+    this.#build = build;
+    machine.watch(view);
+    return build;
+  }
+
+  #complete(chunks: Chunks, view: FrozenView, meta: SnapshotMeta): Settle {
+    const current = { generation: chunks.generation, about: meta };
+    view.drop();
+    this.#list.drop("current");
+    this.#list.rename("building", "current", current);
+    return () => {
+      this.#current = current;
+      this.#build = undefined;
+      this.#parts.machine.watch(undefined);
+    };
+  }
+
+  #receive({ generation, about }: Listed<ImportOf>): SnapshotImport {
+    const chunks = this.#list.chunksOf({ generation, about });
+    const ports = { sql: this.#parts.sql, tables: this.#tables, chunks };
+    const snapshot = new SnapshotImport(ports, about.meta);
+    this.#import = { upload: about.upload, snapshot };
+    return snapshot;
+  }
+
+  #written<T>(work: () => T): T {
+    return this.#parts.sql.transaction(work);
+  }
+}
