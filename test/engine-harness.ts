@@ -57,6 +57,7 @@ export class Harness {
   readonly #watch = new Watch();
   #engine: QueueEngine;
   #queues = 0;
+  #isDamaged = false;
 
   constructor(autoCreate: boolean) {
     this.#autoCreate = autoCreate;
@@ -131,6 +132,19 @@ export class Harness {
     this.check();
   }
 
+  /** A new engine over storage that a test has damaged: nothing is checked from now on, and faults are expected. */
+  async crash(): Promise<void> {
+    this.#isDamaged = true;
+    this.#engine = this.#start();
+    await this.#engine.recoverAlarm();
+  }
+
+  /** Fires the alarm without looking what became of it. */
+  async fire(): Promise<void> {
+    this.armedAt = null;
+    await this.#engine.alarm();
+  }
+
   /** What a crash leaves: a new engine over the same storage. */
   async reopen(): Promise<void> {
     checkRecovery(this);
@@ -160,6 +174,7 @@ export class Harness {
 
   /** Throws when an invariant does not hold. */
   check(): void {
+    if (this.#isDamaged) return;
     if (this.faults.length > 0) throw this.faults[0];
     this.#watch.check(this);
   }
@@ -179,6 +194,7 @@ export class Harness {
         },
       },
       directory: () => ({ register: () => Promise.resolve(), forget: () => Promise.resolve() }),
+      pause: () => Promise.resolve(),
       abort: (error) => this.faults.push(error),
       report: (error) => this.faults.push(error),
     });

@@ -4,6 +4,7 @@
  * stand in.
  */
 import { readFileSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 
 export interface Io {
@@ -13,6 +14,8 @@ export interface Io {
   readonly err: (text: string) => void;
   /** Reads standard input to its end. */
   readonly input: () => Promise<string>;
+  /** Standard input and output, for what is too large to be held. */
+  readonly streams: { readonly input: Readable; readonly output: Writable };
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where `.sluice/token` and `.dev.vars` are looked for. */
   readonly folder: string;
@@ -22,6 +25,7 @@ export const processIo: Io = {
   out: (line) => void process.stdout.write(line),
   err: (line) => void process.stderr.write(line),
   input: () => text(process.stdin),
+  streams: { input: process.stdin, output: process.stdout },
   env: process.env,
   folder: process.cwd(),
 };

@@ -1,6 +1,6 @@
 /**
  * The `sluice` command: all its subcommands, and what becomes of their errors.
- * Invariant: exit code 0 done, 1 refused, 2 not understood, 3 no answer; an expected error is one
+ * Invariant: exit code 0 done, 1 refused or found unsound, 2 not understood, 3 no answer; an expected error is one
  * sentence.
  */
 import { Command, CommanderError } from "commander";
@@ -11,6 +11,7 @@ import { addLeaseCommands } from "./leases.ts";
 import { addOperationCommands } from "./operations.ts";
 import { addQueueCommands } from "./queue.ts";
 import { Session } from "./session.ts";
+import { addSnapshotCommands } from "./snapshots.ts";
 import { durationOption } from "./values.ts";
 import { addWorkCommand } from "./work.ts";
 
@@ -42,10 +43,11 @@ export async function runCli(words: readonly string[], io: Io): Promise<number> 
   addLeaseCommands(program, session);
   addOperationCommands(program, session);
   addQueueCommands(program, session);
+  addSnapshotCommands(program, session);
   addWorkCommand(program, session);
   try {
     await program.parseAsync(words, { from: "user" });
-    return 0;
+    return session.hasFound ? EXIT.refused : 0;
   } catch (error) {
     return exitCode(error, io);
   }

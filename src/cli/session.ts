@@ -19,6 +19,8 @@ interface GlobalOptions {
 export class Session {
   readonly io: Io;
   readonly #program: Command;
+  /** Whether the command did what it was to do and found something wrong. */
+  hasFound = false;
 
   constructor(program: Command, io: Io) {
     this.#program = program;

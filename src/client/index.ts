@@ -8,6 +8,13 @@ export { SluiceError, UnreachableError } from "./errors.ts";
 export type { Handler, JobContext } from "./hold.ts";
 export { NonRetryableError, ReleaseJob, RetryLater } from "./outcome.ts";
 export { Queue, type QueueOptions, queues } from "./queue.ts";
+export type {
+  OnProgress,
+  SnapshotManifest,
+  SnapshotStatus,
+  Verification,
+  VerifyProblem,
+} from "./snapshots.ts";
 export type { ConnectOptions, RequestOptions } from "./transport.ts";
 export type * from "./types.ts";
 export { Worker } from "./worker.ts";

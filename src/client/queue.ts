@@ -11,6 +11,7 @@ import type {
 } from "../contract/queue.ts";
 import { Enqueuer } from "./enqueuer.ts";
 import { SluiceError, UnreachableError } from "./errors.ts";
+import { Snapshots } from "./snapshots.ts";
 import {
   type ConnectOptions,
   type RequestOptions,
@@ -41,12 +42,15 @@ export class Queue<Payload = unknown, Result = unknown> {
    */
   readonly transport: Transport;
   readonly path: string;
+  /** Export, import and verification of the whole queue. */
+  readonly snapshots: Snapshots;
   readonly #enqueuer: Enqueuer;
 
   constructor(options: QueueOptions) {
     this.name = options.name;
     this.transport = new Transport(options);
     this.path = `/v1/queues/${segment(options.name)}`;
+    this.snapshots = new Snapshots(this.transport, this.path);
     this.#enqueuer = new Enqueuer(this.transport, `${this.path}/jobs`);
   }
 

@@ -105,6 +105,18 @@ export class Transport {
     throw outcome.again;
   }
 
+  /** A request whose answer is read as it comes: one attempt only, without a limit of time. */
+  async open(method: "GET", path: string): Promise<Response> {
+    let response: Response;
+    try {
+      response = await this.#fetch(this.url + path, { method, headers: this.#headers() });
+    } catch (cause) {
+      throw new UnreachableError(this.url, reasonOf(cause), { cause });
+    }
+    if (response.ok) return response;
+    throw refusalOf(response.status, this.#valueOf(await response.text()));
+  }
+
   #headers(): Headers {
     const headers = new Headers({ accept: "application/json" });
     if (this.#token !== undefined) headers.set("authorization", `Bearer ${this.#token}`);

@@ -8,6 +8,7 @@ import * as leases from "./leases.ts";
 import * as operations from "./operations.ts";
 import * as queue from "./queue.ts";
 import type { RefusalCode } from "./refusals.ts";
+import * as snapshots from "./snapshots.ts";
 
 /** `read` never changes anything; `write` passes the log. */
 export type Access = "read" | "write";
@@ -116,6 +117,41 @@ export const commands = {
     "queue_unknown",
     "queue_not_empty",
   ),
+  "queue.verify": row(
+    "read",
+    "Verify the log, and the tables as of the snapshot, step by step",
+    queue.queueVerify,
+    "queue_unknown",
+    "snapshot_unknown",
+    "cursor_invalid",
+  ),
+  "queue.raw": row("read", "Export the storage as it is, damaged or not", undefined),
+  "snapshot.build": row(
+    "write",
+    "Build a snapshot of the state as of now",
+    undefined,
+    "queue_unknown",
+    "snapshot_no_room",
+  ),
+  "snapshot.get": row("read", "Read what snapshots there are", undefined, "queue_unknown"),
+  "snapshot.read": row(
+    "read",
+    "Export the current snapshot",
+    undefined,
+    "queue_unknown",
+    "snapshot_unknown",
+  ),
+  "snapshot.import": row(
+    "write",
+    "Replace the state by a snapshot",
+    snapshots.snapshotUpload,
+    "snapshot_newer",
+    "queue_not_empty",
+    "snapshot_no_room",
+    "import_unknown",
+    "snapshot_invalid",
+  ),
+  "snapshot.remove": row("write", "Forget the snapshots", undefined, "queue_unknown"),
   "queue.stats": row("read", "Numbers about a queue", undefined, "queue_unknown"),
   "operation.get": row(
     "read",
@@ -148,6 +184,13 @@ export interface CommandInputs {
   "queue.checkpoint": object;
   "queue.delete": queue.DeleteQueueInput;
   "queue.stats": object;
+  "queue.verify": queue.VerifyInput;
+  "queue.raw": queue.RawInput;
+  "snapshot.build": object;
+  "snapshot.get": object;
+  "snapshot.read": snapshots.SnapshotRead;
+  "snapshot.import": snapshots.ImportStep;
+  "snapshot.remove": object;
   "operation.get": jobs.JobReference;
 }
 
@@ -171,6 +214,13 @@ export interface CommandReplies {
   "queue.checkpoint": queue.CheckpointReply;
   "queue.delete": queue.DeletedReply;
   "queue.stats": queue.QueueStats;
+  "queue.verify": queue.VerifyReply;
+  "queue.raw": string;
+  "snapshot.build": snapshots.SnapshotStatus;
+  "snapshot.get": snapshots.SnapshotStatus;
+  "snapshot.read": string;
+  "snapshot.import": snapshots.ImportReply;
+  "snapshot.remove": snapshots.SnapshotStatus;
   "operation.get": queue.OperationReply;
 }
 
@@ -187,6 +237,8 @@ const encoders: { [N in CommandName]?: (reply: CommandReplies[N]) => string } = 
   "job.retry": jobReplyText,
   "lease.claim": leases.encodeClaim,
   "lease.settle": leases.encodeSettle,
+  "queue.raw": (lines) => lines,
+  "snapshot.read": (lines) => lines,
 };
 
 /** The JSON text of a command's reply. */

@@ -25,6 +25,13 @@ export interface EventFacts {
   "queue.resumed": object;
   /** The directory knows the queue. */
   "queue.registered": object;
+  /** The state before this entry came from a snapshot; whose it was and how far it went, `from` tells. */
+  "queue.imported": {
+    name: string;
+    queueId: string;
+    term: number;
+    from: { queueId: string; term: number; index: number; digest: string };
+  };
 
   /** A job was taken. Without `runAt` it is ready at the entry's time. */
   "job.enqueued": {

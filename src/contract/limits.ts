@@ -119,6 +119,9 @@ export const limits = {
   /** An import that nothing was heard of for so long is forgotten. */
   importIdleMsMax: HOUR_MS,
 
+  /** Problems that one step of a verification tells. */
+  verifyProblemsMax: 100,
+
   /** Storage of a queue: the platform's 10 GB less room to work. Past it no job is taken, whatever `maxBytes` says. */
   databaseBytesMax: 9_500_000_000,
 } as const;

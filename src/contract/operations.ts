@@ -24,7 +24,8 @@ export const redrive = z
   );
 export type RedriveInput = z.output<typeof redrive>;
 
-export type OperationKind = "purge" | "redrive";
+/** `release` gives back what was running when the queue's state was imported. */
+export type OperationKind = "purge" | "redrive" | "release";
 
 /** An operation as the API shows it. */
 export interface OperationRecord {

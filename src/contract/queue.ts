@@ -120,6 +120,41 @@ export interface QueueStats {
     /** How far back idempotency keys are remembered. */
     readonly windowMs: number;
   };
+  /** There where the storage is damaged or newer than the code: writes are refused, and reads show what stands before it. */
+  readonly damage?: {
+    readonly code: "store_corrupt" | "store_newer";
+    readonly detail: string;
+    /** The first entry of the log that does not stand. */
+    readonly index?: number;
+  };
+}
+
+/** Where a verification goes on; none: at the beginning. */
+export const queueVerify = z.strictObject({ cursor: z.string().max(8192).optional() });
+export type VerifyInput = z.output<typeof queueVerify>;
+
+/** Something that is not as it must be. */
+export interface VerifyProblem {
+  /** The invariant that does not hold, as in the design's list. */
+  readonly invariant: string;
+  readonly detail: string;
+}
+/** One step of a verification. */
+export interface VerifyReply {
+  readonly now: number;
+  /** What is verified: the log up to this entry, and the tables as of it. */
+  readonly last: { readonly term: number; readonly index: number };
+  /** What was checked so far. */
+  readonly checked: { readonly entries: number; readonly rows: number; readonly rowsTotal: number };
+  /** What this step found. */
+  readonly problems: readonly VerifyProblem[];
+  /** Where the next step begins; absent once all is verified. */
+  readonly cursor?: string;
+}
+
+/** A page of the storage as it is, damaged or not; `after` is where the page before ended. */
+export interface RawInput {
+  readonly after?: string;
 }
 
 /** One queue in the directory. */

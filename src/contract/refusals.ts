@@ -48,6 +48,11 @@ export const refusals = {
   answer_gone: row(410, "The first answer can no longer be given"),
   queue_not_empty: row(409, "The queue still has jobs"),
   requires_limit: row(409, "Too many distinct sets of requirements wait"),
+  snapshot_unknown: row(404, "There is no such snapshot"),
+  snapshot_invalid: row(422, "The file is not a whole snapshot"),
+  snapshot_newer: row(422, "The snapshot was made by newer code"),
+  snapshot_no_room: row(507, "There is no room for the snapshot"),
+  import_unknown: row(409, "That is not the import under way, or not its next part"),
   queue_full: row(507, "The queue is full", true),
   entry_too_large: row(413, "The command does not fit one log entry"),
 

@@ -1,10 +1,11 @@
 /**
  * What may be said about snapshots: a queue's whole state as lines of JSON, gathered into chunks, under a manifest.
  * Invariant: equal states give equal chunks, wherever and whenever they are built, and so one digest.
+ *
+ * A file is the manifest's line, then each chunk: a line `{"chunk":1}`, and a line for each of its rows. It may be sent in
+ * parts, cut before any chunk.
  */
 import * as z from "zod";
-import { utf8Bytes } from "./fields.ts";
-import { limits } from "./limits.ts";
 
 /** The format of the file that this code writes, and the newest that it reads. */
 export const snapshotFormat = 1;
@@ -24,7 +25,7 @@ export const snapshotManifest = z.object({
   last: anchor,
   membership: z.object({
     logId: logId.nullable(),
-    configs: z.array(z.array(count)),
+    configs: z.array(z.array(count).readonly()).readonly(),
     nodes: z.record(z.string(), member),
   }),
   /** Of each table: the version of its rows, and how many there are. */
@@ -36,6 +37,15 @@ export const snapshotManifest = z.object({
   digest: z.string(),
 });
 export type SnapshotManifest = z.output<typeof snapshotManifest>;
+
+/** The line before a chunk. @example chunkLine(1) // '{"chunk":1}' */
+export const chunkLine = (chunk: number): string => JSON.stringify({ chunk });
+
+/** The chunk that a line begins; undefined for any other line. */
+export function chunkIn(line: string): number | undefined {
+  const [, chunk] = /^\{"chunk":(\d{1,9})\}$/.exec(line) ?? [];
+  return chunk === undefined ? undefined : Number(chunk);
+}
 
 /** How far a build or an import is. */
 export interface SnapshotProgress {
@@ -79,50 +89,13 @@ export interface ImportReply {
 }
 
 export const snapshotUpload = z.strictObject({
-  /** Names an upload that comes in several requests: each begins with the chunk it names, and all but the last say `more`. */
+  /** Names an upload that comes in several requests, of which all but the last say `more`. */
   upload: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/)
     .optional(),
-  chunk: count.optional(),
   more: z.enum(["true", "false"]).optional(),
   /** Replaces a queue that keeps jobs. */
   over: z.enum(["true", "false"]).optional(),
 });
 export type SnapshotUpload = z.output<typeof snapshotUpload>;
-
-/**
- * Gathers lines into chunks: a chunk ends before the line that would take it past the limit. Where chunks end follows from the
- * lines alone, so that whoever sends a file may cut it between any two lines.
- *
- * @example
- * const chunker = new Chunker();
- * const full = chunker.add('["jobs",1,…]'); // the chunk that ended before this line, if one did
- */
-export class Chunker {
-  #lines: string[] = [];
-  #bytes = 0;
-
-  /** Lines of the chunk that is being gathered. */
-  get lines(): number {
-    return this.#lines.length;
-  }
-
-  /** Takes a line without its end. Returns the chunk that was full before it. */
-  add(line: string): string | undefined {
-    const bytes = utf8Bytes(line) + 1;
-    const full = this.#bytes + bytes > limits.snapshotChunkBytes ? this.end() : undefined;
-    this.#lines.push(line);
-    this.#bytes += bytes;
-    return full;
-  }
-
-  /** Ends the chunk; undefined where it has no lines. */
-  end(): string | undefined {
-    if (this.#lines.length === 0) return undefined;
-    const chunk = `${this.#lines.join("\n")}\n`;
-    this.#lines = [];
-    this.#bytes = 0;
-    return chunk;
-  }
-}

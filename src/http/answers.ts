@@ -4,6 +4,7 @@
  */
 import type { EnqueueReply } from "../contract/jobs.ts";
 import type { OperationReply } from "../contract/queue.ts";
+import type { SnapshotStatus } from "../contract/snapshots.ts";
 import { problemResponse } from "./problems.ts";
 
 /** Makes a response of the JSON text of a reply. */
@@ -37,4 +38,10 @@ export const oneJob: Answer = (reply) => {
 export const untilDone: Answer = (reply) => {
   const { operation } = JSON.parse(reply) as OperationReply;
   return jsonResponse(reply, operation.status === "running" ? 202 : 200);
+};
+
+/** 202 while a snapshot is being built. */
+export const untilBuilt: Answer = (reply) => {
+  const { building } = JSON.parse(reply) as SnapshotStatus;
+  return jsonResponse(reply, building === null ? 200 : 202);
 };

@@ -20,6 +20,7 @@ import { indexPage } from "./index-page.ts";
 import { type Call, fromQuery } from "./inputs.ts";
 import { refusalResponse } from "./problems.ts";
 import { type Route, routes } from "./routes.ts";
+import type { Streaming } from "./snapshots.ts";
 
 /** What the gate needs of the Worker's environment. */
 export interface GateEnv extends AuthEnv {
@@ -66,12 +67,30 @@ async function serve(route: Route, c: GateContext): Promise<Response> {
   if (refused !== undefined) return refused;
   const queue = c.req.param("queue") ?? "";
   if (!QUEUE_NAME.test(queue)) return refusalResponse(badName);
+  const stub = c.env.QUEUE.getByName(queue);
+  const ask = async (asked: CommandRequest) => unpackAnswer(await stub.ask(pack(asked)));
+  const { serve: stream } = route;
+  if (stream !== undefined) {
+    const named: Streaming["ask"] = (name, input, bytes = 0) => ask({ v: 1, name, input, bytes });
+    return settled(route, queue, () => stream({ request: c.req.raw, queue, ask: named }));
+  }
   const bound = await bind(route, c);
   if (isRejected(bound)) return refusalResponse(bound.refusal);
   const { request, answer = asIs } = bound.value;
-  try {
-    const outcome = unpackAnswer(await c.env.QUEUE.getByName(queue).ask(pack(request)));
+  return settled(route, queue, async () => {
+    const outcome = await ask(request);
     return "reply" in outcome ? answer(outcome.reply) : refusalResponse(outcome.refusal);
+  });
+}
+
+/** The response of what asks an object; when that fails, what is known of the outcome. */
+async function settled(
+  route: Route,
+  queue: string,
+  work: () => Promise<Response>,
+): Promise<Response> {
+  try {
+    return await work();
   } catch (error) {
     report("queue_failed", error, { queue, command: route.command });
     const isRead = commands[route.command].access === "read";

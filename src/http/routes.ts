@@ -7,8 +7,14 @@ import { noFields } from "../contract/fields.ts";
 import { jobCancel, jobList, jobUpdate } from "../contract/jobs.ts";
 import { claim } from "../contract/leases.ts";
 import { redrive } from "../contract/operations.ts";
-import { queueConfig, queueDelete, queuePause, queuePurge } from "../contract/queue.ts";
-import { untilDone } from "./answers.ts";
+import {
+  queueConfig,
+  queueDelete,
+  queuePause,
+  queuePurge,
+  queueVerify,
+} from "../contract/queue.ts";
+import { untilBuilt, untilDone } from "./answers.ts";
 import {
   body,
   enqueue,
@@ -19,6 +25,7 @@ import {
   reference,
   settle,
 } from "./inputs.ts";
+import { exportRaw, exportSnapshot, importSnapshot, type Serve } from "./snapshots.ts";
 
 export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
 
@@ -30,6 +37,8 @@ export interface Route {
   readonly command: CommandName;
   readonly read: InputReader;
   readonly takesQuery: boolean;
+  /** Serves what comes or goes as a stream, in place of the command's one question and one answer. */
+  readonly serve?: Serve;
 }
 
 function route<N extends CommandName>(
@@ -40,6 +49,10 @@ function route<N extends CommandName>(
   takesQuery = false,
 ): Route {
   return { method, path, command, read, takesQuery };
+}
+
+function streamed(method: Method, path: Route["path"], command: CommandName, serve: Serve): Route {
+  return { method, path, command, read: nothing, takesQuery: true, serve };
 }
 
 const job = reference("job_unknown");
@@ -54,6 +67,14 @@ export const routes: readonly Route[] = [
   route("POST", "/purge", "queue.purge", body(queuePurge, untilDone)),
   route("POST", "/checkpoint", "queue.checkpoint", body(noFields)),
   route("GET", "/stats", "queue.stats", nothing),
+
+  route("POST", "/snapshot", "snapshot.build", body(noFields, untilBuilt)),
+  streamed("GET", "/snapshot", "snapshot.read", exportSnapshot),
+  streamed("PUT", "/snapshot", "snapshot.import", importSnapshot),
+  route("DELETE", "/snapshot", "snapshot.remove", nothing),
+  route("GET", "/snapshot/status", "snapshot.get", nothing),
+  route("GET", "/verify", "queue.verify", query(queueVerify), true),
+  streamed("GET", "/raw", "queue.raw", exportRaw),
 
   route("POST", "/jobs", "job.enqueue", enqueue),
   route("GET", "/jobs", "job.list", query(jobList, "limit"), true),

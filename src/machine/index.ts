@@ -1,6 +1,6 @@
 /**
  * The machine: the meaning of every command that the state of a queue decides.
- * Invariant: every command of the table is here, or is the object's own (checkpoint, delete, stats).
+ * Invariant: every command of the table is here, or is the object's own (checkpoint, delete, stats, snapshots, verification).
  */
 import type { CommandName } from "../contract/commands.ts";
 import type { Decide, Read } from "./decide.ts";
@@ -11,7 +11,17 @@ import { getOperation, purge, redrive } from "./operations.ts";
 import { configureQueue, getQueue, pauseQueue, resumeQueue } from "./queue.ts";
 import { settle } from "./settlements.ts";
 
-type Own = "queue.checkpoint" | "queue.delete" | "queue.stats";
+type Own =
+  | "queue.checkpoint"
+  | "queue.delete"
+  | "queue.raw"
+  | "queue.stats"
+  | "queue.verify"
+  | "snapshot.build"
+  | "snapshot.get"
+  | "snapshot.import"
+  | "snapshot.read"
+  | "snapshot.remove";
 type ReadName = "job.get" | "job.list" | "operation.get" | "queue.get";
 type WriteName = Exclude<CommandName, Own | ReadName>;
 

@@ -48,6 +48,11 @@ export const redrive: Decide<"job.redrive"> = (tx, input) => {
   return start(tx, "redrive", [...new Set(states)], filter);
 };
 
+/** Gives back every running job, uncounted: their workers hold tokens of another history. */
+export function releaseRunning(tx: Transaction): void {
+  if (countersOf(tx).running > 0) start(tx, "release", ["running"], {});
+}
+
 type Filter = Pick<OperationRow, "label" | "endedAfter" | "endedBefore">;
 
 function start(
@@ -151,6 +156,6 @@ function isMeant(operation: OperationRow, job: JobRow): boolean {
 
 function change(tx: Transaction, operation: OperationRow, id: string, job: JobRow): boolean {
   if (operation.kind === "redrive") return runAgain(tx, id, job) === undefined;
-  tx.emit("job.removed", { id });
+  tx.emit(operation.kind === "release" ? "job.released" : "job.removed", { id });
   return true;
 }

@@ -2,6 +2,7 @@
  * What creating, configuring, pausing and reading a queue mean.
  * Invariant: a queue's configuration is always complete.
  */
+import type { EventFacts } from "../contract/events.ts";
 import { type JobState, jobStates } from "../contract/fields.ts";
 import type { QueueIdentity } from "../contract/ids.ts";
 import { defaults } from "../contract/limits.ts";
@@ -15,6 +16,7 @@ import {
   type Transaction,
   type View,
 } from "./decide.ts";
+import { releaseRunning } from "./operations.ts";
 import { nextDueAt } from "./sweep.ts";
 
 /** What a queue is created with. */
@@ -43,14 +45,31 @@ function withChange(config: QueueConfig, change: QueueConfigChange): QueueConfig
   return merged as unknown as QueueConfig;
 }
 
-/** The first entry of a log is the first one with a node id to give. */
-const PRIMARY = 1;
+/** One node keeps the queue. Its id is the index of the entry that lets it in, so that none is ever used again. */
+function membershipOf(primary: number): EventFacts["queue.membership"] {
+  return { configs: [[primary]], nodes: { [primary]: { role: "primary" } } };
+}
 
-/** The first events of a queue: what it is, and that it is kept by one node. */
+/** The first events of a queue, in entry 1: what it is, and that it is kept by one node. */
 export function createQueue(tx: Transaction, name: string, identity: QueueIdentity): void {
   const { queueId, term } = identity;
   tx.emit("queue.created", { name, queueId, term, config: defaultConfig });
-  tx.emit("queue.membership", { configs: [[PRIMARY]], nodes: { [PRIMARY]: { role: "primary" } } });
+  tx.emit("queue.membership", membershipOf(1));
+}
+
+/**
+ * The first events behind an imported state, in the entry `index`: whose it is from now on, and that nobody holds a lease of
+ * it. What was running goes back to its place.
+ */
+export function takeOver(
+  tx: Transaction,
+  name: string,
+  from: EventFacts["queue.imported"]["from"],
+  index: number,
+): void {
+  tx.emit("queue.imported", { name, ...tx.identity, from });
+  tx.emit("queue.membership", membershipOf(index));
+  releaseRunning(tx);
 }
 
 function toRecord(view: View): QueueRecord {

@@ -45,6 +45,11 @@ export class Alarm {
     return this.#armedAt !== NEVER && !this.isLate;
   }
 
+  /** Whether an alarm is set for then or before. */
+  isArmedBy(at: number): boolean {
+    return this.#armedAt <= Math.min(at, this.#now() + limits.alarmAheadMsMax);
+  }
+
   /** Sees to it that the alarm fires at `dueAt` or before; never, when that is infinite. */
   arm(dueAt: number): void {
     if (this.isLate) this.#armedAt = NEVER;

@@ -3,6 +3,7 @@
  * Invariant: a command is answered exactly once, and only after everything it saw is durable; nothing that a command
  * or the storage throws stops the queue.
  */
+import type { QueueIdentity } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
@@ -78,19 +79,33 @@ export class Committer {
   /** Runs upkeep as a group of its own; resolves with what it returned once it is durable. Rejects when it was undone. */
   async upkeep<T>(work: (group: Group) => T): Promise<T> {
     if (this.#failure !== undefined) throw this.#failure.error;
-    const group = this.#group();
-    let result: T;
-    try {
+    let result: T | undefined;
+    this.record((group) => {
       result = work(group);
+    });
+    await this.#durable();
+    this.#pump();
+    return result as T;
+  }
+
+  /** Appends an entry of what `work` records, in the turn of the caller, who has the queue alone. Throws, and it is undone. */
+  record(work: (group: Group) => void): void {
+    const group = this.#group();
+    try {
+      work(group);
     } catch (error) {
       this.#undo(group);
       throw error;
     }
     const refusal = this.#append(group);
-    await this.#durable();
-    this.#pump();
     if (refusal !== undefined) throw new Error(refusal.detail);
-    return result;
+  }
+
+  /** Whose queue this is, or would be. */
+  get identity(): QueueIdentity {
+    const store = this.#ports.store();
+    this.#queueId ??= store.hard?.queueId ?? this.#ports.newQueueId();
+    return store.hard ?? { queueId: this.#queueId, term: 1 };
   }
 
   /** The time as of now: never before the last entry's. */
@@ -138,8 +153,7 @@ export class Committer {
   #group(): Group {
     const { name, autoCreate, report } = this.#ports;
     const store = this.#ports.store();
-    this.#queueId ??= store.hard?.queueId ?? this.#ports.newQueueId();
-    const identity = store.hard ?? { queueId: this.#queueId, term: 1 };
+    const { identity } = this;
     return new Group({ store, name, autoCreate, identity, at: this.at(), onFault: report });
   }
 

@@ -4,15 +4,15 @@
  */
 import { encodeReply } from "../contract/commands.ts";
 import { limits } from "../contract/limits.ts";
-import type { QueueStats } from "../contract/queue.ts";
-import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
+import type { DeleteQueueInput } from "../contract/queue.ts";
+import { refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc } from "../contract/rpc.ts";
-import type { Read, View } from "../machine/decide.ts";
-import { isRead, reads } from "../machine/index.ts";
+import type { ImportStep } from "../contract/snapshots.ts";
+import type { View } from "../machine/decide.ts";
 import { runningOperation } from "../machine/operations.ts";
 import { queueCounts } from "../machine/queue.ts";
 import { nextDueAt } from "../machine/sweep.ts";
-import { openStore, type SluiceStore } from "../store/schema.ts";
+import { openStore, type SluiceStore, salvageStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import { StoreRefusal } from "../store/store.ts";
 import { Alarm, type AlarmPort } from "./alarm.ts";
@@ -20,7 +20,9 @@ import { Committer } from "./commit.ts";
 import { dropFarewell, dropQueue, farewells } from "./farewell.ts";
 import type { Group } from "./group.ts";
 import { Rates } from "./rates.ts";
-import { newer, notEmpty, queueUnknown, refusalOfFault } from "./refusals.ts";
+import { type Damaged, isDamaged, QueueReads } from "./reads.ts";
+import { newer, notEmpty, queueUnknown } from "./refusals.ts";
+import { Snapshots } from "./snapshots.ts";
 
 /** The platform, as the engine needs it. */
 export interface EnginePorts {
@@ -33,6 +35,8 @@ export interface EnginePorts {
   now(): number;
   newQueueId(): string;
   directory(): Pick<DirectoryRpc, "register" | "forget">;
+  /** Lets others have their turn before long work goes on. */
+  pause(): Promise<void>;
   abort(error: unknown): void;
   report(error: unknown, what: string): void;
 }
@@ -47,7 +51,9 @@ export class QueueEngine {
   readonly #alarm: Alarm;
   readonly #rates = new Rates();
   readonly #committer: Committer;
-  #store: SluiceStore | Refusal;
+  readonly #snapshots: Snapshots;
+  readonly #reads: QueueReads;
+  #store: SluiceStore | Damaged;
   /** Upkeep that failed is not tried again before. */
   #retryAt = 0;
   /** Whether this instance has seen to it that a lost alarm is armed anew. */
@@ -65,6 +71,15 @@ export class QueueEngine {
       store: () => this.#openStore(),
       afterAppend: (group) => this.#afterAppend(group),
     });
+    this.#snapshots = new Snapshots({
+      ...ports,
+      committer: this.#committer,
+      now: () => ports.now(),
+      store: () => this.#openStore(),
+      jobs: () => this.#jobs(),
+      arm: (at) => this.#alarm.arm(at),
+    });
+    this.#reads = new QueueReads(ports, this.#alarm, this.#rates, this.#snapshots);
   }
 
   /** Learns what alarm is set, once, before anything else. */
@@ -91,53 +106,48 @@ export class QueueEngine {
   /** Runs a command that may change state. */
   async submit(request: CommandRequest): Promise<CommandAnswer> {
     const store = this.#store;
-    if (isRefusal(store)) return { refusal: store };
+    if (isDamaged(store)) return store;
     if (!this.#isAlarmSure) this.#replaceLostAlarm(store);
     if (store.readOnly) return { refusal: newer(this.#ports.name) };
-    if (request.name === "queue.checkpoint") return this.#checkpoint();
-    if (request.name === "queue.delete") {
-      return this.#delete((request as CommandRequest<"queue.delete">).input.force === "true");
-    }
-    return this.#committer.submit(request);
+    return this.#own(request) ?? this.#committer.submit(request);
+  }
+
+  /** What is done by the object itself, beside the log; undefined for a command that a group decides. */
+  #own({ name, input }: CommandRequest): Promise<CommandAnswer> | undefined {
+    if (name === "queue.checkpoint") return this.#checkpoint();
+    if (name === "queue.delete") return this.#delete(input as DeleteQueueInput);
+    if (name === "snapshot.build") return this.#snapshots.build();
+    if (name === "snapshot.import") return this.#snapshots.import(input as ImportStep);
+    if (name === "snapshot.remove") return this.#snapshots.remove();
+    return undefined;
   }
 
   /** Answers a command that only reads, as of the last entry. */
   async read(request: CommandRequest): Promise<CommandAnswer> {
     const store = this.#store;
-    if (isRefusal(store)) return { refusal: store };
+    if (request.name === "queue.raw") return this.#reads.raw(request);
+    if (isDamaged(store)) return this.#reads.answerDamaged(store, request);
     // An entry arms the alarm; where only reads come, they have to notice that it did not fire.
     if (!this.#isAlarmSure || this.#alarm.isLate) this.#replaceLostAlarm(store);
     // A superseded instance fails here, at its first access to storage, before it can speak.
     this.#ports.sql.rows("SELECT 1");
     const view = this.#view();
     if (view === undefined) return { refusal: queueUnknown(this.#ports.name) };
-    let answer: CommandAnswer;
-    try {
-      answer = this.#answer(view, request);
-    } catch (fault) {
-      this.#ports.report(fault, request.name);
-      return { refusal: refusalOfFault(fault) };
-    }
+    const answer = this.#reads.answer(view, store, request);
     // What it saw may not be durable yet; it is told only once it is.
     await this.#ports.sql.sync();
     return answer;
-  }
-
-  #answer(view: View, { name, input }: CommandRequest): CommandAnswer {
-    if (name === "queue.stats") return { reply: encodeReply(name, this.#stats(view)) };
-    if (!isRead(name)) throw new Error(`${name} is not a read`);
-    const reply = (reads[name] as Read<typeof name>)(view, input as never);
-    return isRefusal(reply) ? { refusal: reply } : { reply: encodeReply(name, reply) };
   }
 
   /** Does what is due, a bounded entry at a time, and arms the next alarm. What fails in it is tried again later. */
   async alarm(): Promise<void> {
     this.#alarm.fired();
     this.#isAlarmSure = true;
-    if (isRefusal(this.#store) || this.#store.readOnly) return;
+    if (isDamaged(this.#store) || this.#store.readOnly) return;
     this.#retryAt = 0;
     this.#isAtWork = true;
     await this.#trying("what is due", () => this.#doWhatIsDue());
+    await this.#trying("snapshot", () => this.#snapshots.upkeep());
     await this.#trying("log retention", () => this.#trimLog());
     await this.#trying("directory", () => this.#tellDirectory());
     this.#isAtWork = false;
@@ -174,19 +184,23 @@ export class QueueEngine {
     }
   }
 
-  #open(): SluiceStore | Refusal {
+  #open(): SluiceStore | Damaged {
     const { sql, name, report } = this.#ports;
     try {
       return openStore(sql);
     } catch (error) {
       if (!(error instanceof StoreRefusal)) throw error;
       report(error, "open");
-      return refuse(error.code, `The storage of queue ${name} is not used: ${error.reason}`);
+      const { code, reason, index } = error;
+      const where = index === undefined ? {} : { index };
+      const refusal = refuse(code, `The storage of queue ${name} is not used: ${reason}`, where);
+      const damage = { code, detail: reason, ...where };
+      return { refusal, damage, salvaged: salvageStore(sql) };
     }
   }
 
   #openStore(): SluiceStore {
-    if (isRefusal(this.#store)) throw new Error(this.#store.detail);
+    if (isDamaged(this.#store)) throw new Error(this.#store.refusal.detail);
     return this.#store;
   }
 
@@ -216,7 +230,8 @@ export class QueueEngine {
     const due = nextDueAt(view) ?? Number.POSITIVE_INFINITY;
     const soon = this.#isAtWork ? Number.POSITIVE_INFINITY : Math.max(view.at, this.#retryAt);
     const work = isBusy ? soon : Number.POSITIVE_INFINITY;
-    this.#alarm.arm(Math.min(work, due > view.at ? due : soon));
+    const snapshots = this.#snapshots.dueAt ?? Number.POSITIVE_INFINITY;
+    this.#alarm.arm(Math.min(work, due > view.at ? due : soon, Math.max(snapshots, this.#retryAt)));
   }
 
   #trimLog(): void {
@@ -237,14 +252,20 @@ export class QueueEngine {
     });
   }
 
-  #delete(isForced: boolean): Promise<CommandAnswer> {
+  /** The number of jobs that are kept; undefined where there is no queue. */
+  #jobs(): number | undefined {
+    const view = this.#view();
+    if (view === undefined) return undefined;
+    return Object.values(queueCounts(view).counts).reduce((sum, count) => sum + count, 0);
+  }
+
+  #delete({ force }: DeleteQueueInput): Promise<CommandAnswer> {
     return this.#committer.alone(() => {
       const { sql, name } = this.#ports;
       const view = this.#view();
       if (view === undefined) return { refusal: queueUnknown(name) };
-      const { counts } = queueCounts(view);
-      const jobs = Object.values(counts).reduce((sum, count) => sum + count, 0);
-      if (jobs > 0 && !isForced) return { refusal: notEmpty(name, jobs) };
+      const jobs = this.#jobs() ?? 0;
+      if (jobs > 0 && force !== "true") return { refusal: notEmpty(name, jobs) };
       dropQueue(sql, { name, queueId: view.identity.queueId });
       this.#store = this.#open();
       this.#committer.forgetQueue();
@@ -269,29 +290,5 @@ export class QueueEngine {
       const current = this.#openStore().tables.queue.get([0]);
       if (current?.queueId === queueId) group.record("queue.registered", {});
     });
-  }
-
-  #stats(view: View): QueueStats {
-    const { sql } = this.#ports;
-    const { purged, last, checkpointed, stats } = this.#openStore();
-    return {
-      now: view.at,
-      ...queueCounts(view),
-      perMinute: this.#rates.lastMinute(view.at),
-      storage: {
-        objectId: this.#ports.objectId,
-        databaseBytes: sql.bytes,
-        rowsWritten: sql.counts.rowsWritten + this.#alarm.rowsWritten,
-        rowsRead: sql.counts.rowsRead,
-      },
-      log: {
-        firstIndex: purged.index + 1,
-        lastIndex: last.index,
-        term: last.term,
-        checkpointedIndex: checkpointed.index,
-        bytes: stats.logBytes,
-        windowMs: Math.max(0, view.at - stats.firstAt),
-      },
-    };
   }
 }

@@ -13,7 +13,7 @@ import { type Decide, eventOf, type KeptAnswer, type Transaction } from "../mach
 import { decisions, isDecided } from "../machine/index.ts";
 import { emptyClaim } from "../machine/leases.ts";
 import { advance, runningOperation } from "../machine/operations.ts";
-import { createQueue } from "../machine/queue.ts";
+import { createQueue, takeOver } from "../machine/queue.ts";
 import { sweep } from "../machine/sweep.ts";
 import type { BuilderMark, EntryBuilder } from "../store/entry.ts";
 import type { SluiceStore } from "../store/schema.ts";
@@ -117,6 +117,11 @@ export class Group {
   /** How many faults were reported and undone. */
   get faults(): number {
     return this.#faults;
+  }
+
+  /** Records that the state before this entry was imported. */
+  takeOver(from: EventFacts["queue.imported"]["from"]): void {
+    takeOver(this.#tx, this.#context.name, from, this.#context.store.last.index + 1);
   }
 
   /** Records an event that no command asked for. */

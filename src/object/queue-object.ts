@@ -39,6 +39,7 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
         },
       },
       directory: () => env.DIRECTORY.getByName(DIRECTORY_NAME),
+      pause: () => scheduler.wait(0),
       abort: (error) => ctx.abort(String(error)),
       report,
     });

@@ -31,6 +31,13 @@ export const genesis: Anchor = { term: 0, index: 0, incarnation: 0, at: 0, hash:
 /** The log, or its bookkeeping, contradicts itself. */
 export class LogCorrupt extends Error {
   override readonly name = "LogCorrupt";
+  /** The entry at which it does, where there is one. */
+  readonly index: number | undefined;
+
+  constructor(message: string, { index, ...options }: ErrorOptions & { index?: number } = {}) {
+    super(message, options);
+    this.index = index;
+  }
 }
 
 /**
@@ -45,13 +52,18 @@ export function hashOf(entry: Omit<Entry, "hash">): string {
 
 /** Checks that an entry follows its predecessor and is what was appended. Throws LogCorrupt. */
 export function checkLink(before: Anchor, entry: Entry): void {
-  const at = `log entry ${entry.index}`;
-  if (entry.index !== before.index + 1) throw new LogCorrupt(`${at} follows entry ${before.index}`);
-  if (entry.term < before.term) throw new LogCorrupt(`${at}: term ${entry.term} < ${before.term}`);
-  if (entry.at < before.at) throw new LogCorrupt(`${at}: its time lies before its predecessor's`);
-  if (entry.prevHash !== before.hash) throw new LogCorrupt(`${at} does not continue the chain`);
-  if (entry.hash !== hashOf(entry))
-    throw new LogCorrupt(`${at}: its content is not what was hashed`);
+  const fault = faultOf(before, entry);
+  if (fault === undefined) return;
+  throw new LogCorrupt(`log entry ${entry.index}${fault}`, { index: entry.index });
+}
+
+function faultOf(before: Anchor, entry: Entry): string | undefined {
+  if (entry.index !== before.index + 1) return ` follows entry ${before.index}`;
+  if (entry.term < before.term) return `: term ${entry.term} < ${before.term}`;
+  if (entry.at < before.at) return ": its time lies before its predecessor's";
+  if (entry.prevHash !== before.hash) return " does not continue the chain";
+  if (entry.hash !== hashOf(entry)) return ": its content is not what was hashed";
+  return undefined;
 }
 
 /** The anchor part of an entry. */

@@ -14,6 +14,7 @@ export interface TableDeclaration<K extends Key, V extends object> {
   readonly resident: boolean;
   readonly upgrade: ((version: number, value: unknown) => V) | undefined;
   readonly valueBytesMax: number | undefined;
+  readonly identity: readonly string[];
 }
 
 type Columns<K extends Key> = readonly [...{ readonly [I in keyof K]: KeyColumn<K[I]> }];
@@ -36,6 +37,8 @@ export interface TableOptions<K extends Key, V extends object> {
   /** Loads all rows when the store opens, so that reads never touch SQL. For small tables. */
   readonly resident?: boolean;
   readonly upgrade?: (version: number, value: unknown) => V;
+  /** Fields that say whose row it is: a snapshot leaves them out, and the queue that takes it in sets its own. */
+  readonly identity?: readonly (keyof V & string)[];
   /** What the JSON of a value takes at most, where the contract's limits bound it: spares looking at each row put. */
   readonly valueBytesMax?: number;
 }
@@ -56,13 +59,14 @@ const fieldName = /^[a-zA-Z][a-zA-Z0-9_]*$/;
 export function declareTable<V extends object>() {
   return <const K extends Key>(options: TableOptions<K, V>): TableDeclaration<K, V> => {
     const { name, key, version, texts = [], resident = false, upgrade, valueBytesMax } = options;
+    const { identity = [] } = options;
     const columns: string[] = [...key.map((each) => each.name), "version", "value", ...texts];
     const isDistinct = new Set(columns.map((each) => each.toLowerCase())).size === columns.length;
     if (!tableName.test(name) || !columns.every((each) => fieldName.test(each))) {
       throw new TypeError(`table "${name}": a name in its declaration cannot be a SQL name`);
     }
     if (!isDistinct || key.length === 0) throw new TypeError(`table "${name}": bad columns`);
-    return { name, key, version, texts, resident, upgrade, valueBytesMax };
+    return { name, key, version, texts, resident, upgrade, valueBytesMax, identity };
   };
 }
 

@@ -55,7 +55,7 @@ export class Evolver<S extends Schema, E extends StoredEvent> {
       try {
         this.evolve(tables, event, at);
       } catch (fault) {
-        throw unapplied(`entry ${index}: ${event.type}`, fault);
+        throw unapplied(`entry ${index}: ${event.type}`, fault, index);
       }
     }
   }
@@ -71,7 +71,9 @@ export class Evolver<S extends Schema, E extends StoredEvent> {
 }
 
 /** What does not apply says that the log and the tables do not fit each other. */
-function unapplied(what: string, fault: unknown): StoreRefusal {
-  if (fault instanceof StoreRefusal) return fault;
-  return new StoreRefusal("store_corrupt", `${what} failed`, fault);
+function unapplied(what: string, fault: unknown, index?: number): StoreRefusal {
+  if (fault instanceof StoreRefusal) {
+    return new StoreRefusal(fault.code, `${what}: ${fault.reason}`, { cause: fault, index });
+  }
+  return new StoreRefusal("store_corrupt", `${what} failed`, { cause: fault, index });
 }

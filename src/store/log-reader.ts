@@ -126,10 +126,11 @@ export class SegmentReader implements LogReader {
   #sizes(from: number, to: number): [index: number, bytes: number][] {
     const { segment, last } = this.list.of(from);
     const sizes = rows.readSizes(this.sql, segment, from, Math.min(to, last.index));
-    if (sizes.length === 0) throw new LogCorrupt(`log entry ${from} is missing`);
-    for (const [i, [index]] of sizes.entries()) {
-      if (index !== from + i) throw new LogCorrupt(`log entry ${from + i} is missing`);
-    }
+    if (sizes.length === 0) throw missing(from);
+    for (const [i, [index]] of sizes.entries()) if (index !== from + i) throw missing(from + i);
     return sizes;
   }
 }
+
+const missing = (index: number): LogCorrupt =>
+  new LogCorrupt(`log entry ${index} is missing`, { index });

@@ -33,6 +33,7 @@ export const queue = declareTable<QueueRow>()({
   version: 1,
   key: [integer("one")],
   resident: true,
+  identity: ["name", "queueId", "term", "registered"],
 });
 /** One row, under 0. */
 export const counters = declareTable<Readonly<Counters>>()({
@@ -94,6 +95,13 @@ function resumed(tables: SluiceTables): void {
   tables.queue.put([0], row);
 }
 
+/** A state from elsewhere becomes this queue's: its names, ids and tokens are this queue's from now on. */
+function imported(tables: SluiceTables, event: EventOf<"queue.imported">): void {
+  const { registered: _, ...row } = readQueue(tables);
+  const { name, queueId, term } = event;
+  tables.queue.put([0], { ...row, name, queueId, term });
+}
+
 function registered(tables: SluiceTables): void {
   tables.queue.put([0], { ...readQueue(tables), registered: true });
 }
@@ -101,6 +109,7 @@ function registered(tables: SluiceTables): void {
 export const queueWriters = {
   "queue.configured": configured,
   "queue.created": created,
+  "queue.imported": imported,
   "queue.paused": paused,
   "queue.registered": registered,
   "queue.resumed": resumed,

@@ -11,11 +11,18 @@ export class StoreRefusal extends Error {
   override readonly name = "StoreRefusal";
   readonly code: "store_corrupt" | "store_newer";
   readonly reason: string;
+  /** The first entry of the log that does not stand, where it is one. */
+  readonly index: number | undefined;
 
-  constructor(code: StoreRefusal["code"], reason: string, cause?: unknown) {
+  constructor(
+    code: StoreRefusal["code"],
+    reason: string,
+    { cause, index }: ErrorOptions & { readonly index?: number | undefined } = {},
+  ) {
     super(`${code}: ${reason}`, { cause });
     this.code = code;
     this.reason = reason;
+    this.index = index;
   }
 }
 
@@ -31,18 +38,24 @@ export function refusing<T>(read: () => T): T {
   }
 }
 
-function refusalFor(fault: unknown): StoreRefusal | undefined {
-  if (!(fault instanceof Error) || fault instanceof StoreRefusal) return undefined;
+/** The refusal that a sign of a bad store means; undefined for any other fault. */
+export function refusalFor(fault: unknown): StoreRefusal | undefined {
+  if (fault instanceof StoreRefusal) return fault;
+  if (!(fault instanceof Error)) return undefined;
+  const index = fault instanceof LogCorrupt ? fault.index : undefined;
   const isKnown = [LogCorrupt, EntryUnreadable, IllFormed].some((each) => fault instanceof each);
-  return isKnown ? new StoreRefusal("store_corrupt", fault.message, fault) : damageOf(fault);
+  return isKnown
+    ? new StoreRefusal("store_corrupt", fault.message, { cause: fault, index })
+    : damageOf(fault);
 }
 
 /** What a fault says of stored rows: that they are damaged or newer. Undefined for any other fault. */
 export function damageOf(fault: unknown): StoreRefusal | undefined {
   if (fault instanceof RowUnreadable) {
-    return new StoreRefusal(fault.isNewer ? "store_newer" : "store_corrupt", fault.message, fault);
+    const code = fault.isNewer ? "store_newer" : "store_corrupt";
+    return new StoreRefusal(code, fault.message, { cause: fault });
   }
   return fault instanceof Error && damaged.test(fault.message)
-    ? new StoreRefusal("store_corrupt", fault.message, fault)
+    ? new StoreRefusal("store_corrupt", fault.message, { cause: fault })
     : undefined;
 }

@@ -13,6 +13,7 @@ import { leases, leaseWriters } from "./leases.ts";
 import type { membershipEvent } from "./membership.ts";
 import { operations, operationWriters } from "./operations.ts";
 import { counters, queue, queueWriters } from "./queue.ts";
+import { type Salvaged, salvage } from "./salvage.ts";
 import type { Sql } from "./sql.ts";
 import { catchUp } from "./standing.ts";
 import { Store } from "./store.ts";
@@ -81,17 +82,16 @@ function checkTables(all: SluiceTables): void {
   }
 }
 
+const config = { tables: schema, writers, texts: eventTexts, check: checkTables, catchUp };
+
 /**
  * Opens a queue's store, and recovers it. Writes nothing; throws `StoreRefusal` when it must not be used.
  */
 export function openStore(sql: Sql, limits?: Partial<StoreLimits>): SluiceStore {
-  const config = {
-    tables: schema,
-    writers,
-    texts: eventTexts,
-    check: checkTables,
-    catchUp,
-    ...(limits && { limits }),
-  };
-  return Store.open<SluiceSchema, Event>(sql, config);
+  return Store.open<SluiceSchema, Event>(sql, limits ? { ...config, limits } : config);
+}
+
+/** What can still be read of a queue's store that must not be used; undefined where that is nothing. */
+export function salvageStore(sql: Sql): Salvaged<SluiceSchema> | undefined {
+  return salvage<SluiceSchema, Event>(sql, config);
 }

@@ -27,7 +27,10 @@ export class SegmentList {
     checkTables(segments, tables);
     for (const segment of segments) checkExtent(sql, segment);
     const first = segments[0]?.firstIndex ?? purged.index + 1;
-    if (first > purged.index + 1) throw new LogCorrupt(`no entries from ${purged.index + 1} on`);
+    if (first > purged.index + 1) {
+      const index = purged.index + 1;
+      throw new LogCorrupt(`no entries from ${index} on`, { index });
+    }
     const list = new SegmentList(purged, segments);
     list.#readOpen(sql);
     if (list.last.index < purged.index) {
@@ -64,7 +67,7 @@ export class SegmentList {
   /** The segment of an entry. Throws LogCorrupt where there is none. */
   of(index: number): Segment {
     const found = this.#segments.findLast((each) => each.firstIndex <= index);
-    if (found === undefined) throw new LogCorrupt(`log entry ${index} is in no segment`);
+    if (found === undefined) throw new LogCorrupt(`log entry ${index} is in no segment`, { index });
     return found;
   }
 
@@ -113,7 +116,10 @@ export class SegmentList {
     const { open } = this;
     if (open === undefined) return;
     const extent = rows.readExtent(sql, open.segment);
-    if (extent === undefined) throw new LogCorrupt(`segment ${open.segment} has no entries`);
+    if (extent === undefined) {
+      const index = open.firstIndex;
+      throw new LogCorrupt(`segment ${open.segment} has no entries`, { index });
+    }
     const last = anchorOf(rows.readHead(sql, open.segment, extent[1]));
     // A row without bytes was never counted: its `last` is the entry that the segment began with.
     const from = open.bytes === 0 ? open.firstIndex : open.last.index + 1;
@@ -137,6 +143,7 @@ function checkExtent(sql: Sql, { segment, firstIndex, last, isSealed }: Segment)
   const extent = rows.readExtent(sql, segment);
   const isWhole = isSealed ? extent?.[1] === last.index : (extent?.[1] ?? 0) >= last.index;
   if (extent?.[0] !== firstIndex || !isWhole) {
-    throw new LogCorrupt(`segment ${segment} has not the entries its row names`);
+    const index = extent?.[0] === firstIndex ? extent[1] + 1 : firstIndex;
+    throw new LogCorrupt(`segment ${segment} has not the entries its row names`, { index });
   }
 }

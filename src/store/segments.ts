@@ -49,7 +49,8 @@ export function readSegments(sql: Sql): Segment[] {
     const before = segments[i - 1];
     const follows = before?.isSealed && segment.firstIndex === before.last.index + 1;
     if (before !== undefined && !follows) {
-      throw new LogCorrupt(`segment ${segment.segment} does not follow segment ${before.segment}`);
+      const what = `segment ${segment.segment} does not follow segment ${before.segment}`;
+      throw new LogCorrupt(what, { index: before.last.index + 1 });
     }
   }
   return segments;
@@ -147,7 +148,7 @@ export function readExtent(sql: Sql, segment: number): [first: number, last: num
 export function readHead(sql: Sql, segment: number, index: number): EntryHead {
   const query = `SELECT ${headColumns} FROM ${segmentTable(segment)} WHERE log_index = ?`;
   const [row] = sql.rows<HeadRow>(query, index);
-  if (row === undefined) throw new LogCorrupt(`log entry ${index} is missing`);
+  if (row === undefined) throw new LogCorrupt(`log entry ${index} is missing`, { index });
   return headOf(row);
 }
 
@@ -155,7 +156,7 @@ export function readHead(sql: Sql, segment: number, index: number): EntryHead {
 export function readKeys(sql: Sql, segment: number, index: number): string {
   const query = `SELECT keys FROM ${segmentTable(segment)} WHERE log_index = ?`;
   const [row] = sql.rows<[keys: string]>(query, index);
-  if (row === undefined) throw new LogCorrupt(`log entry ${index} is missing`);
+  if (row === undefined) throw new LogCorrupt(`log entry ${index} is missing`, { index });
   return row[0];
 }
 

@@ -4,8 +4,8 @@
  */
 
 import { limits } from "../contract/limits.ts";
-import { Chunker } from "../contract/snapshots.ts";
 import type { Anchor } from "./chain.ts";
+import { Chunker } from "./chunker.ts";
 import type { FrozenView } from "./frozen-view.ts";
 import type { Key } from "./keys.ts";
 import type { SnapshotBuilder, SnapshotMeta, StoredMembership } from "./raft.ts";

@@ -32,7 +32,9 @@ export function keyOf({ key }: AnyTable, row: SqlRow): Key {
 /** The line of a row that was read by `columnsOf`. Throws LogCorrupt for a value that is no JSON. */
 export function lineOf(table: AnyTable, row: SqlRow): string {
   const width = table.key.length;
-  const value = canonical(parse(table.name, row[width + 1]));
+  const fields = parse(table.name, row[width + 1]);
+  for (const field of table.identity) delete (fields as Record<string, unknown>)[field];
+  const value = canonical(fields);
   let line = `["${table.name}",${row[width]},${JSON.stringify(keyOf(table, row))},${value}`;
   for (let i = width + 2; i < width + 2 + table.texts.length; i += 1) {
     line += `,${JSON.stringify(row[i] ?? null)}`;

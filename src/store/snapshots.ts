@@ -18,6 +18,13 @@ import type { TableMachine } from "./state-machine.ts";
 interface ImportOf {
   readonly upload: string;
   readonly meta: SnapshotMeta;
+  /** Whether it may replace jobs that are there. */
+  readonly over: boolean;
+}
+
+/** An import under way. */
+export interface Importing extends Pick<ImportOf, "upload" | "over"> {
+  readonly snapshot: SnapshotImport;
 }
 
 /** The parts of a store that its snapshots are made of. */
@@ -35,7 +42,7 @@ export class SnapshotStore implements SnapshotStorage {
   readonly #list: SnapshotList;
   #current: Listed<SnapshotMeta> | undefined;
   #build: SnapshotBuild | undefined;
-  #import: { readonly upload: string; readonly snapshot: SnapshotImport } | undefined;
+  #import: Importing | undefined;
 
   /** Reads what is stored; a build goes on. Writes nothing. */
   constructor(parts: Parts, declarations: Schema, catalog: Catalog) {
@@ -55,7 +62,7 @@ export class SnapshotStore implements SnapshotStorage {
   }
 
   /** The import that is under way. */
-  get importing(): { readonly upload: string; readonly snapshot: SnapshotImport } | undefined {
+  get importing(): Importing | undefined {
     return this.#import;
   }
 
@@ -93,6 +100,11 @@ export class SnapshotStore implements SnapshotStorage {
     };
   }
 
+  /** What the current snapshot is. */
+  get current(): SnapshotMeta | undefined {
+    return this.#current?.about;
+  }
+
   /** One chunk of the current snapshot; the first is 1. Undefined where there is none. */
   chunk(chunk: number): string | undefined {
     const current = this.#current;
@@ -100,14 +112,15 @@ export class SnapshotStore implements SnapshotStorage {
     return this.#list.chunksOf(current).text(chunk);
   }
 
-  /** Forgets the current snapshot and a build. */
-  dropSnapshots(): void {
-    this.#written(() => {
-      this.#list.drop("current");
-      this.#list.drop("building");
-      new FrozenView(this.#parts.sql, this.#tables).drop();
-    });
+  /** Forgets the current snapshot. */
+  dropCurrent(): void {
+    this.#written(() => this.#list.drop("current"));
     this.#current = undefined;
+  }
+
+  /** Gives up the build that is under way. */
+  dropBuild(): void {
+    this.#written(() => this.#dropBuild());
     this.#build = undefined;
     this.#parts.machine.watch(undefined);
   }
@@ -145,12 +158,13 @@ export class SnapshotStore implements SnapshotStorage {
   }
 
   /** Begins an import; one that is under way is forgotten. Throws SnapshotInvalid or RowUnreadable for its manifest. */
-  begin(upload: string, meta: SnapshotMeta): SnapshotImport {
+  begin(upload: string, meta: SnapshotMeta, over = false): SnapshotImport {
     const before = this.#import;
     try {
       return this.#written(() => {
         this.#dropImport();
-        const importing = { generation: this.#list.create().generation, about: { upload, meta } };
+        const about = { upload, meta, over };
+        const importing = { generation: this.#list.create().generation, about };
         this.#list.put("importing", importing);
         const incoming = this.#receive(importing);
         incoming.checkTables();
@@ -174,8 +188,7 @@ export class SnapshotStore implements SnapshotStorage {
     if (listed === undefined || this.#import === undefined) throw new Error("no import is there");
     this.#import.snapshot.swap();
     this.#list.drop("current");
-    this.#list.drop("building");
-    new FrozenView(this.#parts.sql, this.#tables).drop();
+    this.#dropBuild();
     const current = { generation: listed.generation, about: listed.about.meta };
     this.#list.rename("importing", "current", current);
     return () => {
@@ -184,6 +197,11 @@ export class SnapshotStore implements SnapshotStorage {
       this.#import = undefined;
       this.#parts.machine.watch(undefined);
     };
+  }
+
+  #dropBuild(): void {
+    this.#list.drop("building");
+    new FrozenView(this.#parts.sql, this.#tables).drop();
   }
 
   #dropImport(): void {
@@ -218,7 +236,7 @@ export class SnapshotStore implements SnapshotStorage {
     const chunks = this.#list.chunksOf({ generation, about });
     const ports = { sql: this.#parts.sql, tables: this.#tables, chunks };
     const snapshot = new SnapshotImport(ports, about.meta);
-    this.#import = { upload: about.upload, snapshot };
+    this.#import = { upload: about.upload, over: about.over, snapshot };
     return snapshot;
   }
 

@@ -79,8 +79,8 @@ function reapply(log: StartLog, machine: StartMachine, committed: LogId | null):
   if (reached !== to) throw new LogCorrupt(`the log ends at ${reached} and was committed to ${to}`);
 }
 
-/** Entries of which each is checked to follow the one before. */
-function* linked(log: StartLog, range: { from: number; to: number }): Generator<Entry> {
+/** Entries of which each is checked to follow the one before. Throws LogCorrupt at the first that does not. */
+export function* linked(log: StartLog, range: { from: number; to: number }): Generator<Entry> {
   let before: Anchor | undefined;
   for (const entry of log.stream(range)) {
     checkLink(before ?? log.anchor(range.from - 1), entry);

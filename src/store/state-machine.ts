@@ -5,10 +5,10 @@
 import type { Catalog } from "./catalog.ts";
 import { readCatalog } from "./catalog.ts";
 import type { Anchor, Entry } from "./chain.ts";
-import { anchorOf } from "./chain.ts";
+import { anchorOf, LogCorrupt } from "./chain.ts";
 import type { Schema, Tables } from "./declare.ts";
 import type { StoredEvent } from "./entry.ts";
-import { EventCodec } from "./entry.ts";
+import { EntryUnreadable, EventCodec } from "./entry.ts";
 import { type CatchUp, Evolver } from "./evolve.ts";
 import type { FrozenView } from "./frozen-view.ts";
 import type { HardStateRow } from "./hard-state.ts";
@@ -163,7 +163,17 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
     if (entry.index <= this.#applied.index) {
       throw new RaftRefusal("apply_order", `entry ${entry.index} after ${this.#applied.index}`);
     }
-    this.#evolver.apply(tables, entry, this.codec.decode(entry));
+    this.#evolver.apply(tables, entry, this.#eventsOf(entry));
+  }
+
+  #eventsOf(entry: Entry): E[] {
+    try {
+      return this.codec.decode(entry);
+    } catch (cause) {
+      if (!(cause instanceof EntryUnreadable)) throw cause;
+      const { index } = entry;
+      throw new LogCorrupt(`log entry ${index}: ${cause.message}`, { cause, index });
+    }
   }
 
   #note(entry: Anchor): void {

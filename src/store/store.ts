@@ -3,7 +3,7 @@
  * Invariant: purged ≤ checkpointed ≤ committed ≤ last, and the tables are the checkpoint plus every entry applied after it.
  */
 import type { QueueIdentity } from "../contract/ids.ts";
-import type { Anchor, Entry, LogId } from "./chain.ts";
+import { type Anchor, checkLink, type Entry, type LogId } from "./chain.ts";
 import type { Schema, Tables } from "./declare.ts";
 import type { EntryBody, StoredEvent } from "./entry.ts";
 import { EntryBuilder, type EventCodec } from "./entry.ts";
@@ -14,7 +14,7 @@ import type { KeyHit } from "./log-keys.ts";
 import { checkpoint, type Ports } from "./ports.ts";
 import type { Membership, Vote } from "./raft.ts";
 import { recover } from "./recovery.ts";
-import { refusing, StoreRefusal } from "./refusal.ts";
+import { refusalFor, refusing, StoreRefusal } from "./refusal.ts";
 import type { SnapshotStore } from "./snapshots.ts";
 import type { Sql } from "./sql.ts";
 import { type StoreConfig, type StoreLimits, storeLimits } from "./store-config.ts";
@@ -224,6 +224,32 @@ export class Store<S extends Schema, E extends StoredEvent> {
   /** Entries from an index on, as many as fit `maxBytes` but at least one if there is one. Throws LogPurged. */
   entries(range: { from: number; to?: number; maxBytes: number }): Entry[] {
     return this.#ports.log.limitedEntries(range);
+  }
+
+  /**
+   * Verifies entries of a range, as many as fit `maxBytes`: that they follow one another and are what was appended. Returns
+   * where the next page begins, or the first fault.
+   */
+  verifyLog(range: { from: number; to: number; maxBytes: number }): {
+    readonly next: number;
+    readonly fault?: string;
+  } {
+    const { log, machine } = this.#ports;
+    let { from: next } = range;
+    try {
+      let before = log.anchor(next - 1);
+      for (const entry of log.limitedEntries(range)) {
+        checkLink(before, entry);
+        machine.codec.decode(entry);
+        before = entry;
+        next += 1;
+      }
+      return { next };
+    } catch (fault) {
+      const refusal = refusalFor(fault);
+      if (refusal === undefined) throw fault;
+      return { next, fault: refusal.reason };
+    }
   }
 
   /** The answer kept under an idempotency key, if its entry is still in the log. */

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Io } from "../../src/cli/io.ts";
 import { runCli } from "../../src/cli/program.ts";
@@ -45,6 +46,7 @@ async function sluice(words: readonly string[], change: Partial<Io> = {}): Promi
       err += text;
     },
     input: () => Promise.resolve(""),
+    streams: { input: Readable.from([]), output: new PassThrough() },
     env: { SLUICE_URL: server.url, SLUICE_TOKEN: server.token },
     folder,
     ...change,

@@ -226,6 +226,7 @@ export class EngineRig extends Told {
       now: () => this.now,
       newQueueId: () => `queue${++this.#queues}`,
       directory: () => this.directory,
+      pause: () => Promise.resolve(),
       abort: this.abort,
       report: this.report,
     });

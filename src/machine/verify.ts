@@ -1,0 +1,180 @@
+/**
+ * Verifying the state tables of a snapshot by plain recounting: what every job implies against what index rows and counters say.
+ * Invariant: it shares nothing with the writers it checks, and what it must remember between two steps is small.
+ */
+import { isEndState, type JobState, jobStates, utf8Bytes } from "../contract/fields.ts";
+import { hash52 } from "../contract/hash.ts";
+import { limits } from "../contract/limits.ts";
+import type { VerifyProblem } from "../contract/queue.ts";
+import type { JobRow } from "../store/jobs.ts";
+import { type LaneRow, PLAIN_LANE } from "../store/lanes.ts";
+import type { OperationRow } from "../store/operations.ts";
+import type { Counters } from "../store/queue.ts";
+
+/** A row of a table, as a snapshot has it. */
+export interface VerifiedRow {
+  readonly table: string;
+  readonly key: readonly (string | number)[];
+  readonly value: object;
+  readonly texts: readonly (string | null)[];
+}
+
+/**
+ * Rows as a set: their number, and the sum of their hashes. Two sums that agree mean the same rows, but for a chance of one in
+ * 10^15; which row is at fault they do not tell.
+ */
+interface RowSet {
+  rows: number;
+  sum: number;
+}
+
+/** The tables that follow from the jobs, and the lanes' counts of open and of ready jobs. */
+const derived = [
+  "deadlines",
+  "finished",
+  "lane_index",
+  "leases",
+  "open",
+  "ready",
+  "ready in lanes",
+  "scheduled",
+] as const;
+type Derived = (typeof derived)[number];
+
+/** What a verification remembers. */
+export interface VerifyState {
+  readonly found: Record<Derived, RowSet>;
+  readonly implied: Record<Derived, RowSet>;
+  /** What the counters say. */
+  counters?: Counters;
+  readonly counted: Record<JobState | "bytes" | "underway" | "seq" | "grant" | "operation", number>;
+  queues: number;
+}
+
+const sets = (): Record<Derived, RowSet> =>
+  Object.fromEntries(derived.map((name) => [name, { rows: 0, sum: 0 }])) as Record<Derived, RowSet>;
+
+/** The beginning of a verification. */
+export function beginVerify(): VerifyState {
+  const states = Object.fromEntries(jobStates.map((state) => [state, 0])) as Record<
+    JobState,
+    number
+  >;
+  const counted = { ...states, bytes: 0, underway: 0, seq: 0, grant: 0, operation: 0 };
+  return { found: sets(), implied: sets(), counted, queues: 0 };
+}
+
+const SUM_MAX = 2 ** 52;
+
+function add(set: RowSet, facts: readonly (string | number)[], times = 1): void {
+  const hash = hash52(facts.join("\n"));
+  const product = times === 1 ? hash : Number((BigInt(hash) * BigInt(times)) % BigInt(SUM_MAX));
+  set.rows += times;
+  set.sum = (set.sum + product) % SUM_MAX;
+}
+
+/** Takes a row in; what is wrong with it by itself is a problem. */
+export function verifyRow(state: VerifyState, row: VerifiedRow): VerifyProblem[] {
+  const { table, key, value } = row;
+  const { found, implied } = state;
+  const id = (value as { id?: string }).id ?? "";
+  if (table === "jobs") return verifyJob(state, row);
+  if (table === "ready" || table === "scheduled" || table === "leases") {
+    add(found[table], [...key, id]);
+  } else if (table === "deadlines" || table === "finished") {
+    add(found[table], key);
+  } else if (table === "lane_index") {
+    add(found.lane_index, [...key, (value as { lane: number }).lane]);
+  } else if (table === "lanes") {
+    const { kind, requires, open, ready } = value as LaneRow;
+    const name = [kind, ...requires].join();
+    add(found.open, [...key, name], open);
+    add(found["ready in lanes"], [...key, name], ready);
+    add(implied.lane_index, [name, ...key]);
+  } else if (table === "counters") {
+    state.counters = value as Counters;
+  } else if (table === "operations") {
+    state.counted.operation = Math.max(state.counted.operation, Number(key[0]));
+    if ((value as OperationRow).endedAt === undefined) state.counted.underway += 1;
+  } else if (table === "queue") {
+    state.queues += 1;
+  }
+  return [];
+}
+
+function verifyJob({ implied, counted }: VerifyState, { key, value, texts }: VerifiedRow) {
+  const id = String(key[0]);
+  const job = value as Omit<JobRow, "payload" | "result">;
+  const [payload, result] = texts;
+  counted[job.state] += 1;
+  counted.bytes += utf8Bytes(payload ?? "") + utf8Bytes(result ?? "");
+  counted.seq = Math.max(counted.seq, job.seq);
+  counted.grant = Math.max(counted.grant, job.grant ?? 0);
+  const { lane, priority, readyAt = -1, runAt = -1, leaseUntil = -1, endedAt = -1, seq } = job;
+  if (job.state === "ready") add(implied.ready, [lane, priority, readyAt, seq, id]);
+  if (job.state === "scheduled") add(implied.scheduled, [runAt, seq, id]);
+  if (job.state === "running") add(implied.leases, [leaseUntil, seq, id]);
+  if (isEndState(job.state)) {
+    add(implied.finished, [job.state, endedAt, id]);
+  } else {
+    const ends = Math.min(job.ttlUntil ?? Infinity, job.expiresAt ?? Infinity);
+    if (ends < Infinity) add(implied.deadlines, [ends, id]);
+    const name = [job.kind ?? "payload", ...(job.requires ?? [])].join();
+    if (lane !== PLAIN_LANE) add(implied.open, [lane, name]);
+    if (lane !== PLAIN_LANE && job.state === "ready") {
+      add(implied["ready in lanes"], [lane, name]);
+    }
+  }
+  return jobProblems(id, job, payload ?? null);
+}
+
+/** What a job's row says against itself. */
+function jobProblems(
+  id: string,
+  job: Omit<JobRow, "payload" | "result">,
+  payload: string | null,
+): VerifyProblem[] {
+  const problems: VerifyProblem[] = [];
+  const expect = (holds: boolean, invariant: string, what: string): void => {
+    if (!holds) problems.push({ invariant, detail: `Job ${id}: ${what}.` });
+  };
+  const has = (isIn: boolean, time: number | undefined): boolean => isIn === (time !== undefined);
+  expect(payload !== null, "I1", "it has no payload");
+  expect(utf8Bytes(payload ?? "") === job.payloadBytes, "I11", "its payload has another size");
+  expect(has(isEndState(job.state), job.endedAt), "I1", `it is ${job.state}, by its end it is not`);
+  expect(has(job.state === "running", job.leaseUntil), "I2", `it is ${job.state}, its lease not`);
+  expect(has(job.state === "scheduled", job.runAt), "I1", `it is ${job.state}, its due time not`);
+  expect(job.state !== "ready" || job.readyAt !== undefined, "I1", "it is ready without a place");
+  expect(job.state !== "running" || job.grant !== undefined, "I2", "it runs without a token");
+  const most = job.maxAttempts ?? limits.attemptsMax;
+  expect(job.failures <= most, "I4", `it failed ${job.failures} times of ${most}`);
+  return problems;
+}
+
+/** What does not agree once every row was taken in. */
+export function endVerify(state: VerifyState): VerifyProblem[] {
+  const { found, implied, counters, counted, queues } = state;
+  const problems: VerifyProblem[] = [];
+  const expect = (holds: boolean, detail: string): void => {
+    if (!holds) problems.push({ invariant: "I11", detail });
+  };
+  for (const name of derived) {
+    const [is, must] = [found[name], implied[name]];
+    const told = `${name}: ${is.rows} rows, and the jobs imply ${must.rows}`;
+    expect(is.rows === must.rows && is.sum === must.sum, `${told}${sameNumber(is, must)}.`);
+  }
+  expect(queues === 1, `The queue has ${queues} rows, not one.`);
+  if (counters === undefined) return [...problems, { invariant: "I11", detail: "No counters." }];
+  for (const name of [...jobStates, "bytes", "underway"] as const) {
+    const told = `The counter ${name} is ${counters[name]}; a recount gives ${counted[name]}.`;
+    expect(counters[name] === counted[name], told);
+  }
+  for (const name of ["seq", "grant", "operation"] as const) {
+    const told = `The sequence ${name} is ${counters[name]}, and ${counted[name]} was given.`;
+    expect(counters[name] >= counted[name], told);
+  }
+  return problems;
+}
+
+const sameNumber = (is: RowSet, must: RowSet): string =>
+  is.rows === must.rows ? ", but others" : "";

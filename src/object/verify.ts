@@ -1,0 +1,117 @@
+/**
+ * Verifying a queue, a bounded step at a call: first the log up to the snapshot, entry by entry, then the snapshot's rows.
+ * Invariant: a step depends on nothing but its cursor and what is stored, so that it matters not which instance does it.
+ */
+import { hash52 } from "../contract/hash.ts";
+import { limits } from "../contract/limits.ts";
+import type { VerifyProblem, VerifyReply } from "../contract/queue.ts";
+import { type Refusal, refuse } from "../contract/refusals.ts";
+import { beginVerify, endVerify, type VerifyState, verifyRow } from "../machine/verify.ts";
+import type { SluiceStore } from "../store/schema.ts";
+import { parseLine } from "../store/snapshot-rows.ts";
+
+/** Where a verification goes on. */
+interface Place {
+  /** Of the snapshot. */
+  readonly digest: string;
+  /** The entry to verify next; undefined once all are. */
+  readonly index?: number;
+  readonly entries: number;
+  /** The chunk to verify next. */
+  readonly chunk: number;
+  readonly rows: number;
+  readonly state: VerifyState;
+}
+
+/** Bytes of log that one step reads. */
+const LOG_BYTES = 1_000_000;
+
+/** One step. `live` tells what memory alone knows to be wrong. */
+export function verifyStep(
+  store: SluiceStore,
+  cursor: string | undefined,
+  now: number,
+  live: () => VerifyProblem[],
+): VerifyReply | Refusal {
+  const meta = store.snapshots.current;
+  if (meta === undefined) {
+    return refuse("snapshot_unknown", "There is nothing to verify: POST …/snapshot builds it.");
+  }
+  const begin = { digest: meta.digest, entries: 0, chunk: 1, rows: 0, state: beginVerify() };
+  const place: Place | undefined =
+    cursor === undefined ? { ...begin, index: store.purged.index + 1 } : parse(cursor);
+  if (place?.digest !== meta.digest) {
+    return refuse("cursor_invalid", "The cursor is of another snapshot: begin again without one.");
+  }
+  const problems = cursor === undefined ? [...pointers(store), ...live()] : [];
+  const next =
+    place.index === undefined
+      ? verifyChunk(store, place, problems)
+      : verifyEntries(store, place, place.index, problems);
+  const rowsTotal = Object.values(meta.tables).reduce((sum, each) => sum + each.rows, 0);
+  const { entries, rows } = next.place;
+  const { term, index } = meta.last;
+  const reply = { now, last: { term, index }, checked: { entries, rows, rowsTotal }, problems };
+  return next.isDone ? reply : { ...reply, cursor: cursorOf(next.place) };
+}
+
+/** A place as text, with a hash by which one that was made up or cut short is told. */
+function cursorOf(place: Place): string {
+  const text = btoa(JSON.stringify(place));
+  return `${hash52(text).toString(36)}.${text}`;
+}
+
+function parse(cursor: string): Place | undefined {
+  const dot = cursor.indexOf(".");
+  const text = cursor.slice(dot + 1);
+  const isOwn = dot > 0 && hash52(text).toString(36) === cursor.slice(0, dot);
+  return isOwn ? (JSON.parse(atob(text)) as Place) : undefined;
+}
+
+/** I14, as far as memory tells. */
+function pointers(store: SluiceStore): VerifyProblem[] {
+  const { purged, checkpointed, applied, committed, last } = store;
+  const places = [purged, checkpointed, applied, committed, last].map(({ index }) => index);
+  const isInOrder = places.every((index, i) => i === 0 || index >= (places[i - 1] ?? 0));
+  const detail = `purged, checkpointed, applied, committed, last are ${places.join()}.`;
+  return isInOrder ? [] : [{ invariant: "I14", detail }];
+}
+
+interface Step {
+  readonly place: Place;
+  readonly isDone: boolean;
+}
+
+function verifyEntries(
+  store: SluiceStore,
+  place: Place,
+  from: number,
+  problems: VerifyProblem[],
+): Step {
+  const to = store.snapshots.current?.last.index ?? 0;
+  // What was dropped meanwhile is no longer there to be verified.
+  const first = Math.max(from, store.purged.index + 1);
+  const { index: _, ...rest } = place;
+  if (first > to) return { place: rest, isDone: false };
+  const { next, fault } = store.verifyLog({ from: first, to, maxBytes: LOG_BYTES });
+  const entries = place.entries + next - first;
+  if (fault === undefined) return { place: { ...rest, entries, index: next }, isDone: false };
+  problems.push({ invariant: "I14", detail: fault });
+  return { place: { ...rest, entries }, isDone: false };
+}
+
+function verifyChunk(store: SluiceStore, place: Place, problems: VerifyProblem[]): Step {
+  const { state, chunk } = place;
+  const text = store.snapshots.chunk(chunk);
+  if (text === undefined) {
+    problems.push(...endVerify(state));
+    return { place, isDone: true };
+  }
+  const lines = text.split("\n").slice(0, -1);
+  for (const line of lines) {
+    // One step tells no more than anybody reads; the counts at the end tell of the rest.
+    const found = verifyRow(state, parseLine(line));
+    if (problems.length < limits.verifyProblemsMax) problems.push(...found);
+  }
+  return { place: { ...place, chunk: chunk + 1, rows: place.rows + lines.length }, isDone: false };
+}

@@ -1,0 +1,87 @@
+/**
+ * The storage as it is: every row of every table of a database, page by page, for a store that cannot be used.
+ * Invariant: it relies on nothing but SQLite; blobs stand as hexadecimal digits.
+ */
+import { Buffer } from "node:buffer";
+import type { Sql, SqlRow, SqlValue } from "./sql.ts";
+
+/** Some lines, each a JSON object `{"table": …, "row": {column: value}}`, and where the next page begins. */
+export interface RawPage {
+  readonly lines: string;
+  readonly after: string | undefined;
+}
+
+/** Rows of a page: they may be large. */
+const pageRows = 32;
+/** Length of the lines after which a page ends. */
+const pageUnits = 1_000_000;
+
+/** A value of a key in JSON. */
+type KeyValue = string | number | null | { readonly hex: string };
+
+/** Where a page ended: in a table, behind the row with these values in its primary key. */
+interface Place {
+  readonly table: string;
+  readonly key: readonly KeyValue[];
+}
+
+/** A page of the database. `after` is what the page before gave. Throws SyntaxError for any other text. */
+export function rawPage(sql: Sql, after: string | undefined): RawPage {
+  const place = after === undefined ? undefined : (JSON.parse(after) as Place);
+  const tables = sql
+    .rows<[name: string]>(
+      `SELECT name FROM sqlite_master
+       WHERE type = 'table' AND name NOT GLOB '_cf_*' AND name NOT GLOB 'sqlite_*' ORDER BY name`,
+    )
+    .map(([name]) => name)
+    .filter((name) => place === undefined || name >= place.table);
+  let lines = "";
+  for (const table of tables) {
+    let key = table === place?.table ? place.key : undefined;
+    for (;;) {
+      const page = readRows(sql, table, key);
+      for (const line of page.lines) lines += line;
+      if (page.next === undefined) break;
+      key = page.next;
+      if (lines.length >= pageUnits) return { lines, after: JSON.stringify({ table, key }) };
+    }
+  }
+  return { lines, after: undefined };
+}
+
+function readRows(sql: Sql, table: string, after: readonly KeyValue[] | undefined) {
+  const columns = sql.rows<[name: string, primary: number]>(
+    `SELECT name, pk FROM pragma_table_info(?)`,
+    table,
+  );
+  const names = columns.map(([name]) => `"${name}"`);
+  const primary = columns.filter(([, place]) => place > 0).sort((a, b) => a[1] - b[1]);
+  const key = primary.map(([name]) => `"${name}"`).join();
+  const where = after === undefined ? "" : `WHERE (${key}) > (${after.map(() => "?").join()})`;
+  const rows = sql.rows(
+    `SELECT ${names.join()} FROM "${table}" ${where} ORDER BY ${key} LIMIT ?`,
+    ...(after ?? []).map(fromKey),
+    pageRows,
+  );
+  const last = rows.length < pageRows ? undefined : rows.at(-1);
+  const at = primary.map(([name]) => columns.findIndex((each) => each[0] === name));
+  return {
+    lines: rows.map((row) => lineOf(table, columns, row)),
+    next: last && at.map((i) => toKey(last[i] ?? null)),
+  };
+}
+
+function lineOf(table: string, columns: readonly (readonly [string, number])[], row: SqlRow) {
+  const values = columns.map(([name], i) => [name, readable(row[i] ?? null)] as const);
+  return `${JSON.stringify({ table, row: Object.fromEntries(values) })}\n`;
+}
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+const readable = (value: SqlValue) => (value instanceof Uint8Array ? hexOf(value) : value);
+
+const toKey = (value: SqlValue): KeyValue =>
+  value instanceof Uint8Array ? { hex: hexOf(value) } : value;
+
+const fromKey = (value: KeyValue): SqlValue =>
+  typeof value === "object" && value !== null ? Buffer.from(value.hex, "hex") : value;

@@ -1,0 +1,72 @@
+/**
+ * What can still be shown of a store that is not used: its tables, and the log's tail up to the first entry that does not stand.
+ * Invariant: nothing is written, and nothing behind the damage is shown.
+ */
+import { readCatalog } from "./catalog.ts";
+import type { Anchor } from "./chain.ts";
+import type { Schema, Tables } from "./declare.ts";
+import type { StoredEvent } from "./entry.ts";
+import { committedOf } from "./guards.ts";
+import {
+  type HardState,
+  HardStateRow,
+  readFormat,
+  readHardState,
+  storeFormat,
+} from "./hard-state.ts";
+import { openPorts } from "./ports.ts";
+import { refusalFor } from "./refusal.ts";
+import type { Sql } from "./sql.ts";
+import { linked } from "./startup.ts";
+import { TableMachine } from "./state-machine.ts";
+import type { StoreConfig } from "./store-config.ts";
+
+/** A damaged store, as far as it can be read. */
+export interface Salvaged<S extends Schema> {
+  readonly tables: Tables<S>;
+  readonly hard: HardState;
+  /** The last entry whose events the tables show. */
+  readonly last: Anchor;
+}
+
+/** What can be read of a store; undefined where that is nothing. */
+export function salvage<S extends Schema, E extends StoredEvent>(
+  sql: Sql,
+  config: StoreConfig<S, E>,
+): Salvaged<S> | undefined {
+  return attempt(() => withTail(sql, config)) ?? attempt(() => checkpointOnly(sql, config));
+}
+
+function withTail<S extends Schema, E extends StoredEvent>(sql: Sql, config: StoreConfig<S, E>) {
+  const ports = openPorts(sql, config);
+  const { machine, log, state } = ports;
+  if (state.known === undefined) return undefined;
+  attempt(() => {
+    const range = { from: machine.last.index + 1, to: committedOf(ports).index };
+    // Entry by entry, so that one that cannot be applied is undone whole.
+    for (const entry of linked(log, range)) machine.apply([entry]);
+  });
+  return { tables: machine.tables, hard: state.known, last: machine.last };
+}
+
+/** The tables without the log, where that cannot even be opened. */
+function checkpointOnly<S extends Schema, E extends StoredEvent>(
+  sql: Sql,
+  config: StoreConfig<S, E>,
+) {
+  // A format beyond the next one may have other tables: reading them could show what is not so.
+  if (readFormat(sql) > storeFormat + 1) return undefined;
+  const state = new HardStateRow(sql, readHardState(sql));
+  const machine = new TableMachine(sql, state, config, readCatalog(sql));
+  return { tables: machine.tables, hard: state.current, last: machine.last };
+}
+
+/** Undefined where the store's damage is in the way; any other fault passes. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (fault) {
+    if (refusalFor(fault) === undefined) throw fault;
+    return undefined;
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * Snapshots of a whole queue: built while it works, and taken in by another or by itself.
+ * Invariant: what was acknowledged is in the snapshot, and nothing that is not whole is ever taken in.
+ */
+import { describe, expect, it } from "vitest";
+import { Chunker } from "../../src/store/chunker.ts";
+import { openEngine } from "../engine-harness.ts";
+import { busyQueue, exported, type File, imported, reexported, verified } from "./snapshot-rig.ts";
+
+describe("a snapshot of a queue", () => {
+  it("is the state as of its beginning, while commands and checkpoints go on", async () => {
+    const queue = await busyQueue();
+    const first = await exported(queue);
+    await queue.run("snapshot.build", {});
+    await queue.run("job.enqueue", { jobs: [{ payload: "1", id: "later" }] });
+    await queue.run("queue.checkpoint", {});
+    await queue.run("job.cancel", { id: "job-2" }).catch(() => undefined);
+    await queue.run("queue.checkpoint", {});
+    await queue.advance(0);
+    const second = (await queue.run("snapshot.get", {})).current;
+    expect(second?.digest).toBe(first.manifest.digest);
+    const third = await exported(queue);
+    expect(third.manifest.digest).not.toBe(first.manifest.digest);
+    expect(third.chunks.join("")).toContain('"later"');
+  });
+
+  it("says nothing of leases that ended, and asks for what is missing by name", async () => {
+    const queue = await openEngine({ config: {} });
+    expect(await queue.refused("snapshot.read", { chunk: 1, digest: "x" })).toMatchObject({
+      refusalCode: "snapshot_unknown",
+    });
+    expect(await queue.refused("queue.verify", {})).toMatchObject({
+      refusalCode: "snapshot_unknown",
+    });
+    const unknown = await openEngine();
+    for (const name of ["snapshot.build", "snapshot.get", "snapshot.remove"] as const) {
+      expect(await unknown.refused(name, {})).toMatchObject({ refusalCode: "queue_unknown" });
+    }
+  });
+
+  it("goes on with a build after a crash, and forgets it when asked", async () => {
+    const queue = await busyQueue();
+    const { manifest } = await exported(queue);
+    await queue.run("snapshot.build", {});
+    await queue.reopen();
+    expect((await queue.run("snapshot.get", {})).building).not.toBeNull();
+    await queue.advance(0);
+    expect((await queue.run("snapshot.get", {})).current?.digest).toBe(manifest.digest);
+    await queue.run("snapshot.build", {});
+    const gone = await queue.run("snapshot.remove", {});
+    expect(gone).toMatchObject({ current: null, building: null, importing: null });
+    await queue.reopen();
+    expect(await queue.run("snapshot.get", {})).toMatchObject({ current: null, building: null });
+  });
+});
+
+describe("an import", () => {
+  it("gives another queue the same state, and its export the same digest", async () => {
+    const source = await openEngine({ config: { leaseMs: 5000 } });
+    await source.run("job.enqueue", {
+      jobs: Array.from({ length: 50 }, (_, i) => ({ payload: `${i}`, priority: i % 4 })),
+    });
+    const file = await exported(source);
+    const target = await openEngine();
+    expect(await imported(target, file)).toMatchObject({
+      imported: { term: 2, digest: file.manifest.digest },
+    });
+    expect((await exported(target)).manifest.digest).toBe(file.manifest.digest);
+    expect(await target.ids("ready")).toEqual(await source.ids("ready"));
+    expect((await target.run("queue.get", {})).queue).toMatchObject({
+      name: "mail",
+      term: 2,
+      config: { leaseMs: 5000 },
+    });
+    expect(await verified(target)).toMatchObject({ problems: [] });
+  });
+
+  it("releases the leases of the imported state, uncounted, and its tokens are stale", async () => {
+    const source = await busyQueue();
+    const held = await source.ids("running");
+    expect(held.length).toBeGreaterThan(2);
+    const token = "q0000000-001-000000001";
+    const file = await exported(source);
+    const target = await openEngine();
+    await imported(target, file);
+    expect(await target.ids("running")).toEqual([]);
+    for (const id of held) {
+      expect(await target.job(id)).toMatchObject({ state: "ready", attempt: 1 });
+      expect(await target.settle({ op: "complete", id, token })).toMatchObject({
+        code: "lease_stale",
+      });
+    }
+    const [job] = await target.claim({ max: 1 });
+    expect(job?.token.split("-")[1]).toBe("002");
+  });
+
+  it("over the queue itself brings the old state back, raises the term and gives no id twice", async () => {
+    const queue = await busyQueue();
+    const file = await exported(queue);
+    const late = await queue.enqueue();
+    const { lastIndex } = (await queue.run("queue.stats", {})).log;
+    expect(await imported(queue, file)).toMatchObject({ refusalCode: "queue_not_empty" });
+    expect(await queue.job(late)).toMatchObject({ state: "ready" });
+    expect(await imported(queue, file, true)).toMatchObject({ imported: { term: 2 } });
+    expect(await queue.refused("job.get", { id: late })).toMatchObject({
+      refusalCode: "job_unknown",
+    });
+    const { log } = await queue.run("queue.stats", {});
+    expect(log.lastIndex).toBeGreaterThan(lastIndex);
+    expect(await queue.enqueue()).not.toBe(late);
+    await queue.reopen();
+    expect(await imported(queue, file, true, "again")).toMatchObject({ imported: { term: 3 } });
+    await queue.advance(0);
+    expect(await verified(await reexported(queue))).toMatchObject({ problems: [] });
+  });
+
+  it("arms the alarm for what the imported state waits for", async () => {
+    const source = await openEngine({ config: {} });
+    await source.enqueue({ delayMs: 60_000, id: "later" });
+    const file = await exported(source);
+    const target = await openEngine();
+    target.now = source.now;
+    await imported(target, file);
+    await target.advance(61_000);
+    expect(await target.job("later")).toMatchObject({ state: "ready" });
+  });
+
+  it("repeats its answer to a sender who did not hear it", async () => {
+    const file = await exported(await busyQueue());
+    const target = await openEngine();
+    const reply = await imported(target, file);
+    expect(await target.run("snapshot.import", { upload: "u", finish: true })).toEqual(reply);
+    expect(await target.refused("snapshot.import", { upload: "v", finish: true })).toMatchObject({
+      refusalCode: "import_unknown",
+    });
+  });
+
+  it("goes on after a crash with the chunks that had come", async () => {
+    const source = await openEngine({ config: {} });
+    for (let i = 0; i < 3; i += 1) {
+      const payload = JSON.stringify("x".repeat(200_000));
+      await source.run("job.enqueue", { jobs: Array.from({ length: 3 }, () => ({ payload })) });
+    }
+    const file = await exported(source);
+    expect(file.chunks.length).toBeGreaterThan(1);
+    const target = await openEngine();
+    const { manifest, chunks } = file;
+    const upload = "u";
+    await target.run("snapshot.import", { upload, manifest, over: false });
+    await target.run("snapshot.import", { upload, chunk: 1, text: chunks[0] ?? "" });
+    await target.reopen();
+    const status = await target.answer("snapshot.import", { upload, manifest, over: false });
+    expect(status).toMatchObject({ reply: expect.stringContaining('"chunks":1') });
+    expect(await target.refused("snapshot.import", { upload, chunk: 9, text: "" })).toMatchObject({
+      refusalCode: "import_unknown",
+    });
+    expect(await imported(target, file)).toMatchObject({ imported: { term: 2 } });
+  });
+
+  it("that nothing is heard of for an hour is forgotten", async () => {
+    const file = await exported(await busyQueue());
+    const target = await openEngine({ config: {} });
+    await target.run("snapshot.import", { upload: "u", manifest: file.manifest, over: false });
+    await target.advance(3_600_001);
+    expect((await target.run("snapshot.get", {})).importing).toBeNull();
+  });
+
+  it.each([
+    [
+      "cut short",
+      (file: File) => ({ ...file, chunks: file.chunks.slice(0, -1) }),
+      "snapshot_invalid",
+    ],
+    [
+      "with a changed row",
+      (file: File) => ({ ...file, chunks: file.chunks.map((c) => c.replace("job-3", "job-X")) }),
+      "snapshot_invalid",
+    ],
+    [
+      "of newer rows",
+      ({ manifest, chunks }: File) => ({
+        chunks,
+        manifest: { ...manifest, tables: { ...manifest.tables, jobs: { version: 9, rows: 30 } } },
+      }),
+      "snapshot_newer",
+    ],
+    [
+      "of a newer format",
+      ({ manifest, chunks }: File) => ({ chunks, manifest: { ...manifest, format: 2 } }),
+      "snapshot_newer",
+    ],
+    [
+      "with another digest",
+      ({ manifest, chunks }: File) => ({ chunks, manifest: { ...manifest, digest: "0" } }),
+      "snapshot_invalid",
+    ],
+  ] as const)("of a file %s is refused whole, and nothing changes", async (_, spoil, code) => {
+    const file = await exported(await busyQueue());
+    const target = await openEngine({ config: { leaseMs: 7000 } });
+    await target.enqueue({ id: "kept" });
+    const before = target.dump();
+    expect(await imported(target, spoil(file), true)).toMatchObject({ refusalCode: code });
+    expect(target.dump()).toEqual(before);
+    await target.reopen();
+    expect(target.dump()).toEqual(before);
+    expect(await target.job("kept")).toMatchObject({ state: "ready" });
+  });
+});
+
+describe("a chunker", () => {
+  it("loses no line, and passes the limit with no chunk but one of a single line", () => {
+    const lines = Array.from({ length: 900 }, (_, i) => `"${"é".repeat(i * 3)}"`);
+    const chunker = new Chunker();
+    const chunks = [...lines.map((line) => chunker.add(line)), chunker.end()];
+    const full = chunks.filter((chunk) => chunk !== undefined);
+    expect(full.length).toBeGreaterThan(2);
+    expect(full.join("")).toBe(`${lines.join("\n")}\n`);
+    for (const chunk of full) expect(Buffer.byteLength(chunk)).toBeLessThanOrEqual(1e6);
+    const long = "x".repeat(1_200_000);
+    expect([chunker.add("a"), chunker.add(long), chunker.add("b")]).toEqual([
+      undefined,
+      "a\n",
+      `${long}\n`,
+    ]);
+  });
+});
