@@ -15,7 +15,6 @@ import {
   storeFormat,
 } from "./hard-state.ts";
 import { openPorts } from "./ports.ts";
-import { refusalFor } from "./refusal.ts";
 import type { Sql } from "./sql.ts";
 import { linked } from "./startup.ts";
 import { TableMachine } from "./state-machine.ts";
@@ -61,12 +60,11 @@ function checkpointOnly<S extends Schema, E extends StoredEvent>(
   return { tables: machine.tables, hard: state.current, last: machine.last };
 }
 
-/** Undefined where the store's damage is in the way; any other fault passes. */
+/** Undefined where the damage is in the way, however it shows. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
-  } catch (fault) {
-    if (refusalFor(fault) === undefined) throw fault;
+  } catch {
     return undefined;
   }
 }
