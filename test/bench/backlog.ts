@@ -2,21 +2,21 @@
  * Figures of size: what a queue with a million waiting jobs does slower than one with few.
  * Invariant: big and small alternate, and differ in nothing but the number of jobs.
  */
-import type { Bench, Figure, Group, Measured } from "./figure.ts";
+import type { Bench, Figure, Measured } from "./figure.ts";
 import { Crew, untilUnits } from "./load.ts";
 import { BenchQueue } from "./queue.ts";
 import { median, sum } from "./statistics.ts";
 import type { TailKind } from "./worker/queue-object.ts";
 import { drain } from "./workloads.ts";
 
-const MANY = 1_000_000;
+export const MANY = 1_000_000;
 /** Jobs of one request that fills a backlog: seconds of work. */
 const FILL_STEP = 50_000;
 /** The queue of a million jobs. */
-const BIG = "million";
+export const BIG = "million";
 
 /** A queue with exactly `jobs` ready jobs, checkpointed. One that a figure before has left is filled up. */
-async function backlog(bench: Bench, name: string, jobs: number): Promise<BenchQueue> {
+export async function backlog(bench: Bench, name: string, jobs: number): Promise<BenchQueue> {
   const queue = await BenchQueue.create(bench.server, name, "none");
   const { ready } = (await queue.stats()).counts;
   for (let done = ready; done < jobs; done += FILL_STEP) {
@@ -152,7 +152,7 @@ async function wakeManyVsNone(bench: Bench): Promise<Measured> {
 }
 
 /** All use the same queue of a million jobs, which the first of them makes. */
-const figures: readonly Figure[] = [
+export const sizeFigures: readonly Figure[] = [
   {
     name: "drain_1m_vs_100k",
     unit: "×",
@@ -175,5 +175,3 @@ const figures: readonly Figure[] = [
     run: wakeManyVsNone,
   },
 ];
-
-export const size: Group = { name: "size", figures };

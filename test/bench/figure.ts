@@ -15,7 +15,7 @@ export interface Measured {
 /** What a figure may use. */
 export interface Bench {
   /** One server for each group of figures. */
-  readonly server: Pick<BenchServer, "url" | "token" | "cpuUs">;
+  readonly server: Pick<BenchServer, "url" | "token" | "cpuUs" | "rssBytes">;
   /** Shows a detail, if details are wanted. */
   detail(line: string): void;
 }

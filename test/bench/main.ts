@@ -8,15 +8,18 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { run, Sentence } from "../../scripts/sentence.ts";
 import { root } from "../../scripts/wrangler.ts";
-import { size } from "./backlog.ts";
+import { sizeFigures } from "./backlog.ts";
 import { generator } from "./ceiling.ts";
 import { type Bench, type Figure, type Group, holds } from "./figure.ts";
 import { profiled } from "./profile.ts";
 import { number, type Result, table, writeJson } from "./report.ts";
 import { rows, slowRows } from "./rows.ts";
 import { type BenchServer, startBenchServer } from "./server.ts";
+import { snapshot } from "./snapshots.ts";
 import { throughput } from "./throughput.ts";
 
+/** All use the same queue of a million jobs, which the first of them makes. */
+const size: Group = { name: "size", figures: [...sizeFigures, snapshot] };
 const groups: readonly Group[] = [generator, throughput, rows, slowRows, size];
 const PROFILE_MS = 5_000;
 

@@ -23,6 +23,8 @@ export interface BenchServer {
   readonly module: string;
   /** Microseconds of CPU that workerd has used, where the system tells: what others do on the machine is not in it. */
   cpuUs(): number | undefined;
+  /** Bytes of memory that workerd holds, where the system tells. */
+  rssBytes(): number | undefined;
   stop(): Promise<void>;
 }
 
@@ -53,7 +55,8 @@ export async function startBenchServer(isInspected = false): Promise<BenchServer
   // A million jobs are not left behind in the directory for temporary files.
   const interrupt = (): void => void stop().finally(() => process.exit(130));
   process.on("SIGINT", interrupt);
-  return { url, token, module, inspectorUrl: inspector?.url, cpuUs: () => cpuUs(pid), stop };
+  const seen = { cpuUs: () => cpuUs(pid), rssBytes: () => rssBytes(pid) };
+  return { url, token, module, inspectorUrl: inspector?.url, ...seen, stop };
 }
 
 async function listening(server: Kept, event: Listening["event"]) {
@@ -69,4 +72,10 @@ function cpuUs(pid: number): number | undefined {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const [user, system] = stat.slice(stat.lastIndexOf(")")).split(" ").slice(12, 14);
   return (Number(user) + Number(system)) * 10_000;
+}
+
+function rssBytes(pid: number): number | undefined {
+  if (process.platform !== "linux") return undefined;
+  const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return kib === undefined ? undefined : Number(kib) * 1024;
 }

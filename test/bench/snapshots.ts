@@ -1,0 +1,108 @@
+/**
+ * Figures of snapshots: a million jobs are built into one, exported and imported, while 500 jobs a second come and go.
+ * Invariant: the load keeps its pace and its jobs, and both queues end with one digest, or the figure fails.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Queue } from "../../src/client/index.ts";
+import { BIG, backlog, MANY } from "./backlog.ts";
+import { Client } from "./client.ts";
+import type { Bench, Figure, Measured } from "./figure.ts";
+import { percentile } from "./statistics.ts";
+import { lifecycle } from "./workloads.ts";
+
+const JOBS_PER_SECOND = 500;
+const BATCH = 10;
+/** So many that one slow request does not slow the pace: it shows in the latencies. */
+const CLIENTS = 8;
+const TURN_MS = (1000 * BATCH * CLIENTS) / JOBS_PER_SECOND;
+const IDLE_MS = 5_000;
+/** The load goes on beside: less than this share of its pace, and something stalled it. */
+const PACE_MIN = 0.95;
+
+/** 500 jobs a second of whole lives, in the queue of a million. */
+class SteadyLoad {
+  readonly #clients: readonly Client[];
+  readonly #latenciesMs: number[] = [];
+  readonly #startedAt = performance.now();
+  readonly #running: Promise<unknown>;
+  #isOn = true;
+  #turns = 0;
+
+  constructor(server: Bench["server"], queue: string) {
+    this.#clients = Array.from({ length: CLIENTS }, () => new Client(server, this.#latenciesMs));
+    const tally = { enqueued: 0, completed: 0 };
+    const works = this.#clients.map((client) => lifecycle(queue, BATCH, tally)(client));
+    this.#running = Promise.all(works.map(({ turn }, i) => this.#run(turn, i / CLIENTS)));
+  }
+
+  /** The times of the requests since the last look, and the share of its pace that the load kept. */
+  look(): { readonly latenciesMs: readonly number[]; readonly pace: number } {
+    const due = (CLIENTS * (performance.now() - this.#startedAt)) / TURN_MS;
+    return { latenciesMs: this.#latenciesMs.splice(0), pace: this.#turns / due };
+  }
+
+  async stop(): Promise<void> {
+    this.#isOn = false;
+    await this.#running;
+    await Promise.all(this.#clients.map((client) => client.close()));
+  }
+
+  async #run(turn: () => Promise<number>, offset: number): Promise<void> {
+    for (let turns = offset; this.#isOn; turns += 1) {
+      const next = this.#startedAt + turns * TURN_MS;
+      if (next > performance.now()) await sleep(next - performance.now());
+      await turn();
+      this.#turns += 1;
+    }
+  }
+}
+
+/** Seconds that something took, and the 99th percentile of the load's requests meanwhile. */
+interface Phase {
+  readonly seconds: number;
+  readonly p99Ms: number;
+}
+
+async function phase(load: SteadyLoad, work: () => Promise<unknown>): Promise<Phase> {
+  load.look();
+  const startedAt = performance.now();
+  await work();
+  const seconds = (performance.now() - startedAt) / 1000;
+  return { seconds, p99Ms: percentile(load.look().latenciesMs, 0.99) };
+}
+
+async function exportAndImport(bench: Bench): Promise<Measured> {
+  const { server } = bench;
+  await backlog(bench, BIG, MANY);
+  const connection = { url: server.url, token: server.token, timeoutMs: 120_000 };
+  const source = new Queue({ ...connection, name: BIG });
+  const target = new Queue({ ...connection, name: "imported" });
+  const before = server.rssBytes() ?? Number.NaN;
+  const load = new SteadyLoad(server, BIG);
+  const phases: Record<string, Phase> = {};
+  phases["idle"] = await phase(load, () => sleep(IDLE_MS));
+  phases["build"] = await phase(load, () => source.snapshots.build());
+  phases["export_import"] = await phase(load, () =>
+    target.snapshots.import(source.snapshots.export()),
+  );
+  const { pace } = load.look();
+  await load.stop();
+  if (pace < PACE_MIN) throw new Error(`The load kept only ${pace} of its pace.`);
+  const { digest } = (await source.snapshots.status()).current ?? {};
+  const built = await target.snapshots.build();
+  if (built.digest !== digest) throw new Error(`The digests are ${digest} and ${built.digest}.`);
+  const grown = ((server.rssBytes() ?? Number.NaN) - before) / 2 ** 20;
+  const beside = Object.entries(phases).flatMap(([name, { seconds, p99Ms }]) => [
+    [`snapshot_1m_${name}_s`, seconds] as const,
+    [`snapshot_1m_${name}_p99_ms`, p99Ms] as const,
+  ]);
+  const all = { ...Object.fromEntries(beside), snapshot_1m_rss_grown_mib: grown };
+  return { value: phases["build"].seconds + phases["export_import"].seconds, beside: all };
+}
+
+export const snapshot: Figure = {
+  name: "snapshot_1m_s",
+  unit: "s",
+  seconds: 90,
+  run: exportAndImport,
+};
