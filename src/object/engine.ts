@@ -269,6 +269,7 @@ export class QueueEngine {
       dropQueue(sql, { name, queueId: view.identity.queueId });
       this.#store = this.#open();
       this.#committer.forgetQueue();
+      this.#snapshots.forgetQueue();
       this.#alarm.arm(this.#ports.now());
       return { reply: encodeReply("queue.delete", { now: view.at, deleted: true }) };
     });

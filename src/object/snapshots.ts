@@ -67,6 +67,12 @@ export class Snapshots {
     return this.#heardAt + limits.importIdleMsMax;
   }
 
+  /** The queue was deleted: what was imported is no answer to anybody any more. */
+  forgetQueue(): void {
+    this.#done = undefined;
+    this.#heardAt = undefined;
+  }
+
   status(now: number): SnapshotStatus {
     const { current, building, importing } = this.#ports.store().snapshots;
     return {
