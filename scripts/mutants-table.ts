@@ -1,0 +1,34 @@
+/**
+ * What a mutant is, all of them, and how one is put into a file.
+ * Invariant: a mutant whose snippet does not stand exactly once in its file is no mutant any more, and never passed over.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { objectMutants } from "./mutants-object.ts";
+import { storeMutants } from "./mutants-store.ts";
+
+/** One way to break Sluice on purpose. */
+export interface Mutant {
+  readonly name: string;
+  /** The promise that is broken, in a sentence. */
+  readonly breaks: string;
+  /** From the repository's root. */
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  /** The test files of which one is to notice, the likeliest first. */
+  readonly tests: readonly string[];
+}
+
+export const mutants: readonly Mutant[] = [...objectMutants, ...storeMutants];
+
+/** The text of a mutant's file with the mutant in it. Throws when it does not apply. */
+export function mutate(tree: string, { name, file, from, to }: Mutant): string {
+  const text = readFileSync(join(tree, file), "utf8");
+  const [head, tail, ...others] = text.split(from);
+  if (head === undefined || tail === undefined || others.length > 0) {
+    const times = text.split(from).length - 1;
+    throw new Error(`${name} no longer applies: its snippet stands ${times} times in ${file}`);
+  }
+  return head + to + tail;
+}
