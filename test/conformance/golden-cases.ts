@@ -1,0 +1,114 @@
+/**
+ * G8, the golden files: what format 1 has written is read as it was meant, and is written so today.
+ */
+import { deepEqual, equal } from "node:assert/strict";
+import { checkLink, genesis, hashOf } from "../../src/store/chain.ts";
+import { openPorts } from "../../src/store/ports.ts";
+import type { Sql } from "../../src/store/sql.ts";
+import { type Case, notAbout } from "./case.ts";
+import { openCaseStore } from "./engine-node.ts";
+import { config, members } from "./entries.ts";
+import { goldenQueue, goldenSnapshot, goldenStore } from "./golden/index.ts";
+import { makeGoldenStore, restore, textOf } from "./golden/store-history.ts";
+import { essenceOf, queueConfig } from "./queue-history.ts";
+import { snapshotOfQueue } from "./transfer.ts";
+
+/** What the golden database says, through the ports. */
+function readGoldenStore(sql: Sql): void {
+  restore(sql, goldenStore);
+  const { log, machine, state } = openPorts(sql, config);
+  const entries = log.entries({ from: 3 });
+  deepEqual([log.purged.index, log.last.index, state.checkpointed.index], [2, 8, 6]);
+  deepEqual(log.readVote(), { term: 2, node: 1, committed: true });
+  for (const [i, entry] of entries.entries()) checkLink(entries[i - 1] ?? log.purged, entry);
+  deepEqual(log.findKey("key7")?.answer, '{"answer":"é"}');
+  machine.recover(log.stream({ from: 7 }));
+  expectGoldenTables(machine.tables.notes.range({ limit: 99 }));
+  deepEqual(machine.applied().membership, { logId: { term: 2, index: 6 }, ...members(1, 6) });
+}
+
+function expectGoldenTables(notes: readonly unknown[]): void {
+  deepEqual(notes, [
+    [["plain"], { size: 300, body: "x".repeat(300) }],
+    [["tail"], { size: 17, body: "not in the tables" }],
+    [["unicode"], { size: 4, body: "é\u{10000}\u0001" }],
+  ]);
+}
+
+/** The golden log of a queue: its links, its events, and what they make. */
+function readGoldenQueue(sql: Sql): void {
+  const ports = openPorts(sql, queueConfig);
+  ports.state.create({ queueId: "golden", term: 1 });
+  let before = { ...genesis, term: 1 };
+  for (const entry of goldenQueue.entries) {
+    equal(hashOf(entry), entry.hash);
+    checkLink(before, entry);
+    before = entry;
+  }
+  ports.log.append(goldenQueue.entries);
+  equal(ports.log.last.hash, before.hash);
+  ports.machine.apply(ports.log.stream({ from: 1 }));
+  deepEqual(essenceOf(ports.machine.tables), goldenQueue.jobs);
+}
+
+/** The golden snapshot: what is in it, and that it is still built so. */
+function readGoldenSnapshot(sql: Sql): void {
+  const ports = openPorts(sql, queueConfig);
+  ports.state.create({ queueId: "golden", term: 1 });
+  ports.snapshots.installSnapshot(goldenSnapshot.meta, goldenSnapshot.chunks);
+  deepEqual(essenceOf(ports.machine.tables), goldenQueue.jobs);
+  deepEqual(snapshotOfQueue(sql), goldenSnapshot);
+}
+
+/** The golden database, opened as a store: the tail is applied, and the log goes on. */
+function openGoldenStore(sql: Sql): void {
+  restore(sql, goldenStore);
+  const store = openCaseStore(sql);
+  deepEqual([store.purged.index, store.last.index, store.applied.index], [2, 8, 8]);
+  expectGoldenTables(store.tables.notes.range({ limit: 99 }));
+  equal(store.findKey("key3")?.answer, '{"answer":"é"}');
+  store.append({ incarnation: 4, at: store.last.at, keys: "[]", events: "[]", texts: "" });
+  equal(openCaseStore(sql).last.index, 9);
+}
+
+const byPorts = notAbout("it is read by the ports, whoever commits them together");
+
+export const goldenCases: readonly Case[] = [
+  {
+    id: "G8a",
+    name: "golden_database",
+    shows: "a database of format 1 opens and shows what it held when it was written",
+    ports: ({ database }) => database(readGoldenStore),
+    engine: ({ database }) => database(openGoldenStore),
+  },
+  {
+    id: "G8b",
+    name: "golden_bytes",
+    shows: "the history of that database makes the same bytes today, in every kind of database",
+    ports: ({ database }) =>
+      database((sql) => {
+        makeGoldenStore(sql);
+        deepEqual(textOf(sql), goldenStore);
+      }),
+    engine: ({ database }) =>
+      database((sql) => {
+        makeGoldenStore(sql);
+        openCaseStore(sql);
+        deepEqual(textOf(sql), goldenStore);
+      }),
+  },
+  {
+    id: "G8c",
+    name: "golden_log",
+    shows: "the entries of a queue's log keep their hashes, their events and their effects",
+    ports: ({ database }) => database(readGoldenQueue),
+    engine: byPorts,
+  },
+  {
+    id: "G8d",
+    name: "golden_snapshot",
+    shows: "a queue's snapshot can be installed, and its state makes the same snapshot today",
+    ports: ({ database }) => database(readGoldenSnapshot),
+    engine: byPorts,
+  },
+];
