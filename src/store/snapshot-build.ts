@@ -42,30 +42,23 @@ interface BuildPorts {
 export class SnapshotBuild implements SnapshotBuilder {
   readonly #ports: BuildPorts;
   readonly #of: BuildOf;
-  readonly #chunker = new Chunker();
-  readonly #counts: Counts;
-  #totals: ChunkTotals;
-  #table: number;
+  #chunker = new Chunker();
+  #counts: Counts = {};
+  #totals: ChunkTotals = noChunks;
+  #table = 0;
   #after: Key | undefined;
   /** The last row taken into the chunk that is being gathered. */
   #taken: Place | undefined;
   #rowsPerTurn: number = limits.snapshotStepRowsMin;
   #meta: SnapshotMeta | undefined;
+  /** Whether a turn broke off: what is in memory may be half of it. */
+  #hasFailed = false;
 
   /** Begins, or goes on behind the last chunk that was stored. */
   constructor(ports: BuildPorts, of: BuildOf) {
     this.#ports = ports;
     this.#of = of;
-    const { totals = noChunks, place } = ports.chunks.last<Stored>() ?? {};
-    const { tables, view } = ports;
-    this.#totals = totals;
-    this.#counts = place?.counts ?? {};
-    this.#table = Math.max(
-      0,
-      tables.findIndex((each) => each.name === place?.at.table),
-    );
-    this.#after = place?.at.after;
-    view.moveTo(place?.at);
+    this.#goOnFromStored();
   }
 
   get rows(): number {
@@ -78,6 +71,28 @@ export class SnapshotBuild implements SnapshotBuilder {
 
   step(): boolean {
     if (this.#meta !== undefined) return true;
+    if (this.#hasFailed) this.#goOnFromStored();
+    this.#hasFailed = true;
+    const isDone = this.#turn();
+    this.#hasFailed = false;
+    return isDone;
+  }
+
+  #goOnFromStored(): void {
+    const { tables, view, chunks } = this.#ports;
+    const { totals = noChunks, place } = chunks.last<Stored>() ?? {};
+    const at = tables.findIndex((each) => each.name === place?.at.table);
+    this.#chunker = new Chunker();
+    this.#totals = totals;
+    this.#counts = place?.counts ?? {};
+    this.#table = Math.max(0, at);
+    this.#after = place?.at.after;
+    this.#taken = undefined;
+    this.#rowsPerTurn = limits.snapshotStepRowsMin;
+    view.moveTo(place?.at);
+  }
+
+  #turn(): boolean {
     const table = this.#ports.tables[this.#table];
     if (table === undefined) {
       this.#complete();

@@ -37,7 +37,6 @@ export class SnapshotImport {
   #chunk = 0;
   #lines: string[] = [];
   #staged = 0;
-  readonly #bases = new Map<string, Base<object>>();
 
   /** Begins, or goes on with the chunks that have come. */
   constructor(ports: ImportPorts, meta: SnapshotMeta) {
@@ -142,8 +141,11 @@ export class SnapshotImport {
   #nextChunk(): boolean {
     if (this.#chunk === this.meta.chunks) return false;
     if (this.#chunk === 0) this.#ports.sql.transaction(() => this.drop());
+    this.#lines = this.#ports.chunks
+      .text(this.#chunk + 1)
+      .split("\n")
+      .slice(0, -1);
     this.#chunk += 1;
-    this.#lines = this.#ports.chunks.text(this.#chunk).split("\n").slice(0, -1);
     return true;
   }
 
@@ -156,22 +158,17 @@ export class SnapshotImport {
   }
 
   #stage(table: AnyTable, rows: readonly SnapshotRow[]): void {
+    const { sql } = this.#ports;
+    const name = stagedName(table);
     const codec = new RowCodec(table);
-    const staged = this.#bases.get(table.name) ?? this.#base(table, codec);
-    this.#bases.set(table.name, staged);
+    const columns = exists(sql, name) ? columnsOf(table) : [];
+    const staged = new Base<object>(sql, { ...table, name, rows: codec }, new Set(columns));
     const pairs = rows.map(({ key, version, value, texts }) => {
       const revived = codec.revive(version, value, texts);
       codec.check(revived);
       return [key, revived] as const;
     });
     staged.write(pairs);
-    staged.settle();
-  }
-
-  #base(table: AnyTable, codec: RowCodec<object>): Base<object> {
-    const name = stagedName(table);
-    const columns = exists(this.#ports.sql, name) ? columnsOf(table) : [];
-    return new Base(this.#ports.sql, { ...table, name, rows: codec }, new Set(columns));
   }
 }
 

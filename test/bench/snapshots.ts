@@ -1,6 +1,6 @@
 /**
  * Figures of snapshots: a million jobs are built into one, exported and imported, while 500 jobs a second come and go.
- * Invariant: the load keeps its pace and its jobs, and both queues end with one digest, or the figure fails.
+ * Invariant: the load keeps its pace, the copy has what was exported, and the source is found sound, or the figure fails.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Queue } from "../../src/client/index.ts";
@@ -81,16 +81,24 @@ async function exportAndImport(bench: Bench): Promise<Measured> {
   const load = new SteadyLoad(server, BIG);
   const phases: Record<string, Phase> = {};
   phases["idle"] = await phase(load, () => sleep(IDLE_MS));
-  phases["build"] = await phase(load, () => source.snapshots.build());
-  phases["export_import"] = await phase(load, () =>
-    target.snapshots.import(source.snapshots.export()),
-  );
+  let digest: string | undefined;
+  phases["build"] = await phase(load, async () => {
+    ({ digest } = await source.snapshots.build());
+  });
+  let imported: Awaited<ReturnType<typeof target.snapshots.import>> | undefined;
+  phases["export_import"] = await phase(load, async () => {
+    imported = await target.snapshots.import(source.snapshots.export());
+  });
+  phases["verify"] = await phase(load, async () => {
+    const { problems } = await source.snapshots.verify();
+    if (problems.length > 0) throw new Error(`${problems.length}: ${problems[0]?.detail}`);
+  });
   const { pace } = load.look();
   await load.stop();
   if (pace < PACE_MIN) throw new Error(`The load kept only ${pace} of its pace.`);
-  const { digest } = (await source.snapshots.status()).current ?? {};
-  const built = await target.snapshots.build();
-  if (built.digest !== digest) throw new Error(`The digests are ${digest} and ${built.digest}.`);
+  if (imported?.digest !== digest) throw new Error(`${imported?.digest} came of ${digest}.`);
+  const { counts } = await target.stats();
+  if (counts.ready < MANY) throw new Error(`The copy has only ${counts.ready} ready jobs.`);
   const grown = ((server.rssBytes() ?? Number.NaN) - before) / 2 ** 20;
   const beside = Object.entries(phases).flatMap(([name, { seconds, p99Ms }]) => [
     [`snapshot_1m_${name}_s`, seconds] as const,

@@ -271,6 +271,35 @@ export function snapshotSuite(withSql: WithSql): void {
         expect(build(openNotes(sql)).meta.digest).toBe(meta.digest);
       }));
 
+    it.each(["build", "import"] as const)(
+      "a turn of a %s that fails is done again, and nothing is taken twice",
+      (operation) =>
+        withSql((sql) => {
+          const source = createNotes(sql);
+          many(source, 12_000, "w".repeat(180));
+          const taken = build(source);
+          expect(taken.meta.chunks).toBeGreaterThan(1);
+          const faulty = new FaultySql(sql, Number.POSITIVE_INFINITY);
+          const store = openNotes(faulty);
+          const incoming = () => store.snapshots.importing?.snapshot;
+          if (operation === "build") store.startSnapshot(0);
+          else store.snapshots.begin("u", taken.meta);
+          for (const [i, text] of taken.chunks.entries()) incoming()?.add(i + 1, text);
+          const turn = () => (incoming() ?? store.snapshots.building)?.step() ?? true;
+          for (let turns = 0, isDone = false; !isDone; turns += 1) {
+            faulty.failAfter(turns % 2);
+            tries(turn);
+            faulty.failAfter(Number.POSITIVE_INFINITY);
+            isDone = turn();
+          }
+          if (operation === "import") {
+            store.install({ ...taken.meta.last, term: 2, index: 99_999 }, { term: 2 });
+            store.startSnapshot(0);
+          }
+          expect(finish(store).meta.digest).toBe(taken.meta.digest);
+        }),
+    );
+
     it.each(["startSnapshot", "step", "install"] as const)(
       "whatever write of %s fails, the store is as before it or as after it",
       (operation) =>

@@ -140,6 +140,11 @@ export class FaultySql implements Sql {
     this.#writesLeft = writes;
   }
 
+  /** From now on so many more writes succeed. */
+  failAfter(writes: number): void {
+    this.#writesLeft = writes;
+  }
+
   /** Whether the fault was met. */
   get hasFailed(): boolean {
     return this.#writesLeft < 0;
