@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { objectMutants } from "./mutants-object.ts";
+import { snapshotMutants } from "./mutants-snapshot.ts";
 import { storeMutants } from "./mutants-store.ts";
 
 /** One way to break Sluice on purpose. */
@@ -20,7 +21,7 @@ export interface Mutant {
   readonly tests: readonly string[];
 }
 
-export const mutants: readonly Mutant[] = [...objectMutants, ...storeMutants];
+export const mutants: readonly Mutant[] = [...objectMutants, ...storeMutants, ...snapshotMutants];
 
 /** The text of a mutant's file with the mutant in it. Throws when it does not apply. */
 export function mutate(tree: string, { name, file, from, to }: Mutant): string {

@@ -166,7 +166,7 @@ export const cancelJob: Decide<"job.cancel"> = (tx, { id, reason }) => {
     tx.emit("job.cancelled", { id, ...why });
     // Where cancelled jobs are not kept, the reply still says what became of it.
     if (tx.tables.jobs.get([id]) === undefined) {
-      const { leaseUntil: _, ...job } = before;
+      const { leaseUntil: _lease, runAt: _run, readyAt: _ready, ...job } = before;
       return { now: tx.at, job: { ...job, ...why, state: "cancelled", endedAt: tx.at } };
     }
   }

@@ -124,6 +124,13 @@ export class QueueEngine {
 
   /** Answers a command that only reads, as of the last entry. */
   async read(request: CommandRequest): Promise<CommandAnswer> {
+    const answer = this.#answer(request);
+    // What it saw may not be durable yet; it is told only once it is.
+    await this.#ports.sql.sync();
+    return answer;
+  }
+
+  #answer(request: CommandRequest): CommandAnswer {
     const store = this.#store;
     if (request.name === "queue.raw") return this.#reads.raw(request);
     if (isDamaged(store)) return this.#reads.answerDamaged(store, request);
@@ -133,10 +140,7 @@ export class QueueEngine {
     this.#ports.sql.rows("SELECT 1");
     const view = this.#view();
     if (view === undefined) return { refusal: queueUnknown(this.#ports.name) };
-    const answer = this.#reads.answer(view, store, request);
-    // What it saw may not be durable yet; it is told only once it is.
-    await this.#ports.sql.sync();
-    return answer;
+    return this.#reads.answer(view, store, request);
   }
 
   /** Does what is due, a bounded entry at a time, and arms the next alarm. What fails in it is tried again later. */
@@ -228,10 +232,13 @@ export class QueueEngine {
     const isUnregistered = view.tables.queue.get([0])?.registered === undefined;
     const isBusy = isUnregistered || runningOperation(view) !== undefined;
     const due = nextDueAt(view) ?? Number.POSITIVE_INFINITY;
-    const soon = this.#isAtWork ? Number.POSITIVE_INFINITY : Math.max(view.at, this.#retryAt);
+    // By the platform's clock, which may have gone back behind the log's time.
+    const now = this.#ports.now();
+    const retryAt = Math.min(this.#retryAt, now + UPKEEP_RETRY_MS);
+    const soon = this.#isAtWork ? Number.POSITIVE_INFINITY : Math.max(now, retryAt);
     const work = isBusy ? soon : Number.POSITIVE_INFINITY;
-    const snapshots = this.#snapshots.dueAt ?? Number.POSITIVE_INFINITY;
-    this.#alarm.arm(Math.min(work, due > view.at ? due : soon, Math.max(snapshots, this.#retryAt)));
+    const snapshots = Math.max(this.#snapshots.dueAt ?? Number.POSITIVE_INFINITY, retryAt);
+    this.#alarm.arm(Math.min(work, due > view.at ? due : soon, snapshots));
   }
 
   #trimLog(): void {

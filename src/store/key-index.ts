@@ -5,7 +5,7 @@
 import { hash52 } from "../contract/hash.ts";
 
 /** Bytes per key in a sealed segment: an 8-byte hash and a 4-byte offset from the segment's first index. */
-const keyBytes = 12;
+export const keyBytes = 12;
 
 /** Slots of an empty table of open keys; it doubles when it is half full. */
 const slotsMin = 1024;

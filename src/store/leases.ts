@@ -104,20 +104,15 @@ function leaseExpired(tables: SluiceTables, event: EventOf<"job.lease_expired">,
     failures: before.failures + 1,
     attempts: withAttempt(before, "lease_expired", before.leaseUntil ?? at),
     reason: "lease_expired",
+    // It ended by time, whenever that was noticed.
+    leaseEndedAt: before.leaseUntil,
   };
   if (event.failed) {
     end(tables, event.id, before, "failed", at, changes);
     return;
   }
   // It keeps its place: readyAt and seq stay as they were.
-  const leaseEndedAt = before.leaseUntil;
-  move(tables, event.id, before, {
-    ...before,
-    ...changes,
-    state: "ready",
-    leaseUntil: undefined,
-    leaseEndedAt,
-  });
+  move(tables, event.id, before, { ...before, ...changes, state: "ready", leaseUntil: undefined });
 }
 
 function released(tables: SluiceTables, event: EventOf<"job.released">, at: number): void {

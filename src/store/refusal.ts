@@ -42,18 +42,20 @@ export function refusing<T>(read: () => T): T {
 export function refusalFor(fault: unknown): StoreRefusal | undefined {
   if (fault instanceof StoreRefusal) return fault;
   if (!(fault instanceof Error)) return undefined;
-  const index = fault instanceof LogCorrupt ? fault.index : undefined;
-  const isKnown = [LogCorrupt, EntryUnreadable, IllFormed].some((each) => fault instanceof each);
+  const isKnown = fault instanceof EntryUnreadable || fault instanceof IllFormed;
   return isKnown
-    ? new StoreRefusal("store_corrupt", fault.message, { cause: fault, index })
+    ? new StoreRefusal("store_corrupt", fault.message, { cause: fault })
     : damageOf(fault);
 }
 
-/** What a fault says of stored rows: that they are damaged or newer. Undefined for any other fault. */
+/** What a fault says of what is stored: that it is damaged or newer. Undefined for any other fault. */
 export function damageOf(fault: unknown): StoreRefusal | undefined {
   if (fault instanceof RowUnreadable) {
     const code = fault.isNewer ? "store_newer" : "store_corrupt";
     return new StoreRefusal(code, fault.message, { cause: fault });
+  }
+  if (fault instanceof LogCorrupt) {
+    return new StoreRefusal("store_corrupt", fault.message, { cause: fault, index: fault.index });
   }
   return fault instanceof Error && damaged.test(fault.message)
     ? new StoreRefusal("store_corrupt", fault.message, { cause: fault })

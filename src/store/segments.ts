@@ -4,6 +4,7 @@
  */
 import type { Anchor, Entry } from "./chain.ts";
 import { LogCorrupt } from "./chain.ts";
+import { keyBytes } from "./key-index.ts";
 import type { Sql } from "./sql.ts";
 
 /** What entries come to: their size in bytes, and the number of idempotency keys in them. */
@@ -41,7 +42,7 @@ export function createSegmentList(sql: Sql): void {
 export function readSegments(sql: Sql): Segment[] {
   const segments = sql
     .rows<SegmentRow>(
-      `SELECT segment, first_index, first_at, last, bytes, key_count, sealed
+      `SELECT segment, first_index, first_at, last, bytes, key_count, sealed, length(key_hashes)
        FROM raft_segments ORDER BY segment`,
     )
     .map(segmentOf);
@@ -212,22 +213,22 @@ type SegmentRow = [
   bytes: number,
   keys: number,
   sealed: number,
+  hashBytes: number | null,
 ];
 
 function headOf([index, term, incarnation, at, prevHash, hash]: HeadRow): EntryHead {
   return { index, term, incarnation, at, prevHash, hash };
 }
 
-function segmentOf([segment, firstIndex, firstAt, last, bytes, keys, sealed]: SegmentRow): Segment {
-  return {
-    segment,
-    firstIndex,
-    firstAt,
-    last: parseAnchor(last),
-    bytes,
-    keys,
-    isSealed: sealed === 1,
-  };
+function segmentOf(row: SegmentRow): Segment {
+  const [segment, firstIndex, firstAt, json, bytes, keys, sealed, hashBytes] = row;
+  const last = parseAnchor(json);
+  const isSealed = sealed === 1;
+  if (isSealed && hashBytes !== keys * keyBytes) {
+    const what = `segment ${segment} has not the hashes of its ${keys} keys`;
+    throw new LogCorrupt(what, { index: firstIndex });
+  }
+  return { segment, firstIndex, firstAt, last, bytes, keys, isSealed };
 }
 
 /** An anchor from its stored JSON. Throws LogCorrupt. */

@@ -206,7 +206,7 @@ export function end(
     ...changes,
     state,
     endedAt: at,
-    leaseEndedAt: before.state === "running" ? at : before.leaseEndedAt,
+    leaseEndedAt: changes.leaseEndedAt ?? (before.state === "running" ? at : before.leaseEndedAt),
     leaseUntil: undefined,
     runAt: undefined,
     readyAt: undefined,

@@ -272,3 +272,14 @@ test("many leases that end together end in one alarm", async () => {
   expect((await q.run("queue.stats", {})).counts.ready).toBe(300);
   expect(q.store.last.index).toBe(entries + 1);
 });
+
+test("after the last attempt a stale settlement is told when the lease ended, not when that was noticed", async () => {
+  const q = await openEngine({ config: { maxAttempts: 1 } });
+  await q.enqueue({ id: "a" });
+  const { token, leaseUntil } = await q.claimOne({ leaseMs: 1000 });
+  q.now += 60_000;
+  await q.alarm();
+  await q.run("job.retry", { id: "a" });
+  const { items } = await q.run("lease.settle", { items: [{ op: "extend", id: "a", token }] });
+  expect(JSON.stringify(items)).toContain(`${leaseUntil}`);
+});

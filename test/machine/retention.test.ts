@@ -91,3 +91,16 @@ test("more than 1,000 records are forgotten in bounded entries", async () => {
   expect((await q.run("queue.stats", {})).counts.expired).toBe(500);
   expect(q.store.last.index - before).toBe(3);
 });
+
+test("a cancelled job that is not kept is shown in the reply as ended: without a due time, a place or a lease", async () => {
+  const q = await openEngine({ config: { retention: { cancelled: { ageMs: 0 } } } });
+  await q.enqueue({ id: "later", delayMs: 60_000 });
+  await q.enqueue({ id: "held" });
+  await q.claimOne();
+  await q.enqueue({ id: "ready" });
+  for (const id of ["later", "held", "ready"]) {
+    const { job } = await q.run("job.cancel", { id });
+    expect(job).toMatchObject({ id, state: "cancelled", endedAt: q.now });
+    for (const field of ["runAt", "readyAt", "leaseUntil"]) expect(job).not.toHaveProperty(field);
+  }
+});

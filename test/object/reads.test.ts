@@ -25,6 +25,24 @@ describe("a read", () => {
     expect(idsOf(await write)).toEqual(["a"]);
   });
 
+  test("says that a queue is gone only once that is durable; so does an export of the storage", async () => {
+    const rig = await EngineRig.registered();
+    rig.sql.isHeld = true;
+    const gone = rig.engine.submit(command("queue.delete", { force: "true" }));
+    let answers = 0;
+    const told = [command("queue.get", {}), command("queue.raw", {})].map((request) =>
+      rig.engine.read(request).then((answer) => {
+        answers += 1;
+        return answer;
+      }),
+    );
+    await turns();
+    expect(answers).toBe(0);
+    for (let waiting = rig.sql.waiting; waiting > 0; waiting -= 1) await rig.sql.settle();
+    expect(codeOf((await Promise.all(told))[0] ?? { reply: "" })).toBe("queue_unknown");
+    await gone;
+  });
+
   test("that saw what never became durable is not answered", async () => {
     const rig = new EngineRig();
     rig.sql.isHeld = true;

@@ -84,6 +84,14 @@ const damages: Damage[] = [
   ["a pointer that is not JSON", "UPDATE raft_state SET checkpointed = 'x'"],
   ["a vote that is not JSON", "UPDATE raft_state SET vote = '{'"],
   ["a term below the log's", "UPDATE raft_state SET term = 0"],
+  [
+    "a sealed segment without its keys",
+    "UPDATE raft_segments SET key_hashes = NULL WHERE segment = 2",
+  ],
+  [
+    "a sealed segment with fewer keys",
+    "UPDATE raft_segments SET key_hashes = x'00' WHERE segment = 2",
+  ],
   ["no hard state", "DELETE FROM raft_state"],
   ["no table of hard state", "DROP TABLE raft_state"],
   ["no list of segments", "DROP TABLE raft_segments"],

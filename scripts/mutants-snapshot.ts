@@ -1,0 +1,101 @@
+/**
+ * The mutants of snapshots and of what is read of damaged storage: ways in which a copy could differ from what it is a copy of.
+ * Invariant: each breaks one promise, stated in a sentence, in a snippet that stands once in its file.
+ */
+import type { Mutant } from "./mutants-table.ts";
+
+const suite = "test/store/node/snapshot.test.ts";
+const queue = "test/object/snapshots.test.ts";
+const verify = "test/object/verify.test.ts";
+const bad = "test/object/bad-stores.test.ts";
+
+export const snapshotMutants: readonly Mutant[] = [
+  {
+    name: "view-not-kept",
+    breaks: "a checkpoint changes rows under a build that has not read them",
+    file: "src/store/table.ts",
+    from: "view?.protect(this.name, keysOf(this.#overlay.dirty()));",
+    to: "view;",
+    tests: [suite],
+  },
+  {
+    name: "view-kept-too-late",
+    breaks: "rows that a build has read but not stored are not kept",
+    file: "src/store/snapshot-build.ts",
+    from: "this.#after = next;",
+    to: "this.#after = next; if (next) this.#ports.view.moveTo({ table: table.name, after: next });",
+    tests: [suite],
+  },
+  {
+    name: "field-order-in-digest",
+    breaks: "the digest depends on the order in which fields were set",
+    file: "src/store/snapshot-rows.ts",
+    from: ".sort(([a], [b]) => (a < b ? -1 : 1));",
+    to: ";",
+    tests: ["test/conformance/node/conformance.test.ts", queue],
+  },
+  {
+    name: "import-unchecked",
+    breaks: "a file that was altered on its way is taken in",
+    file: "src/store/snapshot-import.ts",
+    from: "if (come.digest !== digest) {",
+    to: "if (come.digest === undefined) {",
+    tests: [suite],
+  },
+  {
+    name: "import-of-newer-rows",
+    breaks: "a snapshot of newer code is taken in by older code",
+    file: "src/store/snapshot-import.ts",
+    from: "if (rows > 0 && (own === undefined || version > own)) {",
+    to: "if (rows < 0) {",
+    tests: [suite],
+  },
+  {
+    name: "import-without-new-term",
+    breaks: "tokens and ids from before an import are given again",
+    file: "src/object/snapshots.ts",
+    from: "const term = Math.max(meta.last.term, committer.identity.term) + 1;",
+    to: "const term = Math.max(meta.last.term, committer.identity.term);",
+    tests: [queue],
+  },
+  {
+    name: "import-keeps-leases",
+    breaks: "jobs of an imported state wait for workers that are not there",
+    file: "src/machine/queue.ts",
+    from: "  releaseRunning(tx);\n",
+    to: "",
+    tests: [queue],
+  },
+  {
+    name: "import-over-jobs",
+    breaks: "a queue that keeps jobs is replaced without being told so",
+    file: "src/object/snapshots.ts",
+    from: "const full = over ? undefined : this.#notEmpty();",
+    to: "const full = undefined; over;",
+    tests: [queue, "test/cli/snapshots.test.ts"],
+  },
+  {
+    name: "verify-looks-away",
+    breaks: "an index row that no job implies is not found",
+    file: "src/machine/verify.ts",
+    from: "is.rows === must.rows && is.sum === must.sum",
+    to: "is.rows === must.rows",
+    tests: [verify],
+  },
+  {
+    name: "verify-trusts-the-log",
+    breaks: "an entry that was changed is not found",
+    file: "src/store/store.ts",
+    from: "        checkLink(before, entry);\n",
+    to: "        before;\n",
+    tests: [verify],
+  },
+  {
+    name: "salvage-past-damage",
+    breaks: "entries behind one that does not stand are shown",
+    file: "src/store/salvage.ts",
+    from: "for (const entry of linked(log, range)) machine.apply([entry]);",
+    to: "for (const entry of log.stream(range)) machine.apply([entry]);",
+    tests: [bad],
+  },
+];
