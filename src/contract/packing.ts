@@ -20,8 +20,13 @@ interface PackedCompletions extends Envelope<"lease.settle"> {
   readonly completions: string;
   readonly claim?: ClaimInput | undefined;
 }
+/** A chunk of an import, whose text stands behind the head. */
+interface PackedChunk extends Envelope<"snapshot.import"> {
+  readonly upload: string;
+  readonly chunk: number;
+}
 /** The first line of a packed command, as JSON: the whole command where it has no shorter form. */
-type Head = CommandRequest | PackedJobs | PackedCompletions;
+type Head = CommandRequest | PackedJobs | PackedCompletions | PackedChunk;
 
 const isBareJob = (job: JobSpec): boolean => {
   for (const field in job) if (field !== "payload") return false;
@@ -33,10 +38,13 @@ const SEPARATORS = /[ ,]/;
 const isBareCompletion = (item: Settlement): boolean =>
   item.op === "complete" && item.result === undefined && !SEPARATORS.test(item.token);
 
-/** A command as text: a line of JSON, and the payloads of bare jobs behind it as they are. */
+/** A command as text: a line of JSON, and long texts behind it as they are. */
 export function pack(request: CommandRequest): string {
   if (request.name === "job.enqueue") return packJobs(request as CommandRequest<"job.enqueue">);
   if (request.name === "lease.settle") return packItems(request as CommandRequest<"lease.settle">);
+  if (request.name === "snapshot.import") {
+    return packChunk(request as CommandRequest<"snapshot.import">);
+  }
   return line(request);
 }
 
@@ -60,6 +68,13 @@ function packItems(request: CommandRequest<"lease.settle">): string {
   return line({ ...envelope, completions, ...(claim && { claim }) });
 }
 
+function packChunk(request: CommandRequest<"snapshot.import">): string {
+  const { input, ...envelope } = request;
+  if (!("text" in input)) return line(request);
+  const { text, ...place } = input;
+  return line({ ...envelope, ...place }) + text;
+}
+
 /** The command that a text means. */
 export function unpack(message: string): CommandRequest {
   const end = message.indexOf("\n");
@@ -81,6 +96,10 @@ export function unpack(message: string): CommandRequest {
       return { op: "complete", id, token } as const;
     });
     return { ...envelope, input: claim === undefined ? { items } : { items, claim } };
+  }
+  if ("chunk" in head) {
+    const { upload, chunk, ...envelope } = head;
+    return { ...envelope, input: { upload, chunk, text: message.slice(end + 1) } };
   }
   return head;
 }

@@ -60,6 +60,22 @@ describe("a packed command", () => {
     );
   });
 
+  test("arrives as the chunk of an import that it was, its text as it is", () => {
+    const step = fc.oneof(
+      fc.record({ upload: id, chunk: fc.nat(), text }),
+      fc.record({ upload: id, finish: fc.constant(true as const) }),
+    );
+    fc.assert(
+      fc.property(step, (input) => {
+        const name = "snapshot.import";
+        const request: CommandRequest<"snapshot.import"> = { v: 1, name, input, bytes: 0 };
+        const message = pack(request);
+        expect(unpack(message)).toEqual(request);
+        if ("text" in input) expect(message.endsWith(input.text)).toBe(true);
+      }),
+    );
+  });
+
   test("arrives as any other command that it was", () => {
     fc.assert(
       fc.property(fc.record({ id: text }), (input) => {
