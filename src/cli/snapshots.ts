@@ -36,7 +36,7 @@ export function addSnapshotCommands(program: Command, session: Session): void {
     .action(
       async (queue: string, file: string | undefined, { over = false }: { over?: boolean }) => {
         const { snapshots } = session.queue(queue);
-        const onProgress = (chunks: number) => session.io.err(`${chunks} chunks sent.\n`);
+        const onProgress = (chunks: number) => session.io.err(`Chunk ${chunks} is there.\n`);
         const from = await read(session, file);
         const done = await snapshots.import(from, { over, onProgress });
         session.show(

@@ -159,6 +159,8 @@ export class Snapshots {
     const { sql, arm } = this.#ports;
     const { format } = manifest;
     if (format > snapshotFormat) return snapshotNewer(`format ${format}`);
+    const { queue, counters } = manifest.tables;
+    if (queue?.rows !== 1 || counters?.rows !== 1) return notOfAQueue;
     const { snapshots } = this.#ports.store();
     const { importing } = snapshots;
     const isSame = importing?.snapshot.meta.digest === manifest.digest;
@@ -296,6 +298,8 @@ function refusalOf(fault: unknown): Refusal | undefined {
 
 const snapshotNewer = (what: string): Refusal =>
   refuse("snapshot_newer", `Nothing was changed: newer code made the snapshot (${what}).`);
+
+const notOfAQueue = refuse("snapshot_invalid", "The snapshot is not of a queue: it names none.");
 
 const snapshotUnknown = (queue: string): Refusal =>
   refuse("snapshot_unknown", `Queue ${queue} has no such snapshot: POST …/snapshot builds one.`);

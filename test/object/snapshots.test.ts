@@ -190,6 +190,11 @@ describe("an import", () => {
       "snapshot_newer",
     ],
     [
+      "of no queue",
+      ({ manifest }: File) => ({ chunks: [], manifest: { ...manifest, chunks: 0, tables: {} } }),
+      "snapshot_invalid",
+    ],
+    [
       "with another digest",
       ({ manifest, chunks }: File) => ({ chunks, manifest: { ...manifest, digest: "0" } }),
       "snapshot_invalid",

@@ -47,6 +47,15 @@ describe("a local server", () => {
     expect(isAlive(pid)).toBe(false);
   });
 
+  it("ends when the npm that started it is told to end, and the shell between them with it", async () => {
+    const args = ["start", "--", "--port", "0", "--data-dir", dataDir];
+    const npm = spawn("npm", args, { stdio: ["ignore", "pipe", "inherit"] });
+    for await (const chunk of npm.stdout) if (String(chunk).includes("listens on")) break;
+    npm.kill("SIGTERM");
+    await once(npm, "exit");
+    waitUntilFree();
+  });
+
   it("refuses a data directory that another server has, and names its process", async () => {
     const server = await startServer({ dataDir });
     try {
