@@ -227,18 +227,22 @@ export class QueueEngine {
 
   /** Arms the alarm for the earliest thing to do. */
   #arm(): void {
-    const view = this.#view();
-    if (view === undefined) return;
-    const isUnregistered = view.tables.queue.get([0])?.registered === undefined;
-    const isBusy = isUnregistered || runningOperation(view) !== undefined;
-    const due = nextDueAt(view) ?? Number.POSITIVE_INFINITY;
     // By the platform's clock, which may have gone back behind the log's time.
     const now = this.#ports.now();
     const retryAt = Math.min(this.#retryAt, now + UPKEEP_RETRY_MS);
-    const soon = this.#isAtWork ? Number.POSITIVE_INFINITY : Math.max(now, retryAt);
-    const work = isBusy ? soon : Number.POSITIVE_INFINITY;
-    const snapshots = Math.max(this.#snapshots.dueAt ?? Number.POSITIVE_INFINITY, retryAt);
-    this.#alarm.arm(Math.min(work, due > view.at ? due : soon, snapshots));
+    const snapshotsAt = this.#snapshots.dueAt ?? Number.POSITIVE_INFINITY;
+    this.#alarm.arm(Math.min(this.#dueAt(Math.max(now, retryAt)), Math.max(snapshotsAt, retryAt)));
+  }
+
+  /** When the queue itself has something to do; what it could do at once, it does `soon`. */
+  #dueAt(soon: number): number {
+    const view = this.#view();
+    if (view === undefined) return Number.POSITIVE_INFINITY;
+    const isUnregistered = view.tables.queue.get([0])?.registered === undefined;
+    const isBusy = isUnregistered || runningOperation(view) !== undefined;
+    const due = nextDueAt(view) ?? Number.POSITIVE_INFINITY;
+    const atOnce = this.#isAtWork ? Number.POSITIVE_INFINITY : soon;
+    return Math.min(isBusy ? atOnce : Number.POSITIVE_INFINITY, due > view.at ? due : atOnce);
   }
 
   #trimLog(): void {

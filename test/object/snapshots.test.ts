@@ -157,12 +157,19 @@ describe("an import", () => {
     expect(await imported(target, file)).toMatchObject({ imported: { term: 2 } });
   });
 
-  it("that nothing is heard of for an hour is forgotten", async () => {
-    const file = await exported(await busyQueue());
-    const target = await openEngine({ config: {} });
-    await target.run("snapshot.import", { upload: "u", manifest: file.manifest, over: false });
-    await target.advance(3_600_001);
-    expect((await target.run("snapshot.get", {})).importing).toBeNull();
+  it("that nothing is heard of for an hour is forgotten, also where there is no queue yet", async () => {
+    const { manifest, chunks } = await exported(await busyQueue());
+    for (const options of [{ config: {} }, {}]) {
+      const target = await openEngine(options);
+      await target.run("snapshot.import", { upload: "u", manifest, over: false });
+      await target.advance(3_000_000);
+      const text = chunks[0] ?? "";
+      await target.run("snapshot.import", { upload: "u", chunk: 1, text });
+      await target.advance(3_000_000);
+      expect(target.sql.rows("SELECT role FROM snapshots")).toEqual([["importing"]]);
+      await target.advance(600_001);
+      expect(target.sql.rows("SELECT role FROM snapshots")).toEqual([]);
+    }
   });
 
   it.each([
