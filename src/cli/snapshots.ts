@@ -3,9 +3,7 @@
  * Invariant: a file goes to standard output or comes from standard input unless it is named; messages and progress do not mix
  * with it.
  */
-import { once } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";
-import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import type { Verification } from "../client/index.ts";
@@ -37,7 +35,7 @@ export function addSnapshotCommands(program: Command, session: Session): void {
       async (queue: string, file: string | undefined, { over = false }: { over?: boolean }) => {
         const { snapshots } = session.queue(queue);
         const onProgress = (chunks: number) => session.io.err(`Chunk ${chunks} is there.\n`);
-        const from = await read(session, file);
+        const from = read(session, file);
         const done = await snapshots.import(from, { over, onProgress });
         session.show(
           done,
@@ -71,22 +69,25 @@ async function write(
   lines: AsyncIterable<Uint8Array>,
   file: string | undefined,
 ): Promise<void> {
-  if (file === undefined) await pipeline(lines, io.streams.output, { end: false });
-  else await onFile(file, () => pipeline(lines, createWriteStream(file)));
+  if (file !== undefined) return onFile(file, () => pipeline(lines, createWriteStream(file)));
+  return onFile("Standard output", () => pipeline(lines, io.streams.output, { end: false }));
 }
 
-/** A named file, or standard input. */
-async function read({ io }: Session, file: string | undefined): Promise<Readable> {
-  if (file === undefined) return io.streams.input;
-  const stream = createReadStream(file);
-  await onFile(file, () => once(stream, "open"));
-  return stream;
+/** The bytes of a named file, or of standard input. */
+async function* read({ io }: Session, file: string | undefined): AsyncGenerator<Uint8Array> {
+  const bytes = file === undefined ? io.streams.input : createReadStream(file);
+  const next = bytes[Symbol.asyncIterator]();
+  for (;;) {
+    const { done, value } = await onFile(file ?? "Standard input", () => next.next());
+    if (done === true) return;
+    yield value as Uint8Array;
+  }
 }
 
 /** Does something with a file; one that cannot be used is the caller's mistake, and a sentence. */
-async function onFile(file: string, work: () => Promise<unknown>): Promise<void> {
+async function onFile<T>(file: string, work: () => Promise<T>): Promise<T> {
   try {
-    await work();
+    return await work();
   } catch (error) {
     if (!(error instanceof Error && "code" in error && "syscall" in error)) throw error;
     throw new InvalidArgumentError(`${file} cannot be used: ${error.message}`);

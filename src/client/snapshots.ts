@@ -4,7 +4,7 @@
  */
 import type { VerifyReply } from "../contract/queue.ts";
 import type { ImportReply, SnapshotManifest, SnapshotStatus } from "../contract/snapshots.ts";
-import { UnreachableError } from "./errors.ts";
+import { SluiceError, UnreachableError } from "./errors.ts";
 import type { Transport } from "./transport.ts";
 
 export type { VerifyProblem } from "../contract/queue.ts";
@@ -45,16 +45,20 @@ export class Snapshots {
     return this.#transport.read(`${this.#path}/snapshot/status`);
   }
 
-  /** Builds a snapshot of the state as of now. Resolves once it is there. */
+  /** Builds a snapshot of the state as of now. Resolves once it is there; rejects where a row cannot be read. */
   async build(onProgress?: OnProgress): Promise<SnapshotManifest> {
     let status = await this.#transport.write<SnapshotStatus>("POST", `${this.#path}/snapshot`);
+    const wanted = status.building?.last;
     while (status.building !== null) {
       onProgress?.(status.building.rows, status.building.rowsTotal);
       await this.#transport.clock.sleep(POLL_MS);
       status = await this.status();
     }
-    if (status.current !== null) return status.current;
-    throw new UnreachableError(this.#transport.url, "the build ended without a snapshot");
+    const { current, failed } = status;
+    const isIt = current?.last.index === wanted?.index && current?.last.term === wanted?.term;
+    if (current !== null && failed === null && (wanted === undefined || isIt)) return current;
+    const detail = `The snapshot could not be built: ${failed ?? "another took its place"}.`;
+    throw new SluiceError({ code: "store_corrupt", status: 503, detail, retryable: false });
   }
 
   /** The current snapshot as a file: lines of JSON in UTF-8. One that breaks off throws. */
@@ -98,7 +102,17 @@ export class Snapshots {
 
   /** Builds a snapshot, and checks the log and every row of it. */
   async verify(onProgress?: OnProgress): Promise<Verification> {
-    await this.build();
+    const unread = await this.build().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (unread instanceof SluiceError && unread.code === "store_corrupt") {
+      const { current } = await this.status();
+      const problems = [{ invariant: "I10", detail: unread.detail }];
+      const checked = { entries: 0, rows: 0, rowsTotal: 0 };
+      return { last: current?.last ?? { term: 0, index: 0 }, checked, problems };
+    }
+    if (unread !== undefined) throw unread;
     const step = (cursor?: string) =>
       this.#transport.read<VerifyReply>(`${this.#path}/verify`, { cursor });
     let reply = await step();
@@ -120,13 +134,23 @@ async function* partsOf(file: AsyncIterable<Uint8Array>): AsyncGenerator<string>
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
   let text = "";
   for await (const bytes of file) {
-    text += decoder.decode(bytes, { stream: true });
+    text += textOf(decoder, bytes);
     if (text.length < PART_UNITS) continue;
     const end = text.lastIndexOf('\n{"chunk":') + 1;
     if (end === 0) continue;
     yield text.slice(0, end);
     text = text.slice(end);
   }
-  text += decoder.decode();
+  text += textOf(decoder);
   if (text !== "") yield text;
+}
+
+/** The text of some more bytes; without them, of what is left over. */
+function textOf(decoder: TextDecoder, bytes?: Uint8Array): string {
+  try {
+    return bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true });
+  } catch {
+    const detail = "The file is not UTF-8, so it is no snapshot.";
+    throw new SluiceError({ code: "snapshot_invalid", status: 422, detail, retryable: false });
+  }
 }

@@ -89,6 +89,8 @@ export interface EventFacts {
     kind: OperationKind;
     states: readonly JobState[];
     seqMax: number;
+    /** Of a release: leases of later grants are not touched. */
+    grantMax?: number;
     total: number;
     label?: string;
     endedAfter?: number;

@@ -111,10 +111,9 @@ export const limits = {
 
   /** A chunk of a snapshot: one stored row, unless a single line is larger. */
   snapshotChunkBytes: 1_000_000,
-  /** Rows that one turn of a build or an import takes, about 10 µs each; fewer where they are large. */
+  /** Rows that one turn of a build or an import takes, about 10 µs each. */
   snapshotStepRows: 512,
-  snapshotStepRowsMin: 16,
-  /** Bytes of rows after which a turn takes fewer rows. */
+  /** Bytes of rows with which a turn ends. */
   snapshotStepBytes: 262_144,
   /** An import that nothing was heard of for so long is forgotten. */
   importIdleMsMax: HOUR_MS,

@@ -33,8 +33,10 @@ export const snapshotManifest = z.object({
   chunks: count,
   /** UTF-8 bytes of the chunks. */
   bytes: count,
-  /** The chain of SHA-256 over the chunks. */
+  /** The chain of SHA-256 over the chunks: of the state alone. */
   digest: z.string(),
+  /** SHA-256 of the manifest without it: the digest says nothing of the line that it stands in. */
+  seal: z.string(),
 });
 export type SnapshotManifest = z.output<typeof snapshotManifest>;
 
@@ -53,12 +55,19 @@ export interface SnapshotProgress {
   readonly rowsTotal: number;
 }
 
+/** How far a build is, and of what: the entry that it shows the state as of. */
+export interface BuildProgress extends SnapshotProgress {
+  readonly last: { readonly term: number; readonly index: number };
+}
+
 /** The snapshots of a queue. */
 export interface SnapshotStatus {
   readonly now: number;
   /** The one that `GET …/snapshot` gives. */
   readonly current: SnapshotManifest | null;
-  readonly building: SnapshotProgress | null;
+  readonly building: BuildProgress | null;
+  /** Why the last build of this instance came to nothing. */
+  readonly failed: string | null;
   /** An import under way: how many chunks have come, and what was made of them. */
   readonly importing:
     | (SnapshotProgress & { readonly upload: string; readonly chunks: number })

@@ -109,6 +109,7 @@ export const exportRaw: Serve = async ({ queue, ask }) => {
       if (end + 1 < page.length) yield page.slice(end + 1);
       after = head.after ?? undefined;
     } while (after !== undefined);
+    yield '{"end":true}\n';
   }
   return lines(`${queue}-raw`, texts());
 };
@@ -130,7 +131,7 @@ export const importSnapshot: Serve = async ({ request, ask }) => {
         reply = await import_({ upload, chunk, text }, text.length);
       }
     }
-    if (more === "true" && reply !== "") return jsonResponse(reply, 202);
+    if (more === "true") return reply === "" ? refusalResponse(noPart) : jsonResponse(reply, 202);
     return asIs(await finish(upload, import_));
   } catch (error) {
     if (error instanceof Refused) return refusalResponse(error.refusal);
@@ -165,6 +166,8 @@ async function* partsOf(all: AsyncIterable<string>): AsyncGenerator<Part> {
   }
   if (chunk !== undefined) yield { chunk, text };
 }
+
+const noPart = refuse("import_unknown", "The body has no part of a file, and more is to come.");
 
 const tooLong = refuse("snapshot_invalid", "A chunk is longer than any that is exported.");
 
@@ -204,12 +207,14 @@ async function* linesOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator
     yield* parts;
     if (rest.length > limits.rowBytesMax) throw new Refused(tooLong);
   }
+  rest += decode(decoder);
   if (rest !== "") yield rest;
 }
 
-function decode(decoder: TextDecoder, bytes: Uint8Array): string {
+/** The text of some more bytes; without them, of what is left over. */
+function decode(decoder: TextDecoder, bytes?: Uint8Array): string {
   try {
-    return decoder.decode(bytes, { stream: true });
+    return bytes === undefined ? decoder.decode() : decoder.decode(bytes, { stream: true });
   } catch (error) {
     // The one thing that a fatal decoder throws for bytes.
     if (!(error instanceof TypeError)) throw error;

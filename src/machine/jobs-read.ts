@@ -138,20 +138,22 @@ export function hasLabel(job: JobRow, label: string): boolean {
 
 interface Cursor {
   readonly queueId: string;
+  readonly term: number;
   readonly state: JobState | undefined;
   readonly after: IndexKey;
 }
 
-const encodeCursor = ({ queueId, state, after }: Cursor): string =>
-  btoa(JSON.stringify([queueId, state ?? null, after])).replaceAll("=", "");
+const encodeCursor = ({ queueId, term, state, after }: Cursor): string =>
+  btoa(JSON.stringify([queueId, term, state ?? null, after])).replaceAll("=", "");
 
 function decodeCursor(text: string): Cursor | undefined {
   try {
-    const [queueId, state, after] = JSON.parse(atob(text)) as [string, JobState | null, IndexKey];
+    const parts = JSON.parse(atob(text)) as [string, number, JobState | null, IndexKey];
+    const [queueId, term, state, after] = parts;
     if (!Array.isArray(after)) return undefined;
     if (!after.every((part) => typeof part === "string" || Number.isSafeInteger(part)))
       return undefined;
-    return { queueId, state: state ?? undefined, after };
+    return { queueId, term, state: state ?? undefined, after };
   } catch (error) {
     // Whatever is not a cursor of ours is refused by the caller, with the same words.
     if (error instanceof Error) return undefined;
@@ -181,10 +183,12 @@ function fits({ state, after }: Cursor): boolean {
 }
 
 export const listJobs: Read<"job.list"> = (view, input) => {
-  const { config, queueId } = queueOf(view);
+  const { config } = queueOf(view);
+  const { queueId, term } = view.identity;
   const cursor = input.cursor === undefined ? undefined : decodeCursor(input.cursor);
   if (input.cursor !== undefined) {
-    if (!cursor || cursor.queueId !== queueId || cursor.state !== input.state || !fits(cursor)) {
+    const isOwn = cursor?.queueId === queueId && cursor.term === term;
+    if (!isOwn || cursor.state !== input.state || !fits(cursor)) {
       return refuse(
         "cursor_invalid",
         "The cursor is not of this list of this queue: begin again without one.",
@@ -204,7 +208,7 @@ export const listJobs: Read<"job.list"> = (view, input) => {
     bytes += shown === undefined ? 0 : utf8Bytes(encodeJob(shown));
     const isFull = found.length >= limit || (found.length > 0 && bytes > limits.replyBytesMax);
     if (after !== undefined && (isFull || examined >= limits.pageScanMax)) {
-      return page(view, found, encodeCursor({ queueId, state: input.state, after }));
+      return page(view, found, encodeCursor({ queueId, term, state: input.state, after }));
     }
     examined += 1;
     after = key;

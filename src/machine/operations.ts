@@ -50,10 +50,11 @@ export const redrive: Decide<"job.redrive"> = (tx, input) => {
 
 /** Gives back every running job, uncounted: their workers hold tokens of another history. */
 export function releaseRunning(tx: Transaction): void {
-  if (countersOf(tx).running > 0) start(tx, "release", ["running"], {});
+  const { running, grant } = countersOf(tx);
+  if (running > 0) start(tx, "release", ["running"], { grantMax: grant });
 }
 
-type Filter = Pick<OperationRow, "label" | "endedAfter" | "endedBefore">;
+type Filter = Pick<OperationRow, "label" | "endedAfter" | "endedBefore" | "grantMax">;
 
 function start(
   tx: Transaction,
@@ -148,7 +149,8 @@ function step(
 }
 
 function isMeant(operation: OperationRow, job: JobRow): boolean {
-  const { seqMax, label, endedAfter = 0, endedBefore = Infinity } = operation;
+  const { seqMax, grantMax = Infinity, label, endedAfter = 0, endedBefore = Infinity } = operation;
+  if ((job.grant ?? 0) > grantMax) return false;
   if (job.seq > seqMax || (label !== undefined && !hasLabel(job, label))) return false;
   const endedAt = job.endedAt ?? 0;
   return !isEndState(job.state) || (endedAt >= endedAfter && endedAt < endedBefore);

@@ -8,6 +8,7 @@ import type { QueueIdentity } from "../contract/ids.ts";
 import { defaults } from "../contract/limits.ts";
 import type { QueueConfig, QueueConfigChange, QueueRecord, QueueStats } from "../contract/queue.ts";
 import { PLAIN_LANE } from "../store/lanes.ts";
+import { canonical } from "../store/snapshot-rows.ts";
 import {
   countersOf,
   type Decide,
@@ -93,7 +94,8 @@ const replyWith = (tx: Transaction) => ({ now: tx.at, queue: toRecord(tx) });
 export const configureQueue: Decide<"queue.configure"> = (tx, change) => {
   const before = queueOf(tx).config;
   const config = withChange(before, change);
-  if (JSON.stringify(config) !== JSON.stringify(before)) tx.emit("queue.configured", { config });
+  // A configuration that was imported has its fields in another order.
+  if (canonical(config) !== canonical(before)) tx.emit("queue.configured", { config });
   return replyWith(tx);
 };
 

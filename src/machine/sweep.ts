@@ -93,6 +93,8 @@ function applyDue(tx: Transaction, id: string, job: JobRow): boolean {
   if (first > tx.at) return false;
   if (first === expiry) {
     tx.emit("job.expired", { id, reason: expiry === job.ttlUntil ? "ttl" : "deadline" });
+  } else if (first === lease && isBeingReleased(tx, job)) {
+    tx.emit("job.released", { id });
   } else if (first === lease) {
     const isLast = job.failures + 1 >= maxAttemptsOf(job, queueOf(tx).config);
     tx.emit("job.lease_expired", { id, ...(isLast && { failed: true as const }) });
@@ -100,4 +102,13 @@ function applyDue(tx: Transaction, id: string, job: JobRow): boolean {
     tx.emit("job.promoted", { id });
   }
   return true;
+}
+
+/** Whether a job's lease is of an imported state, and its turn to be given back uncounted has not come yet. */
+function isBeingReleased(view: View, { grant = 0 }: JobRow): boolean {
+  if (countersOf(view).underway === 0) return false;
+  for (const [, { kind, endedAt, grantMax = 0 }] of view.tables.operations.scan({})) {
+    if (kind === "release" && endedAt === undefined && grant <= grantMax) return true;
+  }
+  return false;
 }

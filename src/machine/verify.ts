@@ -47,7 +47,10 @@ export interface VerifyState {
   readonly implied: Record<Derived, RowSet>;
   /** What the counters say. */
   counters?: Counters;
-  readonly counted: Record<JobState | "bytes" | "underway" | "seq" | "grant" | "operation", number>;
+  readonly counted: Record<
+    JobState | "bytes" | "underway" | "seq" | "grant" | "lane" | "operation",
+    number
+  >;
   queues: number;
 }
 
@@ -60,7 +63,7 @@ export function beginVerify(): VerifyState {
     JobState,
     number
   >;
-  const counted = { ...states, bytes: 0, underway: 0, seq: 0, grant: 0, operation: 0 };
+  const counted = { ...states, bytes: 0, underway: 0, seq: 0, grant: 0, lane: 0, operation: 0 };
   return { found: sets(), implied: sets(), counted, queues: 0 };
 }
 
@@ -73,8 +76,17 @@ function add(set: RowSet, facts: readonly (string | number)[], times = 1): void 
   set.sum = (set.sum + product) % SUM_MAX;
 }
 
-/** Takes a row in; what is wrong with it by itself is a problem. */
+/** Takes a row in; what is wrong with it by itself is a problem, also that it has not the shape of a row of its table. */
 export function verifyRow(state: VerifyState, row: VerifiedRow): VerifyProblem[] {
+  try {
+    return takeRow(state, row);
+  } catch (fault) {
+    const detail = `${row.table} ${row.key.join(" ")}: the row cannot be read (${fault}).`;
+    return [{ invariant: "I11", detail }];
+  }
+}
+
+function takeRow(state: VerifyState, row: VerifiedRow): VerifyProblem[] {
   const { table, key, value } = row;
   const { found, implied } = state;
   const id = (value as { id?: string }).id ?? "";
@@ -120,6 +132,7 @@ function verifyJob({ implied, counted }: VerifyState, { key, value, texts }: Ver
     const ends = Math.min(job.ttlUntil ?? Infinity, job.expiresAt ?? Infinity);
     if (ends < Infinity) add(implied.deadlines, [ends, id]);
     const name = [job.kind ?? "payload", ...(job.requires ?? [])].join();
+    counted.lane = Math.max(counted.lane, lane);
     if (lane !== PLAIN_LANE) add(implied.open, [lane, name]);
     if (lane !== PLAIN_LANE && job.state === "ready") {
       add(implied["ready in lanes"], [lane, name]);
@@ -146,6 +159,10 @@ function jobProblems(
   expect(has(job.state === "scheduled", job.runAt), "I1", `it is ${job.state}, its due time not`);
   expect(job.state !== "ready" || job.readyAt !== undefined, "I1", "it is ready without a place");
   expect(job.state !== "running" || job.grant !== undefined, "I2", "it runs without a token");
+  const isPlain = (job.kind ?? "payload") === "payload" && (job.requires ?? []).length === 0;
+  const isInPlain = job.lane === PLAIN_LANE;
+  expect(isPlain === isInPlain, "I6", "its lane is not that of its kind and requirements");
+  expect(job.run >= 1 && job.failures >= 0 && job.deliveries >= 0, "I4", "a count is negative");
   const most = job.maxAttempts ?? limits.attemptsMax;
   expect(job.failures <= most, "I4", `it failed ${job.failures} times of ${most}`);
   return problems;
@@ -169,7 +186,7 @@ export function endVerify(state: VerifyState): VerifyProblem[] {
     const told = `The counter ${name} is ${counters[name]}; a recount gives ${counted[name]}.`;
     expect(counters[name] === counted[name], told);
   }
-  for (const name of ["seq", "grant", "operation"] as const) {
+  for (const name of ["seq", "grant", "lane", "operation"] as const) {
     const told = `The sequence ${name} is ${counters[name]}, and ${counted[name]} was given.`;
     expect(counters[name] >= counted[name], told);
   }

@@ -107,7 +107,7 @@ export class QueueEngine {
   async submit(request: CommandRequest): Promise<CommandAnswer> {
     const store = this.#store;
     if (isDamaged(store)) return store;
-    if (!this.#isAlarmSure) this.#replaceLostAlarm(store);
+    if (!this.#isAlarmSure || this.#alarm.isLate) this.#replaceLostAlarm(store);
     if (store.readOnly) return { refusal: newer(this.#ports.name) };
     return this.#own(request) ?? this.#committer.submit(request);
   }
@@ -191,7 +191,9 @@ export class QueueEngine {
   #open(): SluiceStore | Damaged {
     const { sql, name, report } = this.#ports;
     try {
-      return openStore(sql);
+      const store = openStore(sql);
+      if (store.snapshots.damage !== undefined) report(store.snapshots.damage, "snapshots");
+      return store;
     } catch (error) {
       if (!(error instanceof StoreRefusal)) throw error;
       report(error, "open");
@@ -242,7 +244,9 @@ export class QueueEngine {
     const isBusy = isUnregistered || runningOperation(view) !== undefined;
     const due = nextDueAt(view) ?? Number.POSITIVE_INFINITY;
     const atOnce = this.#isAtWork ? Number.POSITIVE_INFINITY : soon;
-    return Math.min(isBusy ? atOnce : Number.POSITIVE_INFINITY, due > view.at ? due : atOnce);
+    const trimAt = this.#openStore().purgeDueAt(limits.logAgeMsMax) ?? Number.POSITIVE_INFINITY;
+    const work = isBusy ? atOnce : Number.POSITIVE_INFINITY;
+    return Math.min(work, due > view.at ? due : atOnce, trimAt > view.at ? trimAt : atOnce);
   }
 
   #trimLog(): void {

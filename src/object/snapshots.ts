@@ -3,27 +3,25 @@
  * Invariant: neither a build nor an import holds a command up for longer than a turn; an import changes nothing before its end,
  * and then everything in one transaction.
  */
-import { hash } from "node:crypto";
 import { encodeReply } from "../contract/commands.ts";
 import { limits } from "../contract/limits.ts";
+import type { VerifyProblem } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer } from "../contract/rpc.ts";
 import {
   type ImportReply,
   type ImportStep,
-  type SnapshotManifest,
   type SnapshotRead,
   type SnapshotStatus,
   snapshotFormat,
 } from "../contract/snapshots.ts";
-import type { SnapshotMeta } from "../store/raft.ts";
-import { RowUnreadable } from "../store/row.ts";
+import { beginVerify, endVerify, type VerifyState, verifyRow } from "../machine/verify.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import { type SnapshotImport, SnapshotInvalid } from "../store/snapshot-import.ts";
 import type { Sql } from "../store/sql.ts";
-import type { Anchor } from "../store/store.ts";
 import type { Committer } from "./commit.ts";
 import * as refusals from "./refusals.ts";
+import * as told from "./snapshot-answers.ts";
 
 /** What snapshots need of the queue they are of. */
 export interface SnapshotPorts {
@@ -53,6 +51,10 @@ export class Snapshots {
   #heardAt: number | undefined;
   /** The last import that is done, for whoever did not hear of it. */
   #done: { readonly upload: string; readonly reply: ImportReply } | undefined;
+  /** Why the last build came to nothing. */
+  #failed: string | null = null;
+  /** What the rows staged so far come to, and of which import they are. */
+  #staged: { readonly of: SnapshotImport; readonly state: VerifyState } | undefined;
 
   constructor(ports: SnapshotPorts) {
     this.#ports = ports;
@@ -67,7 +69,7 @@ export class Snapshots {
     return this.#heardAt + limits.importIdleMsMax;
   }
 
-  /** The queue was deleted: what was imported is no answer to anybody any more. */
+  /** The queue was deleted: what was told.imported is no answer to anybody any more. */
   forgetQueue(): void {
     this.#done = undefined;
     this.#heardAt = undefined;
@@ -77,9 +79,12 @@ export class Snapshots {
     const { current, building, importing } = this.#ports.store().snapshots;
     return {
       now,
-      current: current === undefined ? null : manifestOf(current),
-      building: building ? { rows: building.rows, rowsTotal: building.rowsTotal } : null,
-      importing: importing ? { upload: importing.upload, ...progressOf(importing.snapshot) } : null,
+      current: current === undefined ? null : told.manifestOf(current),
+      building: building === undefined ? null : told.buildProgress(building),
+      failed: this.#failed,
+      importing: importing
+        ? { upload: importing.upload, ...told.progressOf(importing.snapshot) }
+        : null,
     };
   }
 
@@ -90,7 +95,8 @@ export class Snapshots {
       const jobs = this.#ports.jobs();
       if (jobs === undefined) return { refusal: refusals.queueUnknown(this.#ports.name) };
       if (this.#ports.store().snapshots.building === undefined) {
-        if (2 * sql.bytes > limits.databaseBytesMax) return { refusal: noRoom(sql.bytes) };
+        if (2 * sql.bytes > limits.databaseBytesMax) return { refusal: told.noRoom(sql.bytes) };
+        this.#failed = null;
         this.#ports.store().startSnapshot(2 * jobs);
         arm(now());
       }
@@ -114,7 +120,7 @@ export class Snapshots {
   read({ chunk, digest }: SnapshotRead): string | Refusal {
     const { snapshots } = this.#ports.store();
     const text = snapshots.current?.digest === digest ? snapshots.chunk(chunk) : undefined;
-    return text ?? snapshotUnknown(this.#ports.name);
+    return text ?? told.snapshotUnknown(this.#ports.name);
   }
 
   /** Goes on with a build for a while, in turns; and forgets an import that was abandoned. */
@@ -137,38 +143,57 @@ export class Snapshots {
     } catch (fault) {
       // A row that cannot be read will not be read the next time either.
       this.#ports.report(fault, "snapshot");
+      this.#failed = fault instanceof Error ? fault.message : String(fault);
       snapshots.dropBuild();
       return false;
     }
   }
 
   async import(step: ImportStep): Promise<CommandAnswer> {
-    const { committer } = this.#ports;
     this.#heardAt = this.#ports.now();
-    if (this.#done?.upload === step.upload) return imported(this.#done.reply);
+    const answer = await this.#do(step);
+    // Whatever it is, it is told only once what it rests on is durable; a superseded instance fails here.
+    await this.#ports.sql.sync();
+    return answer;
+  }
+
+  async #do(step: ImportStep): Promise<CommandAnswer> {
+    const repeated = this.#repeated(step);
+    if (repeated !== undefined) return told.imported(repeated);
     if ("finish" in step) return await this.#finish(step.upload);
-    return await committer.alone(() => {
+    return await this.#ports.committer.alone(() => {
       const refusal = this.#guarded(() =>
         "manifest" in step ? this.#begin(step) : this.#take(step),
       );
-      return refusal === undefined ? imported(this.#progress()) : { refusal };
+      return refusal === undefined ? told.imported(this.#progress()) : { refusal };
     });
+  }
+
+  /** The answer to a step of the import that is done; a manifest of another snapshot begins another import. */
+  #repeated(step: ImportStep): ImportReply | undefined {
+    if (this.#done?.upload !== step.upload) return undefined;
+    const { reply } = this.#done;
+    if (!("manifest" in step) || step.manifest.digest === reply.imported?.digest) return reply;
+    this.#done = undefined;
+    return undefined;
   }
 
   #begin({ upload, manifest, over }: Extract<ImportStep, { manifest: unknown }>) {
     const { sql, arm } = this.#ports;
     const { format } = manifest;
-    if (format > snapshotFormat) return snapshotNewer(`format ${format}`);
+    if (format > snapshotFormat) return told.snapshotNewer(`format ${format}`);
     const { queue, counters } = manifest.tables;
-    if (queue?.rows !== 1 || counters?.rows !== 1) return notOfAQueue;
+    if (queue?.rows !== 1 || counters?.rows !== 1) return told.notOfAQueue;
+    const { sluice: _sluice, format: _format, seal, ...meta } = manifest;
+    if (told.sealOf(meta) !== seal) return told.altered;
     const { snapshots } = this.#ports.store();
     const { importing } = snapshots;
-    const isSame = importing?.snapshot.meta.digest === manifest.digest;
+    const isSame = importing?.over === over && importing.snapshot.meta.digest === meta.digest;
     if (importing?.upload === upload && isSame) return undefined;
     const full = over ? undefined : this.#notEmpty();
     if (full !== undefined) return full;
-    if (sql.bytes + 2 * manifest.bytes > limits.databaseBytesMax) return noRoom(manifest.bytes);
-    const { sluice: _sluice, format: _format, ...meta } = manifest;
+    if (sql.bytes + 2 * manifest.bytes > limits.databaseBytesMax)
+      return told.noRoom(manifest.bytes);
     snapshots.begin(upload, meta, over);
     arm(this.#ports.now() + limits.importIdleMsMax);
     return undefined;
@@ -176,9 +201,9 @@ export class Snapshots {
 
   #take({ upload, chunk, text }: Extract<ImportStep, { chunk: number }>): Refusal | undefined {
     const { importing } = this.#ports.store().snapshots;
-    if (importing?.upload !== upload) return importUnknown(upload);
+    if (importing?.upload !== upload) return told.importUnknown(upload);
     const { snapshot } = importing;
-    if (chunk > snapshot.chunks + 1) return importUnknown(upload, snapshot.chunks);
+    if (chunk > snapshot.chunks + 1) return told.importUnknown(upload, snapshot.chunks);
     snapshot.add(chunk, text);
     return undefined;
   }
@@ -186,32 +211,47 @@ export class Snapshots {
   /** Some turns of staging; behind the last of them, the swap. */
   async #finish(upload: string): Promise<CommandAnswer> {
     for (let turn = 0; turn < TURNS_PER_CALL; turn += 1) {
+      // Between two turns, another call may have come to the end.
+      if (this.#done?.upload === upload) return told.imported(this.#done.reply);
       const { importing } = this.#ports.store().snapshots;
-      if (importing?.upload !== upload) return { refusal: importUnknown(upload) };
+      if (importing?.upload !== upload) return { refusal: told.importUnknown(upload) };
       let isStaged = false;
       const refusal = this.#guarded(() => {
         importing.snapshot.check();
-        isStaged = importing.snapshot.step();
+        isStaged = this.#stage(importing.snapshot);
         return undefined;
       });
       if (refusal !== undefined) return { refusal };
-      if (isStaged) return await this.#install(upload);
+      if (isStaged) return await this.#install(upload, importing.snapshot);
       await this.#ports.pause();
     }
-    return imported(this.#progress());
+    return told.imported(this.#progress());
   }
 
-  #install(upload: string): Promise<CommandAnswer> {
+  /** One turn of staging. True once all is staged, and agrees with itself. */
+  #stage(snapshot: SnapshotImport): boolean {
+    if (this.#staged?.of !== snapshot) this.#staged = { of: snapshot, state: beginVerify() };
+    const { state } = this.#staged;
+    const problems: VerifyProblem[] = [];
+    const isStaged = snapshot.step((row) => problems.push(...verifyRow(state, row)));
+    if (isStaged) problems.push(...endVerify(state));
+    const [first] = problems;
+    if (first !== undefined)
+      throw new SnapshotInvalid(`its rows contradict each other: ${first.detail}`);
+    return isStaged;
+  }
+
+  #install(upload: string, staged: SnapshotImport): Promise<CommandAnswer> {
     return this.#ports.committer.alone(() => {
       const { importing } = this.#ports.store().snapshots;
       // While it waited to be alone, another call may have come first.
-      if (this.#done?.upload === upload) return imported(this.#done.reply);
-      if (importing?.upload !== upload) return { refusal: importUnknown(upload) };
+      if (this.#done?.upload === upload) return told.imported(this.#done.reply);
+      if (importing?.snapshot !== staged) return { refusal: told.importUnknown(upload) };
       const full = importing.over ? undefined : this.#notEmpty();
       if (full !== undefined) return { refusal: full };
       const reply = this.#swap(importing.snapshot);
       this.#done = { upload, reply };
-      return imported(reply);
+      return told.imported(reply);
     });
   }
 
@@ -225,7 +265,7 @@ export class Snapshots {
     const from = { queueId, term: last.term, index: last.index, digest };
     try {
       sql.transaction(() => {
-        store.install(placeFor(store.last, last, term, digest), { term });
+        store.install(told.placeFor(store.last, last, term, digest), { term });
         committer.record((group) => group.takeOver(from));
       });
     } catch (fault) {
@@ -240,8 +280,8 @@ export class Snapshots {
   #notEmpty(): Refusal | undefined {
     const jobs = this.#ports.jobs() ?? 0;
     if (jobs === 0) return undefined;
-    const told = `Queue ${this.#ports.name} keeps ${jobs} jobs: add ?over=true to replace them.`;
-    return refuse("queue_not_empty", told, { jobs });
+    const detail = `Queue ${this.#ports.name} keeps ${jobs} jobs: add ?over=true to replace them.`;
+    return refuse("queue_not_empty", detail, { jobs });
   }
 
   /** Does what reads a snapshot from elsewhere. One that does not hold what it promises is forgotten whole. */
@@ -249,7 +289,7 @@ export class Snapshots {
     try {
       return work();
     } catch (fault) {
-      const refusal = refusalOf(fault);
+      const refusal = told.refusalOf(fault);
       if (refusal === undefined) throw fault;
       const { snapshots } = this.#ports.store();
       if (snapshots.importing !== undefined) snapshots.dropImport();
@@ -260,57 +300,10 @@ export class Snapshots {
   #progress(): ImportReply {
     const { importing } = this.#ports.store().snapshots;
     if (importing === undefined) throw new Error("an import ended unseen");
-    return { now: this.#ports.committer.at(), ...progressOf(importing.snapshot) };
+    return { now: this.#ports.committer.at(), ...told.progressOf(importing.snapshot) };
   }
 
   #answer(): CommandAnswer {
     return { reply: encodeReply("snapshot.get", this.status(this.#ports.committer.at())) };
   }
 }
-
-const manifestOf = (meta: SnapshotMeta): SnapshotManifest => ({
-  sluice: "snapshot",
-  format: snapshotFormat,
-  ...meta,
-});
-
-const progressOf = ({ chunks, rows, rowsTotal }: SnapshotImport) => ({ chunks, rows, rowsTotal });
-
-const imported = (reply: ImportReply): CommandAnswer => ({
-  reply: encodeReply("snapshot.import", reply),
-});
-
-/** A place behind both histories, so that no index and no time is given twice. */
-function placeFor(own: Anchor, theirs: Anchor, term: number, digest: string): Anchor {
-  const index = Math.max(own.index, theirs.index) + 1;
-  const at = Math.max(own.at, theirs.at);
-  const chained = hash("sha256", [own.hash, theirs.hash, index, term, at, digest].join("\n"));
-  return { term, index, incarnation: own.incarnation, at, hash: chained };
-}
-
-function refusalOf(fault: unknown): Refusal | undefined {
-  if (fault instanceof SnapshotInvalid) {
-    return refuse("snapshot_invalid", `Nothing was changed: ${fault.message}.`);
-  }
-  if (fault instanceof RowUnreadable && fault.isNewer) return snapshotNewer(fault.message);
-  return undefined;
-}
-
-const snapshotNewer = (what: string): Refusal =>
-  refuse("snapshot_newer", `Nothing was changed: newer code made the snapshot (${what}).`);
-
-const notOfAQueue = refuse("snapshot_invalid", "The snapshot is not of a queue: it names none.");
-
-const snapshotUnknown = (queue: string): Refusal =>
-  refuse("snapshot_unknown", `Queue ${queue} has no such snapshot: POST …/snapshot builds one.`);
-
-const noRoom = (bytes: number): Refusal =>
-  refuse("snapshot_no_room", `There is no room for ${bytes} bytes more.`, {
-    bytes,
-    databaseBytesMax: limits.databaseBytesMax,
-  });
-
-const importUnknown = (upload: string, chunks?: number): Refusal =>
-  chunks === undefined
-    ? refuse("import_unknown", `Upload ${upload} is not under way: begin with the manifest.`)
-    : refuse("import_unknown", `Upload ${upload} goes on with chunk ${chunks + 1}.`, { chunks });

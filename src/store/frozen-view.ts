@@ -74,10 +74,15 @@ export class FrozenView {
     batch.flush();
   }
 
-  /** Up to `limit` rows of a table behind a key, as they were. Rows that did not exist then are passed over. */
-  page(table: AnyTable, after: Key | undefined, limit: number): FrozenPage {
-    const base = this.#read(table, table.name, after, limit);
-    const aside = this.#read(table, asideName(table), after, limit);
+  /**
+   * Rows of a table behind a key, as they were: at most `rowsMax`, and of `bytesMax` with the last one. Rows that did not exist
+   * then are passed over.
+   */
+  page(table: AnyTable, after: Key | undefined, rowsMax: number, bytesMax: number): FrozenPage {
+    const baseMax = this.#fitting(table, table.name, after, rowsMax, bytesMax);
+    const asideMax = this.#fitting(table, asideName(table), after, rowsMax, bytesMax);
+    const base = this.#read(table, table.name, after, baseMax);
+    const aside = this.#read(table, asideName(table), after, asideMax);
     const compare = comparator(table.key);
     const rows: SqlRow[] = [];
     let next: Key | undefined;
@@ -87,8 +92,8 @@ export class FrozenView {
       const [row, kept] = [base[i], aside[j]];
       // Behind the last row of a full page there may be more.
       if ((row ?? kept) === undefined) break;
-      if (row === undefined && base.length === limit) return { rows, next };
-      if (kept === undefined && aside.length === limit) return { rows, next };
+      if (row === undefined && base.length === baseMax) return { rows, next };
+      if (kept === undefined && aside.length === asideMax) return { rows, next };
       const order = orderOf(table, compare, row, kept);
       next = keyOf(table, (order < 0 ? row : kept) ?? []);
       if (order < 0) rows.push(row ?? []);
@@ -96,22 +101,49 @@ export class FrozenView {
       if (order <= 0) i += 1;
       if (order >= 0) j += 1;
     }
-    const isEnd = base.length < limit && aside.length < limit;
+    const isEnd = base.length < baseMax && aside.length < asideMax;
     return { rows, next: isEnd ? undefined : next };
+  }
+
+  /** How many rows behind a key to read: only texts can be so large that it matters. */
+  #fitting(
+    table: AnyTable,
+    name: string,
+    after: Key | undefined,
+    rowsMax: number,
+    bytesMax: number,
+  ): number {
+    if (table.texts.length === 0 || !exists(this.#sql, name)) return rowsMax;
+    const lengths = table.texts.map((each) => `coalesce(octet_length("${each}"), 0)`);
+    const size = ["octet_length(value)", ...lengths].join(" + ");
+    const sizes = this.#select<[bytes: number]>(table, name, size, after, rowsMax);
+    let bytes = 0;
+    for (const [i, [own]] of sizes.entries()) {
+      bytes += own;
+      if (bytes > bytesMax) return i + 1;
+    }
+    return rowsMax;
   }
 
   #read(table: AnyTable, name: string, after: Key | undefined, limit: number): SqlRow[] {
     if (!exists(this.#sql, name)) return [];
     const extra = name === table.name ? [] : ["was_there"];
     const columns = [...columnsOf(table), ...extra].map((each) => `"${each}"`).join();
+    return this.#select(table, name, columns, after, limit);
+  }
+
+  #select<R extends SqlRow>(
+    table: AnyTable,
+    name: string,
+    what: string,
+    after: Key | undefined,
+    limit: number,
+  ): R[] {
     const names = table.key.map((each) => `"${each.name}"`).join();
     const where = after === undefined ? "" : `WHERE (${names}) > (${table.key.map(() => "?")})`;
     const bound = after?.map((part, i) => table.key[i]?.encode(part) ?? null) ?? [];
-    return this.#sql.rows(
-      `SELECT ${columns} FROM "${name}" ${where} ORDER BY ${names} LIMIT ?`,
-      ...bound,
-      limit,
-    );
+    const query = `SELECT ${what} FROM "${name}" ${where} ORDER BY ${names} LIMIT ?`;
+    return this.#sql.rows<R>(query, ...bound, limit);
   }
 }
 

@@ -73,6 +73,13 @@ export class Log extends SegmentReader implements LogStorage {
     return this.list.all[0]?.firstAt ?? 0;
   }
 
+  /** Time of the last entry of the oldest segment, where it may be dropped: it is sealed, and not the last one. */
+  get oldestGoneAt(): number | undefined {
+    const [oldest] = this.list.all;
+    const mayGo = oldest?.isSealed && oldest.last.index < this.last.index;
+    return mayGo ? oldest.last.at : undefined;
+  }
+
   /** Number of retained segments. */
   get segments(): number {
     return this.list.all.length;

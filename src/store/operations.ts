@@ -17,6 +17,8 @@ export interface OperationRow {
   readonly states: readonly JobState[];
   /** Jobs enqueued or retried later are not touched. */
   readonly seqMax: number;
+  /** Of a release: leases of later grants are not touched. */
+  readonly grantMax?: number;
   readonly label?: string;
   readonly endedAfter?: number;
   readonly endedBefore?: number;

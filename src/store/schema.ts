@@ -65,12 +65,16 @@ export type SluiceStore = Store<SluiceSchema, Event>;
  */
 function checkTables(all: SluiceTables): void {
   const counts = all.counters.get([0]);
-  if (counts === undefined || all.queue.get([0]) === undefined) {
+  const row = all.queue.get([0]);
+  if (counts === undefined || row === undefined) {
     throw new LogCorrupt("the row of the queue or of its counters is missing");
   }
+  if (!endStates.every((state) => row.config?.retention?.[state] !== undefined)) {
+    throw new LogCorrupt("the row of the queue has no configuration");
+  }
   const kept = jobStates.reduce((sum, state) => sum + counts[state], 0);
-  const expect = (what: string, count: number, [row]: readonly unknown[]) => {
-    if (count > 0 === (row !== undefined)) return;
+  const expect = (what: string, count: number, [first]: readonly unknown[]) => {
+    if (count > 0 === (first !== undefined)) return;
     throw new LogCorrupt(`the counters name ${count} ${what} jobs; the tables do not`);
   };
   expect("kept", kept, all.jobs.range({ limit: 1 }));

@@ -49,7 +49,6 @@ export class SnapshotBuild implements SnapshotBuilder {
   #after: Key | undefined;
   /** The last row taken into the chunk that is being gathered. */
   #taken: Place | undefined;
-  #rowsPerTurn: number = limits.snapshotStepRowsMin;
   #meta: SnapshotMeta | undefined;
   /** Whether a turn broke off: what is in memory may be half of it. */
   #hasFailed = false;
@@ -59,6 +58,11 @@ export class SnapshotBuild implements SnapshotBuilder {
     this.#ports = ports;
     this.#of = of;
     this.#goOnFromStored();
+  }
+
+  /** The entry as of which it shows the state. */
+  get last(): Anchor {
+    return this.#of.last;
   }
 
   get rows(): number {
@@ -88,7 +92,6 @@ export class SnapshotBuild implements SnapshotBuilder {
     this.#table = Math.max(0, at);
     this.#after = place?.at.after;
     this.#taken = undefined;
-    this.#rowsPerTurn = limits.snapshotStepRowsMin;
     view.moveTo(place?.at);
   }
 
@@ -98,10 +101,10 @@ export class SnapshotBuild implements SnapshotBuilder {
       this.#complete();
       return true;
     }
-    const { rows, next } = this.#ports.view.page(table, this.#after, this.#rowsPerTurn);
-    let units = 0;
-    for (const row of rows) units += this.#take(table, row);
-    this.#pace(units, rows.length);
+    const { snapshotStepRows, snapshotStepBytes } = limits;
+    const { view } = this.#ports;
+    const { rows, next } = view.page(table, this.#after, snapshotStepRows, snapshotStepBytes);
+    for (const row of rows) this.#take(table, row);
     this.#after = next;
     if (next === undefined) this.#table += 1;
     return false;
@@ -113,8 +116,7 @@ export class SnapshotBuild implements SnapshotBuilder {
     return this.#meta;
   }
 
-  /** Takes a row in. Returns the length of its line. */
-  #take(table: AnyTable, row: SqlRow): number {
+  #take(table: AnyTable, row: SqlRow): void {
     const line = lineOf(table, row);
     const full = this.#chunker.add(line);
     if (full !== undefined) this.#store(full);
@@ -123,16 +125,6 @@ export class SnapshotBuild implements SnapshotBuilder {
       table: table.name,
       after: table.key.map((each, i) => each.decode(row[i] ?? null)),
     };
-    return line.length;
-  }
-
-  /** Large rows are taken in fewer at a time, small ones in more. */
-  #pace(units: number, rows: number): void {
-    if (units > limits.snapshotStepBytes) {
-      this.#rowsPerTurn = Math.max(limits.snapshotStepRowsMin, Math.floor(this.#rowsPerTurn / 2));
-    } else if (rows === this.#rowsPerTurn && units < limits.snapshotStepBytes / 4) {
-      this.#rowsPerTurn = Math.min(limits.snapshotStepRows, 2 * this.#rowsPerTurn);
-    }
   }
 
   /** Stores a chunk, which ends with the row taken last. */

@@ -32,7 +32,8 @@ export class SnapshotImport {
   readonly meta: SnapshotMeta;
   readonly #ports: ImportPorts;
   #totals: ChunkTotals;
-  #rows: number;
+  /** Rows that have come, by table. */
+  #counts: Readonly<Record<string, number>>;
   /** The chunk whose rows are being staged, and those of its lines that are not. */
   #chunk = 0;
   #lines: string[] = [];
@@ -42,9 +43,9 @@ export class SnapshotImport {
   constructor(ports: ImportPorts, meta: SnapshotMeta) {
     this.meta = meta;
     this.#ports = ports;
-    const { totals = noChunks, place: rows = 0 } = ports.chunks.last<number>() ?? {};
+    const { totals = noChunks, place = {} } = ports.chunks.last<Record<string, number>>() ?? {};
     this.#totals = totals;
-    this.#rows = rows;
+    this.#counts = place;
   }
 
   /** Chunks that have come. */
@@ -68,11 +69,11 @@ export class SnapshotImport {
       throw new SnapshotInvalid(`chunk ${chunk} came after chunk ${this.#totals.chunks}`);
     }
     const totals = withChunk(this.#totals, text);
-    const rows = this.#rows + text.split("\n").length - 1;
+    const counts = withRows(this.#counts, text);
     const { sql, chunks } = this.#ports;
-    sql.transaction(() => chunks.add(totals, rows, text));
+    sql.transaction(() => chunks.add(totals, counts, text));
     this.#totals = totals;
-    this.#rows = rows;
+    this.#counts = counts;
   }
 
   /** Refuses a snapshot of tables or of row versions that this code does not know. Throws RowUnreadable. */
@@ -96,16 +97,20 @@ export class SnapshotImport {
     if (come.chunks !== chunks || come.bytes !== bytes) {
       throw new SnapshotInvalid(`${told}, but ${come.chunks} of ${come.bytes} bytes came`);
     }
-    if (this.#rows !== this.rowsTotal) {
-      throw new SnapshotInvalid(`the manifest names ${this.rowsTotal} rows; ${this.#rows} came`);
+    for (const name of new Set([...Object.keys(this.meta.tables), ...Object.keys(this.#counts)])) {
+      const named = this.meta.tables[name]?.rows ?? 0;
+      const rows = this.#counts[name] ?? 0;
+      if (named !== rows) {
+        throw new SnapshotInvalid(`the manifest names ${named} rows of ${name}; ${rows} came`);
+      }
     }
     if (come.digest !== digest) {
       throw new SnapshotInvalid("the content is not what was exported: its digest is another");
     }
   }
 
-  /** Stages a bounded number of rows. True once all are. Throws SnapshotInvalid for a row that is none. */
-  step(): boolean {
+  /** Stages a bounded number of rows, and shows them. True once all are. Throws SnapshotInvalid for a row that is none. */
+  step(onRow: (row: SnapshotRow) => void = () => undefined): boolean {
     if (this.#lines.length === 0 && !this.#nextChunk()) return true;
     let units = 0;
     let count = 0;
@@ -114,8 +119,9 @@ export class SnapshotImport {
       units += this.#lines[count]?.length ?? 0;
       count += 1;
     }
-    const lines = this.#lines.slice(0, count);
-    refusing(() => this.#ports.sql.transaction(() => this.#write(lines)));
+    const rows = refusing(() => this.#lines.slice(0, count).map(parseLine));
+    refusing(() => this.#ports.sql.transaction(() => this.#write(rows)));
+    rows.forEach(onRow);
     this.#lines = this.#lines.slice(count);
     this.#staged += count;
     return false;
@@ -149,9 +155,11 @@ export class SnapshotImport {
     return true;
   }
 
-  #write(lines: readonly string[]): void {
-    const rows = lines.map(parseLine);
-    for (const table of this.#ports.tables) {
+  #write(rows: readonly SnapshotRow[]): void {
+    const { tables } = this.#ports;
+    const strange = rows.find((row) => tables.every((table) => table.name !== row.table));
+    if (strange !== undefined) throw new SnapshotInvalid(`there is no table ${strange.table}`);
+    for (const table of tables) {
       const own = rows.filter((row) => row.table === table.name);
       if (own.length > 0) this.#stage(table, own);
     }
@@ -173,12 +181,23 @@ export class SnapshotImport {
 }
 
 /** Runs what reads lines; those that no exporter wrote make the snapshot invalid. */
-function refusing(work: () => void): void {
+function refusing<T>(work: () => T): T {
   try {
-    work();
+    return work();
   } catch (fault) {
-    const isLine = [LogCorrupt, IllFormed, RowTooLarge].some((each) => fault instanceof each);
-    if (!isLine) throw fault;
+    if (fault instanceof RowUnreadable && fault.isNewer) throw fault;
+    const kinds = [LogCorrupt, IllFormed, RowTooLarge, RowUnreadable, TypeError];
+    if (!kinds.some((each) => fault instanceof each)) throw fault;
     throw new SnapshotInvalid((fault as Error).message, { cause: fault });
   }
+}
+
+/** The rows of each table with those of one more chunk. A line that is no row is counted under no table's name. */
+function withRows(counts: Readonly<Record<string, number>>, text: string) {
+  const all = { ...counts };
+  for (const line of text.split("\n").slice(0, -1)) {
+    const [, table = ""] = /^\["([a-z_]+)",/.exec(line) ?? [];
+    all[table] = (all[table] ?? 0) + 1;
+  }
+  return all;
 }

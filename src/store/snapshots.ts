@@ -40,6 +40,8 @@ export class SnapshotStore implements SnapshotStorage {
   readonly #parts: Parts;
   readonly #tables: readonly AnyTable[];
   readonly #list: SnapshotList;
+  /** Why something stored could not be taken up. */
+  readonly damage: unknown;
   #current: Listed<SnapshotMeta> | undefined;
   #build: SnapshotBuild | undefined;
   #import: Importing | undefined;
@@ -49,11 +51,23 @@ export class SnapshotStore implements SnapshotStorage {
     this.#parts = parts;
     this.#tables = Object.values(declarations).sort((a, b) => (a.name < b.name ? -1 : 1));
     this.#list = new SnapshotList(parts.sql, catalog);
-    this.#current = this.#list.get<SnapshotMeta>("current");
-    const building = this.#list.get<BuildOf>("building");
-    if (building !== undefined) this.#goOn(building, new FrozenView(parts.sql, this.#tables));
-    const importing = this.#list.get<ImportOf>("importing");
-    if (importing !== undefined) this.#receive(importing);
+    this.damage = this.#read();
+  }
+
+  /** Takes up what is stored. A snapshot is only derived: one that cannot be read is as good as none, and why is told. */
+  #read(): unknown {
+    try {
+      this.#current = this.#list.get<SnapshotMeta>("current");
+      const importing = this.#list.get<ImportOf>("importing");
+      if (importing !== undefined) this.#receive(importing);
+      const building = this.#list.get<BuildOf>("building");
+      if (building !== undefined) {
+        this.#goOn(building, new FrozenView(this.#parts.sql, this.#tables));
+      }
+      return undefined;
+    } catch (fault) {
+      return fault;
+    }
   }
 
   /** The build that is under way. */

@@ -3,13 +3,14 @@
  * Invariant: purged ≤ checkpointed ≤ committed ≤ last, and the tables are the checkpoint plus every entry applied after it.
  */
 import type { QueueIdentity } from "../contract/ids.ts";
-import { type Anchor, checkLink, type Entry, type LogId } from "./chain.ts";
+import { type Anchor, checkLink, type Entry, LogCorrupt, type LogId } from "./chain.ts";
 import type { Schema, Tables } from "./declare.ts";
 import type { EntryBody, StoredEvent } from "./entry.ts";
-import { EntryBuilder, type EventCodec } from "./entry.ts";
+import { decodeKeys, EntryBuilder, type EventCodec } from "./entry.ts";
 import { isCheckpointDue, type StoreStats, statsOf } from "./figures.ts";
 import * as guards from "./guards.ts";
 import type { HardState } from "./hard-state.ts";
+import type { Log } from "./log.ts";
 import type { KeyHit } from "./log-keys.ts";
 import { checkpoint, type Ports } from "./ports.ts";
 import type { Membership, Vote } from "./raft.ts";
@@ -241,6 +242,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
       for (const entry of log.limitedEntries(range)) {
         checkLink(before, entry);
         machine.codec.decode(entry);
+        checkKeys(log, entry);
         before = entry;
         next += 1;
       }
@@ -261,6 +263,12 @@ export class Store<S extends Schema, E extends StoredEvent> {
   purgeable(at: number, keep: { maxAgeMs: number; maxBytes: number }): LogId | undefined {
     const upTo = this.#ports.log.purgeable(at, keep);
     return upTo === undefined || upTo.index > this.checkpointed.index ? undefined : upTo;
+  }
+
+  /** When the oldest segment that may go will be too old; undefined while there is none. */
+  purgeDueAt(maxAgeMs: number): number | undefined {
+    const at = this.#ports.log.oldestGoneAt;
+    return at === undefined ? undefined : at + maxAgeMs + 1;
   }
 
   /** Forgets entries up to a place that is checkpointed; the last entry always stays. Throws RaftRefusal for any other. */
@@ -294,5 +302,14 @@ export class Store<S extends Schema, E extends StoredEvent> {
     if (this.readOnly)
       throw new StoreRefusal("store_newer", "a store of the next format is not written");
     return this.#ports.state.current;
+  }
+}
+
+/** Every idempotency key of an entry is found: in it, or in a later one that has it too. */
+function checkKeys(log: Log, { index, keys }: Entry): void {
+  for (const [key] of decodeKeys(keys)) {
+    const found = log.findKey(key);
+    if (found !== undefined && found.index >= index) continue;
+    throw new LogCorrupt(`log entry ${index}: its idempotency key is not found`, { index });
   }
 }

@@ -52,9 +52,10 @@ function roundTrips(node: PortNode): void {
   const {
     sluice: _,
     format: __,
+    seal: ___,
     ...manifest
   } = snapshotManifest.parse(
-    JSON.parse(JSON.stringify({ sluice: "snapshot", format: 1, ...meta })),
+    JSON.parse(JSON.stringify({ sluice: "snapshot", format: 1, seal: "", ...meta })),
   );
   deepEqual(manifest, meta);
 }

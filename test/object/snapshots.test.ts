@@ -3,9 +3,19 @@
  * Invariant: what was acknowledged is in the snapshot, and nothing that is not whole is ever taken in.
  */
 import { describe, expect, it } from "vitest";
+import { sealOf } from "../../src/object/snapshot-answers.ts";
 import { Chunker } from "../../src/store/chunker.ts";
+import { noChunks, withChunk } from "../../src/store/snapshot-chunks.ts";
 import { openEngine } from "../engine-harness.ts";
 import { busyQueue, exported, type File, imported, reexported, verified } from "./snapshot-rig.ts";
+
+/** A file as an exporter with these ideas would write it. */
+function resealed(chunks: readonly string[], { sluice, format, seal: _, ...meta }: Manifest): File {
+  return { chunks, manifest: { sluice, format, ...meta, seal: sealOf(meta) } };
+}
+type Manifest = File["manifest"];
+
+const totalsOf = (chunks: readonly string[]) => chunks.reduce(withChunk, noChunks);
 
 describe("a snapshot of a queue", () => {
   it("is the state as of its beginning, while commands and checkpoints go on", async () => {
@@ -92,6 +102,44 @@ describe("an import", () => {
     }
     const [job] = await target.claim({ max: 1 });
     expect(job?.token.split("-")[1]).toBe("002");
+  });
+
+  it("releases every lease uncounted, however many, and none that was given since", async () => {
+    const source = await openEngine({ config: { maxAttempts: 1 } });
+    for (let i = 0; i < 2; i += 1) {
+      await source.run("job.enqueue", {
+        jobs: Array.from({ length: 750 }, () => ({ payload: "1" })),
+      });
+    }
+    for (let i = 0; i < 2; i += 1) await source.claim({ max: 750, leaseMs: 5000 });
+    const file = await exported(source);
+    const target = await openEngine();
+    target.now = source.now + 3_600_000;
+    await imported(target, file);
+    const [again] = await target.claim({ max: 1, leaseMs: 60_000 });
+    await target.advance(1000);
+    const { counts } = await target.run("queue.stats", {});
+    expect(counts).toMatchObject({ ready: 1499, running: 1, failed: 0 });
+    expect(await target.job(again?.id ?? "")).toMatchObject({ state: "running", attempt: 1 });
+  });
+
+  it("under the name of one that is done is another import, if it is of another file", async () => {
+    const first = await openEngine({ config: {} });
+    await first.enqueue({ id: "one" });
+    const one = await exported(first);
+    await first.enqueue({ id: "two" });
+    const two = await exported(first);
+    const target = await openEngine();
+    await imported(target, one, true, "nightly");
+    expect(await imported(target, two, true, "nightly")).toMatchObject({
+      imported: { digest: two.manifest.digest },
+    });
+    expect(await target.ids("ready")).toEqual(["one", "two"]);
+    const { manifest } = one;
+    await target.run("snapshot.import", { upload: "u", manifest: { ...manifest }, over: true });
+    expect(
+      await target.refused("snapshot.import", { upload: "u", manifest, over: false }),
+    ).toMatchObject({ refusalCode: "queue_not_empty" });
   });
 
   it("over the queue itself brings the old state back, raises the term and gives no id twice", async () => {
@@ -185,10 +233,11 @@ describe("an import", () => {
     ],
     [
       "of newer rows",
-      ({ manifest, chunks }: File) => ({
-        chunks,
-        manifest: { ...manifest, tables: { ...manifest.tables, jobs: { version: 9, rows: 30 } } },
-      }),
+      ({ manifest, chunks }: File) =>
+        resealed(chunks, {
+          ...manifest,
+          tables: { ...manifest.tables, jobs: { version: 9, rows: 30 } },
+        }),
       "snapshot_newer",
     ],
     [
@@ -199,6 +248,25 @@ describe("an import", () => {
     [
       "of no queue",
       ({ manifest }: File) => ({ chunks: [], manifest: { ...manifest, chunks: 0, tables: {} } }),
+      "snapshot_invalid",
+    ],
+    [
+      "with another time in its manifest",
+      ({ manifest, chunks }: File) => ({
+        chunks,
+        manifest: { ...manifest, last: { ...manifest.last, at: 10 * manifest.last.at } },
+      }),
+      "snapshot_invalid",
+    ],
+    [
+      "whose rows contradict each other, though every hash is right",
+      ({ manifest, chunks }: File) => {
+        const [first = "", ...rest] = chunks;
+        const text = first.replace('"priority":1', '"priority":0');
+        expect(text).not.toBe(first);
+        const all = [text, ...rest];
+        return resealed(all, { ...manifest, ...totalsOf(all) });
+      },
       "snapshot_invalid",
     ],
     [

@@ -258,10 +258,12 @@ describe("when the alarm fires", () => {
     const jobs = Array(4).fill({ payload: `"${"x".repeat(250_000)}"` });
     for (let i = 0; i < 20; i++) await rig.engine.submit(enqueue(jobs));
     await rig.engine.submit(enqueue([{ delayMs: limits.logAgeMsMax + 1000 }]));
+    // The alarm comes for the log alone, though nothing else is due.
     await rig.fire();
     const { log } = await rig.stats();
     expect(log.firstIndex).toBeGreaterThan(1);
     expect(log.lastIndex).toBeGreaterThanOrEqual(log.firstIndex);
+    await rig.fire();
     await rig.evict();
     expect((await rig.stats()).counts.ready).toBe(81);
   });

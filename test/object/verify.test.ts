@@ -31,6 +31,17 @@ describe("a verification", () => {
       "UPDATE jobs SET value = json_remove(value, '$.leaseUntil') WHERE value ->> 'state' = 'running'",
     ],
     ["I14", "a changed entry", "UPDATE raft_log_1 SET events = replace(events, 'job-9', 'job-8')"],
+    ["I11", "a row of another shape", "UPDATE lanes SET value = '{\"open\":1.5}'"],
+    [
+      "I6",
+      "a job in a lane that is not its own",
+      "UPDATE jobs SET value = json_set(value, '$.lane', 1) WHERE value ->> 'requires' IS NOT NULL",
+    ],
+    [
+      "I4",
+      "a negative count",
+      "UPDATE jobs SET value = json_set(value, '$.failures', -1) WHERE id = 'job-9'",
+    ],
     ["I14", "a lost entry", "DELETE FROM raft_log_1 WHERE log_index = 2"],
   ] as const)("finds %s: %s", async (invariant, _, damage) => {
     const queue = await busyQueue();
@@ -49,6 +60,20 @@ describe("a verification", () => {
       reply = await queue.answer("queue.verify", { cursor: step.cursor });
     }
     expect(problems.map((each) => each.invariant)).toContain(invariant);
+  });
+
+  it("of a queue with a row that cannot be read says so instead of an older state", async () => {
+    const queue = await busyQueue();
+    await exported(queue);
+    await queue.enqueue();
+    await queue.run("queue.checkpoint", {});
+    queue.sql.run("UPDATE jobs SET value = '{' WHERE id = 'job-9'");
+    await queue.crash();
+    await queue.answer("snapshot.build", {});
+    await queue.fire();
+    const status = await queue.run("snapshot.get", {});
+    expect(status.building).toBeNull();
+    expect(status.failed).toMatch(/jobs: a row's value is not JSON/);
   });
 
   it("refuses a cursor that it did not give", async () => {

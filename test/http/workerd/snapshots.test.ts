@@ -101,6 +101,19 @@ describe("a snapshot", () => {
   });
 });
 
+const altered = JSON.stringify({
+  sluice: "snapshot",
+  format: 1,
+  queueId: "q",
+  last: { term: 1, index: 1, incarnation: 1, at: 9e15, hash: "" },
+  membership: { logId: null, configs: [], nodes: {} },
+  tables: { queue: { version: 1, rows: 1 }, counters: { version: 1, rows: 1 } },
+  chunks: 0,
+  bytes: 0,
+  digest: "",
+  seal: "none",
+});
+
 describe("an import", () => {
   test("of a whole file in one request makes another queue the same", async () => {
     await enqueue(1000);
@@ -143,6 +156,7 @@ describe("an import", () => {
   });
 
   test.each([
+    ["a time that was altered", altered, 422, "snapshot_invalid"],
     ["nothing", "", 409, "import_unknown"],
     ["no manifest", '{"chunk":1}\n["jobs"]\n', 409, "import_unknown"],
     ["another file", '{"jobs":[]}\n', 422, "snapshot_invalid"],
@@ -177,10 +191,9 @@ describe("a raw export", () => {
     await enqueue(40);
     const { status, text } = await call("GET", "/raw");
     expect(status).toBe(200);
-    const tables = text
-      .split("\n")
-      .slice(0, -1)
-      .map((line) => JSON.parse(line).table);
+    const lines = text.split("\n").slice(0, -1);
+    expect(lines.pop()).toBe('{"end":true}');
+    const tables = lines.map((line) => JSON.parse(line).table);
     expect(tables).toContain("raft_state");
     expect(tables).toContain("raft_log_1");
   });

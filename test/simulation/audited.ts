@@ -1,0 +1,38 @@
+/**
+ * What an auditor looks at, and what it remembers of it: states that a crash may leave, and the group at work.
+ * Invariant: a state that is remembered is never changed.
+ */
+import type { CommandRequest } from "../../src/contract/rpc.ts";
+import type { Group } from "../../src/object/group.ts";
+import type { Coverage } from "./coverage.ts";
+import type { Delivery } from "./delivery.ts";
+import type { Disk } from "./disk.ts";
+import type { Injector } from "./injector.ts";
+import type { Instance } from "./instance.ts";
+import type { State } from "./model/state.ts";
+
+/** A state, and how much must be written for it to be there. */
+export interface World {
+  readonly position: number;
+  readonly state: State;
+}
+
+/** A group at work. */
+export interface Open {
+  readonly group: Group;
+  readonly start: State;
+  readonly startKept: number;
+  readonly members: Delivery[];
+}
+
+export interface Audited {
+  readonly disk: Disk;
+  readonly injector: Injector;
+  readonly current: Instance | undefined;
+  readonly coverage: Coverage;
+  readonly autoCreate: boolean;
+  /** Whether commands wait that the current instance has not decided. */
+  readonly hasWaiting: boolean;
+  now(): number;
+  deliveryOf(request: CommandRequest): Delivery | undefined;
+}

@@ -1,0 +1,337 @@
+/**
+ * The auditor: predicts every answer with its own model, in the order in which the engine makes commands effective.
+ * Invariant: its state is what the current instance should have in memory; `worlds` are the states that a crash may leave.
+ */
+import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
+import type { Group } from "../../src/object/group.ts";
+import type { Audited, Open, World } from "./audited.ts";
+import { type Decided, type Delivery, toModel } from "./delivery.ts";
+import type { Unit } from "./disk.ts";
+import { expectedAlone, mayBeTooLarge } from "./expected.ts";
+import { ImportAudit } from "./import-audit.ts";
+import { takeOver } from "./model/imports.ts";
+import type { Hint } from "./model/leases.ts";
+import { advanceOperation, register, run } from "./model/model.ts";
+import { copyOf, noQueue, type State } from "./model/state.ts";
+import { type Answer, refused, Turn } from "./model/turn.ts";
+import type { Observer } from "./observer.ts";
+import { RateCounter } from "./rates.ts";
+import { changing, small } from "./small.ts";
+import { SnapshotAudit } from "./snapshot-audit.ts";
+import { demand, same } from "./violation.ts";
+
+export class Auditor implements Observer {
+  readonly #audited: Audited;
+  /** The first thing that was wrong: the engine itself would only take it for a fault. */
+  problem: unknown;
+  rates = new RateCounter();
+  #turn: Turn;
+  #open: Open | undefined;
+  #worlds: World[];
+  #entries = 0;
+  #touched = new Set<string>();
+  isChanged = false;
+  readonly snapshots = new SnapshotAudit();
+  readonly imports: ImportAudit;
+  /** Whether the state was replaced by another since this was last asked. */
+  isReplaced = false;
+  /** Whether the entry of an import is under way: it is written with the state that it is of. */
+  #isImporting = false;
+
+  constructor(audited: Audited) {
+    this.#audited = audited;
+    this.imports = new ImportAudit(audited, this.snapshots);
+    this.#turn = this.#newTurn(noQueue(), 0);
+    this.#worlds = [{ position: 0, state: noQueue() }];
+    audited.disk.onWritten = (unit) => this.watch(() => this.#written(unit));
+  }
+
+  /** What the current instance should have in memory. */
+  get state(): State {
+    return this.#turn.state;
+  }
+
+  /** Jobs that changed since this was last asked. */
+  takeTouched(): ReadonlySet<string> {
+    const touched = new Set([...this.#touched, ...this.#turn.touched]);
+    this.#touched = new Set();
+    return touched;
+  }
+
+  /** The time as of which the next command is judged. */
+  at(): number {
+    return Math.max(this.#audited.now(), this.state.at);
+  }
+
+  /** The instance is gone: of what it wrote this much was kept. */
+  crashed(position: number): void {
+    while ((this.#worlds.at(-1)?.position ?? 0) > position) this.#worlds.pop();
+    const state = copyOf(this.#worlds.at(-1)?.state ?? noQueue());
+    state.history.cut(state.index);
+    this.#worlds = [{ position: 0, state: copyOf(state) }];
+    this.#turn = this.#newTurn(state, state.at);
+    this.#open = undefined;
+    this.#isImporting = false;
+    this.rates = new RateCounter();
+    this.isChanged = true;
+  }
+
+  /** What was written up to here is durable: no crash leads behind it. */
+  durable(position: number): void {
+    const index = this.#worlds.findLastIndex((world) => world.position <= position);
+    if (index > 0) this.#worlds.splice(0, index);
+  }
+
+  sweep(group: Group, work: () => number): number {
+    this.watch(() => this.#begin(group));
+    return this.#around(work, (changes, isStruck) => {
+      if (this.state.queue === undefined) {
+        same("sweep", "changes of a queue that is not there", changes, 0);
+        return;
+      }
+      const most = isStruck ? changes : small.sweepMax;
+      let swept = 0;
+      for (let done: number = small.sweepStepMax; done === small.sweepStepMax && swept < most; ) {
+        done = this.#turn.sweep(small.sweepStepMax);
+        swept += done;
+      }
+      same("sweep", "changes that are due", changes, swept);
+    });
+  }
+
+  run(
+    group: Group,
+    request: CommandRequest,
+    work: () => CommandAnswer | undefined,
+  ): CommandAnswer | undefined {
+    const isEmpty = this.#turn.events.length === 0;
+    return this.#around(work, (answer, isStruck) => {
+      const delivery = this.#audited.deliveryOf(request);
+      demand(delivery !== undefined, "order", "a request was decided that nobody sent");
+      demand(delivery?.decided === undefined, "order", "a request was decided twice", request);
+      if (answer === undefined) {
+        demand(!isEmpty, "group", "an empty group closed before a command", request.name);
+        this.#audited.coverage.fault("command moved to the next group");
+        return;
+      }
+      const actual = toModel(answer);
+      const expected = this.#predict(request, actual, { isStruck, isEmpty });
+      same("reply", request.name, actual, expected);
+      if (delivery === undefined) return;
+      delivery.decided = { expected, text: textOf(answer) };
+      this.#openOf(group).members.push(delivery);
+    });
+  }
+
+  /** The answer that a command should have; its changes are then in the state. */
+  #predict(
+    request: CommandRequest,
+    answer: Answer,
+    { isStruck, isEmpty }: { readonly isStruck: boolean; readonly isEmpty: boolean },
+  ): Answer {
+    const code = "refusal" in answer ? answer.refusal.code : undefined;
+    if (isStruck) return refused("internal");
+    if (code === "entry_too_large") {
+      demand(isEmpty && mayBeTooLarge(request), "group", "refused as too large", request);
+      return refused(code);
+    }
+    return run(this.#turn, request, hintOf(answer));
+  }
+
+  advance(group: Group, work: () => boolean): boolean {
+    this.watch(() => this.#begin(group));
+    return this.#around(work, (had, isStruck) => {
+      if (isStruck) demand(had, "operation", "a step that failed was not told");
+      else same("operation", "whether one is under way", had, advanceOperation(this.#turn));
+    });
+  }
+
+  record(group: Group, event: string, work: () => void): void {
+    this.watch(() => this.#begin(group));
+    const struck = this.#audited.injector.struck;
+    work();
+    this.watch(() => {
+      if (this.#audited.injector.struck > struck) return;
+      same("upkeep", "an event of the engine's own", event, "queue.registered");
+      register(this.#turn);
+    });
+  }
+
+  append(group: Group, work: () => boolean): boolean {
+    const entries = this.#entries;
+    const hasAppended = this.#around(work, (appended) => {
+      same("entry", "a group with events is an entry", appended, this.#turn.events.length > 0);
+      const isWritten = appended && !this.#isImporting;
+      same("entry", "entries written", this.#entries - entries, isWritten ? 1 : 0);
+    });
+    const { members } = this.#openOf(group);
+    if (members.length > 0 && this.#audited.hasWaiting) {
+      this.#audited.coverage.fault("group split by bytes");
+    }
+    for (const member of members) member.position = this.#audited.disk.written;
+    if (!this.#isImporting) this.#turn.events = [];
+    return hasAppended;
+  }
+
+  takeOver(group: Group, work: () => void): void {
+    this.watch(() => this.#takeOver(group));
+    work();
+  }
+
+  /** The state becomes that of a snapshot, before the entry that says so. */
+  #takeOver(group: Group): void {
+    if (this.#isOver) return;
+    const own = this.state;
+    const imported = this.imports.stateFor(own, this.#audited.current?.lastQueueId ?? "");
+    same("I15", "the time of an import", group.at, Math.max(this.#audited.now(), imported.at));
+    for (const id of [...own.jobs.keys(), ...imported.jobs.keys()]) this.#touched.add(id);
+    this.#open = { group, start: own, startKept: own.history.size, members: [] };
+    this.#turn = this.#newTurn(imported, group.at);
+    this.#isImporting = true;
+    this.isReplaced = true;
+    takeOver(this.#turn);
+  }
+
+  undoAll(group: Group, work: () => void): void {
+    work();
+    const open = this.#openOf(group);
+    this.watch(() => {
+      if (this.#isOver) return;
+      this.state.history.forget(open.startKept);
+      this.#turn = this.#newTurn(open.start, open.start.at);
+      for (const member of open.members) {
+        member.decided = { expected: refused("append_failed") };
+      }
+    });
+  }
+
+  alone<T>(request: CommandRequest, work: () => T): T {
+    const expected = this.#predictAlone(request);
+    const delivery = this.#audited.deliveryOf(request);
+    if (request.name === "snapshot.build") this.snapshots.began(this.state);
+    // Where the work throws, nothing has happened.
+    if (delivery !== undefined) delivery.decided = { expected: refused("internal") };
+    return this.#around(work, (result) => {
+      const answer = result as CommandAnswer;
+      const store = this.#audited.current?.store;
+      if (expected === undefined) {
+        this.snapshots.checkStatusOf(request.name, answer, this.at(), store);
+      } else same("reply", request.name, toModel(answer), expected);
+      if (isImport(request)) this.imports.did(request.input, toModel(answer));
+      if (delivery === undefined) return;
+      delivery.decided = { expected: toModel(answer), text: textOf(answer) };
+      delivery.position = this.#audited.disk.written;
+    });
+  }
+
+  #predictAlone(request: CommandRequest): Answer | undefined {
+    const [state, at] = [this.state, this.at()];
+    if (isImport(request)) return this.imports.predict(request.input, state, at);
+    return expectedAlone(request, state, at, this.#audited);
+  }
+
+  /** A read was answered from what the instance has in memory. */
+  decidedRead(delivery: Delivery, decided: Decided): void {
+    delivery.decided = decided;
+    delivery.position = this.#audited.disk.written;
+  }
+
+  /** Something was written: an entry makes the group's state one that a crash may leave, and so does the end of a queue. */
+  #written(unit: Unit): void {
+    if (!("statements" in unit)) return;
+    const find = (beginning: string) =>
+      unit.statements.find(({ query }) => query.startsWith(beginning));
+    const entry = find("INSERT INTO raft_log_");
+    if (entry !== undefined) {
+      const { state, at, events } = this.#turn;
+      this.#checkIncarnation(Number(entry.bindings[2]));
+      this.#entries += 1;
+      state.index += 1;
+      demand(at >= state.at, "I15", "the log's time went back", at, state.at);
+      state.at = at;
+      state.history.ats[state.index] = at;
+      this.rates.count(events, at);
+      if (this.#isImporting) this.#turn.events = [];
+      this.#isImporting = false;
+      this.#push();
+    } else if (find('DROP TABLE "raft_state"') !== undefined) {
+      const { current } = this.#audited;
+      if (current !== undefined) current.incarnation = undefined;
+      this.#turn = this.#newTurn(noQueue(), 0);
+      this.imports.forgetQueue();
+      this.#push();
+    }
+  }
+
+  /** Each instance that writes has a greater incarnation than all before it. */
+  #checkIncarnation(incarnation: number): void {
+    const { current } = this.#audited;
+    const { state } = this.#turn;
+    if (current?.incarnation === undefined) {
+      demand(incarnation > state.incarnation, "I14", "a new incarnation", incarnation);
+    } else {
+      same("I14", "the incarnation", incarnation, current.incarnation);
+    }
+    if (current !== undefined) current.incarnation = incarnation;
+    state.incarnation = incarnation;
+  }
+
+  #push(): void {
+    this.#worlds.push({ position: this.#audited.disk.written, state: copyOf(this.state) });
+    this.isChanged = true;
+  }
+
+  #begin(group: Group): void {
+    if (this.#isOver || this.#open?.group === group) return;
+    same("I15", "the time of a group", group.at, this.at());
+    const { state } = this.#turn;
+    for (const id of this.#turn.touched) this.#touched.add(id);
+    this.#open = { group, start: copyOf(state), startKept: state.history.size, members: [] };
+    this.#turn = this.#newTurn(state, group.at);
+  }
+
+  #newTurn(state: State, at: number): Turn {
+    const { current, autoCreate } = this.#audited;
+    return new Turn(state, at, {
+      autoCreate,
+      newQueueId: current?.lastQueueId ?? "",
+      isFull: (current?.store?.databaseBytes ?? 0) >= changing.databaseBytesMax,
+      purged: current?.store?.purged.index ?? 0,
+    });
+  }
+
+  #openOf(group: Group): Open {
+    const open = this.#open;
+    if (open?.group === group) return open;
+    return { group, start: copyOf(this.state), startKept: this.state.history.size, members: [] };
+  }
+
+  get #isOver(): boolean {
+    return this.#audited.current?.isOver ?? true;
+  }
+
+  /** Does the engine's work, then looks at it; an instance that died over it is of no interest. */
+  #around<T>(work: () => T, look: (result: T, isStruck: boolean) => void): T {
+    const { struck } = this.#audited.injector;
+    const result = work();
+    if (!this.#isOver) this.watch(() => look(result, this.#audited.injector.struck > struck));
+    return result;
+  }
+
+  /** Does some work; what it throws is the problem of the run, if it is the first. */
+  watch(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.problem ??= error;
+    }
+  }
+}
+
+const isImport = (request: CommandRequest): request is CommandRequest<"snapshot.import"> =>
+  request.name === "snapshot.import";
+
+const textOf = (answer: CommandAnswer): string | undefined =>
+  "reply" in answer ? answer.reply : undefined;
+
+const hintOf = (answer: Answer): Hint => ("reply" in answer ? (answer.reply as Hint) : {});

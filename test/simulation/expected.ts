@@ -1,0 +1,49 @@
+/**
+ * What is expected of commands beside what the model decides: those that the object does alone, and those too large.
+ * Invariant: it looks at the state before the command, and changes nothing.
+ */
+import { limits } from "../../src/contract/limits.ts";
+import type { CommandRequest } from "../../src/contract/rpc.ts";
+import type { Disk } from "./disk.ts";
+import type { Instance } from "./instance.ts";
+import { QUEUE } from "./model/model.ts";
+import type { State } from "./model/state.ts";
+import { type Answer, refused } from "./model/turn.ts";
+import { changing, small } from "./small.ts";
+
+/** What a command that is done alone finds beside the state. */
+interface Storage {
+  readonly disk: Disk;
+  readonly current: Instance | undefined;
+}
+
+/** The answer of a command that is done alone; undefined where the audit of snapshots judges it. */
+export function expectedAlone(
+  request: CommandRequest,
+  { queue, jobs, index }: State,
+  now: number,
+  { disk, current }: Storage,
+): Answer | undefined {
+  if (queue === undefined) return refused("queue_unknown", { queue: QUEUE });
+  if (request.name === "queue.checkpoint") {
+    return { reply: { now, checkpointed: { term: queue.term, index } } };
+  }
+  if (request.name === "snapshot.remove") return undefined;
+  if (request.name === "snapshot.build") {
+    const { bytes } = disk;
+    const { building } = current?.store?.snapshots ?? {};
+    const { databaseBytesMax } = changing;
+    if (building !== undefined || 2 * bytes <= databaseBytesMax) return undefined;
+    return refused("snapshot_no_room", { bytes, databaseBytesMax });
+  }
+  const isForced = (request as CommandRequest<"queue.delete">).input.force === "true";
+  if (jobs.size > 0 && !isForced) return refused("queue_not_empty", { jobs: jobs.size });
+  return { reply: { now, deleted: true } };
+}
+
+/** Whether a command may not fit an entry: what it says, what each item adds, and what a queue's creation does. */
+export function mayBeTooLarge({ bytes, input }: CommandRequest): boolean {
+  const { jobs = [], items = [] } = input as { jobs?: readonly []; items?: readonly [] };
+  const overhead = (jobs.length + items.length + 4) * limits.entryOverheadPerItemBytes;
+  return bytes + overhead > small.entryBytesMax;
+}

@@ -1,0 +1,36 @@
+/**
+ * What taking a snapshot in should do to a queue: its state becomes that of the snapshot's moment, under a term of its own.
+ * Invariant: no index, time, id or token of before is given again, and what was running goes back to its place uncounted.
+ */
+import { QUEUE } from "./model.ts";
+import { start } from "./operations.ts";
+import type { State } from "./state.ts";
+import type { Turn } from "./turn.ts";
+
+/** The term of an import: above the queue's own, or the first, and the snapshot's. */
+export const termOf = ({ queue }: State, termOfSnapshot: number): number =>
+  Math.max(queue?.term ?? 1, termOfSnapshot) + 1;
+
+/** The state before the entry of an import. `queueId` is whose state it is from now on. */
+export function imported(own: State, snapshot: State, term: number, queueId: string): State {
+  const { queue, jobs, operations, seq, grant, operation } = snapshot;
+  if (queue === undefined) throw new Error("a snapshot is of a queue");
+  return {
+    queue: { ...queue, name: QUEUE, queueId, term, isRegistered: false },
+    jobs: new Map(jobs),
+    operations: [...operations],
+    ...{ seq, grant, operation },
+    index: Math.max(own.index, snapshot.index) + 1,
+    at: Math.max(own.at, snapshot.at),
+    incarnation: own.incarnation,
+    history: own.history,
+  };
+}
+
+/** The entry of an import. */
+export function takeOver(turn: Turn): void {
+  turn.emit("queue.imported");
+  turn.emit("queue.membership");
+  const isHeld = [...turn.state.jobs.values()].some((job) => job.state === "running");
+  if (isHeld) start(turn, "release", ["running"], { grantMax: turn.state.grant });
+}

@@ -1,0 +1,229 @@
+/**
+ * What claiming and settling should do.
+ * Invariant: only the latest token of a job, while its lease lasts, changes it; a late completion is the one exception.
+ */
+import type { CommandInputs } from "../../../src/contract/commands.ts";
+import { small } from "../small.ts";
+import { idOf, pad } from "./jobs.ts";
+import { claimed, inOrder } from "./show.ts";
+import { type Backoff, isEnded, type Job, type Queue } from "./state.ts";
+import { type Answer, nextJobDueAt, type Refused, type Turn } from "./turn.ts";
+
+type ClaimInput = CommandInputs["lease.claim"];
+type SettleItem = CommandInputs["lease.settle"]["items"][number];
+interface Settled {
+  readonly id: string;
+  readonly ok: true;
+  readonly state: string;
+  readonly [fact: string]: unknown;
+}
+
+/** What was really answered: jitter is taken from it, within its bounds. */
+export interface Hint {
+  readonly items?: readonly { readonly state?: string; readonly runAt?: number }[];
+}
+
+export const tokenOf = (queue: Queue, grant: number): string => idOf(queue, pad(grant, 9));
+
+/** The end of a lease: a whole second, never early. */
+const leaseEnd = (at: number, ms: number): number => Math.ceil((at + ms) / 1000) * 1000;
+
+function mayHave(job: Job, { kinds = ["payload"], capabilities = [] }: ClaimInput): boolean {
+  return (
+    kinds.includes(job.kind) && (job.requires ?? []).every((need) => capabilities.includes(need))
+  );
+}
+
+/** Claims: the jobs handed out, or why there are none. */
+export function claim(turn: Turn, input: ClaimInput): { jobs: object[] } {
+  const { queue, state } = turn;
+  const { config } = queue;
+  const jobs: object[] = [];
+  let over = 0;
+  for (const job of queue.paused ? [] : inOrder(state, "ready")) {
+    if (jobs.length === (input.max ?? 1) || over === small.sweepMax) break;
+    if (!mayHave(job, input)) continue;
+    if (endIfOver(turn, job)) {
+      over += 1;
+      continue;
+    }
+    if (jobs.length === 0) state.grant += 1;
+    const leaseMs = input.leaseMs ?? job.leaseMs ?? config.leaseMs;
+    const held = turn.put("job.claimed", job, {
+      ...{ state: "running", deliveries: job.deliveries + 1, grant: state.grant },
+      ...{ worker: input.worker, claimLeaseMs: input.leaseMs, startedAt: turn.at },
+      ...{ leaseUntil: leaseEnd(turn.at, leaseMs), ttlUntil: undefined },
+      ...{ outcome: undefined, reason: undefined, error: undefined },
+    });
+    jobs.push(claimed(held, config, tokenOf(queue, state.grant)));
+  }
+  return jobs.length > 0 ? { jobs } : { jobs, ...whyEmpty(turn, input) };
+}
+
+function endIfOver(turn: Turn, job: Job): boolean {
+  if (Math.min(job.ttlUntil ?? Infinity, job.expiresAt ?? Infinity) <= turn.at) {
+    turn.asOfNow(job.id);
+    return true;
+  }
+  const most = turn.queue.config.maxDeliveries ?? 10 * turn.maxAttemptsOf(job);
+  if (job.deliveries < most) return false;
+  turn.end("job.failed", job, "failed", { error: undefined, reason: "delivery_limit" });
+  return true;
+}
+
+function whyEmpty({ queue, state }: Turn, input: ClaimInput): object {
+  const { paused } = queue;
+  const all = [...state.jobs.values()];
+  const ready = all.filter((job) => job.state === "ready");
+  return {
+    paused: paused !== undefined,
+    ...(paused?.reason !== undefined && { pausedReason: paused.reason }),
+    waiting: ready.length,
+    scheduled: all.filter((job) => job.state === "scheduled").length,
+    nextDueAt: nextJobDueAt(state),
+    limited: 0,
+    unclaimable: ready.filter((job) => !mayHave(job, input)).length,
+  };
+}
+
+export const emptyQueue = {
+  ...{ jobs: [], paused: false, waiting: 0, scheduled: 0, nextDueAt: null },
+  ...{ limited: 0, unclaimable: 0 },
+};
+
+export function settle(turn: Turn, input: CommandInputs["lease.settle"], hint: Hint): Answer {
+  const items = input.items.map((item, i) => {
+    const settled = settleOne(turn, item, hint.items?.[i] ?? {});
+    return "code" in settled ? { id: item.id, ok: false, problem: settled } : settled;
+  });
+  const refusals = items.filter((item) => !item.ok).length;
+  const reply = { now: turn.at, items, refused: refusals };
+  return { reply: input.claim === undefined ? reply : { ...reply, ...claim(turn, input.claim) } };
+}
+
+const outcomes: Partial<Record<SettleItem["op"], Job["outcome"]>> = {
+  complete: "completed",
+  fail: "failed",
+  release: "released",
+};
+
+type Told = NonNullable<Hint["items"]>[number];
+
+function settleOne(turn: Turn, item: SettleItem, told: Told): Settled | Refused {
+  const { id, op } = item;
+  const job = turn.asOfNow(id);
+  if (job === undefined) return { code: "job_unknown", id };
+  const { state, outcome } = job;
+  const isLatest = job.grant !== undefined && item.token === tokenOf(turn.queue, job.grant);
+  if (isLatest && state === "running") return settleHeld(turn, item, job, told);
+  if (isLatest && outcome !== undefined && outcomes[op] === outcome) {
+    return { id, ok: true, state, repeated: true };
+  }
+  if (state === "cancelled") {
+    return { code: "job_cancelled", id, ...(job.reason !== undefined && { reason: job.reason }) };
+  }
+  const isSettled = isLatest && (outcome === "failed" || outcome === "released");
+  if (isEnded(state) || isSettled) return { code: "already_settled", id, state };
+  if (isLatest && outcome === "expired" && op === "complete")
+    return complete(turn, item, job, true);
+  return { code: "lease_stale", id, state, leaseEndedAt: job.leaseEndedAt ?? null };
+}
+
+function complete(
+  turn: Turn,
+  item: Extract<SettleItem, { op: "complete" }>,
+  job: Job,
+  isLate: boolean,
+): Settled {
+  const late = isLate ? { late: true as const } : {};
+  turn.end("job.completed", job, "completed", {
+    ...{ outcome: "completed", result: item.result, progress: undefined, reason: undefined },
+    late: isLate || undefined,
+  });
+  return { id: item.id, ok: true, state: "completed", ...late };
+}
+
+function settleHeld(turn: Turn, item: SettleItem, job: Job, told: Told): Settled | Refused {
+  const { id } = item;
+  switch (item.op) {
+    case "complete":
+      return complete(turn, item, job, false);
+    case "fail":
+      return fail(turn, item, job, told);
+    case "release":
+      return release(turn, job, item.delayMs ?? 0);
+    case "extend":
+      return extend(turn, job, item.leaseMs);
+    case "progress":
+      turn.put("job.progressed", job, { progress: item.progress ?? "null" });
+      return { id, ok: true, state: "running" };
+  }
+}
+
+const givenUp = { leaseUntil: undefined } as const;
+
+function fail(
+  turn: Turn,
+  { id, error, retryable, delayMs }: Extract<SettleItem, { op: "fail" }>,
+  job: Job,
+  told: Told,
+): Settled {
+  const changes: Partial<Job> = {
+    ...{ error, reason: undefined, failures: job.failures + 1 },
+    outcome: "failed",
+    attempts: turn.attemptsWith(job, "failed", turn.at, error),
+  };
+  if (retryable === false || job.failures + 1 >= turn.maxAttemptsOf(job)) {
+    turn.end("job.failed", job, "failed", changes);
+    return { id, ok: true, state: "failed" };
+  }
+  const policy = job.backoff ?? turn.queue.config.backoff;
+  const wait = delayMs ?? waitOf(policy, job.failures + 1, told, turn.at);
+  const runAt = turn.at + wait;
+  turn.put("job.failed", job, {
+    ...{ ...changes, ...givenUp, state: "scheduled", runAt },
+    ...{ readyAt: undefined, leaseEndedAt: turn.at },
+  });
+  if (runAt > turn.at) return { id, ok: true, state: "scheduled", runAt };
+  turn.asOfNow(id);
+  return { id, ok: true, state: "ready" };
+}
+
+/** The delay before the next attempt; with jitter the one that was told, if it is within bounds. */
+function waitOf(policy: Backoff, attempt: number, told: Told, at: number): number {
+  const most = delayOf(policy, attempt);
+  if (policy.jitter === "none") return Math.round(most);
+  const wait = told.state === "ready" ? 0 : (told.runAt ?? at) - at;
+  return wait >= 0 && wait <= Math.ceil(most) ? wait : Math.ceil(most);
+}
+
+function delayOf(policy: Backoff, attempt: number): number {
+  if (policy.kind === "fixed") return policy.delayMs;
+  if (policy.kind === "list") return policy.delaysMs[attempt - 1] ?? policy.delaysMs.at(-1) ?? 0;
+  const cap = policy.capMs ?? Infinity;
+  if (policy.kind === "linear") return Math.min(cap, policy.delayMs * attempt);
+  return Math.min(cap, policy.delayMs * (policy.factor ?? 2) ** (attempt - 1));
+}
+
+function release(turn: Turn, job: Job, delayMs: number): Settled {
+  const { id } = job;
+  const changes = { ...givenUp, outcome: "released", leaseEndedAt: turn.at } as const;
+  if (delayMs === 0) {
+    turn.put("job.released", job, { ...changes, state: "ready", runAt: undefined });
+    return { id, ok: true, state: "ready" };
+  }
+  const runAt = turn.at + delayMs;
+  turn.put("job.released", job, { ...changes, state: "scheduled", runAt });
+  return { id, ok: true, state: "scheduled", runAt };
+}
+
+function extend(turn: Turn, job: Job, leaseMs: number | undefined): Settled | Refused {
+  const { id, maxRunMs, leaseUntil = 0 } = job;
+  const ms = leaseMs ?? job.claimLeaseMs ?? job.leaseMs ?? turn.queue.config.leaseMs;
+  const wanted = leaseEnd(turn.at, ms);
+  const last = maxRunMs === undefined ? Infinity : leaseEnd(job.startedAt ?? 0, maxRunMs);
+  if (wanted > last && leaseUntil >= last) return { code: "max_run_reached", id, leaseUntil };
+  const until = Math.min(wanted, last);
+  if (until !== leaseUntil) turn.put("job.extended", job, { leaseUntil: until });
+  return { id, ok: true, state: "running", leaseUntil: until };
+}

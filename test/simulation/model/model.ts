@@ -1,0 +1,125 @@
+/**
+ * The model of a queue: every command as docs/semantics.md means it, decided on plain records.
+ * Invariant: it predicts; of what really happened it takes only what nobody can know (jitter within its bounds).
+ */
+import type { CommandInputs, CommandName } from "../../../src/contract/commands.ts";
+import type { CommandRequest } from "../../../src/contract/rpc.ts";
+import { cancel, enqueue, remove, retry, update } from "./jobs.ts";
+import { claim, emptyQueue, type Hint, settle, tokenOf } from "./leases.ts";
+import { advance, purge, redrive, underway } from "./operations.ts";
+import { configure, create, pause, register, resume } from "./queue.ts";
+import { claimed } from "./show.ts";
+import { copyOf, type Kept } from "./state.ts";
+import { type Answer, refused, type Turn } from "./turn.ts";
+
+/** The name of the one simulated queue. */
+export const QUEUE = "mail";
+
+type Decide<N extends CommandName> = (turn: Turn, input: CommandInputs[N], hint: Hint) => Answer;
+
+const decide: { readonly [N in CommandName]?: Decide<N> } = {
+  "job.cancel": cancel,
+  "job.enqueue": enqueue,
+  "job.redrive": redrive,
+  "job.remove": remove,
+  "job.retry": retry,
+  "job.update": update,
+  "lease.claim": (turn, input) => ({ reply: { now: turn.at, ...claim(turn, input) } }),
+  "lease.settle": settle,
+  "queue.configure": configure,
+  "queue.pause": pause,
+  "queue.purge": purge,
+  "queue.resume": resume,
+};
+
+/** Decides one command of a group. */
+export function run(turn: Turn, request: CommandRequest, hint: Hint): Answer {
+  const { name, key } = request;
+  const kept = key === undefined ? undefined : turn.history.find(key.key, turn.purged);
+  if (key !== undefined && kept !== undefined) {
+    return kept.body === key.bodyHash ? again(turn, kept) : refused("idempotency_key_reused");
+  }
+  if (turn.state.queue !== undefined) return runKeyed(turn, request, hint);
+  if (name === "lease.claim") return { reply: { now: turn.at, ...emptyQueue } };
+  if (name !== "queue.configure" && !(name === "job.enqueue" && turn.autoCreate)) {
+    return refused("queue_unknown", { queue: QUEUE });
+  }
+  const before = { state: copyOf(turn.state), events: turn.events.length };
+  create(turn, QUEUE);
+  const creation = turn.events.length;
+  const answer = runKeyed(turn, request, hint);
+  if (name === "job.enqueue" && turn.events.length === creation) {
+    turn.state = before.state;
+    turn.events.length = before.events;
+  }
+  return answer;
+}
+
+/** Decides a command, and keeps its answer under its key if it did anything. */
+function runKeyed(turn: Turn, request: CommandRequest, hint: Hint): Answer {
+  const { name, key } = request;
+  const events = turn.events.length;
+  const one = decide[name] as Decide<typeof name> | undefined;
+  if (one === undefined) throw new Error(`the model does not decide ${name}`);
+  const answer = one(turn, request.input as never, hint);
+  if (key === undefined || turn.events.length === events || "refusal" in answer) return answer;
+  if (isWorthKeeping(name, answer.reply)) {
+    const { reply } = answer;
+    turn.history.keep(key.key, { index: turn.state.index + 1, body: key.bodyHash, name, reply });
+  }
+  return answer;
+}
+
+interface Told {
+  readonly jobs?: readonly { readonly id: string; readonly token: string }[];
+  readonly items?: readonly { readonly ok: boolean }[];
+  readonly job?: { readonly id: string };
+  readonly now?: number;
+  readonly refused?: number;
+}
+
+/** Refusals and empty answers may be tried again. */
+function isWorthKeeping(name: string, reply: Told): boolean {
+  const hasJobs = (reply.jobs?.length ?? 0) > 0;
+  if (name === "lease.claim") return hasJobs;
+  if (name === "lease.settle") return hasJobs || reply.refused !== reply.items?.length;
+  return true;
+}
+
+/** The answer to a request that was done before. */
+function again(turn: Turn, { name, reply: first }: Kept): Answer {
+  const reply: Told = first;
+  if (name === "lease.claim") {
+    const jobs = stillHeld(turn, reply);
+    return jobs.length > 0 ? { reply: { now: turn.at, jobs } } : refused("answer_gone");
+  }
+  if (name === "lease.settle") {
+    const { now, items, refused: refusals } = reply;
+    const jobs = reply.jobs === undefined ? {} : { jobs: stillHeld(turn, reply) };
+    return { reply: { now, items, refused: refusals, ...jobs } };
+  }
+  if (name === "job.cancel" || name === "job.retry" || name === "job.update") {
+    const job = turn.state.jobs.get(reply.job?.id ?? "");
+    return job === undefined ? refused("answer_gone") : turn.show(job);
+  }
+  return { reply: first };
+}
+
+/** Of the jobs of an earlier claim those that are still held under its token. */
+function stillHeld(turn: Turn, { jobs = [] }: Told): object[] {
+  return jobs.flatMap(({ id, token }) => {
+    const job = turn.state.jobs.get(id);
+    if (job?.state !== "running" || tokenOf(turn.queue, job.grant ?? 0) !== token) return [];
+    return (job.leaseUntil ?? 0) > turn.at ? [claimed(job, turn.queue.config, token)] : [];
+  });
+}
+
+/** Does a step of the oldest operation. Returns whether there was one. */
+export function advanceOperation(turn: Turn): boolean {
+  const seq = turn.state.queue === undefined ? undefined : underway(turn);
+  if (seq === undefined) return false;
+  advance(turn, seq);
+  return true;
+}
+
+export { register };

@@ -1,0 +1,200 @@
+/**
+ * What the auditor knows of a queue: plain records in maps and lists, searched from end to end.
+ * Invariant: it shares nothing with the machine but the words; a job is replaced, never changed, so a state is cheap to copy.
+ */
+const openStates = ["blocked", "scheduled", "ready", "running"] as const;
+export const endedStates = ["completed", "failed", "cancelled", "expired"] as const;
+export type EndedState = (typeof endedStates)[number];
+export type JobState = (typeof openStates)[number] | EndedState;
+export const allStates: readonly JobState[] = [...openStates, ...endedStates];
+
+export const isEnded = (state: JobState): state is EndedState =>
+  (endedStates as readonly JobState[]).includes(state);
+
+/** A field that is not set is not there. */
+export interface Job {
+  readonly id: string;
+  readonly state: JobState;
+  readonly seq: number;
+  readonly createdAt: number;
+  readonly run: number;
+  readonly failures: number;
+  readonly deliveries: number;
+  readonly priority: number;
+  readonly payload: string;
+  readonly kind: "payload" | "plan";
+  readonly result?: string | undefined;
+  readonly progress?: string | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly requires?: readonly string[] | undefined;
+  readonly maxAttempts?: number | undefined;
+  readonly backoff?: Backoff | undefined;
+  readonly leaseMs?: number | undefined;
+  readonly maxRunMs?: number | undefined;
+  readonly ttlMs?: number | undefined;
+  readonly expiresAt?: number | undefined;
+  readonly fingerprint?: string | undefined;
+  readonly runAt?: number | undefined;
+  readonly readyAt?: number | undefined;
+  readonly ttlUntil?: number | undefined;
+  readonly startedAt?: number | undefined;
+  readonly worker?: string | undefined;
+  readonly grant?: number | undefined;
+  readonly claimLeaseMs?: number | undefined;
+  readonly leaseUntil?: number | undefined;
+  readonly leaseEndedAt?: number | undefined;
+  readonly outcome?: "completed" | "failed" | "released" | "expired" | undefined;
+  readonly endedAt?: number | undefined;
+  readonly reason?: string | undefined;
+  readonly error?: string | undefined;
+  readonly late?: true | undefined;
+  readonly attempts?: readonly object[] | undefined;
+}
+
+export type Backoff = { readonly jitter?: "full" | "none" | undefined } & (
+  | { readonly kind: "fixed"; readonly delayMs: number }
+  | { readonly kind: "linear"; readonly delayMs: number; readonly capMs?: number | undefined }
+  | {
+      readonly kind: "exponential";
+      readonly delayMs: number;
+      readonly factor?: number | undefined;
+      readonly capMs?: number | undefined;
+    }
+  | { readonly kind: "list"; readonly delaysMs: readonly number[] }
+);
+
+export interface Config {
+  readonly leaseMs: number;
+  readonly maxAttempts: number;
+  readonly maxDeliveries: number | null;
+  readonly backoff: Backoff;
+  readonly maxBytes: number;
+  readonly maxJobs: number;
+  readonly retention: Readonly<
+    Record<EndedState, { readonly ageMs: number; readonly count: number }>
+  >;
+}
+
+export interface Queue {
+  readonly name: string;
+  readonly queueId: string;
+  /** Of its history: every import begins another. */
+  readonly term: number;
+  readonly createdAt: number;
+  readonly config: Config;
+  readonly paused?: { readonly at: number; readonly reason?: string };
+  readonly isRegistered: boolean;
+}
+
+/** Work over many jobs, and where it goes on. */
+export interface Operation {
+  readonly seq: number;
+  readonly id: string;
+  readonly kind: "purge" | "redrive" | "release";
+  readonly states: readonly JobState[];
+  readonly seqMax: number;
+  /** Of a release: leases of later grants are not touched. */
+  readonly grantMax?: number | undefined;
+  readonly label?: string | undefined;
+  readonly endedAfter?: number | undefined;
+  readonly endedBefore?: number | undefined;
+  readonly changed: number;
+  readonly examined: number;
+  readonly total: number;
+  readonly startedAt: number;
+  readonly endedAt?: number | undefined;
+  readonly state?: JobState | undefined;
+  readonly after?: Place | undefined;
+}
+
+/** A place in the order of a list of jobs. */
+export type Place = readonly (string | number)[];
+
+/** The first answer to a request, as its key finds it. */
+export interface Kept {
+  /** The entry that holds it. */
+  readonly index: number;
+  readonly body: string;
+  readonly name: string;
+  readonly reply: object;
+}
+
+/** What the log holds of a queue: the times of its entries and the answers in them. */
+export class History {
+  /** By index, from 1. */
+  readonly ats: number[] = [0];
+  readonly #byKey = new Map<string, Kept[]>();
+  readonly #inOrder: Kept[][] = [];
+
+  keep(key: string, kept: Kept): void {
+    const all = this.#byKey.get(key) ?? [];
+    all.push(kept);
+    this.#byKey.set(key, all);
+    this.#inOrder.push(all);
+  }
+
+  /** The newest answer under a key in the entries behind `purged`. */
+  find(key: string, purged: number): Kept | undefined {
+    const found = this.#byKey.get(key)?.at(-1);
+    return found !== undefined && found.index > purged ? found : undefined;
+  }
+
+  /** How many answers are kept: `forget` comes back to it. */
+  get size(): number {
+    return this.#inOrder.length;
+  }
+
+  /** Forgets the answers that were kept since. */
+  forget(size: number): void {
+    while (this.#inOrder.length > size) this.#inOrder.pop()?.pop();
+  }
+
+  /** Forgets the entries behind one: they never became durable. */
+  cut(index: number): void {
+    this.ats.length = index + 1;
+    while ((this.#inOrder.at(-1)?.at(-1)?.index ?? 0) > index) this.forget(this.size - 1);
+  }
+}
+
+/** A queue at one moment, or the absence of one. */
+export interface State {
+  queue: Queue | undefined;
+  jobs: Map<string, Job>;
+  operations: Operation[];
+  seq: number;
+  grant: number;
+  operation: number;
+  /** The last entry: its index and time. */
+  index: number;
+  at: number;
+  /** Of the instance that wrote it. */
+  incarnation: number;
+  history: History;
+}
+
+export const noQueue = (): State => ({
+  queue: undefined,
+  jobs: new Map(),
+  operations: [],
+  seq: 0,
+  grant: 0,
+  operation: 0,
+  index: 0,
+  at: 0,
+  incarnation: 0,
+  history: new History(),
+});
+
+/** A copy that changes by itself; jobs are shared, since nobody changes one. */
+export const copyOf = (state: State): State => ({
+  ...state,
+  jobs: new Map(state.jobs),
+  operations: [...state.operations],
+});
+
+/** Less what is undefined. */
+export function defined<T extends object>(fields: T): T {
+  const copy: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) copy[name] = value;
+  return copy as T;
+}

@@ -1,0 +1,86 @@
+/**
+ * Fifty runs of the simulation: no rule is broken, and every command and every fault was seen.
+ * Invariant: the runs are those of `npm run sim -- --seed 1 --runs 50`, so a failure here can be replayed there.
+ */
+import { beforeAll, describe, expect, test } from "vitest";
+import { type CommandName, commands } from "../../src/contract/commands.ts";
+import { Coverage, faultKinds } from "./coverage.ts";
+import { stepsOf, violationLines } from "./report.ts";
+import { allSteps, run } from "./run.ts";
+
+const RUNS = 50;
+const STEPS = 320;
+
+const seeds = Array.from({ length: RUNS }, (_, i) => i + 1);
+const seen = new Coverage();
+const told: string[] = [];
+
+beforeAll(async () => {
+  for (const seed of seeds) {
+    const history = { seed, steps: allSteps(STEPS) };
+    const outcome = await run(history);
+    seen.merge(outcome.coverage);
+    if (outcome.failure) told.push(...violationLines(history, outcome.failure, outcome));
+  }
+}, 60_000);
+
+test("fifty runs break no rule", () => {
+  expect(told.join("\n")).toBe("");
+});
+
+describe("between them the runs have seen", () => {
+  const names = Object.keys(commands) as CommandName[];
+
+  test.each(names)("%s, done and without an answer", (name) => {
+    expect(seen.ended(name, "ok")).toBeGreaterThan(0);
+    expect(seen.ended(name, "unknown")).toBeGreaterThan(0);
+  });
+
+  test("imports that came to their end", () => {
+    expect(seen.ended("snapshot.import", "taken in")).toBeGreaterThan(10);
+  });
+
+  test.each(faultKinds)("the fault: %s", (kind) => {
+    expect(seen.faults.get(kind) ?? 0).toBeGreaterThan(0);
+  });
+
+  test("all that a command's row can be refused with, as a whole or in an item", () => {
+    const missing = names.flatMap((name) => {
+      const isSeen = (code: string) =>
+        seen.ended(name, code) + seen.ended(name, `item ${code}`) > 0;
+      return commands[name].refusals
+        .filter((code) => !isRare(name, code) && !isSeen(code))
+        .map((code) => `${name} ${code}`);
+    });
+    expect(missing).toEqual([]);
+  });
+});
+
+/** What only longer simulations meet with certainty: a repeat of one of the less frequent commands, and three rare edges. */
+function isRare(name: string, code: string): boolean {
+  if (code === "answer_gone") return name !== "lease.claim";
+  if (code === "idempotency_key_reused") return !frequent.includes(name);
+  const edges = ["job.retry requires_limit", "queue.verify cursor_invalid"];
+  return [...edges, "snapshot.build snapshot_no_room"].includes(`${name} ${code}`);
+}
+
+const frequent = ["job.enqueue", "job.update", "lease.claim", "lease.settle"];
+
+describe("a run", () => {
+  test("gives the same digest each time", async () => {
+    const history = { seed: 99, steps: allSteps(STEPS) };
+    const [first, second] = [await run(history), await run(history)];
+    expect(first.failure).toBeUndefined();
+    expect(second.digest).toBe(first.digest);
+    expect(second.said).toEqual(first.said);
+  });
+
+  test("gives another digest for another seed, and for other steps", async () => {
+    const digests = [
+      await run({ seed: 99, steps: allSteps(50) }),
+      await run({ seed: 98, steps: allSteps(50) }),
+      await run({ seed: 99, steps: stepsOf("0-20,22-49") }),
+    ].map(({ digest }) => digest);
+    expect(new Set(digests).size).toBe(3);
+  });
+});

@@ -1,0 +1,53 @@
+/**
+ * The limits of a simulated queue: so low that a few dozen jobs reach every edge.
+ * Invariant: they are lowered once, before an engine is made, and the auditor reads the same numbers.
+ */
+import { limits } from "../../src/contract/limits.ts";
+import { Store } from "../../src/store/store.ts";
+
+/** What is lower than in production. */
+export const small = {
+  /** Distinct sets of requirements that may wait. */
+  lanesMax: 4,
+  sweepMax: 15,
+  sweepStepMax: 4,
+  operationStepMax: 6,
+  operationsKeptMax: 4,
+  attemptsKeptMax: 3,
+  pendingCommandsMax: 5,
+  pageScanMax: 9,
+  entryBytesMax: 2600,
+  logAgeMsMax: 3_600_000,
+  snapshotChunkBytes: 4000,
+  snapshotStepRows: 16,
+} as const satisfies Partial<Record<keyof typeof limits, number>>;
+
+/** The contract's limits that a run raises and lowers. */
+export const changing = limits as { -readonly [L in keyof typeof limits]: number };
+
+/** A few entries make a checkpoint due, and a few checkpoints a sealed segment. */
+const storeLimits = {
+  tailBytesMax: 20_000,
+  tailEntriesMax: 25,
+  dirtyRowsMax: 120,
+  segmentBytesMax: 9000,
+  segmentKeysMax: 12,
+};
+
+let isLowered = false;
+
+/**
+ * Lowers the limits of this process. The engine has no port for a store's limits, so they are added where it opens one.
+ * `onOpen` is told of every store.
+ */
+export function lowerLimits(onOpen: (sql: object, store: unknown) => void): void {
+  if (isLowered) throw new Error("the limits are lowered already");
+  isLowered = true;
+  Object.assign(changing, small);
+  const open = Store.open.bind(Store);
+  Store.open = (sql, config) => {
+    const store = open(sql, { ...config, limits: { ...config.limits, ...storeLimits } });
+    onOpen(sql, store);
+    return store;
+  };
+}
