@@ -77,7 +77,11 @@ export class QueueEngine {
       now: () => ports.now(),
       store: () => this.#openStore(),
       jobs: () => this.#jobs(),
-      arm: (at) => this.#alarm.arm(at),
+      arm: (at) => {
+        // An alarm that will not come must not take what is due with it.
+        if (this.#alarm.isLate) this.#arm();
+        this.#alarm.arm(at);
+      },
     });
     this.#reads = new QueueReads(ports, this.#alarm, this.#rates, this.#snapshots);
   }
@@ -107,7 +111,7 @@ export class QueueEngine {
   async submit(request: CommandRequest): Promise<CommandAnswer> {
     const store = this.#store;
     if (isDamaged(store)) return store;
-    if (!this.#isAlarmSure || this.#alarm.isLate) this.#replaceLostAlarm(store);
+    if (!this.#isAlarmSure) this.#replaceLostAlarm(store);
     if (store.readOnly) return { refusal: newer(this.#ports.name) };
     return this.#own(request) ?? this.#committer.submit(request);
   }

@@ -60,7 +60,10 @@ export class FlakyProxy {
   #faults: Fault[] = [];
   #waiting: { readonly isIt: (seen: Seen) => boolean; readonly found: (seen: Seen) => void }[] = [];
   readonly #target: string;
-  readonly #server = createServer((request, response) => void this.#handle(request, response));
+  readonly #server = createServer((request, response) => {
+    // A server that answers before it has read all closes its connection: so does the proxy then.
+    this.#handle(request, response).catch(() => response.destroy());
+  });
 
   constructor(target: string) {
     this.#target = target;
