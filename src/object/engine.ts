@@ -92,15 +92,16 @@ export class QueueEngine {
   }
 
   /**
-   * Arms an alarm that was lost. Not before the first request of an instance: when the alarm itself wakes the object,
-   * none is set either, and it arms the next one. Writes nothing when nothing was lost.
+   * Arms an alarm that was lost, or that an alarm which was cut off left too late. Not before the first request of an instance:
+   * when the alarm itself wakes the object, none is set either, and it arms the next one. Writes nothing when nothing was lost.
    */
   #replaceLostAlarm(store: SluiceStore): void {
     this.#isAlarmSure = true;
-    if (this.#alarm.isArmed || store.readOnly) return;
+    if (store.readOnly) return;
     try {
       this.#arm();
-      if (farewells(this.#ports.sql).length > 0) this.#alarm.arm(this.#ports.now());
+      const isUntold = !this.#alarm.isArmed && farewells(this.#ports.sql).length > 0;
+      if (isUntold) this.#alarm.arm(this.#ports.now());
     } catch (error) {
       // The request is none the worse for it, and the next entry arms the alarm too.
       this.#ports.report(error, "lost alarm");
