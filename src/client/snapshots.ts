@@ -55,9 +55,10 @@ export class Snapshots {
       status = await this.status();
     }
     const { current, failed } = status;
-    const isIt = current?.last.index === wanted?.index && current?.last.term === wanted?.term;
-    if (current !== null && failed === null && (wanted === undefined || isIt)) return current;
-    const detail = `The snapshot could not be built: ${failed ?? "another took its place"}.`;
+    // Somebody else may have built a later one since; an earlier one says that this build came to nothing.
+    const isRecent = (current?.last.index ?? 0) >= (wanted?.index ?? 0);
+    if (current !== null && failed === null && isRecent) return current;
+    const detail = `The snapshot could not be built: ${failed ?? "the build ended without it"}.`;
     throw new SluiceError({ code: "store_corrupt", status: 503, detail, retryable: false });
   }
 
