@@ -33,7 +33,7 @@ export interface QueueRpc {
 /** What the DirectoryObject answers by RPC. */
 export interface DirectoryRpc {
   register(listing: QueueListing): Promise<void>;
-  /** Forgets a queue, unless another of that name has been registered since. */
-  forget(name: string, queueId: string): Promise<void>;
+  /** Forgets a queue, unless another of that name has been registered since; whichever is listed, where its id is not known. */
+  forget(name: string, queueId: string | undefined): Promise<void>;
   list(input: QueueListInput): Promise<QueueListReply | { readonly refusal: Refusal }>;
 }

@@ -48,7 +48,7 @@ export interface VerifyState {
   /** What the counters say. */
   counters?: Counters;
   readonly counted: Record<
-    JobState | "bytes" | "underway" | "seq" | "grant" | "lane" | "operation",
+    JobState | "bytes" | "underway" | "seq" | "grant" | "lane" | "operation" | "latest",
     number
   >;
   queues: number;
@@ -63,7 +63,8 @@ export function beginVerify(): VerifyState {
     JobState,
     number
   >;
-  const counted = { ...states, bytes: 0, underway: 0, seq: 0, grant: 0, lane: 0, operation: 0 };
+  const sequences = { seq: 0, grant: 0, lane: 0, operation: 0 };
+  const counted = { ...states, bytes: 0, underway: 0, ...sequences, latest: 0 };
   return { found: sets(), implied: sets(), counted, queues: 0 };
 }
 
@@ -122,6 +123,7 @@ function verifyJob({ implied, counted }: VerifyState, { key, value, texts }: Ver
   counted.bytes += utf8Bytes(payload ?? "") + utf8Bytes(result ?? "");
   counted.seq = Math.max(counted.seq, job.seq);
   counted.grant = Math.max(counted.grant, job.grant ?? 0);
+  counted.latest = Math.max(counted.latest, job.createdAt, job.startedAt ?? 0, job.endedAt ?? 0);
   const { lane, priority, readyAt = -1, runAt = -1, leaseUntil = -1, endedAt = -1, seq } = job;
   if (job.state === "ready") add(implied.ready, [lane, priority, readyAt, seq, id]);
   if (job.state === "scheduled") add(implied.scheduled, [runAt, seq, id]);
@@ -168,8 +170,8 @@ function jobProblems(
   return problems;
 }
 
-/** What does not agree once every row was taken in. */
-export function endVerify(state: VerifyState): VerifyProblem[] {
+/** What does not agree once every row was taken in, of a state as of `at`. */
+export function endVerify(state: VerifyState, at: number): VerifyProblem[] {
   const { found, implied, counters, counted, queues } = state;
   const problems: VerifyProblem[] = [];
   const expect = (holds: boolean, detail: string): void => {
@@ -179,6 +181,10 @@ export function endVerify(state: VerifyState): VerifyProblem[] {
     const [is, must] = [found[name], implied[name]];
     const told = `${name}: ${is.rows} rows, and the jobs imply ${must.rows}`;
     expect(is.rows === must.rows && is.sum === must.sum, `${told}${sameNumber(is, must)}.`);
+  }
+  if (counted.latest > at) {
+    const detail = `A job was created, started or ended at ${counted.latest}, behind the last entry of ${at}.`;
+    problems.push({ invariant: "I15", detail });
   }
   expect(queues === 1, `The queue has ${queues} rows, not one.`);
   if (counters === undefined) return [...problems, { invariant: "I11", detail: "No counters." }];

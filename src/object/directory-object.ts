@@ -27,9 +27,11 @@ export class DirectoryObject extends DurableObject<unknown> implements Directory
     );
   }
 
-  async forget(name: string, queueId: string): Promise<void> {
+  /** Lists a queue no more: the one of that id, or whichever is listed where the id is not known. */
+  async forget(name: string, queueId: string | undefined): Promise<void> {
     if (!this.#hasQueues()) return;
-    this.#sql.run("DELETE FROM queues WHERE name = ? AND queue_id = ?", name, queueId);
+    const query = "DELETE FROM queues WHERE name = ? AND queue_id = coalesce(?, queue_id)";
+    this.#sql.run(query, name, queueId ?? null);
   }
 
   async list(input: QueueListInput): Promise<QueueListReply | { readonly refusal: Refusal }> {

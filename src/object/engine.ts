@@ -5,7 +5,6 @@
 import { encodeReply } from "../contract/commands.ts";
 import { limits } from "../contract/limits.ts";
 import type { DeleteQueueInput } from "../contract/queue.ts";
-import { refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc } from "../contract/rpc.ts";
 import type { ImportStep } from "../contract/snapshots.ts";
 import type { View } from "../machine/decide.ts";
@@ -21,7 +20,7 @@ import { dropFarewell, dropQueue, farewells } from "./farewell.ts";
 import type { Group } from "./group.ts";
 import { Rates } from "./rates.ts";
 import { type Damaged, isDamaged, QueueReads } from "./reads.ts";
-import { newer, notEmpty, queueUnknown } from "./refusals.ts";
+import { newer, notEmpty, queueUnknown, unusable } from "./refusals.ts";
 import { Snapshots } from "./snapshots.ts";
 
 /** The platform, as the engine needs it. */
@@ -111,10 +110,21 @@ export class QueueEngine {
   /** Runs a command that may change state. */
   async submit(request: CommandRequest): Promise<CommandAnswer> {
     const store = this.#store;
-    if (isDamaged(store)) return store;
+    if (isDamaged(store)) return this.#submitDamaged(store, request);
     if (!this.#isAlarmSure) this.#replaceLostAlarm(store);
     if (store.readOnly) return { refusal: newer(this.#ports.name) };
     return this.#own(request) ?? this.#committer.submit(request);
+  }
+
+  /** All that can be done to a store that cannot be used is to give it up. */
+  async #submitDamaged(store: Damaged, { name, input }: CommandRequest): Promise<CommandAnswer> {
+    const isGivenUp = name === "queue.delete" && (input as DeleteQueueInput).force === "true";
+    if (!isGivenUp || store.damage.code !== "store_corrupt") return { refusal: store.refusal };
+    return await this.#committer.alone(() => {
+      // While it waited to be alone, another call may have come first.
+      if (this.#store !== store) return { refusal: queueUnknown(this.#ports.name) };
+      return this.#drop(store.salvaged?.hard.queueId, this.#ports.now());
+    });
   }
 
   /** What is done by the object itself, beside the log; undefined for a command that a group decides. */
@@ -204,7 +214,7 @@ export class QueueEngine {
       report(error, "open");
       const { code, reason, index } = error;
       const where = index === undefined ? {} : { index };
-      const refusal = refuse(code, `The storage of queue ${name} is not used: ${reason}`, where);
+      const refusal = unusable(name, code, reason, where);
       const damage = { code, detail: reason, ...where };
       return { refusal, damage, salvaged: salvageStore(sql) };
     }
@@ -281,18 +291,24 @@ export class QueueEngine {
 
   #delete({ force }: DeleteQueueInput): Promise<CommandAnswer> {
     return this.#committer.alone(() => {
-      const { sql, name } = this.#ports;
+      const { name } = this.#ports;
       const view = this.#view();
       if (view === undefined) return { refusal: queueUnknown(name) };
       const jobs = this.#jobs() ?? 0;
       if (jobs > 0 && force !== "true") return { refusal: notEmpty(name, jobs) };
-      dropQueue(sql, { name, queueId: view.identity.queueId });
-      this.#store = this.#open();
-      this.#committer.forgetQueue();
-      this.#snapshots.forgetQueue();
-      this.#alarm.arm(this.#ports.now());
-      return { reply: encodeReply("queue.delete", { now: view.at, deleted: true }) };
+      return this.#drop(view.identity.queueId, view.at);
     });
+  }
+
+  /** Drops the queue, whose id is undefined where it cannot be read. */
+  #drop(queueId: string | undefined, now: number): CommandAnswer {
+    const { sql, name } = this.#ports;
+    dropQueue(sql, { name, queueId });
+    this.#store = this.#open();
+    this.#committer.forgetQueue();
+    this.#snapshots.forgetQueue();
+    this.#alarm.arm(this.#ports.now());
+    return { reply: encodeReply("queue.delete", { now, deleted: true }) };
   }
 
   /** Tells the directory of queues that are gone, and of this one. */

@@ -7,7 +7,8 @@ import type { Sql } from "../store/sql.ts";
 /** A queue that was deleted, of which the directory may not know yet. */
 export interface Farewell {
   readonly name: string;
-  readonly queueId: string;
+  /** Undefined where the queue's storage could not be read: then whatever was listed under the name is gone. */
+  readonly queueId: string | undefined;
 }
 
 const NOTES = "farewells";
@@ -28,7 +29,11 @@ export function dropQueue(sql: Sql, farewell: Farewell): void {
     sql.run(
       `CREATE TABLE IF NOT EXISTS ${NOTES} (queue_id TEXT PRIMARY KEY, name TEXT) STRICT, WITHOUT ROWID`,
     );
-    sql.run(`INSERT INTO ${NOTES} (queue_id, name) VALUES (?, ?)`, farewell.queueId, farewell.name);
+    sql.run(
+      `INSERT OR REPLACE INTO ${NOTES} (queue_id, name) VALUES (?, ?)`,
+      farewell.queueId ?? "",
+      farewell.name,
+    );
   });
 }
 
@@ -37,13 +42,13 @@ export function farewells(sql: Sql): Farewell[] {
   if (!tablesOf(sql).includes(NOTES)) return [];
   return sql
     .rows<[queueId: string, name: string]>(`SELECT queue_id, name FROM ${NOTES}`)
-    .map(([queueId, name]) => ({ name, queueId }));
+    .map(([queueId, name]) => ({ name, queueId: queueId || undefined }));
 }
 
 /** Forgets a note, once the directory knows. */
 export function dropFarewell(sql: Sql, { queueId }: Farewell): void {
   sql.transaction(() => {
-    sql.run(`DELETE FROM ${NOTES} WHERE queue_id = ?`, queueId);
+    sql.run(`DELETE FROM ${NOTES} WHERE queue_id = ?`, queueId ?? "");
     if (farewells(sql).length === 0) sql.run(`DROP TABLE ${NOTES}`);
   });
 }

@@ -38,5 +38,17 @@ export const notEmpty = (name: string, jobs: number): Refusal =>
 export const newer = (name: string): Refusal =>
   refuse("store_newer", `Queue ${name} was written by newer code; this version only reads it.`);
 
+/** Storage that contradicts itself, or that newer code wrote, is not used. */
+export function unusable(
+  queue: string,
+  code: "store_corrupt" | "store_newer",
+  reason: string,
+  where: { readonly index?: number },
+): Refusal {
+  const advice =
+    code === "store_corrupt" ? ". GET …/raw saves all of it; DELETE …?force=true gives it up" : "";
+  return refuse(code, `The storage of queue ${queue} is not used: ${reason}${advice}.`, where);
+}
+
 export const busy = (waiting: number): Refusal =>
   refuse("busy", `${waiting} requests wait for this queue already. Send fewer, larger batches.`);

@@ -62,9 +62,13 @@ export class Snapshots {
 
   /** When the alarm has something to do here; undefined when nothing. */
   get dueAt(): number | undefined {
-    const { building, importing } = this.#ports.store().snapshots;
-    if (building !== undefined) return this.#ports.now();
-    if (importing === undefined) return undefined;
+    const { building, importing, gone } = this.#ports.store().snapshots;
+    if (building !== undefined || gone.isAny) return this.#ports.now();
+    return importing === undefined ? undefined : this.#abandonedAt();
+  }
+
+  /** When the import under way will have been silent for too long. */
+  #abandonedAt(): number {
     this.#heardAt ??= this.#ports.now();
     return this.#heardAt + limits.importIdleMsMax;
   }
@@ -123,16 +127,21 @@ export class Snapshots {
     return text ?? told.snapshotUnknown(this.#ports.name);
   }
 
-  /** Goes on with a build for a while, in turns; and forgets an import that was abandoned. */
+  /** Forgets an import that was abandoned; then goes on with a build for a while, in turns, and drops what is replaced. */
   async upkeep(): Promise<void> {
     const { now, pause } = this.#ports;
-    const until = now() + BUILD_MS;
-    while (now() <= until && this.#buildOn()) await pause();
     const { snapshots } = this.#ports.store();
-    const dueAt = this.dueAt;
-    if (snapshots.importing !== undefined && dueAt !== undefined && dueAt <= now()) {
-      snapshots.dropImport();
-    }
+    if (snapshots.importing !== undefined && this.#abandonedAt() <= now()) snapshots.dropImport();
+    const until = now() + BUILD_MS;
+    while (now() <= until && (this.#buildOn() || this.#dropOn())) await pause();
+  }
+
+  /** One turn of dropping tables that were replaced. False when there is none. */
+  #dropOn(): boolean {
+    const { gone } = this.#ports.store().snapshots;
+    if (!gone.isAny) return false;
+    gone.step();
+    return true;
   }
 
   /** One turn of the build. False when there is nothing more to build. */
@@ -234,7 +243,7 @@ export class Snapshots {
     const { state } = this.#staged;
     const problems: VerifyProblem[] = [];
     const isStaged = snapshot.step((row) => problems.push(...verifyRow(state, row)));
-    if (isStaged) problems.push(...endVerify(state));
+    if (isStaged) problems.push(...endVerify(state, snapshot.meta.last.at));
     const [first] = problems;
     if (first !== undefined)
       throw new SnapshotInvalid(`its rows contradict each other: ${first.detail}`);

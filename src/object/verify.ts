@@ -104,7 +104,7 @@ function verifyChunk(store: SluiceStore, place: Place, problems: VerifyProblem[]
   const { state, chunk } = place;
   const text = store.snapshots.chunk(chunk);
   if (text === undefined) {
-    problems.push(...endVerify(state));
+    problems.push(...endVerify(state, store.snapshots.current?.last.at ?? 0));
     return { place, isDone: true };
   }
   const lines = text.split("\n").slice(0, -1);

@@ -43,7 +43,7 @@ export interface TableOptions<K extends Key, V extends object> {
   readonly valueBytesMax?: number;
 }
 
-const tableName = /^(?!raft_|snapshot|before_|staged_|sqlite_)[a-z][a-z0-9_]*$/;
+const tableName = /^(?!raft_|snapshot|before_|staged_|gone_|sqlite_)[a-z][a-z0-9_]*$/;
 const fieldName = /^[a-zA-Z][a-zA-Z0-9_]*$/;
 
 /**

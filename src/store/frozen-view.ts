@@ -5,6 +5,7 @@
 import { Buffer } from "node:buffer";
 import { JsonBatch } from "./bulk.ts";
 import { exists } from "./catalog.ts";
+import type { GoneTables } from "./gone.ts";
 import type { Key, Position } from "./keys.ts";
 import { comparator } from "./keys.ts";
 import type { Place } from "./snapshot-chunks.ts";
@@ -25,12 +26,14 @@ const asideName = ({ name }: AnyTable): string => `before_${name}`;
 export class FrozenView {
   readonly #sql: Sql;
   readonly #tables: readonly AnyTable[];
+  readonly #gone: GoneTables;
   /** Behind it rows are kept; those up to it nobody needs any more. */
   #place: Place | undefined;
 
-  constructor(sql: Sql, tables: readonly AnyTable[]) {
+  constructor(sql: Sql, tables: readonly AnyTable[], gone: GoneTables) {
     this.#sql = sql;
     this.#tables = tables;
+    this.#gone = gone;
   }
 
   /** Freezes what SQLite has now. To be called in a transaction. */
@@ -50,7 +53,7 @@ export class FrozenView {
 
   /** Forgets the view. To be called in a transaction. */
   drop(): void {
-    for (const table of this.#tables) this.#sql.run(`DROP TABLE IF EXISTS "${asideName(table)}"`);
+    for (const table of this.#tables) this.#gone.setAside(asideName(table));
   }
 
   /** Rows up to a place need no longer be kept: they were read, and what was made of them is stored. */

@@ -6,6 +6,7 @@ import { hash } from "node:crypto";
 import { utf8Bytes } from "../contract/fields.ts";
 import { type Catalog, exists } from "./catalog.ts";
 import { LogCorrupt } from "./chain.ts";
+import type { GoneTables } from "./gone.ts";
 import type { Key } from "./keys.ts";
 import type { Sql } from "./sql.ts";
 
@@ -45,10 +46,12 @@ export function withChunk({ chunks, bytes, digest }: ChunkTotals, text: string):
 /** The list of snapshots. */
 export class SnapshotList {
   readonly #sql: Sql;
+  readonly #gone: GoneTables;
   #newest = 0;
 
-  constructor(sql: Sql, catalog: Catalog) {
+  constructor(sql: Sql, catalog: Catalog, gone: GoneTables) {
     this.#sql = sql;
+    this.#gone = gone;
     for (const table of catalog.keys()) {
       const [, generation] = /^snapshot_(\d+)$/.exec(table) ?? [];
       this.#newest = Math.max(this.#newest, Number(generation ?? 0));
@@ -77,12 +80,12 @@ export class SnapshotList {
     );
   }
 
-  /** Forgets a snapshot and drops its chunks, if there is one. */
+  /** Forgets a snapshot and sets its chunks aside, if there is one. */
   drop(role: SnapshotRole): void {
     const listed = this.get(role);
     if (listed === undefined) return;
     this.#sql.run("DELETE FROM snapshots WHERE role = ?", role);
-    this.#sql.run(`DROP TABLE IF EXISTS snapshot_${listed.generation}`);
+    this.#gone.setAside(`snapshot_${listed.generation}`);
   }
 
   /** Gives a snapshot another role, and what is known of it now. */

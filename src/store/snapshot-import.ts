@@ -7,6 +7,7 @@ import { limits } from "../contract/limits.ts";
 import { Base } from "./base.ts";
 import { exists } from "./catalog.ts";
 import { LogCorrupt } from "./chain.ts";
+import type { GoneTables } from "./gone.ts";
 import type { SnapshotMeta } from "./raft.ts";
 import { RowCodec, RowTooLarge, RowUnreadable } from "./row.ts";
 import type { Chunks, ChunkTotals } from "./snapshot-chunks.ts";
@@ -26,6 +27,7 @@ interface ImportPorts {
   readonly sql: Sql;
   readonly tables: readonly AnyTable[];
   readonly chunks: Chunks;
+  readonly gone: GoneTables;
 }
 
 export class SnapshotImport {
@@ -129,9 +131,9 @@ export class SnapshotImport {
 
   /** Puts the staged tables in the place of those in use. To be called in a transaction. */
   swap(): void {
-    const { sql, tables } = this.#ports;
+    const { sql, tables, gone } = this.#ports;
     for (const table of tables) {
-      sql.run(`DROP TABLE IF EXISTS "${table.name}"`);
+      gone.setAside(table.name);
       if (!exists(sql, stagedName(table))) continue;
       sql.run(`ALTER TABLE "${stagedName(table)}" RENAME TO "${table.name}"`);
     }
@@ -139,8 +141,8 @@ export class SnapshotImport {
 
   /** Forgets what was staged. To be called in a transaction. */
   drop(): void {
-    const { sql, tables } = this.#ports;
-    for (const table of tables) sql.run(`DROP TABLE IF EXISTS "${stagedName(table)}"`);
+    const { tables, gone } = this.#ports;
+    for (const table of tables) gone.setAside(stagedName(table));
   }
 
   /** The next chunk's lines. An import that begins again begins with the first, over what is staged. */

@@ -5,6 +5,7 @@
 import type { Catalog } from "./catalog.ts";
 import type { Schema } from "./declare.ts";
 import { FrozenView } from "./frozen-view.ts";
+import { GoneTables } from "./gone.ts";
 import type { HardStateRow } from "./hard-state.ts";
 import type { Settle, Snapshot, SnapshotBuilder, SnapshotMeta, SnapshotStorage } from "./raft.ts";
 import { type BuildOf, SnapshotBuild } from "./snapshot-build.ts";
@@ -40,6 +41,8 @@ export class SnapshotStore implements SnapshotStorage {
   readonly #parts: Parts;
   readonly #tables: readonly AnyTable[];
   readonly #list: SnapshotList;
+  /** What was replaced or given up, until `gone.step` has dropped it. */
+  readonly gone: GoneTables;
   /** Why something stored could not be taken up. */
   readonly damage: unknown;
   #current: Listed<SnapshotMeta> | undefined;
@@ -50,7 +53,8 @@ export class SnapshotStore implements SnapshotStorage {
   constructor(parts: Parts, declarations: Schema, catalog: Catalog) {
     this.#parts = parts;
     this.#tables = Object.values(declarations).sort((a, b) => (a.name < b.name ? -1 : 1));
-    this.#list = new SnapshotList(parts.sql, catalog);
+    this.gone = new GoneTables(parts.sql);
+    this.#list = new SnapshotList(parts.sql, catalog, this.gone);
     this.damage = this.#read();
   }
 
@@ -62,7 +66,7 @@ export class SnapshotStore implements SnapshotStorage {
       if (importing !== undefined) this.#receive(importing);
       const building = this.#list.get<BuildOf>("building");
       if (building !== undefined) {
-        this.#goOn(building, new FrozenView(this.#parts.sql, this.#tables));
+        this.#goOn(building, this.#view());
       }
       return undefined;
     } catch (fault) {
@@ -85,13 +89,13 @@ export class SnapshotStore implements SnapshotStorage {
    * with it the tables are written first, and a build that is under way is given up.
    */
   tryCreateSnapshotBuilder(force: boolean, rowsTotal = 0): SnapshotBuilder | undefined {
-    const { sql, state, machine } = this.#parts;
+    const { state, machine } = this.#parts;
     const isWritten = machine.last.index === state.checkpointed.index;
     if (!force && (!isWritten || this.#build !== undefined)) return undefined;
     if (!isWritten) this.#parts.checkpoint();
     const { queueId } = state.current;
     const about = { last: state.checkpointed, membership: state.membership, queueId, rowsTotal };
-    const view = new FrozenView(sql, this.#tables);
+    const view = this.#view();
     const listed = this.#written(() => {
       this.#list.drop("building");
       view.create();
@@ -215,7 +219,7 @@ export class SnapshotStore implements SnapshotStorage {
 
   #dropBuild(): void {
     this.#list.drop("building");
-    new FrozenView(this.#parts.sql, this.#tables).drop();
+    this.#view().drop();
   }
 
   #dropImport(): void {
@@ -248,10 +252,14 @@ export class SnapshotStore implements SnapshotStorage {
 
   #receive({ generation, about }: Listed<ImportOf>): SnapshotImport {
     const chunks = this.#list.chunksOf({ generation, about });
-    const ports = { sql: this.#parts.sql, tables: this.#tables, chunks };
+    const ports = { sql: this.#parts.sql, tables: this.#tables, chunks, gone: this.gone };
     const snapshot = new SnapshotImport(ports, about.meta);
     this.#import = { upload: about.upload, over: about.over, snapshot };
     return snapshot;
+  }
+
+  #view(): FrozenView {
+    return new FrozenView(this.#parts.sql, this.#tables, this.gone);
   }
 
   #written<T>(work: () => T): T {

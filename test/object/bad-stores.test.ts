@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import type { CommandName } from "../../src/contract/commands.ts";
 import { openStore } from "../../src/store/schema.ts";
 import { NodeSql } from "../../src/store/sql-node.ts";
-import { command, replyOf } from "./commands.ts";
+import { codeOf, command, replyOf } from "./commands.ts";
 import { EngineRig } from "./rig.ts";
 
 /** A queue with jobs a, b and c in the tables, and d and e in entries 5 and 6 of the log's tail. */
@@ -102,7 +102,7 @@ const writes: readonly [CommandName, object][] = [
   ["lease.claim", {}],
   ["queue.pause", {}],
   ["queue.checkpoint", {}],
-  ["queue.delete", { force: "true" }],
+  ["queue.delete", {}],
   ["snapshot.build", {}],
 ];
 
@@ -130,6 +130,27 @@ describe.each(damages)("$name", ({ query, code, at, readable }) => {
     await rig.fire();
     expect(bytes(rig)).toBe(before);
     expect(rig.faults.map(({ what }) => what)).toContain("open");
+  });
+
+  it("is given up by a forced deletion, unless newer code could use it", async () => {
+    const rig = await rigWithTail();
+    const { lastIndex } = (await rig.stats()).log;
+    rig.sql.run(query(log(rig), lastIndex));
+    await rig.evict();
+    const force = command("queue.delete", { force: "true" });
+    const both = await Promise.all([rig.engine.submit(force), rig.engine.submit(force)]);
+    if (code === "store_newer") {
+      expect(both.map(codeOf)).toEqual([code, code]);
+      return;
+    }
+    expect(both.map(codeOf)).toEqual([undefined, "queue_unknown"]);
+    await rig.fire();
+    expect(rig.directory.queues.size).toBe(0);
+    expect(
+      await rig.engine.submit(command("job.enqueue", { jobs: [{ payload: "1" }] })),
+    ).toHaveProperty("reply");
+    await rig.fire();
+    expect(rig.directory.queues.size).toBe(1);
   });
 
   it("still answers reads of the tables and of the tail up to there", async () => {

@@ -159,10 +159,10 @@ export class FakeDirectory {
     this.queues.set(name, queueId);
   }
 
-  async forget(name: string, queueId: string): Promise<void> {
+  async forget(name: string, queueId: string | undefined): Promise<void> {
     this.calls.push(`forget ${queueId}`);
     await this.meanwhile();
-    if (this.queues.get(name) === queueId) this.queues.delete(name);
+    if (queueId === undefined || this.queues.get(name) === queueId) this.queues.delete(name);
   }
 }
 

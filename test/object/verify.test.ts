@@ -22,6 +22,11 @@ describe("a verification", () => {
       "UPDATE ready SET priority = priority + 1 WHERE seq IN (SELECT max(seq) FROM ready)",
     ],
     ["I11", "a lost deadline", "DELETE FROM deadlines WHERE id IN (SELECT min(id) FROM deadlines)"],
+    [
+      "I15",
+      "a job from after the last entry",
+      "UPDATE jobs SET value = json_set(value, '$.createdAt', 9e12) WHERE id = 'job-9'",
+    ],
     ["I11", "a wrong counter", "UPDATE counters SET value = json_set(value, '$.ready', 1)"],
     ["I11", "a wrong lane", "UPDATE lanes SET value = json_set(value, '$.open', 9)"],
     ["I11", "a job whose payload was changed", "UPDATE jobs SET payload = '1' WHERE id = 'job-9'"],

@@ -163,6 +163,12 @@ async function refuses(scene: Scene, code: string, what: string): Promise<Instan
   }
   await instance.engine.alarm();
   same("damage", `what was written after ${what}`, disk.written, written);
+  // All that is left is to give it up; what newer code wrote is not even given up.
+  const isLost = code === "store_corrupt";
+  const forced = endOf(await ask(instance, "queue.delete", { force: "true" }));
+  same("damage", `a forced deletion after ${what}`, forced, isLost ? "ok" : code);
+  const unknown = endOf(await ask(instance, "queue.get"));
+  if (isLost) same("damage", `a read after a deletion after ${what}`, unknown, "queue_unknown");
   return instance;
 }
 
@@ -189,7 +195,6 @@ const surroundings = (world: Surroundings): Surroundings => ({
 const inputs: { readonly [N in CommandName]?: object } = {
   "job.enqueue": { jobs: [{ payload: "1" }] },
   "job.get": { id: "a" },
-  "queue.delete": { force: "true" },
 };
 
 function ask(

@@ -39,8 +39,9 @@ export class Directory {
 
   #apply(call: DirectoryCall): void {
     if ("register" in call) this.queues.set(call.register.name, call.register.queueId);
-    else if (this.queues.get(call.forget.name) === call.forget.queueId) {
-      this.queues.delete(call.forget.name);
+    else {
+      const { name, queueId } = call.forget;
+      if (queueId === undefined || this.queues.get(name) === queueId) this.queues.delete(name);
     }
   }
 }

@@ -31,7 +31,7 @@ export async function runAll(
   seeds: readonly number[],
   steps: readonly number[],
   threads: number,
-  onDone: (done: number, broken: number) => void,
+  onDone: (done: number, broken: readonly number[]) => void,
 ): Promise<Harvest> {
   const coverage = new Coverage();
   const broken: number[] = [];
@@ -41,7 +41,7 @@ export async function runAll(
     coverage.merge(Coverage.of(done.coverage));
     digests.set(done.seed, done.digest);
     if (done.isBroken) broken.push(done.seed);
-    onDone(digests.size, broken.length);
+    onDone(digests.size, broken);
   };
   const workers = Array.from({ length: Math.min(threads, seeds.length) }, () =>
     work(queue, steps, note),

@@ -28,7 +28,6 @@ interface Done {
   readonly instance: Instance;
   readonly upload: string;
   readonly answer: Answer;
-  readonly position: number;
 }
 
 type Manifest = Extract<ImportStep, { manifest: unknown }>["manifest"];
@@ -38,6 +37,8 @@ export class ImportAudit {
   readonly #audited: Audited;
   readonly #snapshots: SnapshotAudit;
   #done: Done | undefined;
+  /** Every import that came to its end, in turn: what was told of it may arrive when the queue is deleted already. */
+  readonly #ends: Done[] = [];
   /** The chunks of each upload, as they were sent. */
   readonly #sent = new Map<string, Map<number, string>>();
   /** What the import that is being swapped in is of. */
@@ -58,7 +59,10 @@ export class ImportAudit {
       if (importing === undefined) delivery.decided = { expected: refused("import_unknown") };
       else if (!this.#isWhole(importing)) {
         delivery.decided = { expected: refused("snapshot_invalid") };
-      } else delivery.decided = { judge: (answer) => this.#checkUnfinished(answer, step) };
+      } else {
+        const before = this.#ends.length;
+        delivery.decided = { judge: (answer) => this.#checkUnfinished(answer, step, before) };
+      }
     }
   }
 
@@ -77,11 +81,12 @@ export class ImportAudit {
 
   /** A step was done alone, and answered so. */
   did(step: ImportStep, answer: Answer): void {
-    const { current: instance, disk } = this.#audited;
+    const { current: instance } = this.#audited;
     if (!("reply" in answer) || instance === undefined) return;
     if ("imported" in answer.reply) {
       if (this.#doneOf(step) !== undefined) return;
-      this.#done = { instance, upload: step.upload, answer, position: disk.written };
+      this.#done = { instance, upload: step.upload, answer };
+      this.#ends.push(this.#done);
       same(rule, "what is under way behind an import", this.#importing, undefined);
     } else {
       const { chunks, upload } = { chunks: 0, ...answer.reply, upload: step.upload };
@@ -112,9 +117,13 @@ export class ImportAudit {
     return this.#importing?.upload === upload ? this.#importing : undefined;
   }
 
-  #doneOf({ upload }: ImportStep): Done | undefined {
+  #doneOf(step: ImportStep): Done | undefined {
     const done = this.#done;
-    return done?.instance === this.#audited.current && done?.upload === upload ? done : undefined;
+    return done !== undefined && this.#isOf(done, step) ? done : undefined;
+  }
+
+  #isOf(done: Done, { upload }: ImportStep): boolean {
+    return done.instance === this.#audited.current && done.upload === upload;
   }
 
   #begin(step: Extract<ImportStep, { manifest: unknown }>, own: State, now: number): Answer {
@@ -167,13 +176,14 @@ export class ImportAudit {
     return digest === snapshot.meta.digest;
   }
 
-  /** The answer of a `finish` that did not come to the swap. */
-  #checkUnfinished(answer: CommandAnswer, step: ImportStep): void {
+  /** The answer of a `finish` that did not come to the swap; `before` it was asked, so many imports had come to their end. */
+  #checkUnfinished(answer: CommandAnswer, step: ImportStep, before: number): void {
     const importing = this.#underway(step);
-    const done = this.#doneOf(step)?.answer;
+    const done =
+      this.#doneOf(step) ?? this.#ends.slice(before).find((each) => this.#isOf(each, step));
     // Between its turns another call may have come to the end: then both are told the same.
-    if (done !== undefined) {
-      same(rule, "two calls came to one end", shownOf(answer), done);
+    if (done !== undefined && !("refusal" in answer && this.#done !== done)) {
+      same(rule, "two calls came to one end", shownOf(answer), done.answer);
       return;
     }
     if ("refusal" in answer) {

@@ -31,7 +31,7 @@ export interface Surroundings {
 
 export type DirectoryCall =
   | { readonly register: QueueListing }
-  | { readonly forget: { readonly name: string; readonly queueId: string } };
+  | { readonly forget: { readonly name: string; readonly queueId: string | undefined } };
 
 /** A wait for durability. */
 interface Waiting {

@@ -49,8 +49,12 @@ function readOptions(): Options {
   }
 }
 
+/** How many seeds broke a rule, and which, so that one can be looked at while the others still run. */
+const brokenOf = (seeds: readonly number[]): string =>
+  seeds.length === 0 ? "0 violations" : `${seeds.length} violations (seeds ${seeds.join(", ")})`;
+
 async function runWithBar({ seed, runs, steps, threads }: Options): Promise<Harvest> {
-  const format = "{value}/{total} runs, {broken} violations";
+  const format = "{value}/{total} runs, {broken}";
   const isTerminal = process.stdout.isTTY;
   const bar = new SingleBar(
     {
@@ -61,10 +65,12 @@ async function runWithBar({ seed, runs, steps, threads }: Options): Promise<Harv
     },
     Presets.shades_classic,
   );
-  bar.start(runs, 0, { broken: 0 });
+  bar.start(runs, 0, { broken: brokenOf([]) });
   try {
     const seeds = Array.from({ length: runs }, (_, i) => seed + i);
-    return await runAll(seeds, steps, threads, (done, broken) => bar.update(done, { broken }));
+    return await runAll(seeds, steps, threads, (done, broken) =>
+      bar.update(done, { broken: brokenOf(broken) }),
+    );
   } finally {
     bar.stop();
   }

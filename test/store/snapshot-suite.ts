@@ -4,9 +4,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readCatalog } from "../../src/store/catalog.ts";
-import type { SnapshotMeta } from "../../src/store/raft.ts";
 import { RowUnreadable } from "../../src/store/row.ts";
 import { SnapshotInvalid } from "../../src/store/snapshot-import.ts";
+import { build, current, finish, install, many } from "./snapshot-support.ts";
 import {
   commit,
   contents,
@@ -15,46 +15,11 @@ import {
   dump,
   FaultySql,
   type NoteEvent,
-  type NoteStore,
   openNotes,
   put,
   type WithSql,
   wipe,
 } from "./support.ts";
-
-interface Taken {
-  readonly meta: SnapshotMeta;
-  readonly chunks: readonly string[];
-}
-
-/** The snapshot that a store has now. */
-function current(store: NoteStore): Taken {
-  const snapshot = store.snapshots.currentSnapshot();
-  if (snapshot === undefined) return expect.unreachable("there is no snapshot");
-  return { meta: snapshot.meta, chunks: [...snapshot.chunks()] };
-}
-
-/** Does the build that is under way to its end. */
-function finish(store: NoteStore): Taken {
-  store.snapshots.building?.buildSnapshot();
-  return current(store);
-}
-
-function build(store: NoteStore): Taken {
-  store.startSnapshot(0);
-  return finish(store);
-}
-
-/** Takes a snapshot in as an import would, behind everything that is there. */
-function install(store: NoteStore, { meta, chunks }: Taken): void {
-  const incoming = store.snapshots.begin("u", meta);
-  for (const [i, text] of chunks.entries()) incoming.add(i + 1, text);
-  incoming.check();
-  while (!incoming.step());
-  const term = Math.max(meta.last.term, store.hard?.term ?? 0) + 1;
-  const index = Math.max(meta.last.index, store.last.index) + 1;
-  store.install({ ...meta.last, index, term }, { term });
-}
 
 const note = fc.record({
   id: fc
@@ -76,16 +41,6 @@ const meanwhile = fc.array(
   ),
   { maxLength: 8 },
 );
-
-/** Many notes, so that a build takes many turns. */
-function many(store: NoteStore, count: number, body = "x".repeat(50)): void {
-  for (let i = 0; i < count; i += 100) {
-    commit(
-      store,
-      Array.from({ length: 100 }, (_, k) => put(`n${i + k}`, `${body}${i + k}`)),
-    );
-  }
-}
 
 export function snapshotSuite(withSql: WithSql): void {
   describe("snapshot", () => {

@@ -234,6 +234,9 @@ describe("the directory", () => {
     expect("queues" in all && all.queues.filter(({ name }) => name === "same")).toEqual([listing]);
     await directory().forget("same", "new");
     expect(await listed(new Queue("same"))).toBeUndefined();
+    await directory().register(listing);
+    await directory().forget("same", undefined);
+    expect(await listed(new Queue("same"))).toBeUndefined();
   });
 
   test("lists queues page by page, by name", async () => {
