@@ -2,108 +2,22 @@
  * The command table: one row per command, from which routes, checks, documentation and clients are made.
  * Invariant: `refusals` stand in the order in which they are tried.
  */
-import type * as z from "zod";
+import type * as actions from "./actions.ts";
+import { type CommandRow, key, row } from "./command-row.ts";
+import { jobCommands } from "./job-commands.ts";
 import * as jobs from "./jobs.ts";
 import * as leases from "./leases.ts";
-import * as operations from "./operations.ts";
+import type * as operations from "./operations.ts";
+import { planCommands } from "./plan-commands.ts";
+import * as plans from "./plans.ts";
 import * as queue from "./queue.ts";
-import type { RefusalCode } from "./refusals.ts";
 import * as snapshots from "./snapshots.ts";
-
-/** `read` never changes anything; `write` passes the log. */
-export type Access = "read" | "write";
-
-interface CommandRow {
-  readonly access: Access;
-  readonly summary: string;
-  /** What the wire may carry besides the queue and the id in the address. */
-  readonly input: z.ZodType | undefined;
-  /** What the state of the queue may refuse, in order of precedence. */
-  readonly refusals: readonly RefusalCode[];
-}
-
-const row = (
-  access: Access,
-  summary: string,
-  input: z.ZodType | undefined,
-  ...refusals: RefusalCode[]
-): CommandRow => ({ access, summary, input, refusals });
-
-const key = "idempotency_key_reused" as const;
+import type * as tasks from "./tasks.ts";
+import type * as workers from "./workers.ts";
 
 export const commands = {
-  "job.enqueue": row(
-    "write",
-    "Enqueue one job or up to 1,000",
-    undefined,
-    key,
-    "queue_unknown",
-    "job_exists",
-    "queue_full",
-    "requires_limit",
-  ),
-  "job.get": row("read", "Read one job", undefined, "queue_unknown", "job_unknown"),
-  "job.list": row("read", "List jobs", jobs.jobList, "queue_unknown", "cursor_invalid"),
-  "job.update": row(
-    "write",
-    "Change a waiting job's priority or due time",
-    jobs.jobUpdate,
-    key,
-    "answer_gone",
-    "queue_unknown",
-    "job_unknown",
-    "job_state",
-  ),
-  "job.cancel": row(
-    "write",
-    "Cancel a job",
-    jobs.jobCancel,
-    key,
-    "answer_gone",
-    "queue_unknown",
-    "job_unknown",
-    "job_state",
-  ),
-  "job.retry": row(
-    "write",
-    "Run an ended job again",
-    undefined,
-    key,
-    "answer_gone",
-    "queue_unknown",
-    "job_unknown",
-    "job_state",
-    "requires_limit",
-  ),
-  "job.remove": row(
-    "write",
-    "Remove an ended job's record",
-    undefined,
-    key,
-    "queue_unknown",
-    "job_unknown",
-    "job_state",
-  ),
-  "job.redrive": row(
-    "write",
-    "Run many ended jobs again",
-    operations.redrive,
-    key,
-    "queue_unknown",
-  ),
-  "lease.claim": row("write", "Take jobs to work on", leases.claim, key, "answer_gone"),
-  "lease.settle": row(
-    "write",
-    "Complete, fail, release, extend or report on claimed jobs; and claim the next",
-    leases.settleWire,
-    key,
-    "queue_unknown",
-    "job_unknown",
-    "job_cancelled",
-    "already_settled",
-    "lease_stale",
-    "max_run_reached",
-  ),
+  ...jobCommands,
+  ...planCommands,
   "queue.get": row("read", "Read a queue", undefined, "queue_unknown"),
   "queue.configure": row("write", "Create or configure a queue", queue.queueConfig, key),
   "queue.pause": row("write", "Hand out no jobs", queue.queuePause, key, "queue_unknown"),
@@ -174,6 +88,22 @@ export interface CommandInputs {
   "job.retry": jobs.JobReference;
   "job.remove": jobs.JobReference;
   "job.redrive": operations.RedriveInput;
+  "job.tasks": jobs.JobReference;
+  "plan.submit": plans.SubmitPlanInput;
+  "plan.get": plans.PlanInput;
+  "plan.list": plans.PlanListInput;
+  "plan.remove": jobs.JobReference;
+  "action.submit": actions.SubmitActionInput;
+  "action.get": jobs.JobReference;
+  "action.list": actions.ActionListInput;
+  "action.cancel": actions.CancelActionInput;
+  "action.retry": jobs.JobReference;
+  "worker.register": workers.RegisterInput;
+  "worker.get": jobs.JobReference;
+  "worker.list": workers.WorkerListInput;
+  "worker.heartbeat": jobs.JobReference;
+  "worker.drain": jobs.JobReference;
+  "worker.remove": jobs.JobReference;
   "lease.claim": leases.ClaimInput;
   "lease.settle": leases.SettleInput;
   "queue.get": object;
@@ -204,6 +134,22 @@ export interface CommandReplies {
   "job.retry": jobs.JobReply;
   "job.remove": jobs.RemoveReply;
   "job.redrive": queue.OperationReply;
+  "job.tasks": tasks.TasksReply;
+  "plan.submit": plans.SubmitPlanReply;
+  "plan.get": plans.PlanReply;
+  "plan.list": plans.PlanListReply;
+  "plan.remove": jobs.RemoveReply;
+  "action.submit": actions.SubmitActionReply;
+  "action.get": actions.ActionReply;
+  "action.list": actions.ActionListReply;
+  "action.cancel": actions.ChangeActionReply;
+  "action.retry": actions.ChangeActionReply;
+  "worker.register": workers.WorkerReply;
+  "worker.get": workers.WorkerReply;
+  "worker.list": workers.WorkerListReply;
+  "worker.heartbeat": workers.WorkerReply;
+  "worker.drain": workers.WorkerReply;
+  "worker.remove": workers.UnregisterReply;
   "lease.claim": leases.ClaimReply;
   "lease.settle": leases.SettleReply;
   "queue.get": queue.QueueReply;
@@ -237,6 +183,7 @@ const encoders: { [N in CommandName]?: (reply: CommandReplies[N]) => string } = 
   "job.retry": jobReplyText,
   "lease.claim": leases.encodeClaim,
   "lease.settle": leases.encodeSettle,
+  "plan.get": plans.encodePlan,
   "queue.raw": (lines) => lines,
   "snapshot.read": (lines) => lines,
 };

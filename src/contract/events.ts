@@ -3,7 +3,8 @@
  * Invariant: an event's meaning never changes; a new meaning is a new version, and the old writer stays.
  */
 
-import type { JobState } from "./fields.ts";
+import type { ActionStatus } from "./actions.ts";
+import type { JobKind, JobState } from "./fields.ts";
 import type { Backoff } from "./jobs.ts";
 import type { JsonText } from "./json.ts";
 import type { OperationKind } from "./operations.ts";
@@ -52,6 +53,11 @@ export interface EventFacts {
     labels?: Readonly<Record<string, string>> | undefined;
     requires?: readonly string[] | undefined;
     kind?: "plan" | undefined;
+    /** Of a job of a plan, whose commands its requirements then hold too. */
+    plan?: string | undefined;
+    planVersion?: number | undefined;
+    action?: string | undefined;
+    inputIndex?: number | undefined;
     fingerprint?: string | undefined;
   };
   /** A scheduled job came due and takes its place. */
@@ -63,12 +69,14 @@ export interface EventFacts {
     leaseUntil: number;
     leaseMs?: number | undefined;
     worker?: string | undefined;
+    /** The worker is registered: its death ends the lease. */
+    tracked?: true;
   };
   "job.completed": { id: string; result?: JsonText; late?: true };
   /** An attempt failed. With `runAt` the job waits for its next attempt, without it the job has failed. */
   "job.failed": { id: string; error?: string; reason?: string; runAt?: number };
-  /** A lease ended by time. The job keeps its place, or has failed. */
-  "job.lease_expired": { id: string; failed?: true };
+  /** A lease ended by time, or with its worker. The job keeps its place, or has failed. */
+  "job.lease_expired": { id: string; failed?: true; died?: true };
   /** A worker gave a job back; the attempt does not count. */
   "job.released": { id: string; runAt?: number };
   "job.extended": { id: string; leaseUntil: number };
@@ -82,6 +90,73 @@ export interface EventFacts {
   "job.updated": { id: string; priority?: number; runAt?: number | null };
   /** A job's record is gone. */
   "job.removed": { id: string };
+
+  /** A task of a job's plan has ended. Outputs are as long as they are kept; the bytes are of all that was written. */
+  "task.reported": {
+    id: string;
+    task: number;
+    exitCode?: number | null | undefined;
+    signal?: string | null | undefined;
+    timedOut?: boolean | undefined;
+    stdout?: string | undefined;
+    stderr?: string | undefined;
+    stdoutBytes?: number | undefined;
+    stderrBytes?: number | undefined;
+    stdoutTruncated?: boolean | undefined;
+    stderrTruncated?: boolean | undefined;
+    startedAt?: number | undefined;
+    durationMs?: number | undefined;
+  };
+
+  /** A version of a plan; its `parent` is the newest before it. */
+  "plan.submitted": {
+    id: string;
+    version: number;
+    parent?: number;
+    body: JsonText;
+    description?: string | undefined;
+    tasks: number;
+    commands: readonly string[];
+    fields: readonly string[];
+  };
+  "plan.removed": { id: string };
+
+  /** An action was taken; its jobs follow in the same entry. */
+  "action.submitted": {
+    id: string;
+    plan: string;
+    planVersion: number;
+    seq: number;
+    /** Its jobs are those with ids from the first to the last. */
+    firstJob: string;
+    lastJob: string;
+    total: number;
+    fingerprint?: string | undefined;
+  };
+  /** None of its jobs is open any more. */
+  "action.ended": { id: string; status: Exclude<ActionStatus, "running"> };
+  /** A job of an ended action runs again. */
+  "action.reopened": { id: string };
+  /** An ended action of which no job is kept is forgotten. */
+  "action.removed": { id: string };
+
+  /** A worker registered, or changed what it said of itself. */
+  "worker.registered": {
+    name: string;
+    capabilities: readonly string[];
+    kinds: readonly JobKind[];
+    ttlMs: number;
+    slots?: number | undefined;
+    info?: string | undefined;
+  };
+  /** A sign of life, noted at most every half of its time to live. */
+  "worker.seen": { name: string };
+  "worker.draining": { name: string };
+  /** It was silent for too long; its leases end behind this event. */
+  "worker.died": { name: string };
+  /** It left by its own will; its leases are given back behind this event. */
+  "worker.left": { name: string };
+  "worker.removed": { name: string };
 
   "operation.started": {
     id: string;
@@ -118,4 +193,6 @@ export const eventTexts = {
   "job.enqueued": ["payload"],
   "job.completed": ["result"],
   "job.progressed": ["progress"],
+  "plan.submitted": ["body"],
+  "task.reported": ["stdout", "stderr"],
 } as const satisfies Partial<Record<EventType, readonly string[]>>;

@@ -53,7 +53,7 @@ export function isEndState(state: JobState): state is EndState {
 /** A set of names, sorted and without repeats, so that equal sets are equal values. */
 export const capabilities = (max: number) =>
   z
-    .array(z.string().regex(CAPABILITY, "1–64 characters of A–Z a–z 0–9 _ . : / + -"))
+    .array(z.string().regex(CAPABILITY, "1–256 characters of A–Z a–z 0–9 _ . : / + -"))
     .max(max)
     .transform((names) => [...new Set(names)].sort());
 

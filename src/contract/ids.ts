@@ -8,8 +8,10 @@
 export const QUEUE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 /** Job ids, chosen or generated. */
 export const JOB_ID = /^[A-Za-z0-9_-]{1,64}$/;
-/** Requirements of a job and capabilities of a worker. */
-export const CAPABILITY = /^[A-Za-z0-9_.:/+-]{1,64}$/;
+/** Requirements of a job and capabilities of a worker; the commands of plans are both. */
+export const CAPABILITY = /^[A-Za-z0-9_.:/+-]{1,256}$/;
+/** Names of workers that register. */
+export const WORKER_NAME = /^[A-Za-z0-9_.:@-]{1,128}$/;
 /** Names of labels. */
 export const LABEL_NAME = /^[A-Za-z0-9_.-]{1,64}$/;
 
@@ -38,6 +40,11 @@ export function isGenerated(queue: QueueIdentity, id: string): boolean {
 /** An operation's id. */
 export function operationId(queue: QueueIdentity, seq: number): string {
   return `${queue.queueId}-${base36(queue.term, 3)}-op${base36(seq, 4)}`;
+}
+
+/** A generated action's id. */
+export function actionId(queue: QueueIdentity, seq: number): string {
+  return `${queue.queueId}-${base36(queue.term, 3)}-ac${base36(seq, 7)}`;
 }
 
 /** The fencing token of a lease: strictly greater for every later hand-out within a queue's history. */

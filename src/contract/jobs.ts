@@ -59,7 +59,7 @@ export const labels = z
   );
 
 /** What a user may say of a job, less its payload. */
-const jobOptions = {
+export const jobOptions = {
   id: jobId.optional(),
   delayMs: duration.optional(),
   runAt: instant.optional(),
@@ -76,17 +76,31 @@ const jobOptions = {
   labels: labels.optional(),
   requires: capabilities(limits.requiresPerJobMax).optional(),
   kind: z.enum(jobKinds).optional(),
+  /** The plan that is run, whose input the payload is then. */
+  plan: jobId.optional(),
+  planVersion: integer(1, limits.planVersionsMax).optional(),
   idempotencyKey: z.string().min(1).max(limits.idempotencyKeyCharsMax).optional(),
 };
 
-const oneDueTime = (job: { delayMs?: unknown; runAt?: unknown }) =>
+export const oneDueTime = (job: { delayMs?: unknown; runAt?: unknown }) =>
   job.delayMs === undefined || job.runAt === undefined;
-const oneDueTimeMessage = "give either delayMs or runAt, not both";
+export const oneDueTimeMessage = "give either delayMs or runAt, not both";
+
+interface OfPlan {
+  readonly kind?: JobKind | undefined;
+  readonly plan?: string | undefined;
+  readonly planVersion?: number | undefined;
+}
+/** A job of a plan says which, and only such a job does. */
+const onePlan = ({ kind, plan, planVersion }: OfPlan) =>
+  plan === undefined ? kind !== "plan" && planVersion === undefined : kind !== "payload";
+const onePlanMessage = "a job of kind plan names its plan, and no other does";
 
 /** One job on the wire. `payload` may be any JSON value; without one it is null. */
 export const jobSpecWire = z
   .strictObject({ payload: z.unknown().optional(), ...jobOptions })
-  .refine(oneDueTime, oneDueTimeMessage);
+  .refine(oneDueTime, oneDueTimeMessage)
+  .refine(onePlan, onePlanMessage);
 /** Many jobs on the wire. */
 export const jobSpecsWire = z.strictObject({
   jobs: z.array(jobSpecWire).min(1).max(limits.jobsPerEnqueueMax),
@@ -133,6 +147,8 @@ export interface JobReference {
 /** A page of jobs, in the order of claims (ready), of due time (scheduled), of ends, or of ids. */
 export const jobList = z.strictObject({
   state: z.enum(jobStates).optional(),
+  plan: jobId.optional(),
+  action: jobId.optional(),
   /** `name` or `name:value`. */
   label: z.string().min(1).max(512).optional(),
   include: z.literal("payload").optional(),
@@ -145,7 +161,13 @@ export type ListInput = z.output<typeof jobList>;
 export interface Attempt {
   readonly run: number;
   readonly attempt: number;
-  readonly outcome: "completed" | "failed" | "lease_expired" | "cancelled" | "expired";
+  readonly outcome:
+    | "completed"
+    | "failed"
+    | "lease_expired"
+    | "worker_died"
+    | "cancelled"
+    | "expired";
   readonly startedAt: number;
   readonly endedAt: number;
   readonly worker?: string;
@@ -156,9 +178,14 @@ export interface Attempt {
 export interface JobRecord {
   readonly id: string;
   readonly state: JobState;
-  /** Why it is in this state: `lease_expired`, `delivery_limit`, `ttl`, `deadline`, or a user's words. */
+  /** Why it is in this state: `lease_expired`, `worker_died`, `delivery_limit`, `ttl`, `deadline`, or a user's words. */
   readonly reason?: string;
   readonly kind: JobKind;
+  readonly plan?: string;
+  readonly planVersion?: number;
+  readonly action?: string;
+  /** Which of the action's inputs is its payload; the first is 0. */
+  readonly inputIndex?: number;
   readonly labels?: Readonly<Record<string, string>>;
   readonly requires?: readonly string[];
   readonly priority: number;

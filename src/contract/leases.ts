@@ -18,6 +18,7 @@ import {
 import { encodeWithTexts, type JsonText } from "./json.ts";
 import { limits } from "./limits.ts";
 import type { Problem } from "./refusals.ts";
+import { taskReport } from "./tasks.ts";
 
 export const claim = z.strictObject({
   worker: workerName.optional(),
@@ -34,6 +35,10 @@ export interface ClaimedJob {
   readonly token: string;
   readonly leaseUntil: number;
   readonly kind: JobKind;
+  /** Of a job of a plan, which stands in the reply's `plans`. */
+  readonly plan?: string | undefined;
+  readonly planVersion?: number | undefined;
+  readonly action?: string | undefined;
   readonly run: number;
   readonly attempt: number;
   readonly maxAttempts: number;
@@ -50,6 +55,8 @@ export interface ClaimedJob {
 export interface EmptyClaim {
   readonly paused: boolean;
   readonly pausedReason?: string;
+  /** The worker is draining, or dead until its leases are given back: it is given no jobs. */
+  readonly draining?: true;
   /** Jobs that are ready. */
   readonly waiting: number;
   readonly scheduled: number;
@@ -60,9 +67,18 @@ export interface EmptyClaim {
   /** Ready jobs that this worker's capabilities and kinds do not cover. */
   readonly unclaimable: number;
 }
+/** A version of a plan, for those who run it. */
+export interface ClaimedPlan {
+  readonly plan: string;
+  readonly version: number;
+  /** Its JSON. */
+  readonly body: JsonText;
+}
 export interface ClaimReply extends Partial<EmptyClaim> {
   readonly now: number;
   readonly jobs: readonly ClaimedJob[];
+  /** The plans of the jobs, each once; absent where none is of a plan. */
+  readonly plans?: readonly ClaimedPlan[];
 }
 
 const held = { id: jobId, token: z.string().min(1).max(limits.tokenCharsMax) };
@@ -80,6 +96,7 @@ export const settlementWire = z.discriminatedUnion("op", [
   z.strictObject({ op: z.literal("release"), ...held, delayMs: duration.optional() }),
   z.strictObject({ op: z.literal("extend"), ...held, leaseMs: leaseMs.optional() }),
   z.strictObject({ op: z.literal("progress"), ...held, progress: z.unknown() }),
+  z.strictObject({ op: z.literal("task"), ...held, ...taskReport }),
 ]);
 export const settleWire = z.strictObject({
   items: z.array(settlementWire).min(1).max(limits.itemsPerSettleMax),
@@ -126,19 +143,27 @@ function encodeClaimed(job: ClaimedJob): JsonText {
   json += `,"kind":"${job.kind}","run":${job.run},"attempt":${job.attempt}`;
   json += `,"maxAttempts":${job.maxAttempts},"deliveries":${job.deliveries}`;
   json += `,"priority":${job.priority},"createdAt":${job.createdAt}`;
+  if (job.plan !== undefined) json += `,"plan":"${job.plan}","planVersion":${job.planVersion}`;
+  if (job.action !== undefined) json += `,"action":"${job.action}"`;
   if (job.labels !== undefined) json += `,"labels":${JSON.stringify(job.labels)}`;
   if (job.requires !== undefined) json += `,"requires":${JSON.stringify(job.requires)}`;
   if (job.progress !== undefined) json += `,"progress":${job.progress}`;
   return `${json},"payload":${job.payload}}`;
 }
 
-const encodeJobs = (jobs: readonly ClaimedJob[]): JsonText =>
-  `[${jobs.map(encodeClaimed).join(",")}]`;
+const encodePlan = ({ plan, version, body }: ClaimedPlan): JsonText =>
+  `{"plan":"${plan}","version":${version},"body":${body}}`;
+
+/** The texts of a claim's jobs, and of the plans they are of. */
+const textsOf = ({ jobs, plans }: Pick<ClaimReply, "jobs" | "plans">) => ({
+  jobs: `[${jobs.map(encodeClaimed).join(",")}]`,
+  plans: plans === undefined ? undefined : `[${plans.map(encodePlan).join(",")}]`,
+});
 
 /** The JSON text of a claim. */
 export function encodeClaim(reply: ClaimReply): JsonText {
-  const { jobs, ...fields } = reply;
-  return encodeWithTexts(fields, { jobs: encodeJobs(jobs) });
+  const { jobs, plans, ...fields } = reply;
+  return encodeWithTexts(fields, textsOf({ jobs, ...(plans && { plans }) }));
 }
 
 /** Written out for a job that was just completed. */
@@ -151,6 +176,6 @@ function encodeItem(item: Settled | NotSettled): JsonText {
 export function encodeSettle({ now, items, refused, claim: claimed }: SettleReply): JsonText {
   const head = `{"now":${now},"items":[${items.map(encodeItem).join()}],"refused":${refused}`;
   if (claimed === undefined) return `${head}}`;
-  const { now: _, jobs, ...empty } = claimed;
-  return `${head},${encodeWithTexts(empty, { jobs: encodeJobs(jobs) }).slice(1)}`;
+  const { now: _, jobs, plans, ...empty } = claimed;
+  return `${head},${encodeWithTexts(empty, textsOf({ jobs, ...(plans && { plans }) })).slice(1)}`;
 }

@@ -57,6 +57,28 @@ export const limits = {
   /** Distinct (kind, requires) sets that may wait at once: a claim looks at each of them. */
   lanesMax: 1024,
 
+  /** Plans, in AGQ's limits: tasks of a plan, arguments of a task, characters of one, seconds that it may take. */
+  tasksPerPlanMax: 100,
+  argumentsPerTaskMax: 100,
+  argumentCharsMax: 65_536,
+  taskTimeoutSecsMax: 3600,
+  planDescriptionCharsMax: 1024,
+  /** Versions of one plan: to begin anew, it has to be removed. */
+  planVersionsMax: 10_000,
+  /** Versions that a plan shows of its lineage. */
+  lineageShownMax: 100,
+  globCharsMax: 256,
+  /** What is kept of a task's standard output, and of its standard error. */
+  taskOutputBytesMax: 64 * KiB,
+
+  workerTtlMsMin: SECOND_MS,
+  workerTtlMsMax: HOUR_MS,
+  workerInfoCharsMax: 1024,
+  /** Workers that are registered at once, and those that died lately. */
+  workersMax: 10_000,
+  /** How long a worker that died is still shown. */
+  deadWorkerKeptMs: DAY_MS,
+
   idempotencyKeyCharsMax: 255,
   workerCharsMax: 128,
   tokenCharsMax: 64,
@@ -75,7 +97,7 @@ export const limits = {
   rowBytesMax: 1_900_000,
 
   /** The JSON of a job's row without its texts: history, labels, requirements, reasons. */
-  jobValueBytesMax: 300_000,
+  jobValueBytesMax: 340_000,
 
   /** Due jobs that one sweep makes visible before a command. */
   sweepMax: 1000,
@@ -129,6 +151,9 @@ export const limits = {
 export const defaults = {
   leaseMs: 30 * SECOND_MS,
   maxAttempts: 3,
+  /** A plan's commands may have done half of their work: they are not run again unless that is said. */
+  planMaxAttempts: 1,
+  workerTtlMs: 90 * SECOND_MS,
   /** A job is handed out at most this many times for each attempt it may have. */
   deliveriesPerAttempt: 10,
   backoff: { kind: "exponential", delayMs: SECOND_MS, factor: 2, capMs: HOUR_MS, jitter: "full" },
@@ -163,7 +188,7 @@ assertRelation(limits.attemptsMax <= limits.backoffDelaysMax, "a list names a de
 assertRelation(
   limits.attemptsKeptMax * 6 * (limits.errorBytesMax + limits.workerCharsMax + 32) +
     limits.labelsPerJobMax * (limits.labelNameCharsMax + 6 * limits.labelValueCharsMax) +
-    limits.requiresPerJobMax * 70 +
+    (limits.requiresPerJobMax + limits.tasksPerPlanMax) * 260 +
     6 * (limits.errorBytesMax + limits.reasonBytesMax + limits.progressBytesMax) +
     10_000 <
     limits.jobValueBytesMax,

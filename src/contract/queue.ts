@@ -3,10 +3,19 @@
  * Invariant: a queue's configuration is complete; what a user leaves out keeps its value.
  */
 import * as z from "zod";
-import { type endStates, integer, type JobState, jobStates, leaseMs, reason } from "./fields.ts";
+import {
+  type endStates,
+  integer,
+  type JobKind,
+  type JobState,
+  jobStates,
+  leaseMs,
+  reason,
+} from "./fields.ts";
 import { backoff } from "./jobs.ts";
 import { limits } from "./limits.ts";
 import type { OperationRecord } from "./operations.ts";
+import type { WorkerState } from "./workers.ts";
 
 const retention = z.strictObject({
   /** How long an ended job is kept; 0 removes it at its end. */
@@ -19,6 +28,10 @@ const retention = z.strictObject({
 export const queueConfig = z.strictObject({
   leaseMs: leaseMs.optional(),
   maxAttempts: integer(1, limits.attemptsMax).optional(),
+  /** Of a job of a plan. */
+  planMaxAttempts: integer(1, limits.attemptsMax).optional(),
+  /** After how much silence a registered worker is dead, where its registration does not say. */
+  workerTtlMs: integer(limits.workerTtlMsMin, limits.workerTtlMsMax).optional(),
   /** Hand-outs per run; by default ten for each attempt. */
   maxDeliveries: integer(1, 1_000_000).nullable().optional(),
   backoff: backoff.optional(),
@@ -43,6 +56,8 @@ export interface Retention {
 export interface QueueConfig {
   readonly leaseMs: number;
   readonly maxAttempts: number;
+  readonly planMaxAttempts: number;
+  readonly workerTtlMs: number;
   readonly maxDeliveries: number | null;
   readonly backoff: z.output<typeof backoff>;
   readonly maxBytes: number;
@@ -87,6 +102,13 @@ export interface DeletedReply {
   readonly deleted: true;
 }
 
+/** Ready jobs of one kind and set of requirements that no live worker covers. */
+export interface Unclaimable {
+  readonly kind: JobKind;
+  readonly requires: readonly string[];
+  readonly ready: number;
+}
+
 /** Numbers about a queue, as of its last entry. */
 export interface QueueStats {
   readonly now: number;
@@ -96,6 +118,9 @@ export interface QueueStats {
   /** How long the oldest ready job has been ready; null when none is. */
   readonly oldestReadyAgeMs: number | null;
   readonly nextDueAt: number | null;
+  readonly workers: Readonly<Record<WorkerState, number>>;
+  /** What ready jobs require that no live worker can do. */
+  readonly unclaimable: readonly Unclaimable[];
   /** Of the last sixty seconds, as far as this instance saw them. */
   readonly perMinute: {
     readonly enqueued: number;

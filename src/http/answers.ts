@@ -2,7 +2,9 @@
  * How an object's reply becomes a response. The reply's text passes through unread, but for the few that set the status.
  * Invariant: every response says what it is and that nobody may keep it.
  */
+import type { SubmitActionReply } from "../contract/actions.ts";
 import type { EnqueueReply } from "../contract/jobs.ts";
+import type { SubmitPlanReply } from "../contract/plans.ts";
 import type { OperationReply } from "../contract/queue.ts";
 import type { SnapshotStatus } from "../contract/snapshots.ts";
 import { problemResponse } from "./problems.ts";
@@ -32,6 +34,13 @@ export const oneJob: Answer = (reply) => {
   if (result === undefined) throw new Error("answers: an enqueue of one job has no result");
   if ("problem" in result) return problemResponse(result.problem);
   return jsonResponse(JSON.stringify({ now, ...result }), result.deduplicated ? 200 : 201);
+};
+
+/** 201 for what was made now, 200 for what was there already. */
+export const ifCreated: Answer = (reply) => {
+  const { created, deduplicated } = JSON.parse(reply) as Partial<SubmitPlanReply> &
+    Partial<SubmitActionReply>;
+  return jsonResponse(reply, created === false || deduplicated ? 200 : 201);
 };
 
 /** 202 while an operation goes on. */

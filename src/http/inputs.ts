@@ -58,17 +58,17 @@ export const query =
 
 /** The id in the address; one that nothing can have is unknown. */
 export const reference =
-  (unknown: RefusalCode) =>
+  (unknown: RefusalCode, form = JOB_ID) =>
   ({ id }: Incoming): Checked<{ readonly input: { readonly id: string } }> =>
-    JOB_ID.test(id)
+    form.test(id)
       ? accept({ input: { id } })
-      : reject(refuse(unknown, "An id has 1 to 64 characters of A–Z a–z 0–9 _ -."));
+      : reject(refuse(unknown, "Nothing has such an id: it is too long, or has other characters."));
 
-/** The id of a job in the address, and a body that may be left out. */
-export const jobAnd =
-  <T extends object>(schema: z.ZodType<T>) =>
+/** What the address names, and a body that may be left out. */
+export const withBody =
+  <T extends object>(name: ReturnType<typeof reference>, schema: z.ZodType<T>) =>
   (incoming: Incoming): Checked<{ readonly input: T & { readonly id: string } }> => {
-    const named = reference("job_unknown")(incoming);
+    const named = name(incoming);
     if (isRejected(named)) return named;
     const said = body(schema)(incoming);
     if (isRejected(said)) return said;
@@ -158,7 +158,8 @@ function jobsOf(
   return errors.length === 0 ? accept(jobs) : reject(inputRefusal(errors));
 }
 
-function checkSize(
+/** Notes an error for a text with more bytes than it may have. */
+export function checkSize(
   text: JsonText,
   bytesMax: number,
   pointer: () => string,

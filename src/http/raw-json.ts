@@ -139,6 +139,25 @@ export function rawMembers(
   return slots;
 }
 
+/**
+ * The source texts of the elements of the array under a name; none where there is no such array.
+ * @example rawElements('{"inputs":[1.0, "a"]}', "inputs") // ["1.0", "\"a\""]
+ */
+export function rawElements(text: string, name: string): readonly JsonText[] {
+  let found: JsonText[] = [];
+  eachMember(text, afterSpace(text, 0), (member, valueAt) => {
+    if (member !== name) return afterValue(text, valueAt);
+    found = [];
+    if (text.charCodeAt(valueAt) !== OPEN_ARRAY) return afterValue(text, valueAt);
+    return eachElement(text, valueAt, (elementAt) => {
+      const end = afterValue(text, elementAt);
+      found.push(text.slice(elementAt, end));
+      return end;
+    });
+  });
+  return found;
+}
+
 /** A JSON Pointer (RFC 6901). @example pointerOf(["jobs", 17, "a/b"]) // "/jobs/17/a~1b" */
 export function pointerOf(path: readonly PropertyKey[]): string {
   return path

@@ -2,11 +2,13 @@
  * The whole API of a queue: one row per route, under `/v1/queues/{queue}`.
  * Invariant: every command of the contract has exactly one route.
  */
+import { actionCancel, actionList } from "../contract/actions.ts";
 import type { CommandName } from "../contract/commands.ts";
 import { noFields } from "../contract/fields.ts";
 import { jobCancel, jobList, jobUpdate } from "../contract/jobs.ts";
 import { claim } from "../contract/leases.ts";
 import { redrive } from "../contract/operations.ts";
+import { planList } from "../contract/plans.ts";
 import {
   queueConfig,
   queueDelete,
@@ -14,17 +16,27 @@ import {
   queuePurge,
   queueVerify,
 } from "../contract/queue.ts";
+import { workerList } from "../contract/workers.ts";
 import { untilBuilt, untilDone } from "./answers.ts";
 import {
   body,
   enqueue,
   type InputReader,
-  jobAnd,
   nothing,
   query,
   reference,
   settle,
+  withBody,
 } from "./inputs.ts";
+import {
+  action,
+  plan,
+  planVersion,
+  registerWorker,
+  submitAction,
+  submitPlan,
+  worker,
+} from "./plan-inputs.ts";
 import { exportRaw, exportSnapshot, importSnapshot, type Serve } from "./snapshots.ts";
 
 export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
@@ -79,12 +91,31 @@ export const routes: readonly Route[] = [
   route("POST", "/jobs", "job.enqueue", enqueue),
   route("GET", "/jobs", "job.list", query(jobList, "limit"), true),
   route("GET", "/jobs/:id", "job.get", job),
-  route("PATCH", "/jobs/:id", "job.update", jobAnd(jobUpdate)),
+  route("PATCH", "/jobs/:id", "job.update", withBody(job, jobUpdate)),
   route("DELETE", "/jobs/:id", "job.remove", job),
-  route("POST", "/jobs/:id/cancel", "job.cancel", jobAnd(jobCancel)),
-  route("POST", "/jobs/:id/retry", "job.retry", jobAnd(noFields)),
+  route("POST", "/jobs/:id/cancel", "job.cancel", withBody(job, jobCancel)),
+  route("POST", "/jobs/:id/retry", "job.retry", withBody(job, noFields)),
   route("POST", "/redrive", "job.redrive", body(redrive, untilDone)),
   route("GET", "/operations/:id", "operation.get", operation),
+
+  route("GET", "/jobs/:id/tasks", "job.tasks", job),
+
+  route("GET", "/plans", "plan.list", query(planList, "limit"), true),
+  route("PUT", "/plans/:id", "plan.submit", submitPlan),
+  route("GET", "/plans/:id", "plan.get", planVersion, true),
+  route("DELETE", "/plans/:id", "plan.remove", plan),
+  route("POST", "/plans/:id/actions", "action.submit", submitAction),
+  route("GET", "/actions", "action.list", query(actionList, "limit"), true),
+  route("GET", "/actions/:id", "action.get", action),
+  route("POST", "/actions/:id/cancel", "action.cancel", withBody(action, actionCancel)),
+  route("POST", "/actions/:id/retry", "action.retry", withBody(action, noFields)),
+
+  route("GET", "/workers", "worker.list", query(workerList, "limit"), true),
+  route("PUT", "/workers/:id", "worker.register", registerWorker),
+  route("GET", "/workers/:id", "worker.get", worker),
+  route("DELETE", "/workers/:id", "worker.remove", worker),
+  route("POST", "/workers/:id/heartbeat", "worker.heartbeat", withBody(worker, noFields)),
+  route("POST", "/workers/:id/drain", "worker.drain", withBody(worker, noFields)),
 
   route("POST", "/claim", "lease.claim", body(claim)),
   route("POST", "/settle", "lease.settle", settle),

@@ -15,7 +15,7 @@ import type { ClaimReply, SettleReply } from "../contract/leases.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
 import { countersOf, type View } from "./decide.ts";
 import { getJob } from "./jobs-read.ts";
-import { stillHeld } from "./leases.ts";
+import { plansOf, stillHeld } from "./leases.ts";
 
 /** A claim: its token, and the ids of its jobs, which mostly begin alike. */
 interface KeptClaim {
@@ -85,7 +85,8 @@ export function answerToKeep<N extends CommandName>(
 function claimAgain(view: View, { token, prefix, ids }: KeptClaim): ClaimReply {
   const grant = grantOf(view.identity, token);
   const all = ids.split(",").map((rest) => prefix + rest);
-  return { now: view.at, jobs: grant === undefined ? [] : stillHeld(view, grant, all) };
+  const jobs = grant === undefined ? [] : stillHeld(view, grant, all);
+  return { now: view.at, jobs, ...plansOf(view, all) };
 }
 
 function settleAgain(

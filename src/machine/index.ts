@@ -3,13 +3,24 @@
  * Invariant: every command of the table is here, or is the object's own (checkpoint, delete, stats, snapshots, verification).
  */
 import type { CommandName } from "../contract/commands.ts";
+import { cancelAction, getAction, listActions, retryAction, submitAction } from "./actions.ts";
 import type { Decide, Read } from "./decide.ts";
 import { cancelJob, enqueue, removeJob, retryJob, updateJob } from "./jobs.ts";
 import { getJob, listJobs } from "./jobs-read.ts";
 import { claim } from "./leases.ts";
 import { getOperation, purge, redrive } from "./operations.ts";
+import { getPlan, listPlans, removePlan, submitPlan } from "./plans.ts";
 import { configureQueue, getQueue, pauseQueue, resumeQueue } from "./queue.ts";
 import { settle } from "./settlements.ts";
+import { getTasks } from "./tasks.ts";
+import {
+  drainWorker,
+  getWorker,
+  heartbeatWorker,
+  listWorkers,
+  registerWorker,
+  removeWorker,
+} from "./workers.ts";
 
 type Own =
   | "queue.checkpoint"
@@ -22,11 +33,25 @@ type Own =
   | "snapshot.import"
   | "snapshot.read"
   | "snapshot.remove";
-type ReadName = "job.get" | "job.list" | "operation.get" | "queue.get";
+type ReadName =
+  | "action.get"
+  | "action.list"
+  | "job.get"
+  | "job.list"
+  | "job.tasks"
+  | "operation.get"
+  | "plan.get"
+  | "plan.list"
+  | "queue.get"
+  | "worker.get"
+  | "worker.list";
 type WriteName = Exclude<CommandName, Own | ReadName>;
 
 /** Commands that may emit events. */
 export const decisions: { readonly [N in WriteName]: Decide<N> } = {
+  "action.cancel": cancelAction,
+  "action.retry": retryAction,
+  "action.submit": submitAction,
   "job.cancel": cancelJob,
   "job.enqueue": enqueue,
   "job.redrive": redrive,
@@ -35,18 +60,31 @@ export const decisions: { readonly [N in WriteName]: Decide<N> } = {
   "job.update": updateJob,
   "lease.claim": claim,
   "lease.settle": settle,
+  "plan.remove": removePlan,
+  "plan.submit": submitPlan,
   "queue.configure": configureQueue,
   "queue.pause": pauseQueue,
   "queue.purge": purge,
   "queue.resume": resumeQueue,
+  "worker.drain": drainWorker,
+  "worker.heartbeat": heartbeatWorker,
+  "worker.register": registerWorker,
+  "worker.remove": removeWorker,
 };
 
 /** Commands that only read. */
 export const reads: { readonly [N in ReadName]: Read<N> } = {
+  "action.get": getAction,
+  "action.list": listActions,
   "job.get": getJob,
   "job.list": listJobs,
+  "job.tasks": getTasks,
   "operation.get": getOperation,
+  "plan.get": getPlan,
+  "plan.list": listPlans,
   "queue.get": getQueue,
+  "worker.get": getWorker,
+  "worker.list": listWorkers,
 };
 
 export { isDecided, isRead };

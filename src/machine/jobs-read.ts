@@ -2,9 +2,9 @@
  * How jobs are shown: one record, and pages in the order of their state.
  * Invariant: a page looks at a bounded number of rows; only an absent cursor means the end.
  */
-import { isEndState, type JobState, utf8Bytes } from "../contract/fields.ts";
+import { type EndState, isEndState, type JobState, utf8Bytes } from "../contract/fields.ts";
 import { JOB_ID } from "../contract/ids.ts";
-import { encodeJob, type JobRecord, type ListReply } from "../contract/jobs.ts";
+import { encodeJob, type JobRecord, type ListInput, type ListReply } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import type { QueueConfig } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
@@ -14,7 +14,7 @@ import { queueOf, type Read, type View } from "./decide.ts";
 
 /** How often a job may be tried in one run. */
 export const maxAttemptsOf = (job: JobRow, config: QueueConfig): number =>
-  job.maxAttempts ?? config.maxAttempts;
+  job.maxAttempts ?? (job.plan === undefined ? config.maxAttempts : config.planMaxAttempts);
 
 /** Which attempt of its run a job is in, or comes to next; after the last one there is no next one to count. */
 export const attemptOf = (job: JobRow, config: QueueConfig): number =>
@@ -27,6 +27,10 @@ export function toRecord(id: string, job: JobRow, config: QueueConfig): JobRecor
     state: job.state,
     reason: job.reason,
     kind: job.kind ?? "payload",
+    plan: job.plan,
+    planVersion: job.planVersion,
+    action: job.action,
+    inputIndex: job.inputIndex,
     labels: job.labels,
     requires: job.requires,
     priority: job.priority,
@@ -82,19 +86,12 @@ function* readyPlaces(view: View, after: IndexKey | undefined): Generator<Place>
       ? ready.scan({ prefix: [lane] })
       : ready.scan({ prefix: [lane], after: [lane, priority, readyAt, seq] }),
   );
-  const heads = scans.map((scan) => scan.next().value);
-  for (;;) {
-    let best = -1;
-    for (let i = 0; i < heads.length; i++) {
-      const head = heads[i];
-      if (head && (best < 0 || comparePlaces(head[0], heads[best]?.[0] ?? head[0]) < 0)) best = i;
-    }
-    const head = heads[best];
-    if (!head) return;
-    const [, headPriority, headReadyAt, headSeq] = head[0];
-    yield [[headPriority, headReadyAt, headSeq], head[1].id];
-    heads[best] = scans[best]?.next().value;
-  }
+  const all = mergeInOrder(
+    scans,
+    (a, b) => comparePlaces(a[0], b[0]),
+    (row) => row,
+  );
+  for (const [[, ...place], { id }] of all) yield [place, id];
 }
 
 type ReadyKey = readonly [lane: number, priority: number, readyAt: number, seq: number];
@@ -109,7 +106,7 @@ export function* placesOf(
   state: JobState | undefined,
   after?: IndexKey,
 ): Generator<Place> {
-  const { jobs, scheduled, leases, finished } = view.tables;
+  const { jobs, scheduled, leases } = view.tables;
   const from = after === undefined ? {} : { after: after as never };
   if (state === undefined) {
     for (const [key] of jobs.scan(from)) yield [key, key[0]];
@@ -120,7 +117,47 @@ export function* placesOf(
   } else if (state === "running") {
     for (const [key, { id }] of leases.scan(from)) yield [key, id];
   } else if (isEndState(state)) {
-    for (const [key] of finished.scan({ prefix: [state], ...from })) yield [key, key[2]];
+    yield* endedPlaces(view, state, after);
+  }
+}
+
+/** Ended jobs in the order of their ends: those of actions stand apart. */
+function* endedPlaces(view: View, state: EndState, after: IndexKey | undefined): Generator<Place> {
+  const [endedAt, id] = (after ?? []) as [number?, string?];
+  const scans = [state, `${state}/action`].map((shelf) => {
+    const isBegun = endedAt !== undefined && id !== undefined;
+    const from = isBegun ? { after: [shelf, endedAt, id] as const } : {};
+    return view.tables.finished.scan({ prefix: [shelf], ...from });
+  });
+  for (const [, ended, job] of mergeInOrder(scans, (a, b) => compareEnds(a[0], b[0]), keyOf)) {
+    yield [[ended, job], job];
+  }
+}
+
+const keyOf = <K>([key]: readonly [K, unknown]): K => key;
+
+type EndKey = readonly [shelf: string, endedAt: number, id: string];
+const compareEnds = (a: EndKey, b: EndKey): number => a[1] - b[1] || (a[2] < b[2] ? -1 : 1);
+
+/** The rows of scans that are in order each, in one order. */
+function* mergeInOrder<T, R>(
+  scans: readonly Iterator<T, unknown>[],
+  compare: (a: T, b: T) => number,
+  show: (row: T) => R,
+): Generator<R> {
+  const heads = scans.map((scan) => scan.next());
+  for (;;) {
+    let best = -1;
+    for (let i = 0; i < heads.length; i++) {
+      const [head, bestHead] = [heads[i], heads[best]];
+      if (!head || head.done) continue;
+      if (!bestHead || bestHead.done || compare(head.value, bestHead.value) < 0) best = i;
+    }
+    const head = heads[best];
+    if (!head || head.done) return;
+    yield show(head.value);
+    const next = scans[best]?.next();
+    if (next !== undefined) heads[best] = next;
   }
 }
 
@@ -173,7 +210,7 @@ function partsOf(state: JobState | undefined): readonly ((part: Part) => boolean
   if (state === "ready") return [isPriority, isCount, isCount];
   if (state === "scheduled") return [isCount, isCount];
   if (state === "running") return [isCount, isCount];
-  return [(part) => part === state, isCount, isId];
+  return [isCount, isId];
 }
 
 /** Whether a cursor's place is one of this list: a forged one must not reach the tables. */
@@ -185,10 +222,12 @@ function fits({ state, after }: Cursor): boolean {
 export const listJobs: Read<"job.list"> = (view, input) => {
   const { config } = queueOf(view);
   const { queueId, term } = view.identity;
+  // The jobs of an action stand beside one another; they are listed in the order of its inputs, in whatever state.
+  const state = input.action === undefined ? input.state : undefined;
   const cursor = input.cursor === undefined ? undefined : decodeCursor(input.cursor);
   if (input.cursor !== undefined) {
     const isOwn = cursor?.queueId === queueId && cursor.term === term;
-    if (!isOwn || cursor.state !== input.state || !fits(cursor)) {
+    if (!isOwn || cursor.state !== state || !fits(cursor)) {
       return refuse(
         "cursor_invalid",
         "The cursor is not of this list of this queue: begin again without one.",
@@ -200,15 +239,15 @@ export const listJobs: Read<"job.list"> = (view, input) => {
   let bytes = 0;
   let examined = 0;
   let after = cursor?.after;
-  for (const [key, id] of placesOf(view, input.state, after)) {
+  for (const [key, id] of placesFor(view, input, after)) {
     const job = view.tables.jobs.get([id]);
     if (job === undefined) throw new Error(`job ${id} stands in the index but is not kept`);
-    const isMeant = input.label === undefined || hasLabel(job, input.label);
+    const isMeant = isOfFilter(job, input);
     const shown = isMeant ? toListed(id, job, config, input.include !== undefined) : undefined;
     bytes += shown === undefined ? 0 : utf8Bytes(encodeJob(shown));
     const isFull = found.length >= limit || (found.length > 0 && bytes > limits.replyBytesMax);
     if (after !== undefined && (isFull || examined >= limits.pageScanMax)) {
-      return page(view, found, encodeCursor({ queueId, term, state: input.state, after }));
+      return page(view, found, encodeCursor({ queueId, term, state, after }));
     }
     examined += 1;
     after = key;
@@ -216,6 +255,31 @@ export const listJobs: Read<"job.list"> = (view, input) => {
   }
   return page(view, found);
 };
+
+function* placesFor(
+  view: View,
+  { action, state }: ListInput,
+  after: IndexKey | undefined,
+): Generator<Place> {
+  if (action === undefined) {
+    yield* placesOf(view, state, after);
+    return;
+  }
+  const row = view.tables.actions.get([action]);
+  if (row === undefined) return;
+  const from = after === undefined ? { from: [row.firstJob] as const } : { after: after as never };
+  for (const [key] of view.tables.jobs.scan(from)) {
+    if (key[0] > row.lastJob) return;
+    yield [key, key[0]];
+  }
+}
+
+function isOfFilter(job: JobRow, { state, label, plan, action }: ListInput): boolean {
+  if (state !== undefined && job.state !== state) return false;
+  if (plan !== undefined && job.plan !== plan) return false;
+  if (action !== undefined && job.action !== action) return false;
+  return label === undefined || hasLabel(job, label);
+}
 
 /** A job as a list shows it: without its long texts, unless they were asked for. */
 function toListed(id: string, job: JobRow, config: QueueConfig, isWhole: boolean): JobRecord {

@@ -9,9 +9,11 @@ import type { EnqueueResult, JobSpec } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, problemOf, type Refusal, refuse } from "../contract/refusals.ts";
 import type { JobRow } from "../store/jobs.ts";
-import { laneName, PLAIN_LANE } from "../store/lanes.ts";
-import { countersOf, type Decide, queueOf, type Transaction } from "./decide.ts";
+import { laneName, PLAIN_LANE, requirements } from "../store/lanes.ts";
+import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
 import { jobUnknown, toRecord } from "./jobs-read.ts";
+import { mismatch, versionOf } from "./plans.ts";
+import { whyFull } from "./room.ts";
 import { jobAsOfNow } from "./sweep.ts";
 
 export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
@@ -33,22 +35,36 @@ function enqueueOne(
 ): EnqueueResult | Refusal {
   const repeat = findRepeat(tx, spec);
   if (repeat !== undefined) return repeat;
+  const ofPlan = planFor(tx, spec);
+  if (isRefusal(ofPlan)) return ofPlan;
   const payloadBytes = utf8Bytes(spec.payload);
-  const full = whyFull(tx, payloadBytes);
+  const full = whyFull(tx, 1, payloadBytes);
   if (full !== undefined) return full;
-  const lane = laneFor(tx, spec);
+  const lane = laneFor(tx, ofPlan ?? spec);
   if (isRefusal(lane)) return lane;
 
-  const { payload, delayMs, runAt: runAtSpec, idempotencyKey, kind: said, ...options } = spec;
-  const kind = said === "plan" ? said : undefined;
+  const { payload, delayMs, runAt: runAtSpec, idempotencyKey, kind: _, ...options } = spec;
+  const { kind, planVersion } = ofPlan ?? {};
   const seq = countersOf(tx).seq + 1;
   const id = spec.id ?? idOf(seq);
   const runAt = runAtSpec ?? (delayMs === undefined ? undefined : tx.at + delayMs);
   const isLater = runAt !== undefined && runAt > tx.at;
-  const facts = { ...options, kind, id, seq, lane, payload, payloadBytes };
+  const facts = { ...options, kind, planVersion, id, seq, lane, payload, payloadBytes };
   tx.emit("job.enqueued", isLater ? { ...facts, runAt } : facts);
   if (idempotencyKey !== undefined) tx.keep(itemKey(idempotencyKey), spec.fingerprint ?? "", id);
   return { id };
+}
+
+/** The kind and requirements of a job of a plan, or why the plan cannot run it; undefined for any other job. */
+function planFor(tx: Transaction, { plan, planVersion, payload, requires }: JobSpec) {
+  if (plan === undefined) return undefined;
+  const found = versionOf(tx, plan, planVersion);
+  if (isRefusal(found)) return found;
+  const { version, row } = found;
+  const wrong = mismatch(row, [payload], () => "/payload");
+  if (wrong !== undefined) return wrong;
+  const needs = requirements(row.commands, requires);
+  return { kind: "plan", planVersion: version, requires: needs } as const;
 }
 
 const itemKey = (key: string): string => `job:${key}`;
@@ -79,31 +95,8 @@ function findRepeat(tx: Transaction, spec: JobSpec): EnqueueResult | Refusal | u
   });
 }
 
-function whyFull(tx: Transaction, payloadBytes: number): Refusal | undefined {
-  const { maxJobs, maxBytes } = queueOf(tx).config;
-  const counters = countersOf(tx);
-  const { blocked, scheduled, ready, running, completed, failed, cancelled, expired } = counters;
-  const jobs = blocked + scheduled + ready + running + completed + failed + cancelled + expired;
-  if (jobs >= maxJobs) {
-    return refuse("queue_full", `The queue keeps ${jobs} jobs; its maxJobs is ${maxJobs}.`, {
-      maxJobs,
-    });
-  }
-  if (tx.isFull) {
-    const databaseBytesMax = limits.databaseBytesMax;
-    return refuse("queue_full", "The queue's database has no room for another job.", {
-      databaseBytesMax,
-    });
-  }
-  const bytes = counters.bytes + payloadBytes;
-  if (bytes <= maxBytes) return undefined;
-  return refuse("queue_full", `With this job the queue would keep ${bytes} bytes of ${maxBytes}.`, {
-    maxBytes,
-  });
-}
-
 /** The lane of a job's kind and requirements: the one that is there, or the next number. */
-function laneFor(
+export function laneFor(
   tx: Transaction,
   job: {
     readonly kind?: "payload" | "plan" | undefined;
@@ -192,16 +185,31 @@ export function runAgain(tx: Transaction, id: string, job: JobRow): Refusal | un
       expiresAt: job.expiresAt,
     });
   }
+  if (job.plan !== undefined) {
+    const version = versionOf(tx, job.plan, job.planVersion);
+    if (isRefusal(version)) return version;
+  }
   const lane = laneFor(tx, job);
   if (isRefusal(lane)) return lane;
   tx.emit("job.retried", { id, seq: countersOf(tx).seq + 1, lane });
   return undefined;
 }
 
+/** Whether a job is of an action that has open jobs: then its record must stay. */
+export function isOfLiveAction({ tables }: View, { action }: JobRow): boolean {
+  return action !== undefined && tables.actions.get([action])?.ended === undefined;
+}
+
 export const removeJob: Decide<"job.remove"> = (tx, { id }) => {
   const job = currentJob(tx, id);
   if (isRefusal(job)) return job;
   if (!isEndState(job.state)) return wrongState(id, job, "an ended job");
+  if (isOfLiveAction(tx, job)) {
+    return refuse("job_state", `Job ${id} is kept until its action ${job.action} has ended.`, {
+      id,
+      state: job.state,
+    });
+  }
   tx.emit("job.removed", { id });
   return { now: tx.at, removed: true };
 };

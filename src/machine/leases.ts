@@ -4,7 +4,13 @@
  */
 import { utf8Bytes } from "../contract/fields.ts";
 import { leaseToken } from "../contract/ids.ts";
-import type { ClaimedJob, ClaimInput, ClaimReply, EmptyClaim } from "../contract/leases.ts";
+import type {
+  ClaimedJob,
+  ClaimedPlan,
+  ClaimInput,
+  ClaimReply,
+  EmptyClaim,
+} from "../contract/leases.ts";
 import { defaults, limits } from "../contract/limits.ts";
 import type { JobRow } from "../store/jobs.ts";
 import { PLAIN_LANE } from "../store/lanes.ts";
@@ -12,6 +18,7 @@ import { deadline } from "../store/standing.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
 import { attemptOf, comparePlaces, maxAttemptsOf } from "./jobs-read.ts";
 import { nextDueAt, settleDue } from "./sweep.ts";
+import { asRegistered, isServed, seeWorker } from "./workers.ts";
 
 /** A lease ends on a whole second, so that many leases share one alarm. */
 export const leaseEnd = (at: number, leaseMs: number): number =>
@@ -48,10 +55,14 @@ function takeInOrder(view: View, lanes: readonly number[], take: (id: string) =>
   }
 }
 
-export const claim: Decide<"lease.claim"> = (tx, input) => {
+export const claim: Decide<"lease.claim"> = (tx, said) => {
   const queue = queueOf(tx);
+  const worker = seeWorker(tx, said.worker);
+  const input = asRegistered(said, worker);
+  const isDraining = worker !== undefined && !isServed(worker);
   const jobs: ClaimedJob[] = [];
-  if (queue.paused === undefined) {
+  const plans = new Map<string, ClaimedPlan>();
+  if (queue.paused === undefined && !isDraining) {
     const grant = countersOf(tx).grant + 1;
     const token = leaseToken(tx.identity, grant);
     const max = input.max ?? 1;
@@ -64,14 +75,47 @@ export const claim: Decide<"lease.claim"> = (tx, input) => {
         over += 1;
         return over < limits.sweepMax;
       }
-      bytes += bytesOf(job);
+      const plan = newPlan(tx, plans, job);
+      bytes += bytesOf(job) + (plan === undefined ? 0 : utf8Bytes(plan.body));
       if (jobs.length > 0 && bytes > limits.replyBytesMax) return false;
-      jobs.push(handOut(tx, id, job, grant, token, input));
+      if (plan !== undefined) plans.set(planName(job), plan);
+      jobs.push(handOut(tx, id, job, grant, token, input, worker !== undefined));
       return jobs.length < max;
     });
   }
-  return jobs.length > 0 ? { now: tx.at, jobs } : { now: tx.at, jobs, ...whyEmpty(tx, input) };
+  if (jobs.length > 0) return { now: tx.at, jobs, ...shown(plans) };
+  const draining = isDraining ? { draining: true as const } : {};
+  return { now: tx.at, jobs, ...whyEmpty(tx, input), ...draining };
 };
+
+const planName = ({ plan, planVersion }: JobRow): string => `${plan} ${planVersion}`;
+
+const shown = (plans: ReadonlyMap<string, ClaimedPlan>) =>
+  plans.size === 0 ? {} : { plans: [...plans.values()] };
+
+/** The plan of a job, unless the reply has it already or the job is of none. */
+function newPlan(
+  { tables }: View,
+  plans: ReadonlyMap<string, ClaimedPlan>,
+  job: JobRow,
+): ClaimedPlan | undefined {
+  const { plan, planVersion: version } = job;
+  if (plan === undefined || version === undefined || plans.has(planName(job))) return undefined;
+  const row = tables.plan_versions.get([plan, version]);
+  if (row === undefined) throw new Error(`an open job is of plan ${plan} ${version}, not kept`);
+  return { plan, version, body: row.body };
+}
+
+/** The plans of jobs, each once. */
+export function plansOf(view: View, ids: readonly string[]): { plans?: readonly ClaimedPlan[] } {
+  const plans = new Map<string, ClaimedPlan>();
+  for (const id of ids) {
+    const job = view.tables.jobs.get([id]);
+    const plan = job === undefined ? undefined : newPlan(view, plans, job);
+    if (job !== undefined && plan !== undefined) plans.set(planName(job), plan);
+  }
+  return shown(plans);
+}
 
 /** Ends a ready job whose life is over, or that was handed out so often that it never will end by itself. */
 function endIfOver(tx: Transaction, id: string, job: JobRow): boolean {
@@ -97,11 +141,13 @@ function handOut(
   grant: number,
   token: string,
   input: ClaimInput,
+  isTracked: boolean,
 ): ClaimedJob {
   const leaseMs = input.leaseMs ?? job.leaseMs ?? queueOf(tx).config.leaseMs;
   const leaseUntil = leaseEnd(tx.at, leaseMs);
   const { worker } = input;
-  tx.emit("job.claimed", { id, grant, leaseUntil, worker, leaseMs: input.leaseMs });
+  const facts = { id, grant, leaseUntil, worker, leaseMs: input.leaseMs };
+  tx.emit("job.claimed", isTracked ? { ...facts, tracked: true } : facts);
   return toClaimed(tx, id, job, { token, leaseUntil, deliveries: job.deliveries + 1 });
 }
 
@@ -118,6 +164,9 @@ function toClaimed(
     token: lease.token,
     leaseUntil: lease.leaseUntil,
     kind: job.kind ?? "payload",
+    plan: job.plan,
+    planVersion: job.planVersion,
+    action: job.action,
     run: job.run,
     attempt: attemptOf(job, config),
     maxAttempts: maxAttemptsOf(job, config),

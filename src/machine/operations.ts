@@ -10,7 +10,7 @@ import { refuse } from "../contract/refusals.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { OperationRow } from "../store/operations.ts";
 import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
-import { runAgain } from "./jobs.ts";
+import { isOfLiveAction, runAgain } from "./jobs.ts";
 import { hasLabel, type Place, placesOf } from "./jobs-read.ts";
 import { settleDue } from "./sweep.ts";
 
@@ -158,6 +158,15 @@ function isMeant(operation: OperationRow, job: JobRow): boolean {
 
 function change(tx: Transaction, operation: OperationRow, id: string, job: JobRow): boolean {
   if (operation.kind === "redrive") return runAgain(tx, id, job) === undefined;
-  tx.emit(operation.kind === "release" ? "job.released" : "job.removed", { id });
+  if (operation.kind === "release") {
+    tx.emit("job.released", { id });
+  } else if (!isOfLiveAction(tx, job)) {
+    tx.emit("job.removed", { id });
+  } else if (isEndState(job.state)) {
+    return false;
+  } else {
+    // Its action keeps it, and has to hear what became of it.
+    tx.emit("job.cancelled", { id, reason: "purged" });
+  }
   return true;
 }

@@ -3,10 +3,16 @@
  * Invariant: a queue's configuration is always complete.
  */
 import type { EventFacts } from "../contract/events.ts";
-import { type JobState, jobStates } from "../contract/fields.ts";
+import { type JobKind, type JobState, jobStates } from "../contract/fields.ts";
 import type { QueueIdentity } from "../contract/ids.ts";
 import { defaults } from "../contract/limits.ts";
-import type { QueueConfig, QueueConfigChange, QueueRecord, QueueStats } from "../contract/queue.ts";
+import type {
+  QueueConfig,
+  QueueConfigChange,
+  QueueRecord,
+  QueueStats,
+  Unclaimable,
+} from "../contract/queue.ts";
 import { PLAIN_LANE } from "../store/lanes.ts";
 import { canonical } from "../store/snapshot-rows.ts";
 import {
@@ -19,11 +25,14 @@ import {
 } from "./decide.ts";
 import { releaseRunning } from "./operations.ts";
 import { nextDueAt } from "./sweep.ts";
+import { countByState, liveWorkers } from "./workers.ts";
 
 /** What a queue is created with. */
 export const defaultConfig: QueueConfig = {
   leaseMs: defaults.leaseMs,
   maxAttempts: defaults.maxAttempts,
+  planMaxAttempts: defaults.planMaxAttempts,
+  workerTtlMs: defaults.workerTtlMs,
   maxDeliveries: null,
   backoff: defaults.backoff,
   maxBytes: defaults.maxBytes,
@@ -135,10 +144,32 @@ function oldestReadyAt(view: View): number | undefined {
   return oldest;
 }
 
+/** Who asked for jobs: what it takes. */
+export interface Claimer {
+  readonly kinds: readonly JobKind[];
+  readonly capabilities: readonly string[];
+}
+
+/** What ready jobs require that neither a live worker nor one of those who asked lately can do. */
+export function unclaimable(view: View, lately: Iterable<Claimer>): Unclaimable[] {
+  const able = [...liveWorkers(view), ...lately].map(({ kinds, capabilities }) => ({
+    kinds,
+    capabilities: new Set(capabilities),
+  }));
+  const found: Unclaimable[] = [];
+  for (const [, { kind, requires, ready }] of view.tables.lanes.scan({})) {
+    const isCovered = able.some(
+      (each) => each.kinds.includes(kind) && requires.every((need) => each.capabilities.has(need)),
+    );
+    if (ready > 0 && !isCovered) found.push({ kind, requires, ready });
+  }
+  return found;
+}
+
 /** What the state of a queue says of itself; the object adds its storage, log and rates. */
 export function queueCounts(
   view: View,
-): Pick<QueueStats, "counts" | "jobBytes" | "oldestReadyAgeMs" | "nextDueAt"> {
+): Pick<QueueStats, "counts" | "jobBytes" | "oldestReadyAgeMs" | "nextDueAt" | "workers"> {
   const counters = countersOf(view);
   const oldest = oldestReadyAt(view);
   return {
@@ -149,5 +180,6 @@ export function queueCounts(
     jobBytes: counters.bytes,
     oldestReadyAgeMs: oldest === undefined ? null : Math.max(0, view.at - oldest),
     nextDueAt: nextDueAt(view) ?? null,
+    workers: countByState(view),
   };
 }

@@ -12,16 +12,18 @@ import { jobUnknown, maxAttemptsOf } from "./jobs-read.ts";
 import { claim, leaseEnd } from "./leases.ts";
 import { retryDelayMs } from "./retry.ts";
 import { jobAsOfNow, settleDue } from "./sweep.ts";
+import { seeWorker } from "./workers.ts";
 
 export const settle: Decide<"lease.settle"> = (tx, input) => {
   let refused = 0;
   // The jobs of one claim have one token, so that mostly one is read for a whole batch.
   let token: string | undefined;
   let grant: number | undefined;
+  const seen = new Set<string>();
   const items = input.items.map((item) => {
     if (item.token !== token) grant = grantOf(tx.identity, item.token);
     token = item.token;
-    const settled = settleOne(tx, item, grant);
+    const settled = settleOne(tx, item, grant, seen);
     if (!isRefusal(settled)) return settled;
     refused += 1;
     return { id: item.id, ok: false as const, problem: problemOf(settled) };
@@ -46,11 +48,15 @@ function settleOne(
   tx: Transaction,
   item: Settlement,
   grant: number | undefined,
+  seen: Set<string>,
 ): Settled | Refusal {
   const job = jobAsOfNow(tx, item.id);
   if (job === undefined) return jobUnknown(item.id);
   const isLatest = job.grant !== undefined && grant === job.grant;
-  if (isLatest && job.state === "running") return settleHeld(tx, item, job);
+  if (isLatest && job.state === "running") {
+    noteLife(tx, job, seen);
+    return settleHeld(tx, item, job);
+  }
   const outcome = isLatest ? job.outcome : undefined;
   if (outcome !== undefined && outcomeOf[item.op] === outcome) {
     return { id: item.id, ok: true, state: job.state, repeated: true };
@@ -67,6 +73,13 @@ function settleOne(
   // Its lease ended by time, and nobody else was given the job: only its completion still counts.
   if (outcome === "expired" && item.op === "complete") return complete(tx, item, true);
   return leaseStale(item, job);
+}
+
+/** A settlement is a sign of life of the worker that holds the job; one of a request is as good as many. */
+function noteLife(tx: Transaction, { tracked, worker }: JobRow, seen: Set<string>): void {
+  if (!tracked || worker === undefined || seen.has(worker)) return;
+  seen.add(worker);
+  seeWorker(tx, worker);
 }
 
 function alreadySettled({ id }: Settlement, job: JobRow): Refusal {
@@ -101,7 +114,27 @@ function settleHeld(tx: Transaction, item: Settlement, job: JobRow): Settled | R
     case "progress":
       tx.emit("job.progressed", { id: item.id, progress: item.progress ?? "null" });
       return { id: item.id, ok: true, state: "running" };
+    case "task":
+      return reportTask(tx, item, job);
   }
+}
+
+/** What a task came to. A job without a plan has no tasks; a number that its plan has not is no task of it. */
+function reportTask(tx: Transaction, item: Verb<"task">, job: JobRow): Settled | Refusal {
+  const { op: _op, token: _token, ...report } = item;
+  const most = job.plan === undefined ? 0 : tasksIn(tx, job.plan, job.planVersion);
+  if (report.task > most) {
+    return refuse("task_unknown", `Job ${item.id} has ${most} tasks, and no task ${report.task}.`, {
+      id: item.id,
+      tasks: most,
+    });
+  }
+  tx.emit("task.reported", report);
+  return { id: item.id, ok: true, state: "running" };
+}
+
+function tasksIn(tx: Transaction, plan: string, version = 0): number {
+  return tx.tables.plan_versions.get([plan, version])?.tasks ?? 0;
 }
 
 type Verb<Op extends Settlement["op"]> = Extract<Settlement, { op: Op }>;

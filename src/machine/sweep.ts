@@ -4,22 +4,35 @@
  */
 import { endStates } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
+import { keptBy } from "../store/actions.ts";
 import type { JobRow } from "../store/jobs.ts";
+import { workerDueAt } from "../store/workers.ts";
 import { countersOf, queueOf, type Transaction, type View } from "./decide.ts";
 import { maxAttemptsOf } from "./jobs-read.ts";
+import { advanceWorker, endLeaseNow } from "./workers.ts";
 
-/** The next thing that time does to a job: when, and to which. */
-interface Due {
-  readonly at: number;
-  readonly id: string;
+/** The next thing that time does: when, and to which job, worker or action. */
+type Due = { readonly at: number } & (
+  | { readonly id: string }
+  | { readonly worker: string }
+  | { readonly action: string }
+);
+
+/** The earliest of what is due of workers and of jobs. */
+function nextDue(view: View): Due | undefined {
+  const job = nextJobDue(view);
+  const [worker] = view.tables.worker_due.range({ limit: 1 });
+  if (worker === undefined || (job !== undefined && job.at <= worker[0][0])) return job;
+  const [[at, name]] = worker;
+  return { at, worker: name };
 }
 
 /** The earliest of the deadlines, leases and delays; at the same time a deadline comes first. */
-function nextDue({ tables }: View): Due | undefined {
+function nextJobDue({ tables }: View): (Due & { readonly id: string }) | undefined {
   const deadline = tables.deadlines.first();
   const lease = tables.leases.first();
   const delay = tables.scheduled.first();
-  let next: Due | undefined;
+  let next: (Due & { readonly id: string }) | undefined;
   if (deadline) next = { at: deadline[0][0], id: deadline[0][1] };
   if (lease && (!next || lease[0][0] < next.at)) next = { at: lease[0][0], id: lease[1].id };
   if (delay && (!next || delay[0][0] < next.at)) next = { at: delay[0][0], id: delay[1].id };
@@ -32,16 +45,57 @@ function nextRemoval(view: View): Due | undefined {
   const counters = countersOf(view);
   let next: Due | undefined;
   for (const state of endStates) {
-    if (counters[state] === 0) continue;
+    const ofActions = counters[keptBy(state)];
+    const alone = counters[state] - ofActions;
+    if (alone === 0) continue;
     const head = view.tables.finished.first([state]);
-    if (head === undefined)
-      throw new Error(`${counters[state]} jobs are ${state}, but none is kept`);
+    if (head === undefined) throw new Error(`${alone} jobs are ${state}, but none is kept`);
     const [, endedAt, id] = head[0];
     const { ageMs, count } = retention[state];
-    const at = counters[state] > count ? view.at : endedAt + ageMs;
+    const at = alone > count ? view.at : endedAt + ageMs;
     if (!next || at < next.at) next = { at, id };
   }
+  const action = nextActionRemoval(view);
+  return action === undefined || (next && next.at <= action.at) ? next : action;
+}
+
+/** The earliest end of the retention of an ended action, which goes with all of its jobs. */
+function nextActionRemoval(view: View): Due | undefined {
+  const counters = countersOf(view);
+  if (counters.action === 0) return undefined;
+  const { retention } = queueOf(view).config;
+  let next: Due | undefined;
+  for (const status of ["completed", "failed", "cancelled"] as const) {
+    const head = view.tables.ended_actions.first([status]);
+    if (head === undefined) continue;
+    const [, endedAt, action] = head[0];
+    const { ageMs, count } = retention[status];
+    const at = counters[keptBy(status)] > count ? view.at : endedAt + ageMs;
+    if (!next || at < next.at) next = { at, action };
+  }
   return next;
+}
+
+/** Removes one more job of an ended action, and behind the last one the action. */
+function removeOfAction(tx: Transaction, id: string): void {
+  const row = tx.tables.actions.get([id]);
+  if (row === undefined) throw new Error(`action ${id} is due, but not kept`);
+  for (const [[job], { action }] of tx.tables.jobs.scan({ from: [row.firstJob] })) {
+    if (job > row.lastJob) break;
+    if (action !== id) continue;
+    tx.emit("job.removed", { id: job });
+    return;
+  }
+  tx.emit("action.removed", { id });
+}
+
+/** Does what is due. */
+function settle(tx: Transaction, due: Due): void {
+  if ("worker" in due) advanceWorker(tx, due.worker);
+  else if ("action" in due) removeOfAction(tx, due.action);
+  else if (!settleDue(tx, due.id)) {
+    throw new Error(`job ${due.id} is due at ${due.at} but nothing is`);
+  }
 }
 
 /**
@@ -49,8 +103,8 @@ function nextRemoval(view: View): Due | undefined {
  * records, which no worker waits for.
  */
 export function nextDueAt(view: View, of: "all" | "jobs" = "all"): number | undefined {
+  if (of === "jobs") return nextJobDue(view)?.at;
   const due = nextDue(view)?.at;
-  if (of === "jobs") return due;
   const removal = nextRemoval(view)?.at;
   if (due === undefined || removal === undefined) return due ?? removal;
   return Math.min(due, removal);
@@ -60,12 +114,13 @@ export function nextDueAt(view: View, of: "all" | "jobs" = "all"): number | unde
 export function sweep(tx: Transaction, most: number = limits.sweepMax): number {
   let changes = 0;
   for (let due = nextDue(tx); due && due.at <= tx.at && changes < most; due = nextDue(tx)) {
-    if (!settleDue(tx, due.id)) throw new Error(`job ${due.id} is due at ${due.at} but nothing is`);
+    settle(tx, due);
     changes += 1;
   }
   let removal = changes < most ? nextRemoval(tx) : undefined;
   for (; removal && removal.at <= tx.at && changes < most; removal = nextRemoval(tx)) {
-    tx.emit("job.removed", { id: removal.id });
+    if ("id" in removal) tx.emit("job.removed", { id: removal.id });
+    else settle(tx, removal);
     changes += 1;
   }
   return changes;
@@ -89,9 +144,12 @@ function applyDue(tx: Transaction, id: string, job: JobRow): boolean {
   const expiry = Math.min(job.ttlUntil ?? Infinity, job.expiresAt ?? Infinity);
   const lease = job.state === "running" ? (job.leaseUntil ?? Infinity) : Infinity;
   const delay = job.state === "scheduled" ? (job.runAt ?? Infinity) : Infinity;
-  const first = Math.min(expiry, lease, delay);
+  const death = deathOf(tx, job);
+  const first = Math.min(expiry, lease, delay, death);
   if (first > tx.at) return false;
-  if (first === expiry) {
+  if (first === death && job.worker !== undefined) {
+    endLeaseNow(tx, job.worker, id);
+  } else if (first === expiry) {
     tx.emit("job.expired", { id, reason: expiry === job.ttlUntil ? "ttl" : "deadline" });
   } else if (first === lease && isBeingReleased(tx, job)) {
     tx.emit("job.released", { id });
@@ -102,6 +160,13 @@ function applyDue(tx: Transaction, id: string, job: JobRow): boolean {
     tx.emit("job.promoted", { id });
   }
   return true;
+}
+
+/** When the worker that holds a job died, dies or left; infinite for one that is not registered. */
+function deathOf(view: View, { state, tracked, worker }: JobRow): number {
+  if (state !== "running" || !tracked || worker === undefined) return Infinity;
+  const row = view.tables.workers.get([worker]);
+  return row === undefined ? Infinity : (row.diedAt ?? workerDueAt(row));
 }
 
 /** Whether a job's lease is of an imported state, and its turn to be given back uncounted has not come yet. */

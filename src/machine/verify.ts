@@ -2,14 +2,24 @@
  * Verifying the state tables of a snapshot by plain recounting: what every job implies against what index rows and counters say.
  * Invariant: it shares nothing with the writers it checks, and what it must remember between two steps is small.
  */
-import { isEndState, type JobState, jobStates, utf8Bytes } from "../contract/fields.ts";
+import {
+  type EndState,
+  endStates,
+  isEndState,
+  type JobState,
+  jobStates,
+  utf8Bytes,
+} from "../contract/fields.ts";
 import { hash52 } from "../contract/hash.ts";
 import { limits } from "../contract/limits.ts";
 import type { VerifyProblem } from "../contract/queue.ts";
+import type { ActionRow } from "../store/actions.ts";
 import type { JobRow } from "../store/jobs.ts";
 import { type LaneRow, PLAIN_LANE } from "../store/lanes.ts";
 import type { OperationRow } from "../store/operations.ts";
+import type { PlanRow } from "../store/plans.ts";
 import type { Counters } from "../store/queue.ts";
+import type { WorkerRow } from "../store/workers.ts";
 
 /** A row of a table, as a snapshot has it. */
 export interface VerifiedRow {
@@ -28,16 +38,24 @@ interface RowSet {
   sum: number;
 }
 
-/** The tables that follow from the jobs, and the lanes' counts of open and of ready jobs. */
+/**
+ * The tables that follow from others, and what lanes, plans, actions and workers (`holders`) count of jobs.
+ */
 const derived = [
+  "actions",
   "deadlines",
+  "ended_actions",
   "finished",
+  "held",
+  "holders",
   "lane_index",
   "leases",
   "open",
+  "plans",
   "ready",
   "ready in lanes",
   "scheduled",
+  "worker_due",
 ] as const;
 type Derived = (typeof derived)[number];
 
@@ -48,7 +66,16 @@ export interface VerifyState {
   /** What the counters say. */
   counters?: Counters;
   readonly counted: Record<
-    JobState | "bytes" | "underway" | "seq" | "grant" | "lane" | "operation" | "latest",
+    | JobState
+    | `action_${EndState}`
+    | "action"
+    | "bytes"
+    | "underway"
+    | "seq"
+    | "grant"
+    | "lane"
+    | "operation"
+    | "latest",
     number
   >;
   queues: number;
@@ -63,8 +90,20 @@ export function beginVerify(): VerifyState {
     JobState,
     number
   >;
+  const ofActions = Object.fromEntries(endStates.map((state) => [`action_${state}`, 0])) as Record<
+    `action_${EndState}`,
+    number
+  >;
   const sequences = { seq: 0, grant: 0, lane: 0, operation: 0 };
-  const counted = { ...states, bytes: 0, underway: 0, ...sequences, latest: 0 };
+  const counted = {
+    ...states,
+    ...ofActions,
+    action: 0,
+    bytes: 0,
+    underway: 0,
+    ...sequences,
+    latest: 0,
+  };
   return { found: sets(), implied: sets(), counted, queues: 0 };
 }
 
@@ -88,13 +127,13 @@ export function verifyRow(state: VerifyState, row: VerifiedRow): VerifyProblem[]
 }
 
 function takeRow(state: VerifyState, row: VerifiedRow): VerifyProblem[] {
-  const { table, key, value } = row;
-  const { found, implied } = state;
+  const { table, key, value, texts } = row;
+  const { found, implied, counted } = state;
   const id = (value as { id?: string }).id ?? "";
   if (table === "jobs") return verifyJob(state, row);
   if (table === "ready" || table === "scheduled" || table === "leases") {
     add(found[table], [...key, id]);
-  } else if (table === "deadlines" || table === "finished") {
+  } else if (isKeyed(table)) {
     add(found[table], key);
   } else if (table === "lane_index") {
     add(found.lane_index, [...key, (value as { lane: number }).lane]);
@@ -104,6 +143,16 @@ function takeRow(state: VerifyState, row: VerifiedRow): VerifyProblem[] {
     add(found.open, [...key, name], open);
     add(found["ready in lanes"], [...key, name], ready);
     add(implied.lane_index, [name, ...key]);
+  } else if (table === "actions") {
+    verifyAction(state, String(key[0]), value as ActionRow);
+  } else if (table === "plans") {
+    add(found.plans, key, (value as PlanRow).open);
+  } else if (table === "plan_versions" || table === "tasks") {
+    for (const text of texts) counted.bytes += utf8Bytes(text ?? "");
+  } else if (table === "workers") {
+    const worker = value as WorkerRow;
+    add(found.holders, key, worker.running);
+    add(implied.worker_due, [dueAt(worker), ...key]);
   } else if (table === "counters") {
     state.counters = value as Counters;
   } else if (table === "operations") {
@@ -113,6 +162,27 @@ function takeRow(state: VerifyState, row: VerifiedRow): VerifyProblem[] {
     state.queues += 1;
   }
   return [];
+}
+
+/** Tables whose rows say all in their keys. */
+const keyed = ["deadlines", "ended_actions", "finished", "held", "worker_due"] as const;
+const isKeyed = (table: string): table is (typeof keyed)[number] =>
+  (keyed as readonly string[]).includes(table);
+
+function verifyAction({ found, implied, counted }: VerifyState, id: string, row: ActionRow): void {
+  counted.action += 1;
+  for (const state of jobStates) {
+    add(found.actions, [id, state], row.counts[state]);
+    if (isEndState(state)) counted[`action_${state}`] += row.counts[state];
+  }
+  if (row.ended !== undefined) add(implied.ended_actions, [row.ended.status, row.ended.at, id]);
+}
+
+/** When time next does something to a worker. */
+function dueAt({ seenAt, ttlMs, diedAt, leftAt, running }: WorkerRow): number {
+  if (leftAt !== undefined) return leftAt;
+  if (diedAt === undefined) return seenAt + Math.ceil(ttlMs * 1.5);
+  return diedAt + (running > 0 ? 0 : limits.deadWorkerKeptMs);
 }
 
 function verifyJob({ implied, counted }: VerifyState, { key, value, texts }: VerifiedRow) {
@@ -128,9 +198,17 @@ function verifyJob({ implied, counted }: VerifyState, { key, value, texts }: Ver
   if (job.state === "ready") add(implied.ready, [lane, priority, readyAt, seq, id]);
   if (job.state === "scheduled") add(implied.scheduled, [runAt, seq, id]);
   if (job.state === "running") add(implied.leases, [leaseUntil, seq, id]);
+  const { action, plan, worker = "" } = job;
+  if (action !== undefined) add(implied.actions, [action, job.state]);
+  if (job.state === "running" && job.tracked) {
+    add(implied.held, [worker, id]);
+    add(implied.holders, [worker]);
+  }
   if (isEndState(job.state)) {
-    add(implied.finished, [job.state, endedAt, id]);
+    const shelf = action === undefined ? job.state : `${job.state}/action`;
+    add(implied.finished, [shelf, endedAt, id]);
   } else {
+    if (plan !== undefined) add(implied.plans, [plan]);
     const ends = Math.min(job.ttlUntil ?? Infinity, job.expiresAt ?? Infinity);
     if (ends < Infinity) add(implied.deadlines, [ends, id]);
     const name = [job.kind ?? "payload", ...(job.requires ?? [])].join();
@@ -188,11 +266,12 @@ export function endVerify(state: VerifyState, at: number): VerifyProblem[] {
   }
   expect(queues === 1, `The queue has ${queues} rows, not one.`);
   if (counters === undefined) return [...problems, { invariant: "I11", detail: "No counters." }];
-  for (const name of [...jobStates, "bytes", "underway"] as const) {
+  const ofActions = endStates.map((each) => `action_${each}` as const);
+  for (const name of [...jobStates, ...ofActions, "bytes", "underway"] as const) {
     const told = `The counter ${name} is ${counters[name]}; a recount gives ${counted[name]}.`;
     expect(counters[name] === counted[name], told);
   }
-  for (const name of ["seq", "grant", "lane", "operation"] as const) {
+  for (const name of ["seq", "grant", "lane", "operation", "action"] as const) {
     const told = `The sequence ${name} is ${counters[name]}, and ${counted[name]} was given.`;
     expect(counters[name] >= counted[name], told);
   }

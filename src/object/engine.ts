@@ -3,6 +3,7 @@
  * Invariant: it runs the same in the object, in tests and in simulation; time, randomness and storage come from ports.
  */
 import { encodeReply } from "../contract/commands.ts";
+import type { ClaimInput, SettleInput } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
 import type { DeleteQueueInput } from "../contract/queue.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc } from "../contract/rpc.ts";
@@ -15,6 +16,7 @@ import { openStore, type SluiceStore, salvageStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import { StoreRefusal } from "../store/store.ts";
 import { Alarm, type AlarmPort } from "./alarm.ts";
+import { Claimers } from "./claimers.ts";
 import { Committer } from "./commit.ts";
 import { dropFarewell, dropQueue, farewells } from "./farewell.ts";
 import type { Group } from "./group.ts";
@@ -49,6 +51,7 @@ export class QueueEngine {
   readonly #ports: EnginePorts;
   readonly #alarm: Alarm;
   readonly #rates = new Rates();
+  readonly #claimers = new Claimers();
   readonly #committer: Committer;
   readonly #snapshots: Snapshots;
   readonly #reads: QueueReads;
@@ -82,7 +85,12 @@ export class QueueEngine {
         this.#alarm.arm(at);
       },
     });
-    this.#reads = new QueueReads(ports, this.#alarm, this.#rates, this.#snapshots);
+    this.#reads = new QueueReads(ports, {
+      alarm: this.#alarm,
+      rates: this.#rates,
+      claimers: this.#claimers,
+      snapshots: this.#snapshots,
+    });
   }
 
   /** Learns what alarm is set, once, before anything else. */
@@ -113,7 +121,16 @@ export class QueueEngine {
     if (isDamaged(store)) return this.#submitDamaged(store, request);
     if (!this.#isAlarmSure) this.#replaceLostAlarm(store);
     if (store.readOnly) return { refusal: newer(this.#ports.name) };
+    this.#noteClaim(request);
     return this.#own(request) ?? this.#committer.submit(request);
+  }
+
+  #noteClaim({ name, input }: CommandRequest): void {
+    const isClaim = name === "lease.claim";
+    const claim = isClaim ? (input as ClaimInput) : (input as SettleInput).claim;
+    if (isClaim || (name === "lease.settle" && claim !== undefined)) {
+      this.#claimers.note(claim ?? {}, this.#ports.now());
+    }
   }
 
   /** All that can be done to a store that cannot be used is to give it up. */

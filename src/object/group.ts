@@ -9,6 +9,7 @@ import { limits } from "../contract/limits.ts";
 import { isRefusal, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import { answerToKeep, repeatedAnswer } from "../machine/answers.ts";
+import { withConsequences } from "../machine/consequences.ts";
 import { type Decide, eventOf, type KeptAnswer, type Transaction } from "../machine/decide.ts";
 import { decisions, isDecided } from "../machine/index.ts";
 import { emptyClaim } from "../machine/leases.ts";
@@ -39,9 +40,16 @@ interface Mark {
   readonly keys: number;
 }
 
+/** Commands that need nothing that is in a queue already. */
+const beginners: ReadonlySet<CommandName> = new Set<CommandName>([
+  "job.enqueue",
+  "plan.submit",
+  "worker.register",
+]);
+
 /** Commands that create the queue they name. */
 const creates = (name: CommandName, autoCreate: boolean): boolean =>
-  name === "queue.configure" || (name === "job.enqueue" && autoCreate);
+  name === "queue.configure" || (beginners.has(name) && autoCreate);
 
 export class Group {
   readonly #context: GroupContext;
@@ -58,7 +66,7 @@ export class Group {
   constructor(context: GroupContext) {
     this.#context = context;
     this.#builder = context.store.builder();
-    this.#tx = {
+    this.#tx = withConsequences({
       tables: context.store.tables,
       at: context.at,
       identity: context.identity,
@@ -66,7 +74,7 @@ export class Group {
       emit: (type, facts) => this.#emit(type, facts),
       recall: (key) => this.#recall(key),
       keep: (key, bodyHash, answer) => this.#keep(key, bodyHash, answer),
-    };
+    });
     this.#start = this.#mark();
   }
 
@@ -188,8 +196,8 @@ export class Group {
     createQueue(this.#tx, this.#context.name, identity);
     const creation = this.#events.length;
     const answer = this.#decide(request);
-    // An enqueue of which nothing was taken has no event of its own, and so creates nothing.
-    if (name === "job.enqueue" && this.#events.length === creation) this.#undo(before);
+    // What is refused has no event of its own, and so creates nothing.
+    if (beginners.has(name) && this.#events.length === creation) this.#undo(before);
     return answer;
   }
 

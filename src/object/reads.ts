@@ -9,13 +9,14 @@ import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import type { SnapshotRead } from "../contract/snapshots.ts";
 import type { Read, View } from "../machine/decide.ts";
 import { isRead, reads } from "../machine/index.ts";
-import { queueCounts } from "../machine/queue.ts";
+import { queueCounts, unclaimable } from "../machine/queue.ts";
 import { nextDueAt } from "../machine/sweep.ts";
 import { rawPage } from "../store/raw.ts";
 import type { Salvaged } from "../store/salvage.ts";
 import type { SluiceSchema, SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Alarm } from "./alarm.ts";
+import type { Claimers } from "./claimers.ts";
 import type { Rates } from "./rates.ts";
 import { refusalOfFault } from "./refusals.ts";
 import type { Snapshots } from "./snapshots.ts";
@@ -37,16 +38,26 @@ interface ReadPorts {
   report(error: unknown, what: string): void;
 }
 
+/** The parts of the engine that have something to tell. */
+interface ReadParts {
+  readonly alarm: Alarm;
+  readonly rates: Rates;
+  readonly claimers: Claimers;
+  readonly snapshots: Snapshots;
+}
+
 export class QueueReads {
   readonly #ports: ReadPorts;
   readonly #alarm: Alarm;
   readonly #rates: Rates;
+  readonly #claimers: Claimers;
   readonly #snapshots: Snapshots;
 
-  constructor(ports: ReadPorts, alarm: Alarm, rates: Rates, snapshots: Snapshots) {
+  constructor(ports: ReadPorts, { alarm, rates, claimers, snapshots }: ReadParts) {
     this.#ports = ports;
     this.#alarm = alarm;
     this.#rates = rates;
+    this.#claimers = claimers;
     this.#snapshots = snapshots;
   }
 
@@ -118,6 +129,7 @@ export class QueueReads {
     return {
       now: view.at,
       ...queueCounts(view),
+      unclaimable: unclaimable(view, this.#claimers.lately(view.at)),
       perMinute: this.#rates.lastMinute(view.at),
       storage: {
         objectId: this.#ports.objectId,

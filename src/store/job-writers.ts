@@ -4,6 +4,7 @@
  */
 import type { EventOf } from "../contract/events.ts";
 import type { JobRow } from "./jobs.ts";
+import { requirements } from "./lanes.ts";
 import { withAttempt } from "./leases.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 import { end, move, rowOf } from "./standing.ts";
@@ -11,6 +12,10 @@ import { end, move, rowOf } from "./standing.ts";
 /** What an enqueue may say of a job; in the row only if it was said. */
 const options = [
   "kind",
+  "plan",
+  "planVersion",
+  "action",
+  "inputIndex",
   "labels",
   "requires",
   "maxAttempts",
@@ -39,10 +44,19 @@ function enqueued(tables: SluiceTables, event: EventOf<"job.enqueued">, at: numb
   for (const name of options) {
     if (event[name] !== undefined) Object.assign(row, { [name]: event[name] });
   }
+  if (event.plan !== undefined) row.requires = requiredBy(tables, event);
   if (runAt !== undefined) row.runAt = runAt;
   else row.readyAt = at;
   if (runAt === undefined && ttlMs !== undefined) row.ttlUntil = at + ttlMs;
   move(tables, id, undefined, row, { seq });
+}
+
+/** What a job of a plan requires: what was said, and the commands of the plan. */
+function requiredBy(tables: SluiceTables, event: EventOf<"job.enqueued">): readonly string[] {
+  const { plan = "", planVersion = 0, requires } = event;
+  const version = tables.plan_versions.get([plan, planVersion]);
+  if (version === undefined) throw new Error(`a job is of plan ${plan} ${planVersion}, not kept`);
+  return requirements(version.commands, requires);
 }
 
 /** A job takes its place among the ready ones, as of `readyAt`. */

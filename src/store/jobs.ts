@@ -32,6 +32,10 @@ export interface JobRow {
   readonly result?: JsonText | undefined;
   readonly progress?: JsonText | undefined;
   readonly kind?: "plan" | undefined;
+  readonly plan?: string | undefined;
+  readonly planVersion?: number | undefined;
+  readonly action?: string | undefined;
+  readonly inputIndex?: number | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly requires?: readonly string[] | undefined;
   readonly maxAttempts?: number | undefined;
@@ -49,6 +53,8 @@ export interface JobRow {
   readonly ttlUntil?: number | undefined;
   readonly startedAt?: number | undefined;
   readonly worker?: string | undefined;
+  /** The worker was registered when it was given the job. */
+  readonly tracked?: true | undefined;
   /** The number of its latest hand-out. */
   readonly grant?: number | undefined;
   /** The length of lease that the latest claim asked for, which an extension takes again. */
@@ -104,7 +110,7 @@ export const deadlines = declareTable<object>()({
   key: [integer("deadline_at"), ascii("id")],
   valueBytesMax: 10,
 });
-/** Ended jobs in the order of their ends, state by state. */
+/** Ended jobs in the order of their ends, state by state; those of actions, which are kept as long as these, apart. */
 export const finished = declareTable<object>()({
   name: "finished",
   version: 1,

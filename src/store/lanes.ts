@@ -31,6 +31,14 @@ export const lane_index = declareTable<{ readonly lane: number }>()({
   resident: true,
 });
 
+/** What a job of a plan requires: the plan's commands, and what was said beside; sorted, each once. */
+export function requirements(
+  commands: readonly string[],
+  also: readonly string[] | undefined,
+): readonly string[] {
+  return also === undefined ? commands : [...new Set([...commands, ...also])].sort();
+}
+
 /** The text that names a lane's kind and requirements, which are sorted and hold no comma. */
 export function laneName(kind: JobKind, requires: readonly string[]): string {
   return [kind, ...requires].join(",");

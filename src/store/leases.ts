@@ -45,6 +45,7 @@ function claimed(tables: SluiceTables, event: EventOf<"job.claimed">, at: number
     deliveries: before.deliveries + 1,
     grant: event.grant,
     worker: event.worker,
+    tracked: event.tracked,
     leaseUntil: event.leaseUntil,
     claimLeaseMs: event.leaseMs,
     startedAt: at,
@@ -99,13 +100,14 @@ function failed(tables: SluiceTables, event: EventOf<"job.failed">, at: number):
 
 function leaseExpired(tables: SluiceTables, event: EventOf<"job.lease_expired">, at: number): void {
   const before = rowOf(tables, event.id);
+  // By time it ended when it was to end, whenever that was noticed; with its worker it ends now.
+  const endedAt = event.died ? at : (before.leaseUntil ?? at);
   const changes: Partial<JobRow> = {
     outcome: "expired",
     failures: before.failures + 1,
-    attempts: withAttempt(before, "lease_expired", before.leaseUntil ?? at),
-    reason: "lease_expired",
-    // It ended by time, whenever that was noticed.
-    leaseEndedAt: before.leaseUntil,
+    attempts: withAttempt(before, event.died ? "worker_died" : "lease_expired", endedAt),
+    reason: event.died ? "worker_died" : "lease_expired",
+    leaseEndedAt: endedAt,
   };
   if (event.failed) {
     end(tables, event.id, before, "failed", at, changes);

@@ -3,7 +3,8 @@
  * Invariant: both rows exist from the queue's first event on, and the counters equal a recount.
  */
 import type { EventOf } from "../contract/events.ts";
-import type { JobState } from "../contract/fields.ts";
+import type { EndState, JobState } from "../contract/fields.ts";
+import { defaults } from "../contract/limits.ts";
 import type { QueueConfig } from "../contract/queue.ts";
 import { declareTable } from "./declare.ts";
 import { integer } from "./keys.ts";
@@ -21,28 +22,19 @@ export interface QueueRow {
   readonly registered?: true;
 }
 
-/** The number of jobs in each state, the bytes they hold, operations under way, and the last number of each sequence. */
+/** The number of jobs in each state, of those that actions keep, the bytes they hold, operations under way, and the last number of each sequence. */
 export type Counters = Record<
-  JobState | "bytes" | "underway" | "seq" | "grant" | "lane" | "operation",
+  | JobState
+  | `action_${EndState}`
+  | "bytes"
+  | "underway"
+  | "seq"
+  | "grant"
+  | "lane"
+  | "operation"
+  | "action",
   number
 >;
-
-/** One row, under 0. */
-export const queue = declareTable<QueueRow>()({
-  name: "queue",
-  version: 1,
-  key: [integer("one")],
-  resident: true,
-  identity: ["name", "queueId", "term", "registered"],
-});
-/** One row, under 0. */
-export const counters = declareTable<Readonly<Counters>>()({
-  name: "counters",
-  version: 1,
-  key: [integer("one")],
-  valueBytesMax: 2000,
-  resident: true,
-});
 
 const noCounters: Counters = {
   blocked: 0,
@@ -53,13 +45,46 @@ const noCounters: Counters = {
   failed: 0,
   cancelled: 0,
   expired: 0,
+  action_completed: 0,
+  action_failed: 0,
+  action_cancelled: 0,
+  action_expired: 0,
   bytes: 0,
   underway: 0,
   seq: 0,
   grant: 0,
   lane: PLAIN_LANE,
   operation: 0,
+  action: 0,
 };
+
+/** A configuration as it is now of one that may be from before some setting was there. */
+const complete = (config: QueueConfig): QueueConfig => ({
+  ...config,
+  planMaxAttempts: config.planMaxAttempts ?? defaults.planMaxAttempts,
+  workerTtlMs: config.workerTtlMs ?? defaults.workerTtlMs,
+});
+
+/** One row, under 0. */
+export const queue = declareTable<QueueRow>()({
+  name: "queue",
+  version: 2,
+  // Version 1 had no settings for plans and workers.
+  upgrade: (_, row) => ({ ...(row as QueueRow), config: complete((row as QueueRow).config) }),
+  key: [integer("one")],
+  resident: true,
+  identity: ["name", "queueId", "term", "registered"],
+});
+/** One row, under 0. */
+export const counters = declareTable<Readonly<Counters>>()({
+  name: "counters",
+  version: 2,
+  // Version 1 had no actions to count.
+  upgrade: (_, row) => ({ ...noCounters, ...(row as Counters) }),
+  key: [integer("one")],
+  valueBytesMax: 2000,
+  resident: true,
+});
 
 /** The queue's row: it exists as long as the queue does. */
 export function readQueue(tables: Pick<SluiceTables, "queue">): QueueRow {
@@ -77,12 +102,12 @@ export function editCounters(tables: Pick<SluiceTables, "counters">): Counters {
 
 function created(tables: SluiceTables, event: EventOf<"queue.created">, at: number): void {
   const { name, queueId, term, config } = event;
-  tables.queue.put([0], { name, queueId, term, createdAt: at, config });
+  tables.queue.put([0], { name, queueId, term, createdAt: at, config: complete(config) });
   tables.counters.put([0], { ...noCounters });
 }
 
 function configured(tables: SluiceTables, event: EventOf<"queue.configured">): void {
-  tables.queue.put([0], { ...readQueue(tables), config: event.config });
+  tables.queue.put([0], { ...readQueue(tables), config: complete(event.config) });
 }
 
 function paused(tables: SluiceTables, event: EventOf<"queue.paused">, at: number): void {

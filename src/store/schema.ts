@@ -4,6 +4,7 @@
  */
 import { type Event, type EventType, eventTexts } from "../contract/events.ts";
 import { endStates, jobStates } from "../contract/fields.ts";
+import { actions, actionWriters, ended_actions, keptBy } from "./actions.ts";
 import { LogCorrupt } from "./chain.ts";
 import type { Tables } from "./declare.ts";
 import { jobWriters } from "./job-writers.ts";
@@ -12,6 +13,7 @@ import { lane_index, lanes } from "./lanes.ts";
 import { leases, leaseWriters } from "./leases.ts";
 import type { membershipEvent } from "./membership.ts";
 import { operations, operationWriters } from "./operations.ts";
+import { plan_versions, plans, planWriters } from "./plans.ts";
 import { counters, queue, queueWriters } from "./queue.ts";
 import { type Salvaged, salvage } from "./salvage.ts";
 import type { Sql } from "./sql.ts";
@@ -19,19 +21,29 @@ import { catchUp } from "./standing.ts";
 import { Store } from "./store.ts";
 import type { StoreLimits } from "./store-config.ts";
 import type { Table } from "./table.ts";
+import { tasks, taskWriters } from "./tasks.ts";
+import { held, worker_due, workers, workerWriters } from "./workers.ts";
 
 export const schema = {
+  actions,
   counters,
   deadlines,
+  ended_actions,
   finished,
+  held,
   jobs,
   lane_index,
   lanes,
   leases,
   operations,
+  plan_versions,
+  plans,
   queue,
   ready,
   scheduled,
+  tasks,
+  worker_due,
+  workers,
 };
 export type SluiceSchema = typeof schema;
 export type SluiceTables = Tables<SluiceSchema>;
@@ -51,10 +63,14 @@ export type EventWriters = {
 };
 
 export const writers: EventWriters = {
+  ...actionWriters,
   ...jobWriters,
   ...leaseWriters,
   ...operationWriters,
+  ...planWriters,
   ...queueWriters,
+  ...taskWriters,
+  ...workerWriters,
 };
 
 export type SluiceStore = Store<SluiceSchema, Event>;
@@ -82,7 +98,10 @@ function checkTables(all: SluiceTables): void {
   expect("scheduled", counts.scheduled, all.scheduled.range({ limit: 1 }));
   expect("running", counts.running, all.leases.range({ limit: 1 }));
   for (const state of endStates) {
-    expect(state, counts[state], all.finished.range({ prefix: [state], limit: 1 }));
+    const ofActions = counts[keptBy(state)];
+    const first = (shelf: string) => all.finished.range({ prefix: [shelf], limit: 1 });
+    expect(state, counts[state] - ofActions, first(state));
+    expect(state, ofActions, first(`${state}/action`));
   }
 }
 

@@ -4,11 +4,15 @@
  * `move` is the only writer of them, and no writer reads index rows, so that they may lag behind while a log is applied.
  */
 import { type EndState, isEndState, utf8Bytes } from "../contract/fields.ts";
+import { countInAction } from "./actions.ts";
 import type { CatchUp } from "./evolve.ts";
 import type { JobRow } from "./jobs.ts";
 import { type LaneRow, laneName, PLAIN_LANE } from "./lanes.ts";
+import { countInPlan } from "./plans.ts";
 import { type Counters, editCounters, readQueue } from "./queue.ts";
 import type { SluiceSchema, SluiceTables } from "./schema.ts";
+import { forgetTasks } from "./tasks.ts";
+import { moveHeld } from "./workers.ts";
 
 /** When an open job ends by itself, if it does. */
 export function deadline(row: JobRow): number | undefined {
@@ -36,9 +40,13 @@ function enter(tables: SluiceTables, id: string, row: JobRow): void {
   } else if (row.state === "running") {
     tables.leases.insert([known(row.leaseUntil, "leaseUntil", id), row.seq], { id });
   } else if (isEndState(row.state)) {
-    tables.finished.insert([row.state, known(row.endedAt, "endedAt", id), id], {});
+    tables.finished.insert([shelfOf(row.state, row), known(row.endedAt, "endedAt", id), id], {});
   }
 }
+
+/** Under what an ended job stands in `finished`: the jobs of actions go with these, not by themselves. */
+export const shelfOf = (state: EndState, { action }: Pick<JobRow, "action">): string =>
+  action === undefined ? state : `${state}/action`;
 
 function leave(tables: SluiceTables, id: string, row: JobRow): void {
   if (row.state === "ready") {
@@ -48,7 +56,7 @@ function leave(tables: SluiceTables, id: string, row: JobRow): void {
   } else if (row.state === "running") {
     tables.leases.remove([known(row.leaseUntil, "leaseUntil", id), row.seq]);
   } else if (isEndState(row.state)) {
-    tables.finished.remove([row.state, known(row.endedAt, "endedAt", id), id]);
+    tables.finished.remove([shelfOf(row.state, row), known(row.endedAt, "endedAt", id), id]);
   }
 }
 
@@ -86,6 +94,11 @@ export function move(
   else tables.jobs.put([id], after);
   recount(tables, before, after, also);
   moveLane(tables, before, after);
+  moveHeld(tables, id, before, after);
+  if ((after ?? before)?.plan === undefined) return;
+  countInPlan(tables, before, after);
+  countInAction(tables, before, after);
+  if (after === undefined) forgetTasks(tables, id);
 }
 
 /**
@@ -187,7 +200,7 @@ export function rowOf(tables: SluiceTables, id: string): JobRow {
   return row;
 }
 
-/** Ends a job; one whose state is kept for no time at all is removed at once. */
+/** Ends a job; one whose state is kept for no time at all is removed at once, unless its action keeps it. */
 export function end(
   tables: SluiceTables,
   id: string,
@@ -197,7 +210,7 @@ export function end(
   changes: Partial<JobRow>,
 ): void {
   const { ageMs, count } = readQueue(tables).config.retention[state];
-  if (ageMs === 0 || count === 0) {
+  if ((ageMs === 0 || count === 0) && before.action === undefined) {
     move(tables, id, before, undefined);
     return;
   }

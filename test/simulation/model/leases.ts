@@ -157,6 +157,8 @@ function settleHeld(turn: Turn, item: SettleItem, job: Job, told: Told): Settled
     case "progress":
       turn.put("job.progressed", job, { progress: item.progress ?? "null" });
       return { id, ok: true, state: "running" };
+    case "task":
+      throw new Error("the simulated workers report no tasks");
   }
 }
 

@@ -1,0 +1,93 @@
+/**
+ * How the inputs of plans, actions and workers are put together from requests.
+ * Invariant: a plan that comes out is whole and says what its arguments name; an action's inputs are their original texts.
+ */
+import { actionWire } from "../contract/actions.ts";
+import { JOB_ID, WORKER_NAME } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { placeholdersOf } from "../contract/placeholders.ts";
+import { planBody, planGet, planWire } from "../contract/plans.ts";
+import { type InputError, refuse } from "../contract/refusals.ts";
+import { workerRegistration } from "../contract/workers.ts";
+import { ifCreated } from "./answers.ts";
+import { parseJson } from "./body.ts";
+import { accept, isRejected, reject } from "./checked.ts";
+import { contentHash } from "./idempotency.ts";
+import { body, checkSize, type InputReader, query, reference } from "./inputs.ts";
+import { rawElements } from "./raw-json.ts";
+import { inputRefusal, validate } from "./validate.ts";
+
+export const plan = reference("plan_unknown");
+export const action = reference("action_unknown");
+export const worker = reference("worker_unknown", WORKER_NAME);
+
+/** The plan in the address, and perhaps one of its versions. */
+export const planVersion: InputReader<"plan.get"> = (incoming) => {
+  const named = plan(incoming);
+  if (isRejected(named)) return named;
+  const asked = query(planGet, "version")(incoming);
+  return isRejected(asked)
+    ? asked
+    : accept({ input: { ...asked.value.input, ...named.value.input } });
+};
+
+/** A plan, whose id is that of the address. */
+export const submitPlan: InputReader<"plan.submit"> = (incoming) => {
+  const { id } = incoming;
+  if (!JOB_ID.test(id)) {
+    const detail = "A plan's id has 1 to 64 characters of A–Z a–z 0–9 _ -.";
+    return reject(refuse("input_invalid", detail));
+  }
+  const said = body(planWire)(incoming);
+  if (isRejected(said)) return said;
+  const { input } = said.value;
+  if (input.plan_id !== undefined && input.plan_id !== id) {
+    const detail = `The address names plan ${id}.`;
+    return reject(inputRefusal([{ pointer: "/plan_id", code: "input_invalid", detail }]));
+  }
+  const { plan_description: description, tasks } = input;
+  const commands = [...new Set(tasks.map(({ command }) => command))].sort();
+  return accept({
+    input: {
+      id,
+      body: planBody(id, input),
+      ...(description !== undefined && { description }),
+      tasks: tasks.length,
+      commands,
+      fields: placeholdersOf(tasks),
+    },
+    answer: ifCreated,
+  });
+};
+
+/** An action of the plan in the address. */
+export const submitAction: InputReader<"action.submit"> = (incoming) => {
+  const named = plan(incoming);
+  if (isRejected(named)) return named;
+  const text = incoming.text === "" ? "{}" : incoming.text;
+  const parsed = parseJson(text);
+  if (isRejected(parsed)) return parsed;
+  const checked = validate(actionWire, parsed.value);
+  if (isRejected(checked)) return checked;
+  const inputs = rawElements(text, "inputs");
+  const errors: InputError[] = [];
+  for (const [i, input] of inputs.entries()) {
+    checkSize(input, limits.payloadBytesMax, () => `/inputs/${i}`, errors);
+  }
+  if (errors.length > 0) return reject(inputRefusal(errors));
+  const { inputs: _, ...options } = checked.value;
+  const { id } = named.value.input;
+  const chosen = options.action === undefined ? {} : { fingerprint: contentHash(options, inputs) };
+  return accept({ input: { ...options, id, inputs, ...chosen }, answer: ifCreated });
+};
+
+/** What the worker in the address says of itself. */
+export const registerWorker: InputReader<"worker.register"> = (incoming) => {
+  const { id } = incoming;
+  if (!WORKER_NAME.test(id)) {
+    const detail = "A worker's name has 1 to 128 characters of A–Z a–z 0–9 _ . : @ -.";
+    return reject(refuse("input_invalid", detail));
+  }
+  const said = body(workerRegistration)(incoming);
+  return isRejected(said) ? said : accept({ input: { ...said.value.input, id } });
+};

@@ -1,0 +1,197 @@
+/**
+ * What submitting, cancelling and retrying an action mean: one plan on many inputs, as one.
+ * Invariant: an action is taken whole or not at all; its status follows from its counters.
+ */
+import type { ActionRecord, SubmitActionInput } from "../contract/actions.ts";
+import { isEndState, utf8Bytes } from "../contract/fields.ts";
+import { actionId, isGenerated, jobIds } from "../contract/ids.ts";
+import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
+import { type ActionRow, openJobsOf } from "../store/actions.ts";
+import { requirements } from "../store/lanes.ts";
+import { pageOf } from "./cursors.ts";
+import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
+import { laneFor, runAgain } from "./jobs.ts";
+import { mismatch, versionOf } from "./plans.ts";
+import { whyFull } from "./room.ts";
+import { settleDue } from "./sweep.ts";
+
+const actionUnknown = (id: string): Refusal =>
+  refuse("action_unknown", `There is no action ${id}: it was never here, or was removed.`, { id });
+
+/** An action as the API shows it. */
+export function toRecord(id: string, row: ActionRow): ActionRecord {
+  const { plan, planVersion, round, total, counts, createdAt, ended } = row;
+  return {
+    id,
+    plan,
+    planVersion,
+    status: ended?.status ?? "running",
+    round,
+    total,
+    counts,
+    createdAt,
+    ...(ended !== undefined && { endedAt: ended.at }),
+  };
+}
+
+function* jobsOf(view: View, { firstJob, lastJob }: ActionRow): Generator<string> {
+  for (const [[id]] of view.tables.jobs.scan({ from: [firstJob] })) {
+    if (id > lastJob) return;
+    yield id;
+  }
+}
+
+export const submitAction: Decide<"action.submit"> = (tx, input) => {
+  const seq = countersOf(tx).action + 1;
+  const { action: id = actionId(tx.identity, seq) } = input;
+  const repeat = findRepeat(tx, input);
+  if (repeat !== undefined) return repeat;
+  const found = versionOf(tx, input.id, input.version);
+  if (isRefusal(found)) return found;
+  const { version, row } = found;
+  const inputs = input.inputs.length === 0 ? ["null"] : input.inputs;
+  const wrong = mismatch(row, inputs, (index) => `/inputs/${index}`);
+  if (wrong !== undefined) return wrong;
+  const bytes = inputs.reduce((sum, text) => sum + utf8Bytes(text), 0);
+  const full = whyFull(tx, inputs.length, bytes);
+  if (full !== undefined) return full;
+  const lane = laneFor(tx, { kind: "plan", requires: requirements(row.commands, input.requires) });
+  if (isRefusal(lane)) return lane;
+  const jobs = take(tx, id, seq, { ...input, inputs }, version, lane);
+  return replyWith(tx, id, jobs);
+};
+
+/** The answer to an action whose id is here already. */
+function findRepeat(tx: Transaction, { action: id, fingerprint }: SubmitActionInput) {
+  if (id === undefined) return undefined;
+  if (isGenerated(tx.identity, id)) {
+    return refuse("action_exists", `The queue itself makes ids like ${id}. Choose another id.`, {
+      id,
+    });
+  }
+  const row = tx.tables.actions.get([id]);
+  if (row === undefined) return undefined;
+  if (row.fingerprint === fingerprint) {
+    const jobs = [...jobsOf(tx, row)];
+    return { ...replyWith(tx, id, jobs), deduplicated: true as const };
+  }
+  return refuse("action_exists", `Action ${id} exists with other content. Choose another id.`, {
+    id,
+  });
+}
+
+/** The action and its jobs. */
+function take(
+  tx: Transaction,
+  id: string,
+  seq: number,
+  input: SubmitActionInput,
+  planVersion: number,
+  lane: number,
+): string[] {
+  const { id: plan, inputs, action: _, version: __, ...said } = input;
+  const { fingerprint, delayMs, ...options } = said;
+  const first = countersOf(tx).seq + 1;
+  const idOf = jobIds(tx.identity);
+  const ids = inputs.map((_input, index) => idOf(first + index));
+  const [firstJob = "", lastJob = ids.at(-1) ?? ""] = [ids[0]];
+  const of = { plan, planVersion };
+  tx.emit("action.submitted", {
+    id,
+    seq,
+    ...of,
+    firstJob,
+    lastJob,
+    total: inputs.length,
+    ...(fingerprint !== undefined && { fingerprint }),
+  });
+  const due = options.runAt ?? (delayMs === undefined ? undefined : tx.at + delayMs);
+  const runAt = due !== undefined && due > tx.at ? due : undefined;
+  for (const [inputIndex, payload] of inputs.entries()) {
+    tx.emit("job.enqueued", {
+      ...options,
+      id: ids[inputIndex] ?? "",
+      seq: first + inputIndex,
+      lane,
+      kind: "plan",
+      ...of,
+      action: id,
+      inputIndex,
+      payload,
+      payloadBytes: utf8Bytes(payload),
+      runAt,
+    });
+  }
+  return ids;
+}
+
+function rowOf(view: View, id: string): ActionRow | Refusal {
+  return view.tables.actions.get([id]) ?? actionUnknown(id);
+}
+
+function recordOf(view: View, id: string): ActionRecord {
+  const row = view.tables.actions.get([id]);
+  if (row === undefined) throw new Error(`action ${id} vanished in its own command`);
+  return toRecord(id, row);
+}
+
+const replyWith = (tx: Transaction, id: string, jobs: readonly string[]) => ({
+  now: tx.at,
+  action: recordOf(tx, id),
+  jobs,
+});
+
+export const cancelAction: Decide<"action.cancel"> = (tx, { id, reason }) => {
+  const row = rowOf(tx, id);
+  if (isRefusal(row)) return row;
+  let changed = 0;
+  const jobs = openJobsOf(row) > 0 ? [...jobsOf(tx, row)] : [];
+  for (const job of jobs) {
+    settleDue(tx, job);
+    const state = tx.tables.jobs.get([job])?.state;
+    if (state === undefined || isEndState(state)) continue;
+    tx.emit("job.cancelled", { id: job, ...(reason !== undefined && { reason }) });
+    changed += 1;
+  }
+  return { now: tx.at, action: recordOf(tx, id), changed };
+};
+
+export const retryAction: Decide<"action.retry"> = (tx, { id }) => {
+  const row = rowOf(tx, id);
+  if (isRefusal(row)) return row;
+  const plan = versionOf(tx, row.plan, row.planVersion);
+  if (isRefusal(plan)) return plan;
+  let changed = 0;
+  for (const jobId of [...jobsOf(tx, row)]) {
+    settleDue(tx, jobId);
+    const job = tx.tables.jobs.get([jobId]);
+    if (job?.state !== "failed" && job?.state !== "expired") continue;
+    // One that is past its deadline stays as it ended.
+    const refusal = runAgain(tx, jobId, job);
+    if (refusal === undefined) changed += 1;
+    else if (refusal.refusalCode === "requires_limit") return refusal;
+  }
+  return { now: tx.at, action: recordOf(tx, id), changed };
+};
+
+export const getAction: Read<"action.get"> = (view, { id }) => {
+  const row = rowOf(view, id);
+  return isRefusal(row) ? row : { now: view.at, action: toRecord(id, row) };
+};
+
+export const listActions: Read<"action.list"> = (view, { status, plan, limit, cursor }) => {
+  const page = pageOf(view, {
+    list: `actions ${status ?? ""} ${plan ?? ""}`,
+    cursor,
+    limit,
+    rows: (after) => view.tables.actions.scan(after === undefined ? {} : { after: [after] }),
+    show: (id, row) => {
+      const record = toRecord(id, row);
+      const isMeant = status === undefined || record.status === status;
+      return isMeant && (plan === undefined || row.plan === plan) ? record : undefined;
+    },
+  });
+  if (isRefusal(page)) return page;
+  const { items: actions, cursor: next } = page;
+  return { now: view.at, actions, ...(next !== undefined && { cursor: next }) };
+};

@@ -1,0 +1,61 @@
+/**
+ * Cursors of lists that go by one id: the last id that was looked at, sealed with the queue and the list it is of.
+ * Invariant: a cursor of another list, queue or term is refused, and a forged one reaches no table.
+ */
+import { JOB_ID } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { type Refusal, refuse } from "../contract/refusals.ts";
+import type { View } from "./decide.ts";
+
+export const cursorInvalid = refuse(
+  "cursor_invalid",
+  "The cursor is not of this list of this queue: begin again without one.",
+);
+
+const encode = ({ identity }: View, list: string, id: string): string =>
+  btoa([identity.queueId, identity.term, list, id].join("\n")).replaceAll("=", "");
+
+/** The id behind which a list goes on; undefined at its beginning. */
+function placeOf({ identity }: View, list: string, cursor: string | undefined) {
+  if (cursor === undefined) return undefined;
+  try {
+    const [queueId, term, name, id = ""] = atob(cursor).split("\n");
+    const isOwn = queueId === identity.queueId && term === String(identity.term) && name === list;
+    return isOwn && JOB_ID.test(id) ? id : cursorInvalid;
+  } catch {
+    // What is not even base64 is no cursor of ours either.
+    return cursorInvalid;
+  }
+}
+
+interface PageOf<Row, Item> {
+  readonly list: string;
+  readonly cursor: string | undefined;
+  readonly limit: number | undefined;
+  /** The rows behind an id, or from the beginning. */
+  readonly rows: (after: string | undefined) => Iterable<readonly [readonly [string], Row]>;
+  /** What a row is shown as; undefined for one that is not meant. */
+  readonly show: (id: string, row: Row) => Item | undefined;
+}
+
+/** A page of a list: a bounded number of rows is looked at, and only an absent cursor means the end. */
+export function pageOf<Row, Item>(
+  view: View,
+  { list, cursor, limit = 100, rows, show }: PageOf<Row, Item>,
+): { readonly items: readonly Item[]; readonly cursor?: string } | Refusal {
+  const after = placeOf(view, list, cursor);
+  if (typeof after === "object") return after;
+  const items: Item[] = [];
+  let examined = 0;
+  let last = "";
+  for (const [[id], row] of rows(after)) {
+    if (items.length >= limit || examined >= limits.pageScanMax) {
+      return { items, cursor: encode(view, list, last) };
+    }
+    const item = show(id, row);
+    if (item !== undefined) items.push(item);
+    examined += 1;
+    last = id;
+  }
+  return { items };
+}

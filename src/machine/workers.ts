@@ -1,0 +1,204 @@
+/**
+ * What registering, heartbeating, draining and leaving mean, and how a worker dies.
+ * Invariant: a worker is dead only after it was silent for its time to live, and its leases end with it.
+ */
+import { isEndState, jobKinds } from "../contract/fields.ts";
+import { WORKER_NAME } from "../contract/ids.ts";
+import type { ClaimInput } from "../contract/leases.ts";
+import { limits } from "../contract/limits.ts";
+import { type Refusal, refuse } from "../contract/refusals.ts";
+import type { WorkerRecord, WorkerState } from "../contract/workers.ts";
+import { type WorkerRow, workerDueAt } from "../store/workers.ts";
+import { type Decide, queueOf, type Read, type Transaction, type View } from "./decide.ts";
+import { maxAttemptsOf } from "./jobs-read.ts";
+
+const workerUnknown = (name: string): Refusal =>
+  refuse("worker_unknown", `There is no worker ${name}: PUT …/workers/${name} registers it.`, {
+    worker: name,
+  });
+
+/** A worker that has not left. */
+function rowOf(view: View, name: string): WorkerRow | undefined {
+  const row = WORKER_NAME.test(name) ? view.tables.workers.get([name]) : undefined;
+  return row?.leftAt === undefined ? row : undefined;
+}
+
+export function stateOf(row: WorkerRow, at: number): WorkerState {
+  if (row.diedAt !== undefined || workerDueAt(row) <= at) return "dead";
+  return row.drainingAt === undefined ? "alive" : "draining";
+}
+
+function toRecord(name: string, row: WorkerRow, at: number): WorkerRecord {
+  const { capabilities, kinds, ttlMs, slots, info, running, registeredAt, seenAt, diedAt } = row;
+  return {
+    name,
+    state: stateOf(row, at),
+    capabilities,
+    kinds,
+    ttlMs,
+    ...(slots !== undefined && { slots }),
+    ...(info !== undefined && { info }),
+    running,
+    registeredAt,
+    seenAt,
+    ...(diedAt !== undefined && { diedAt }),
+  };
+}
+
+function replyWith(view: View, name: string) {
+  const row = view.tables.workers.get([name]);
+  if (row === undefined) throw new Error(`worker ${name} vanished in its own command`);
+  const held = view.tables.held.range({ prefix: [name], limit: limits.pageJobsMax });
+  const jobs = held.map(([[, id]]) => id);
+  return { now: view.at, worker: toRecord(name, row, view.at), jobs };
+}
+
+/**
+ * Notes that a worker lives, if it is registered and the last note is old enough. Returns its row; one that is dead is revived
+ * once none of its old leases is left.
+ */
+export function seeWorker(tx: Transaction, name: string | undefined): WorkerRow | undefined {
+  const row = name === undefined ? undefined : rowOf(tx, name);
+  if (name === undefined || row === undefined) return undefined;
+  buryIfDue(tx, name, row);
+  const { diedAt, running, seenAt, ttlMs } = tx.tables.workers.get([name]) ?? row;
+  const isNoted = diedAt === undefined && tx.at - seenAt < ttlMs / 2;
+  if (!isNoted && (diedAt === undefined || running === 0)) tx.emit("worker.seen", { name });
+  return tx.tables.workers.get([name]);
+}
+
+/** Makes visible that a worker has died, if time says so. */
+export function buryIfDue(tx: Transaction, name: string, row: WorkerRow): void {
+  const isAlive = row.diedAt === undefined && row.leftAt === undefined;
+  if (isAlive && workerDueAt(row) <= tx.at) tx.emit("worker.died", { name });
+}
+
+/** Whether a worker is given jobs. */
+export const isServed = ({ drainingAt, diedAt }: WorkerRow): boolean =>
+  drainingAt === undefined && diedAt === undefined;
+
+/** What a claim asks for; a registered worker need not say again what it can do. */
+export function asRegistered(input: ClaimInput, row: WorkerRow | undefined): ClaimInput {
+  if (row === undefined) return input;
+  const { kinds, capabilities } = row;
+  return { kinds: [...kinds], capabilities: [...capabilities], ...input };
+}
+
+export const registerWorker: Decide<"worker.register"> = (tx, input) => {
+  const { id: name, capabilities = [], kinds = ["payload"], slots, info } = input;
+  const { ttlMs = queueOf(tx).config.workerTtlMs } = input;
+  const before = tx.tables.workers.get([name]);
+  if (before === undefined && countWorkers(tx) >= limits.workersMax) {
+    return refuse("workers_limit", `${limits.workersMax} workers are registered already.`);
+  }
+  const facts = { capabilities, kinds: jobKinds.filter((kind) => kinds.includes(kind)), ttlMs };
+  // What the name held in a life that is over goes back first, so that it is not taken for the new one's.
+  if (before !== undefined && !isAlive(tx, before)) endLeases(tx, name, before);
+  tx.emit("worker.registered", { name, ...facts, slots, info });
+  return replyWith(tx, name);
+};
+
+const isAlive = (tx: Transaction, row: WorkerRow): boolean =>
+  row.leftAt === undefined && stateOf(row, tx.at) !== "dead";
+
+/** Ends all that a dead or gone worker still holds. */
+function endLeases(tx: Transaction, name: string, row: WorkerRow): void {
+  buryIfDue(tx, name, row);
+  for (let id = firstHeld(tx, name); id !== undefined; id = firstHeld(tx, name)) {
+    endLease(tx, name, id);
+  }
+}
+
+function firstHeld({ tables }: View, name: string): string | undefined {
+  return tables.held.first([name])?.[0][1];
+}
+
+/** Ends one lease of a worker that died or left. */
+export function endLease(tx: Transaction, name: string, id: string): void {
+  const job = tx.tables.jobs.get([id]);
+  if (job === undefined || isEndState(job.state)) throw new Error(`${name} holds ${id} no more`);
+  if (tx.tables.workers.get([name])?.leftAt !== undefined) {
+    tx.emit("job.released", { id });
+    return;
+  }
+  const isLast = job.failures + 1 >= maxAttemptsOf(job, queueOf(tx).config);
+  tx.emit("job.lease_expired", { id, died: true, ...(isLast && { failed: true as const }) });
+}
+
+/** Ends a lease whose worker died or left, also where that is not visible yet. */
+export function endLeaseNow(tx: Transaction, name: string, id: string): void {
+  const row = tx.tables.workers.get([name]);
+  if (row !== undefined) buryIfDue(tx, name, row);
+  endLease(tx, name, id);
+}
+
+function countWorkers(view: View): number {
+  return view.tables.workers.range({ limit: limits.workersMax }).length;
+}
+
+/** Does one thing that time does to the worker that is due first: its death, the end of a lease, that it is forgotten. */
+export function advanceWorker(tx: Transaction, name: string): void {
+  const row = tx.tables.workers.get([name]);
+  if (row === undefined) throw new Error(`worker ${name} is due, but not kept`);
+  const id = firstHeld(tx, name);
+  if (row.diedAt === undefined && row.leftAt === undefined) tx.emit("worker.died", { name });
+  else if (id !== undefined) endLease(tx, name, id);
+  else tx.emit("worker.removed", { name });
+}
+
+export const heartbeatWorker: Decide<"worker.heartbeat"> = (tx, { id: name }) =>
+  seeWorker(tx, name) === undefined ? workerUnknown(name) : replyWith(tx, name);
+
+export const drainWorker: Decide<"worker.drain"> = (tx, { id: name }) => {
+  const row = rowOf(tx, name);
+  if (row === undefined) return workerUnknown(name);
+  if (row.drainingAt === undefined) tx.emit("worker.draining", { name });
+  return replyWith(tx, name);
+};
+
+export const removeWorker: Decide<"worker.remove"> = (tx, { id: name }) => {
+  const row = rowOf(tx, name);
+  if (row === undefined) return workerUnknown(name);
+  const { running: released } = row;
+  tx.emit("worker.left", { name });
+  // What is more goes with the next sweeps.
+  for (let done = 0; done < limits.sweepMax && firstHeld(tx, name) !== undefined; done += 1) {
+    advanceWorker(tx, name);
+  }
+  if (firstHeld(tx, name) === undefined) tx.emit("worker.removed", { name });
+  return { now: tx.at, removed: true, released };
+};
+
+export const getWorker: Read<"worker.get"> = (view, { id: name }) =>
+  rowOf(view, name) === undefined ? workerUnknown(name) : replyWith(view, name);
+
+export const listWorkers: Read<"worker.list"> = (view, { state, limit = 100, cursor }) => {
+  const found: WorkerRecord[] = [];
+  for (const [[name], row] of view.tables.workers.scan(cursor ? { after: [cursor] } : {})) {
+    if (row.leftAt !== undefined) continue;
+    const record = toRecord(name, row, view.at);
+    if (state !== undefined && record.state !== state) continue;
+    // All of them are in memory: a page is full, or it is the last.
+    if (found.length === limit) return { now: view.at, workers: found, cursor: lastOf(found) };
+    found.push(record);
+  }
+  return { now: view.at, workers: found };
+};
+
+const lastOf = (found: readonly WorkerRecord[]): string => found.at(-1)?.name ?? "";
+
+/** How many workers are in each state. */
+export function countByState(view: View): Record<WorkerState, number> {
+  const counts = { alive: 0, draining: 0, dead: 0 };
+  for (const [, row] of view.tables.workers.scan({})) {
+    if (row.leftAt === undefined) counts[stateOf(row, view.at)] += 1;
+  }
+  return counts;
+}
+
+/** What registered workers that live can do: their kinds and capabilities. */
+export function* liveWorkers(view: View): Generator<Pick<WorkerRow, "kinds" | "capabilities">> {
+  for (const [, row] of view.tables.workers.scan({})) {
+    if (row.leftAt === undefined && stateOf(row, view.at) === "alive") yield row;
+  }
+}

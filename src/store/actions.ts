@@ -1,0 +1,120 @@
+/**
+ * Where actions are kept, with the number of their jobs in each state.
+ * Invariant: every job of an action has its action's row, whose counters equal a recount of them.
+ */
+import type { ActionStatus } from "../contract/actions.ts";
+import type { EventOf } from "../contract/events.ts";
+import { type EndState, isEndState, type JobState } from "../contract/fields.ts";
+import { declareTable } from "./declare.ts";
+import type { JobRow } from "./jobs.ts";
+import { ascii, integer } from "./keys.ts";
+import { editCounters } from "./queue.ts";
+import type { EventWriters, SluiceTables } from "./schema.ts";
+
+export interface ActionRow {
+  readonly plan: string;
+  readonly planVersion: number;
+  /** Its jobs have ids from the first to the last, in the order of its inputs. */
+  readonly firstJob: string;
+  readonly lastJob: string;
+  readonly total: number;
+  readonly round: number;
+  readonly createdAt: number;
+  readonly fingerprint?: string | undefined;
+  /** Jobs that are kept, by state. */
+  readonly counts: Readonly<Record<JobState, number>>;
+  /** Set once no job is open. */
+  readonly ended?: { readonly at: number; readonly status: Exclude<ActionStatus, "running"> };
+}
+
+export const actions = declareTable<ActionRow>()({
+  name: "actions",
+  version: 1,
+  key: [ascii("id")],
+  valueBytesMax: 2000,
+});
+/** Ended actions by how they ended, in the order of their ends. */
+export const ended_actions = declareTable<object>()({
+  name: "ended_actions",
+  version: 1,
+  key: [ascii("status"), integer("ended_at"), ascii("id")],
+  valueBytesMax: 10,
+});
+
+const noCounts: Readonly<Record<JobState, number>> = {
+  blocked: 0,
+  scheduled: 0,
+  ready: 0,
+  running: 0,
+  completed: 0,
+  failed: 0,
+  cancelled: 0,
+  expired: 0,
+};
+
+/** Jobs of an action that have not ended. */
+export const openJobsOf = ({ counts }: Pick<ActionRow, "counts">): number =>
+  counts.blocked + counts.scheduled + counts.ready + counts.running;
+
+function rowOf(tables: SluiceTables, id: string): ActionRow {
+  const row = tables.actions.get([id]);
+  if (row === undefined) throw new Error(`an event names action ${id}, which is not kept`);
+  return row;
+}
+
+function submitted(tables: SluiceTables, event: EventOf<"action.submitted">, at: number): void {
+  const { type: _type, v: _v, id, seq, ...facts } = event;
+  tables.actions.insert([id], { ...facts, round: 1, createdAt: at, counts: noCounts });
+  editCounters(tables).action = seq;
+  const plan = tables.plans.edit([facts.plan]);
+  if (plan === undefined) throw new Error(`action ${id} is of plan ${facts.plan}, not kept`);
+  plan.actions += 1;
+}
+
+function ended(tables: SluiceTables, event: EventOf<"action.ended">, at: number): void {
+  const { id, status } = event;
+  tables.actions.put([id], { ...rowOf(tables, id), ended: { at, status } });
+  tables.ended_actions.insert([status, at, id], {});
+}
+
+function reopened(tables: SluiceTables, { id }: EventOf<"action.reopened">): void {
+  const { ended: end, ...row } = rowOf(tables, id);
+  if (end === undefined) throw new Error(`action ${id} is reopened, but has not ended`);
+  tables.ended_actions.remove([end.status, end.at, id]);
+  tables.actions.put([id], { ...row, round: row.round + 1 });
+}
+
+function removed(tables: SluiceTables, { id }: EventOf<"action.removed">): void {
+  const { ended: end } = rowOf(tables, id);
+  if (end !== undefined) tables.ended_actions.remove([end.status, end.at, id]);
+  tables.actions.remove([id]);
+}
+
+/** Counts the jobs of an action, and those of all actions that have ended. */
+export function countInAction(
+  tables: SluiceTables,
+  before: JobRow | undefined,
+  after: JobRow | undefined,
+): void {
+  const id = (after ?? before)?.action;
+  if (id === undefined || before?.state === after?.state) return;
+  const row = tables.actions.get([id]);
+  if (row === undefined) throw new Error(`a job is of action ${id}, which is not kept`);
+  const counts = { ...row.counts };
+  if (before !== undefined) counts[before.state] -= 1;
+  if (after !== undefined) counts[after.state] += 1;
+  tables.actions.put([id], { ...row, counts });
+  const counters = editCounters(tables);
+  if (before !== undefined && isEndState(before.state)) counters[keptBy(before.state)] -= 1;
+  if (after !== undefined && isEndState(after.state)) counters[keptBy(after.state)] += 1;
+}
+
+/** The counter of the ended jobs of one state that are kept because of their action. */
+export const keptBy = <S extends EndState>(state: S): `action_${S}` => `action_${state}`;
+
+export const actionWriters = {
+  "action.ended": ended,
+  "action.removed": removed,
+  "action.reopened": reopened,
+  "action.submitted": submitted,
+} satisfies Partial<EventWriters>;

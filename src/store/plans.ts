@@ -1,0 +1,106 @@
+/**
+ * Where plans are kept: one row per plan with its use, and one per version, which never changes.
+ * Invariant: `open` equals a recount of the plan's jobs that have not ended; a version that open jobs use is there.
+ */
+import type { EventOf } from "../contract/events.ts";
+import { isEndState, utf8Bytes } from "../contract/fields.ts";
+import type { JsonText } from "../contract/json.ts";
+import { declareTable } from "./declare.ts";
+import type { JobRow } from "./jobs.ts";
+import { ascii, integer } from "./keys.ts";
+import { editCounters } from "./queue.ts";
+import type { EventWriters, SluiceTables } from "./schema.ts";
+
+export interface PlanRow {
+  /** The newest version. */
+  readonly latest: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly description?: string | undefined;
+  readonly tasks: number;
+  /** Actions and jobs that it was ever used for. */
+  readonly actions: number;
+  readonly jobs: number;
+  /** Jobs that have not ended. */
+  readonly open: number;
+  readonly lastUsedAt?: number;
+  /** The plan is gone; what its next version is numbered from stays, since ended jobs may name older ones. */
+  readonly removedAt?: number;
+}
+export interface PlanVersionRow {
+  readonly createdAt: number;
+  readonly parent?: number | undefined;
+  readonly body: JsonText;
+  readonly tasks: number;
+  readonly commands: readonly string[];
+  readonly fields: readonly string[];
+}
+
+export const plans = declareTable<PlanRow>()({
+  name: "plans",
+  version: 1,
+  key: [ascii("id")],
+  valueBytesMax: 10_000,
+});
+export const plan_versions = declareTable<PlanVersionRow>()({
+  name: "plan_versions",
+  version: 1,
+  key: [ascii("id"), integer("plan_version")],
+  texts: ["body"],
+});
+
+const unused = { latest: 0, updatedAt: 0, tasks: 0, actions: 0, jobs: 0, open: 0 };
+
+function submitted(tables: SluiceTables, event: EventOf<"plan.submitted">, at: number): void {
+  const { id, version, parent, body, description, tasks, commands, fields } = event;
+  const before: PlanRow = tables.plans.get([id]) ?? { ...unused, createdAt: at };
+  const { removedAt, ...kept } = before;
+  const createdAt = removedAt === undefined ? before.createdAt : at;
+  const row = { latest: version, createdAt, updatedAt: at, description, tasks };
+  tables.plans.put([id], { ...kept, ...row });
+  tables.plan_versions.insert([id, version], {
+    createdAt: at,
+    parent,
+    body,
+    tasks,
+    commands,
+    fields,
+  });
+  editCounters(tables).bytes += utf8Bytes(body);
+}
+
+function removed(tables: SluiceTables, { id }: EventOf<"plan.removed">, at: number): void {
+  const row = tables.plans.get([id]);
+  if (row === undefined) throw new Error(`an event removes plan ${id}, which is not kept`);
+  const versions = [...tables.plan_versions.scan({ prefix: [id] })];
+  for (const [key, { body }] of versions) {
+    tables.plan_versions.remove(key);
+    editCounters(tables).bytes -= utf8Bytes(body);
+  }
+  if (row.jobs === 0) tables.plans.remove([id]);
+  else tables.plans.put([id], { ...row, removedAt: at });
+}
+
+/** Counts the jobs of a plan: each once, and those that are open. */
+export function countInPlan(
+  tables: SluiceTables,
+  before: JobRow | undefined,
+  after: JobRow | undefined,
+): void {
+  const plan = (after ?? before)?.plan;
+  if (plan === undefined) return;
+  const was = before !== undefined && !isEndState(before.state);
+  const is = after !== undefined && !isEndState(after.state);
+  if (was === is && before !== undefined) return;
+  const row = tables.plans.edit([plan]);
+  if (row === undefined) throw new Error(`a job is of plan ${plan}, which is not kept`);
+  row.open += Number(is) - Number(was);
+  if (before !== undefined || after === undefined) return;
+  row.jobs += 1;
+  row.lastUsedAt = after.createdAt;
+}
+
+export const planWriters = {
+  "plan.removed": removed,
+  "plan.submitted": submitted,
+} satisfies Partial<EventWriters>;
