@@ -9,6 +9,8 @@ import { basename, dirname, join } from "node:path";
 interface Law {
   /** Folders of src/ it may import to run. */
   readonly run: readonly string[];
+  /** Folders of which it may run the files that import no package, nor run one that does. */
+  readonly bare?: readonly string[];
   /** Folders of which it may use the types as well. */
   readonly types: readonly string[];
   /** Packages it may import to run. */
@@ -23,7 +25,7 @@ interface Import {
 
 const none = /^$/;
 const laws: Readonly<Record<string, Law>> = {
-  contract: { run: [], types: [], packages: /^zod$/ },
+  contract: { run: [], types: [], packages: /^(croner|zod)$/ },
   store: {
     run: ["contract"],
     types: [],
@@ -38,7 +40,12 @@ const laws: Readonly<Record<string, Law>> = {
   auth: { run: ["contract"], types: [], packages: /^node:crypto$/ },
   http: { run: ["contract", "auth"], types: ["object"], packages: /^(hono(\/.+)?|node:crypto)$/ },
   client: { run: [], types: ["contract"], packages: none },
-  cli: { run: ["client"], types: ["contract"], packages: /^(commander|node:.+)$/ },
+  cli: {
+    run: ["client"],
+    bare: ["contract"],
+    types: ["contract"],
+    packages: /^(commander|node:.+)$/,
+  },
 };
 /** Where a program begins: everything in src/ serves one of them. */
 const entries = ["index.ts", "client/index.ts", "cli/main.ts"];
@@ -66,15 +73,36 @@ function importsOf(src: string, file: string): Import[] {
 
 const folderOf = (file: string): string => (file.includes("/") ? (file.split("/")[0] ?? "") : "");
 
+/** Whether a file runs nothing but files of src/, and so do they. */
+function isBare(start: string, files: ReadonlySet<string>, imports: readonly Import[]): boolean {
+  const reached = new Set([start]);
+  for (const file of reached) {
+    for (const each of imports) {
+      if (each.file !== file || each.isType) continue;
+      if (!files.has(each.target)) return false;
+      reached.add(each.target);
+    }
+  }
+  return true;
+}
+
 /** What an import breaks, or nothing. The files of src/ itself join the strata and may import all. */
-function breach({ file, target, isType }: Import, files: ReadonlySet<string>): string[] {
+function breach(
+  { file, target, isType }: Import,
+  files: ReadonlySet<string>,
+  imports: readonly Import[],
+): string[] {
   const from = folderOf(file);
   const law = laws[from];
   if (from === "") return [];
   if (law === undefined) return [`src/${file}: the folder ${from} has no law in scripts/layers.ts`];
   if (files.has(target)) {
     const to = folderOf(target);
-    const isLawful = to === from || law.run.includes(to) || (isType && law.types.includes(to));
+    const isLawful =
+      to === from ||
+      law.run.includes(to) ||
+      (isType && law.types.includes(to)) ||
+      (law.bare?.includes(to) === true && isBare(target, files, imports));
     return isLawful
       ? []
       : [`src/${file}: ${from} must not ${isType ? "use types of" : "run"} ${target}`];
@@ -119,7 +147,7 @@ export function breaches(src: string): string[] {
   const files = new Set(globSync("**/*.ts", { cwd: src }).sort());
   const imports = [...files].flatMap((file) => importsOf(src, file));
   return [
-    ...imports.flatMap((each) => breach(each, files)),
+    ...imports.flatMap((each) => breach(each, files, imports)),
     ...misnamed(files),
     ...dead(files, imports),
   ];

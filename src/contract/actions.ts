@@ -16,6 +16,9 @@ const {
   planVersion: _,
   ...options
 } = jobOptions;
+const { delayMs: _delayMs, runAt: _runAt, ...withoutDue } = options;
+/** What may be said of the jobs of an action that begins at once. */
+export const actionOptions = withoutDue;
 
 /** An action on the wire. Without inputs it is one job, whose input is null. */
 export const actionWire = z
@@ -65,6 +68,9 @@ export interface ActionRecord {
   readonly total: number;
   /** Jobs that are kept, by state. */
   readonly counts: Readonly<Record<JobState, number>>;
+  /** The schedule that submitted it, and the slot that it is for; a run by hand has none. */
+  readonly schedule?: string;
+  readonly slotAt?: number;
   readonly createdAt: number;
   readonly endedAt?: number;
 }

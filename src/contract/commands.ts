@@ -11,6 +11,7 @@ import type * as operations from "./operations.ts";
 import { planCommands } from "./plan-commands.ts";
 import * as plans from "./plans.ts";
 import * as queue from "./queue.ts";
+import * as schedules from "./schedules.ts";
 import * as snapshots from "./snapshots.ts";
 import type * as tasks from "./tasks.ts";
 import type * as workers from "./workers.ts";
@@ -88,7 +89,7 @@ export interface CommandInputs {
   "job.retry": jobs.JobReference;
   "job.remove": jobs.JobReference;
   "job.redrive": operations.RedriveInput;
-  "job.tasks": jobs.JobReference;
+  "job.tasks": tasks.TasksInput;
   "plan.submit": plans.SubmitPlanInput;
   "plan.get": plans.PlanInput;
   "plan.list": plans.PlanListInput;
@@ -98,6 +99,14 @@ export interface CommandInputs {
   "action.list": actions.ActionListInput;
   "action.cancel": actions.CancelActionInput;
   "action.retry": jobs.JobReference;
+  "schedule.put": schedules.PutScheduleInput;
+  "schedule.get": jobs.JobReference;
+  "schedule.list": schedules.ScheduleListInput;
+  "schedule.preview": schedules.PreviewInput;
+  "schedule.remove": jobs.JobReference;
+  "schedule.pause": jobs.JobReference;
+  "schedule.resume": jobs.JobReference;
+  "schedule.run": jobs.JobReference;
   "worker.register": workers.RegisterInput;
   "worker.get": jobs.JobReference;
   "worker.list": workers.WorkerListInput;
@@ -144,6 +153,14 @@ export interface CommandReplies {
   "action.list": actions.ActionListReply;
   "action.cancel": actions.ChangeActionReply;
   "action.retry": actions.ChangeActionReply;
+  "schedule.put": schedules.PutScheduleReply;
+  "schedule.get": schedules.ScheduleReply;
+  "schedule.list": schedules.ScheduleListReply;
+  "schedule.preview": schedules.PreviewReply;
+  "schedule.remove": jobs.RemoveReply;
+  "schedule.pause": schedules.ScheduleReply;
+  "schedule.resume": schedules.ScheduleReply;
+  "schedule.run": schedules.ScheduleReply;
   "worker.register": workers.WorkerReply;
   "worker.get": workers.WorkerReply;
   "worker.list": workers.WorkerListReply;
@@ -184,6 +201,12 @@ const encoders: { [N in CommandName]?: (reply: CommandReplies[N]) => string } = 
   "lease.claim": leases.encodeClaim,
   "lease.settle": leases.encodeSettle,
   "plan.get": plans.encodePlan,
+  "schedule.put": schedules.encodeSchedule,
+  "schedule.get": schedules.encodeSchedule,
+  "schedule.list": schedules.encodeSchedules,
+  "schedule.pause": schedules.encodeSchedule,
+  "schedule.resume": schedules.encodeSchedule,
+  "schedule.run": schedules.encodeSchedule,
   "queue.raw": (lines) => lines,
   "snapshot.read": (lines) => lines,
 };

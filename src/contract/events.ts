@@ -9,6 +9,8 @@ import type { Backoff } from "./jobs.ts";
 import type { JsonText } from "./json.ts";
 import type { OperationKind } from "./operations.ts";
 import type { QueueConfig } from "./queue.ts";
+import type { RefusalCode } from "./refusals.ts";
+import type { ScheduleDefinition } from "./schedules.ts";
 
 /** The facts of each event, less `type` and `v`. Every event also has the time of its entry. */
 export interface EventFacts {
@@ -58,6 +60,8 @@ export interface EventFacts {
     planVersion?: number | undefined;
     action?: string | undefined;
     inputIndex?: number | undefined;
+    schedule?: string | undefined;
+    slotAt?: number | undefined;
     fingerprint?: string | undefined;
   };
   /** A scheduled job came due and takes its place. */
@@ -132,6 +136,8 @@ export interface EventFacts {
     lastJob: string;
     total: number;
     fingerprint?: string | undefined;
+    schedule?: string | undefined;
+    slotAt?: number | undefined;
   };
   /** None of its jobs is open any more. */
   "action.ended": { id: string; status: Exclude<ActionStatus, "running"> };
@@ -139,6 +145,27 @@ export interface EventFacts {
   "action.reopened": { id: string };
   /** An ended action of which no job is kept is forgotten. */
   "action.removed": { id: string };
+
+  /** A schedule was made or changed; without `nextAt` it has no slot. */
+  "schedule.put": { id: string; definition: ScheduleDefinition; nextAt?: number };
+  /**
+   * A slot was passed, or without `slotAt` it was run by hand: it made a job or an action, was skipped since the one before has
+   * not ended, or was refused. `behind` counts slots that are caught up in a row.
+   */
+  "schedule.fired": {
+    id: string;
+    slotAt?: number;
+    nextAt?: number;
+    behind?: number;
+    job?: string;
+    action?: string;
+    skipped?: true;
+    refused?: RefusalCode;
+  };
+  /** It forgets its slots. */
+  "schedule.paused": { id: string };
+  "schedule.resumed": { id: string; nextAt?: number };
+  "schedule.removed": { id: string };
 
   /** A worker registered, or changed what it said of itself. */
   "worker.registered": {

@@ -6,6 +6,7 @@ import { type CommandRow, key, row } from "./command-row.ts";
 import * as jobs from "./jobs.ts";
 import * as leases from "./leases.ts";
 import * as operations from "./operations.ts";
+import * as tasks from "./tasks.ts";
 
 export const jobCommands = {
   "job.enqueue": row(
@@ -57,7 +58,7 @@ export const jobCommands = {
   "job.tasks": row(
     "read",
     "Read what the tasks of a plan's job came to",
-    undefined,
+    tasks.tasksGet,
     "queue_unknown",
     "job_unknown",
     "plan_unknown",

@@ -92,9 +92,9 @@ interface OfPlan {
   readonly planVersion?: number | undefined;
 }
 /** A job of a plan says which, and only such a job does. */
-const onePlan = ({ kind, plan, planVersion }: OfPlan) =>
+export const onePlan = ({ kind, plan, planVersion }: OfPlan) =>
   plan === undefined ? kind !== "plan" && planVersion === undefined : kind !== "payload";
-const onePlanMessage = "a job of kind plan names its plan, and no other does";
+export const onePlanMessage = "a job of kind plan names its plan, and no other does";
 
 /** One job on the wire. `payload` may be any JSON value; without one it is null. */
 export const jobSpecWire = z
@@ -186,6 +186,9 @@ export interface JobRecord {
   readonly action?: string;
   /** Which of the action's inputs is its payload; the first is 0. */
   readonly inputIndex?: number;
+  /** The schedule that made it, and the slot that it is for; a run by hand has none. */
+  readonly schedule?: string;
+  readonly slotAt?: number;
   readonly labels?: Readonly<Record<string, string>>;
   readonly requires?: readonly string[];
   readonly priority: number;

@@ -41,6 +41,12 @@ export const limits = {
   instantMax: 253_402_300_799_999,
   /** An alarm is set at most this far ahead, since the platform takes no date after 2189; it fires and is set again. */
   alarmAheadMsMax: 365 * DAY_MS,
+  /** The shortest interval of a schedule: finer than an alarm keeps pace with would only pile up. */
+  everyMsMin: SECOND_MS,
+  /** A cron expression; it is parsed in time that grows with its length. */
+  cronCharsMax: 256,
+  /** The longest IANA name has 32 characters. */
+  timeZoneCharsMax: 64,
   leaseMsMin: SECOND_MS,
   leaseMsMax: 12 * HOUR_MS,
   attemptsMax: 32,
@@ -70,6 +76,13 @@ export const limits = {
   globCharsMax: 256,
   /** What is kept of a task's standard output, and of its standard error. */
   taskOutputBytesMax: 64 * KiB,
+
+  schedulesMax: 100_000,
+  /** Payload or inputs of a schedule, in the UTF-8 bytes the user sent: they stand in its row. */
+  scheduleBytesMax: 256 * KiB,
+  /** Slots that were missed and are caught up one by one; older than that many are the first to go. */
+  catchUpSlotsMax: 1000,
+  previewSlotsMax: 1000,
 
   workerTtlMsMin: SECOND_MS,
   workerTtlMsMax: HOUR_MS,

@@ -63,9 +63,8 @@ const PLACEHOLDER = /\{\{input\.([A-Za-z0-9_]+)\}\}/y;
 function partsOf(arg: string): Part[] {
   const parts: Part[] = [];
   let copied = 0;
-  for (let from = 0, open = 0; ; ) {
-    open = arg.indexOf("{{", from);
-    if (open < 0) break;
+  let from = 0;
+  for (let open = arg.indexOf("{{"); open >= 0; open = arg.indexOf("{{", from)) {
     let slashes = 0;
     while (open - slashes > copied && arg[open - slashes - 1] === "\\") slashes++;
     parts.push(arg.slice(copied, open - Math.ceil(slashes / 2)));
@@ -114,12 +113,12 @@ export function resolveTasks(
   tasks: readonly Task[],
   inputText: JsonText,
 ): ResolvedTask[] | PlaceholderProblem {
-  const fieldText = plainValuesOf(inputText);
+  const fieldValue = plainValuesOf(inputText);
   const resolved: ResolvedTask[] = [];
   for (const task of tasks) {
     const args: string[] = [];
     for (const [argument, arg] of (task.args ?? []).entries()) {
-      const text = substitute(arg, fieldText);
+      const text = substitute(arg, fieldValue);
       if (typeof text !== "string") return problemAt(task.task_number, argument, text);
       args.push(text);
     }
@@ -149,10 +148,10 @@ function problemAt(task: number, argument: number, flaw: Flaw): PlaceholderProbl
  * An argument with its values. It is joined only if it is short enough, and looked at only by its pieces: a plan of
  * many arguments that name one long value then shares that value instead of copying it.
  */
-function substitute(arg: string, fieldText: (field: string) => string | Flaw): string | Flaw {
+function substitute(arg: string, fieldValue: (field: string) => string | Flaw): string | Flaw {
   let text = "";
   for (const part of partsOf(arg)) {
-    const piece = typeof part === "string" ? literal(part) : fieldText(part.field);
+    const piece = typeof part === "string" ? literal(part) : fieldValue(part.field);
     if (typeof piece !== "string") return piece;
     if (text.length + piece.length > ARGUMENT_UNITS_MAX) return { reason: "argument_too_long" };
     text += piece;

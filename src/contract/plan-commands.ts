@@ -1,10 +1,11 @@
 /**
- * The commands about plans, actions and workers.
+ * The commands about plans, actions, schedules and workers.
  * Invariant: as `command-row.ts` has it.
  */
 import * as actions from "./actions.ts";
 import { type CommandRow, key, row } from "./command-row.ts";
 import * as plans from "./plans.ts";
+import * as schedules from "./schedules.ts";
 import * as workers from "./workers.ts";
 
 export const planCommands = {
@@ -58,6 +59,66 @@ export const planCommands = {
     "queue_unknown",
     "action_unknown",
     "plan_unknown",
+    "requires_limit",
+  ),
+  "schedule.put": row(
+    "write",
+    "Make or change a schedule",
+    schedules.scheduleWire,
+    key,
+    "queue_unknown",
+    "plan_unknown",
+    "schedules_limit",
+  ),
+  "schedule.get": row("read", "Read a schedule", undefined, "queue_unknown", "schedule_unknown"),
+  "schedule.list": row(
+    "read",
+    "List schedules",
+    schedules.scheduleList,
+    "queue_unknown",
+    "cursor_invalid",
+  ),
+  "schedule.preview": row(
+    "read",
+    "List a schedule's next slots",
+    schedules.schedulePreview,
+    "queue_unknown",
+    "schedule_unknown",
+  ),
+  "schedule.remove": row(
+    "write",
+    "Remove a schedule",
+    undefined,
+    key,
+    "queue_unknown",
+    "schedule_unknown",
+  ),
+  "schedule.pause": row(
+    "write",
+    "Pause a schedule",
+    undefined,
+    key,
+    "queue_unknown",
+    "schedule_unknown",
+  ),
+  "schedule.resume": row(
+    "write",
+    "Go on with a schedule",
+    undefined,
+    key,
+    "queue_unknown",
+    "schedule_unknown",
+  ),
+  "schedule.run": row(
+    "write",
+    "Do now what a schedule does",
+    undefined,
+    key,
+    "queue_unknown",
+    "schedule_unknown",
+    "plan_unknown",
+    "input_mismatch",
+    "queue_full",
     "requires_limit",
   ),
   "worker.register": row(

@@ -44,6 +44,8 @@ export const refusals = {
   input_mismatch: row(422, "An input has not what the plan's arguments name"),
   action_unknown: row(404, "There is no such action"),
   action_exists: row(409, "The action id is taken by another action"),
+  schedule_unknown: row(404, "There is no such schedule"),
+  schedules_limit: row(409, "There are too many schedules"),
   task_unknown: row(422, "The job's plan has no such task"),
   worker_unknown: row(404, "There is no such worker: register it"),
   workers_limit: row(409, "Too many workers are registered"),

@@ -27,6 +27,12 @@ export const taskReport = {
   durationMs: integer(0, limits.delayMsMax).optional(),
 };
 
+/** One task of a job; all of them where none is named. */
+export const tasksGet = z.strictObject({
+  task: integer(1, limits.tasksPerPlanMax).optional(),
+});
+export type TasksInput = z.output<typeof tasksGet> & { readonly id: string };
+
 /** What became of a task, as the API shows it. */
 export interface TaskRecord {
   readonly task: number;
@@ -44,6 +50,8 @@ export interface TaskRecord {
   readonly stderrBytes?: number;
   readonly stdoutTruncated?: true;
   readonly stderrTruncated?: true;
+  /** Its arguments and outputs did not fit the reply: ask for this task alone. */
+  readonly omitted?: true;
   readonly startedAt?: number;
   readonly durationMs?: number;
   readonly reportedAt?: number;

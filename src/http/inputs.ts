@@ -75,6 +75,22 @@ export const withBody =
     return accept({ input: { ...said.value.input, ...named.value.input } });
   };
 
+/** What the address names, and a query. */
+export const withQuery =
+  <T extends object>(
+    name: ReturnType<typeof reference>,
+    schema: z.ZodType<T>,
+    ...numbers: readonly string[]
+  ) =>
+  (incoming: Incoming): Checked<{ readonly input: T & { readonly id: string } }> => {
+    const named = name(incoming);
+    if (isRejected(named)) return named;
+    const asked = query(schema, ...numbers)(incoming);
+    return isRejected(asked)
+      ? asked
+      : accept({ input: { ...asked.value.input, ...named.value.input } });
+  };
+
 /** `{"jobs": […]}` is many jobs, every other body is one. */
 export const enqueue: InputReader<"job.enqueue"> = ({ text }) => {
   const parsed = parseJson(text);

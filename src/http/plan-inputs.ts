@@ -8,12 +8,13 @@ import { limits } from "../contract/limits.ts";
 import { placeholdersOf } from "../contract/placeholders.ts";
 import { planBody, planGet, planWire } from "../contract/plans.ts";
 import { type InputError, refuse } from "../contract/refusals.ts";
+import { tasksGet } from "../contract/tasks.ts";
 import { workerRegistration } from "../contract/workers.ts";
 import { ifCreated } from "./answers.ts";
 import { parseJson } from "./body.ts";
 import { accept, isRejected, reject } from "./checked.ts";
 import { contentHash } from "./idempotency.ts";
-import { body, checkSize, type InputReader, query, reference } from "./inputs.ts";
+import { body, checkSize, type InputReader, reference, withQuery } from "./inputs.ts";
 import { rawElements } from "./raw-json.ts";
 import { inputRefusal, validate } from "./validate.ts";
 
@@ -22,14 +23,10 @@ export const action = reference("action_unknown");
 export const worker = reference("worker_unknown", WORKER_NAME);
 
 /** The plan in the address, and perhaps one of its versions. */
-export const planVersion: InputReader<"plan.get"> = (incoming) => {
-  const named = plan(incoming);
-  if (isRejected(named)) return named;
-  const asked = query(planGet, "version")(incoming);
-  return isRejected(asked)
-    ? asked
-    : accept({ input: { ...asked.value.input, ...named.value.input } });
-};
+export const planVersion = withQuery(plan, planGet, "version");
+
+/** The job in the address, and perhaps one of its tasks. */
+export const jobTasks = withQuery(reference("job_unknown"), tasksGet, "task");
 
 /** A plan, whose id is that of the address. */
 export const submitPlan: InputReader<"plan.submit"> = (incoming) => {

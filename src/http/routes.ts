@@ -16,6 +16,7 @@ import {
   queuePurge,
   queueVerify,
 } from "../contract/queue.ts";
+import { scheduleList } from "../contract/schedules.ts";
 import { workerList } from "../contract/workers.ts";
 import { untilBuilt, untilDone } from "./answers.ts";
 import {
@@ -30,6 +31,7 @@ import {
 } from "./inputs.ts";
 import {
   action,
+  jobTasks,
   plan,
   planVersion,
   registerWorker,
@@ -37,6 +39,7 @@ import {
   submitPlan,
   worker,
 } from "./plan-inputs.ts";
+import { preview, putSchedule, schedule } from "./schedule-inputs.ts";
 import { exportRaw, exportSnapshot, importSnapshot, type Serve } from "./snapshots.ts";
 
 export type Method = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
@@ -98,7 +101,7 @@ export const routes: readonly Route[] = [
   route("POST", "/redrive", "job.redrive", body(redrive, untilDone)),
   route("GET", "/operations/:id", "operation.get", operation),
 
-  route("GET", "/jobs/:id/tasks", "job.tasks", job),
+  route("GET", "/jobs/:id/tasks", "job.tasks", jobTasks, true),
 
   route("GET", "/plans", "plan.list", query(planList, "limit"), true),
   route("PUT", "/plans/:id", "plan.submit", submitPlan),
@@ -109,6 +112,15 @@ export const routes: readonly Route[] = [
   route("GET", "/actions/:id", "action.get", action),
   route("POST", "/actions/:id/cancel", "action.cancel", withBody(action, actionCancel)),
   route("POST", "/actions/:id/retry", "action.retry", withBody(action, noFields)),
+
+  route("GET", "/schedules", "schedule.list", query(scheduleList, "limit"), true),
+  route("PUT", "/schedules/:id", "schedule.put", putSchedule),
+  route("GET", "/schedules/:id", "schedule.get", schedule),
+  route("DELETE", "/schedules/:id", "schedule.remove", schedule),
+  route("POST", "/schedules/:id/run", "schedule.run", withBody(schedule, noFields)),
+  route("POST", "/schedules/:id/pause", "schedule.pause", withBody(schedule, noFields)),
+  route("POST", "/schedules/:id/resume", "schedule.resume", withBody(schedule, noFields)),
+  route("GET", "/schedules/:id/preview", "schedule.preview", preview, true),
 
   route("GET", "/workers", "worker.list", query(workerList, "limit"), true),
   route("PUT", "/workers/:id", "worker.register", registerWorker),

@@ -2,7 +2,7 @@
  * What submitting, cancelling and retrying an action mean: one plan on many inputs, as one.
  * Invariant: an action is taken whole or not at all; its status follows from its counters.
  */
-import type { ActionRecord, SubmitActionInput } from "../contract/actions.ts";
+import type { ActionRecord, SubmitActionInput, SubmitActionReply } from "../contract/actions.ts";
 import { isEndState, utf8Bytes } from "../contract/fields.ts";
 import { actionId, isGenerated, jobIds } from "../contract/ids.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
@@ -10,17 +10,17 @@ import { type ActionRow, openJobsOf } from "../store/actions.ts";
 import { requirements } from "../store/lanes.ts";
 import { pageOf } from "./cursors.ts";
 import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
-import { laneFor, runAgain } from "./jobs.ts";
+import { settleDue } from "./due.ts";
+import { laneFor, type OfSchedule, runAgain } from "./jobs.ts";
 import { mismatch, versionOf } from "./plans.ts";
 import { whyFull } from "./room.ts";
-import { settleDue } from "./sweep.ts";
 
 const actionUnknown = (id: string): Refusal =>
   refuse("action_unknown", `There is no action ${id}: it was never here, or was removed.`, { id });
 
 /** An action as the API shows it. */
 export function toRecord(id: string, row: ActionRow): ActionRecord {
-  const { plan, planVersion, round, total, counts, createdAt, ended } = row;
+  const { plan, planVersion, round, total, counts, schedule, slotAt, createdAt, ended } = row;
   return {
     id,
     plan,
@@ -29,6 +29,8 @@ export function toRecord(id: string, row: ActionRow): ActionRecord {
     round,
     total,
     counts,
+    ...(schedule !== undefined && { schedule }),
+    ...(slotAt !== undefined && { slotAt }),
     createdAt,
     ...(ended !== undefined && { endedAt: ended.at }),
   };
@@ -41,7 +43,14 @@ function* jobsOf(view: View, { firstJob, lastJob }: ActionRow): Generator<string
   }
 }
 
-export const submitAction: Decide<"action.submit"> = (tx, input) => {
+export const submitAction: Decide<"action.submit"> = (tx, input) => submit(tx, input);
+
+/** Submits an action, for a schedule perhaps. */
+export function submit(
+  tx: Transaction,
+  input: SubmitActionInput,
+  of?: OfSchedule,
+): SubmitActionReply | Refusal {
   const seq = countersOf(tx).action + 1;
   const { action: id = actionId(tx.identity, seq) } = input;
   const repeat = findRepeat(tx, input);
@@ -57,9 +66,9 @@ export const submitAction: Decide<"action.submit"> = (tx, input) => {
   if (full !== undefined) return full;
   const lane = laneFor(tx, { kind: "plan", requires: requirements(row.commands, input.requires) });
   if (isRefusal(lane)) return lane;
-  const jobs = take(tx, id, seq, { ...input, inputs }, version, lane);
+  const jobs = take(tx, { id, seq, lane, planVersion: version, of }, { ...input, inputs });
   return replyWith(tx, id, jobs);
-};
+}
 
 /** The answer to an action whose id is here already. */
 function findRepeat(tx: Transaction, { action: id, fingerprint }: SubmitActionInput) {
@@ -80,22 +89,25 @@ function findRepeat(tx: Transaction, { action: id, fingerprint }: SubmitActionIn
   });
 }
 
-/** The action and its jobs. */
-function take(
-  tx: Transaction,
-  id: string,
-  seq: number,
-  input: SubmitActionInput,
-  planVersion: number,
-  lane: number,
-): string[] {
+/** What was decided of an action before it is taken. */
+interface Taken {
+  readonly id: string;
+  readonly seq: number;
+  readonly lane: number;
+  readonly planVersion: number;
+  readonly of: OfSchedule | undefined;
+}
+
+/** Takes the action and its jobs. */
+function take(tx: Transaction, taken: Taken, input: SubmitActionInput): string[] {
+  const { id, seq, lane, planVersion } = taken;
   const { id: plan, inputs, action: _, version: __, ...said } = input;
   const { fingerprint, delayMs, ...options } = said;
   const first = countersOf(tx).seq + 1;
   const idOf = jobIds(tx.identity);
   const ids = inputs.map((_input, index) => idOf(first + index));
   const [firstJob = "", lastJob = ids.at(-1) ?? ""] = [ids[0]];
-  const of = { plan, planVersion };
+  const of = { ...taken.of, plan, planVersion };
   tx.emit("action.submitted", {
     id,
     seq,
@@ -144,17 +156,24 @@ const replyWith = (tx: Transaction, id: string, jobs: readonly string[]) => ({
 export const cancelAction: Decide<"action.cancel"> = (tx, { id, reason }) => {
   const row = rowOf(tx, id);
   if (isRefusal(row)) return row;
+  const changed = cancelJobsOf(tx, id, reason);
+  return { now: tx.at, action: recordOf(tx, id), changed };
+};
+
+/** Cancels the open jobs of an action, if it is there. Returns how many that were. */
+export function cancelJobsOf(tx: Transaction, id: string, reason: string | undefined): number {
+  const row = tx.tables.actions.get([id]);
+  if (row === undefined || openJobsOf(row) === 0) return 0;
   let changed = 0;
-  const jobs = openJobsOf(row) > 0 ? [...jobsOf(tx, row)] : [];
-  for (const job of jobs) {
+  for (const job of [...jobsOf(tx, row)]) {
     settleDue(tx, job);
     const state = tx.tables.jobs.get([job])?.state;
     if (state === undefined || isEndState(state)) continue;
     tx.emit("job.cancelled", { id: job, ...(reason !== undefined && { reason }) });
     changed += 1;
   }
-  return { now: tx.at, action: recordOf(tx, id), changed };
-};
+  return changed;
+}
 
 export const retryAction: Decide<"action.retry"> = (tx, { id }) => {
   const row = rowOf(tx, id);

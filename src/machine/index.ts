@@ -11,6 +11,16 @@ import { claim } from "./leases.ts";
 import { getOperation, purge, redrive } from "./operations.ts";
 import { getPlan, listPlans, removePlan, submitPlan } from "./plans.ts";
 import { configureQueue, getQueue, pauseQueue, resumeQueue } from "./queue.ts";
+import {
+  getSchedule,
+  listSchedules,
+  pauseSchedule,
+  previewSchedule,
+  putSchedule,
+  removeSchedule,
+  resumeSchedule,
+  runSchedule,
+} from "./schedules.ts";
 import { settle } from "./settlements.ts";
 import { getTasks } from "./tasks.ts";
 import {
@@ -43,6 +53,9 @@ type ReadName =
   | "plan.get"
   | "plan.list"
   | "queue.get"
+  | "schedule.get"
+  | "schedule.list"
+  | "schedule.preview"
   | "worker.get"
   | "worker.list";
 type WriteName = Exclude<CommandName, Own | ReadName>;
@@ -66,6 +79,11 @@ export const decisions: { readonly [N in WriteName]: Decide<N> } = {
   "queue.pause": pauseQueue,
   "queue.purge": purge,
   "queue.resume": resumeQueue,
+  "schedule.pause": pauseSchedule,
+  "schedule.put": putSchedule,
+  "schedule.remove": removeSchedule,
+  "schedule.resume": resumeSchedule,
+  "schedule.run": runSchedule,
   "worker.drain": drainWorker,
   "worker.heartbeat": heartbeatWorker,
   "worker.register": registerWorker,
@@ -83,6 +101,9 @@ export const reads: { readonly [N in ReadName]: Read<N> } = {
   "plan.get": getPlan,
   "plan.list": listPlans,
   "queue.get": getQueue,
+  "schedule.get": getSchedule,
+  "schedule.list": listSchedules,
+  "schedule.preview": previewSchedule,
   "worker.get": getWorker,
   "worker.list": listWorkers,
 };

@@ -31,6 +31,8 @@ export function toRecord(id: string, job: JobRow, config: QueueConfig): JobRecor
     planVersion: job.planVersion,
     action: job.action,
     inputIndex: job.inputIndex,
+    schedule: job.schedule,
+    slotAt: job.slotAt,
     labels: job.labels,
     requires: job.requires,
     priority: job.priority,

@@ -11,10 +11,10 @@ import { isRefusal, problemOf, type Refusal, refuse } from "../contract/refusals
 import type { JobRow } from "../store/jobs.ts";
 import { laneName, PLAIN_LANE, requirements } from "../store/lanes.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
+import { jobAsOfNow } from "./due.ts";
 import { jobUnknown, toRecord } from "./jobs-read.ts";
 import { mismatch, versionOf } from "./plans.ts";
 import { whyFull } from "./room.ts";
-import { jobAsOfNow } from "./sweep.ts";
 
 export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
   let refused = 0;
@@ -28,10 +28,18 @@ export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
   return { now: tx.at, results, refused };
 };
 
-function enqueueOne(
+/** Which schedule makes a job or an action, and for which of its slots. */
+export interface OfSchedule {
+  readonly schedule: string;
+  readonly slotAt?: number;
+}
+
+/** Takes one job, or says why not. */
+export function enqueueOne(
   tx: Transaction,
   spec: JobSpec,
   idOf: (seq: number) => string,
+  of?: OfSchedule,
 ): EnqueueResult | Refusal {
   const repeat = findRepeat(tx, spec);
   if (repeat !== undefined) return repeat;
@@ -49,7 +57,7 @@ function enqueueOne(
   const id = spec.id ?? idOf(seq);
   const runAt = runAtSpec ?? (delayMs === undefined ? undefined : tx.at + delayMs);
   const isLater = runAt !== undefined && runAt > tx.at;
-  const facts = { ...options, kind, planVersion, id, seq, lane, payload, payloadBytes };
+  const facts = { ...options, ...of, kind, planVersion, id, seq, lane, payload, payloadBytes };
   tx.emit("job.enqueued", isLater ? { ...facts, runAt } : facts);
   if (idempotencyKey !== undefined) tx.keep(itemKey(idempotencyKey), spec.fingerprint ?? "", id);
   return { id };

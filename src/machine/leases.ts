@@ -16,8 +16,9 @@ import type { JobRow } from "../store/jobs.ts";
 import { PLAIN_LANE } from "../store/lanes.ts";
 import { deadline } from "../store/standing.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
+import { settleDue } from "./due.ts";
 import { attemptOf, comparePlaces, maxAttemptsOf } from "./jobs-read.ts";
-import { nextDueAt, settleDue } from "./sweep.ts";
+import { nextDueAt } from "./sweep.ts";
 import { asRegistered, isServed, seeWorker } from "./workers.ts";
 
 /** A lease ends on a whole second, so that many leases share one alarm. */

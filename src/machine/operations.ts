@@ -10,9 +10,9 @@ import { refuse } from "../contract/refusals.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { OperationRow } from "../store/operations.ts";
 import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
+import { settleDue } from "./due.ts";
 import { isOfLiveAction, runAgain } from "./jobs.ts";
 import { hasLabel, type Place, placesOf } from "./jobs-read.ts";
-import { settleDue } from "./sweep.ts";
 
 function toRecord(row: OperationRow): OperationRecord {
   const { id, kind, states, changed, examined, total, startedAt, endedAt } = row;

@@ -93,6 +93,11 @@ export const removePlan: Decide<"plan.remove"> = (tx, { id }) => {
       openJobs: plan.open,
     });
   }
+  if (plan.schedules > 0) {
+    return refuse("plan_in_use", `${plan.schedules} schedules use plan ${id}.`, {
+      schedules: plan.schedules,
+    });
+  }
   tx.emit("plan.removed", { id });
   return { now: tx.at, removed: true };
 };

@@ -8,10 +8,10 @@ import type { Settled, Settlement } from "../contract/leases.ts";
 import { isRefusal, problemOf, type Refusal, refuse } from "../contract/refusals.ts";
 import type { JobRow, LeaseOutcome } from "../store/jobs.ts";
 import { type Decide, queueOf, type Transaction } from "./decide.ts";
+import { jobAsOfNow, settleDue } from "./due.ts";
 import { jobUnknown, maxAttemptsOf } from "./jobs-read.ts";
 import { claim, leaseEnd } from "./leases.ts";
 import { retryDelayMs } from "./retry.ts";
-import { jobAsOfNow, settleDue } from "./sweep.ts";
 import { seeWorker } from "./workers.ts";
 
 export const settle: Decide<"lease.settle"> = (tx, input) => {

@@ -5,26 +5,28 @@
 import { endStates } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import { keptBy } from "../store/actions.ts";
-import type { JobRow } from "../store/jobs.ts";
-import { workerDueAt } from "../store/workers.ts";
 import { countersOf, queueOf, type Transaction, type View } from "./decide.ts";
-import { maxAttemptsOf } from "./jobs-read.ts";
-import { advanceWorker, endLeaseNow } from "./workers.ts";
+import { settleDue } from "./due.ts";
+import { passSlot } from "./schedules.ts";
+import { advanceWorker } from "./workers.ts";
 
-/** The next thing that time does: when, and to which job, worker or action. */
+/** The next thing that time does: when, and to which job, worker, action or schedule. */
 type Due = { readonly at: number } & (
   | { readonly id: string }
   | { readonly worker: string }
   | { readonly action: string }
+  | { readonly schedule: string }
 );
 
-/** The earliest of what is due of workers and of jobs. */
+/** The earliest of what is due of jobs, workers and schedules. */
 function nextDue(view: View): Due | undefined {
-  const job = nextJobDue(view);
+  let next: Due | undefined = nextJobDue(view);
   const [worker] = view.tables.worker_due.range({ limit: 1 });
-  if (worker === undefined || (job !== undefined && job.at <= worker[0][0])) return job;
-  const [[at, name]] = worker;
-  return { at, worker: name };
+  if (worker && (!next || worker[0][0] < next.at))
+    next = { at: worker[0][0], worker: worker[0][1] };
+  const slot = view.tables.schedule_due.first();
+  if (slot && (!next || slot[0][0] < next.at)) next = { at: slot[0][0], schedule: slot[0][1] };
+  return next;
 }
 
 /** The earliest of the deadlines, leases and delays; at the same time a deadline comes first. */
@@ -93,6 +95,7 @@ function removeOfAction(tx: Transaction, id: string): void {
 function settle(tx: Transaction, due: Due): void {
   if ("worker" in due) advanceWorker(tx, due.worker);
   else if ("action" in due) removeOfAction(tx, due.action);
+  else if ("schedule" in due) passSlot(tx, due.schedule);
   else if (!settleDue(tx, due.id)) {
     throw new Error(`job ${due.id} is due at ${due.at} but nothing is`);
   }
@@ -124,56 +127,4 @@ export function sweep(tx: Transaction, most: number = limits.sweepMax): number {
     changes += 1;
   }
   return changes;
-}
-
-/** A job as of now: a command judges the job it touches when what time has done to it is visible. */
-export function jobAsOfNow(tx: Transaction, id: string): JobRow | undefined {
-  let job = tx.tables.jobs.get([id]);
-  // A lease may end, then a deadline pass: each is an event of its own, in the order of their times.
-  while (job !== undefined && applyDue(tx, id, job)) job = tx.tables.jobs.get([id]);
-  return job;
-}
-
-/** Makes visible what time has done to one job. Returns whether it has done anything. */
-export function settleDue(tx: Transaction, id: string): boolean {
-  return tx.tables.jobs.get([id]) !== jobAsOfNow(tx, id);
-}
-
-function applyDue(tx: Transaction, id: string, job: JobRow): boolean {
-  if (job.state !== "ready" && job.state !== "scheduled" && job.state !== "running") return false;
-  const expiry = Math.min(job.ttlUntil ?? Infinity, job.expiresAt ?? Infinity);
-  const lease = job.state === "running" ? (job.leaseUntil ?? Infinity) : Infinity;
-  const delay = job.state === "scheduled" ? (job.runAt ?? Infinity) : Infinity;
-  const death = deathOf(tx, job);
-  const first = Math.min(expiry, lease, delay, death);
-  if (first > tx.at) return false;
-  if (first === death && job.worker !== undefined) {
-    endLeaseNow(tx, job.worker, id);
-  } else if (first === expiry) {
-    tx.emit("job.expired", { id, reason: expiry === job.ttlUntil ? "ttl" : "deadline" });
-  } else if (first === lease && isBeingReleased(tx, job)) {
-    tx.emit("job.released", { id });
-  } else if (first === lease) {
-    const isLast = job.failures + 1 >= maxAttemptsOf(job, queueOf(tx).config);
-    tx.emit("job.lease_expired", { id, ...(isLast && { failed: true as const }) });
-  } else {
-    tx.emit("job.promoted", { id });
-  }
-  return true;
-}
-
-/** When the worker that holds a job died, dies or left; infinite for one that is not registered. */
-function deathOf(view: View, { state, tracked, worker }: JobRow): number {
-  if (state !== "running" || !tracked || worker === undefined) return Infinity;
-  const row = view.tables.workers.get([worker]);
-  return row === undefined ? Infinity : (row.diedAt ?? workerDueAt(row));
-}
-
-/** Whether a job's lease is of an imported state, and its turn to be given back uncounted has not come yet. */
-function isBeingReleased(view: View, { grant = 0 }: JobRow): boolean {
-  if (countersOf(view).underway === 0) return false;
-  for (const [, { kind, endedAt, grantMax = 0 }] of view.tables.operations.scan({})) {
-    if (kind === "release" && endedAt === undefined && grant <= grantMax) return true;
-  }
-  return false;
 }

@@ -19,6 +19,7 @@ import { type LaneRow, PLAIN_LANE } from "../store/lanes.ts";
 import type { OperationRow } from "../store/operations.ts";
 import type { PlanRow } from "../store/plans.ts";
 import type { Counters } from "../store/queue.ts";
+import type { ScheduleRow } from "../store/schedules.ts";
 import type { WorkerRow } from "../store/workers.ts";
 
 /** A row of a table, as a snapshot has it. */
@@ -54,7 +55,9 @@ const derived = [
   "plans",
   "ready",
   "ready in lanes",
+  "schedule_due",
   "scheduled",
+  "schedules of plans",
   "worker_due",
 ] as const;
 type Derived = (typeof derived)[number];
@@ -147,6 +150,12 @@ function takeRow(state: VerifyState, row: VerifiedRow): VerifyProblem[] {
     verifyAction(state, String(key[0]), value as ActionRow);
   } else if (table === "plans") {
     add(found.plans, key, (value as PlanRow).open);
+    add(found["schedules of plans"], key, (value as PlanRow).schedules);
+  } else if (table === "schedules") {
+    const { nextAt, definition } = value as ScheduleRow;
+    const plan = definition.action?.plan ?? definition.job?.plan;
+    if (nextAt !== undefined) add(implied.schedule_due, [nextAt, ...key]);
+    if (plan !== undefined) add(implied["schedules of plans"], [plan]);
   } else if (table === "plan_versions" || table === "tasks") {
     for (const text of texts) counted.bytes += utf8Bytes(text ?? "");
   } else if (table === "workers") {
@@ -165,7 +174,14 @@ function takeRow(state: VerifyState, row: VerifiedRow): VerifyProblem[] {
 }
 
 /** Tables whose rows say all in their keys. */
-const keyed = ["deadlines", "ended_actions", "finished", "held", "worker_due"] as const;
+const keyed = [
+  "deadlines",
+  "ended_actions",
+  "finished",
+  "held",
+  "schedule_due",
+  "worker_due",
+] as const;
 const isKeyed = (table: string): table is (typeof keyed)[number] =>
   (keyed as readonly string[]).includes(table);
 

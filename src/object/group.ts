@@ -44,6 +44,7 @@ interface Mark {
 const beginners: ReadonlySet<CommandName> = new Set<CommandName>([
   "job.enqueue",
   "plan.submit",
+  "schedule.put",
   "worker.register",
 ]);
 

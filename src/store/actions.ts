@@ -21,6 +21,8 @@ export interface ActionRow {
   readonly round: number;
   readonly createdAt: number;
   readonly fingerprint?: string | undefined;
+  readonly schedule?: string | undefined;
+  readonly slotAt?: number | undefined;
   /** Jobs that are kept, by state. */
   readonly counts: Readonly<Record<JobState, number>>;
   /** Set once no job is open. */

@@ -16,6 +16,8 @@ const options = [
   "planVersion",
   "action",
   "inputIndex",
+  "schedule",
+  "slotAt",
   "labels",
   "requires",
   "maxAttempts",

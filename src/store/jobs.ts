@@ -36,6 +36,8 @@ export interface JobRow {
   readonly planVersion?: number | undefined;
   readonly action?: string | undefined;
   readonly inputIndex?: number | undefined;
+  readonly schedule?: string | undefined;
+  readonly slotAt?: number | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly requires?: readonly string[] | undefined;
   readonly maxAttempts?: number | undefined;

@@ -23,6 +23,7 @@ export interface PlanRow {
   readonly jobs: number;
   /** Jobs that have not ended. */
   readonly open: number;
+  readonly schedules: number;
   readonly lastUsedAt?: number;
   /** The plan is gone; what its next version is numbered from stays, since ended jobs may name older ones. */
   readonly removedAt?: number;
@@ -49,7 +50,8 @@ export const plan_versions = declareTable<PlanVersionRow>()({
   texts: ["body"],
 });
 
-const unused = { latest: 0, updatedAt: 0, tasks: 0, actions: 0, jobs: 0, open: 0 };
+const uses = { actions: 0, jobs: 0, open: 0, schedules: 0 };
+const unused = { ...uses, latest: 0, updatedAt: 0, tasks: 0 };
 
 function submitted(tables: SluiceTables, event: EventOf<"plan.submitted">, at: number): void {
   const { id, version, parent, body, description, tasks, commands, fields } = event;

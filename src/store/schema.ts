@@ -16,6 +16,7 @@ import { operations, operationWriters } from "./operations.ts";
 import { plan_versions, plans, planWriters } from "./plans.ts";
 import { counters, queue, queueWriters } from "./queue.ts";
 import { type Salvaged, salvage } from "./salvage.ts";
+import { schedule_due, schedules, scheduleWriters } from "./schedules.ts";
 import type { Sql } from "./sql.ts";
 import { catchUp } from "./standing.ts";
 import { Store } from "./store.ts";
@@ -40,7 +41,9 @@ export const schema = {
   plans,
   queue,
   ready,
+  schedule_due,
   scheduled,
+  schedules,
   tasks,
   worker_due,
   workers,
@@ -69,6 +72,7 @@ export const writers: EventWriters = {
   ...operationWriters,
   ...planWriters,
   ...queueWriters,
+  ...scheduleWriters,
   ...taskWriters,
   ...workerWriters,
 };

@@ -50,6 +50,23 @@ describe("layers", () => {
     expect(found).toEqual(["src/client/bad.ts: client must not run contract/jobs.ts"]);
   });
 
+  it("lets the command line run what of the contract stands without packages, however far down", () => {
+    const found = breachesOf({
+      "contract/bare.ts": 'import type * as z from "zod";\nimport { c } from "./below.ts";\n',
+      "contract/below.ts": "",
+      "contract/jobs.ts": 'import * as z from "zod";\n',
+      "contract/onto-jobs.ts": 'import { a } from "./jobs.ts";\n',
+      "cli/good.ts":
+        'import { b } from "../contract/bare.ts";\nimport type { A } from "../contract/jobs.ts";\n',
+      "cli/bad.ts":
+        'import { a } from "../contract/jobs.ts";\nimport { d } from "../contract/onto-jobs.ts";\n',
+    });
+    expect(found).toEqual([
+      "src/cli/bad.ts: cli must not run contract/jobs.ts",
+      "src/cli/bad.ts: cli must not run contract/onto-jobs.ts",
+    ]);
+  });
+
   it("finds a package that a folder must not have, also when it is imported later", () => {
     const found = breachesOf({
       "contract/jobs.ts": "",

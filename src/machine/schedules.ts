@@ -1,0 +1,245 @@
+/**
+ * What schedules mean: when they are due, what a slot makes, and what becomes of slots that were missed.
+ * Invariant: a slot that came due is passed exactly once, in the entry that makes what it makes.
+ */
+import type { EventFacts } from "../contract/events.ts";
+import { isEndState } from "../contract/fields.ts";
+import { jobIds } from "../contract/ids.ts";
+import { limits } from "../contract/limits.ts";
+import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
+import type { ScheduleDefinition, ScheduleRecord } from "../contract/schedules.ts";
+import type { ScheduleRow } from "../store/schedules.ts";
+import { canonical } from "../store/snapshot-rows.ts";
+import { cancelJobsOf, submit } from "./actions.ts";
+import { pageOf } from "./cursors.ts";
+import type { Decide, Read, Transaction, View } from "./decide.ts";
+import { jobAsOfNow } from "./due.ts";
+import { matches } from "./glob.ts";
+import { enqueueOne } from "./jobs.ts";
+import { versionOf } from "./plans.ts";
+import { lastSlot, nextSlot, slotsAfter } from "./slots.ts";
+
+const scheduleUnknown = (id: string): Refusal =>
+  refuse("schedule_unknown", `There is no schedule ${id}: PUT …/schedules/${id} makes it.`, { id });
+
+function rowOf(view: View, id: string): ScheduleRow | Refusal {
+  return view.tables.schedules.get([id]) ?? scheduleUnknown(id);
+}
+
+/** The slot behind an instant, if the schedule has not ended by then. */
+function slotAfter(row: Pick<ScheduleRow, "definition" | "createdAt">, after: number) {
+  const { timing, endAt = Infinity } = row.definition;
+  const slot = nextSlot(timing, after, row.createdAt);
+  return slot !== undefined && slot <= endAt ? slot : undefined;
+}
+
+function toRecord(id: string, row: ScheduleRow): ScheduleRecord {
+  const { definition, pausedAt, nextAt, lastSlotAt, behind: _, ...rest } = row;
+  const { job, action, ...others } = definition;
+  const { payload, ...jobRest } = job ?? {};
+  const { inputs, ...actionRest } = action ?? {};
+  const { createdAt, updatedAt, fired, skipped, lastJob, lastAction, refused } = rest;
+  return {
+    id,
+    definition: {
+      ...others,
+      ...(job !== undefined && { job: jobRest }),
+      ...(action !== undefined && { action: actionRest }),
+    },
+    ...(payload !== undefined && { payload }),
+    ...(inputs !== undefined && { inputs: `[${inputs.join()}]` }),
+    paused: pausedAt !== undefined,
+    createdAt,
+    updatedAt,
+    nextAt: nextAt ?? null,
+    lastSlotAt: lastSlotAt ?? null,
+    ...(lastJob !== undefined && { lastJob }),
+    ...(lastAction !== undefined && { lastAction }),
+    fired,
+    skipped,
+    ...(refused !== undefined && { refused }),
+  };
+}
+
+function replyWith(view: View, id: string) {
+  const row = view.tables.schedules.get([id]);
+  if (row === undefined) throw new Error(`schedule ${id} vanished in its own command`);
+  return { now: view.at, schedule: toRecord(id, row) };
+}
+
+export const putSchedule: Decide<"schedule.put"> = (tx, { id, definition }) => {
+  const before = tx.tables.schedules.get([id]);
+  if (before !== undefined && canonical(before.definition) === canonical(definition)) {
+    return { ...replyWith(tx, id), created: false };
+  }
+  const unknown = planProblem(tx, definition);
+  if (unknown !== undefined) return unknown;
+  if (before === undefined && countSchedules(tx) >= limits.schedulesMax) {
+    return refuse("schedules_limit", `There are ${limits.schedulesMax} schedules already.`);
+  }
+  // Slots that are due are of the old definition, the new one counts from here.
+  passDueSlots(tx, id);
+  const row = { definition, createdAt: before?.createdAt ?? tx.at };
+  const isPaused = tx.tables.schedules.get([id])?.pausedAt !== undefined;
+  const nextAt = isPaused ? undefined : slotAfter(row, tx.at);
+  tx.emit("schedule.put", { id, definition, ...(nextAt !== undefined && { nextAt }) });
+  return { ...replyWith(tx, id), created: before === undefined };
+};
+
+function planProblem(tx: Transaction, { job, action }: ScheduleDefinition): Refusal | undefined {
+  const plan = action?.plan ?? job?.plan;
+  if (plan === undefined) return undefined;
+  const version = versionOf(tx, plan, action?.version ?? job?.planVersion);
+  return isRefusal(version) ? version : undefined;
+}
+
+function countSchedules(view: View): number {
+  return view.tables.schedules.range({ limit: limits.schedulesMax }).length;
+}
+
+export const removeSchedule: Decide<"schedule.remove"> = (tx, { id }) => {
+  const row = rowOf(tx, id);
+  if (isRefusal(row)) return row;
+  passDueSlots(tx, id);
+  tx.emit("schedule.removed", { id });
+  return { now: tx.at, removed: true };
+};
+
+export const pauseSchedule: Decide<"schedule.pause"> = (tx, { id }) => {
+  const row = rowOf(tx, id);
+  if (isRefusal(row)) return row;
+  if (row.pausedAt === undefined) {
+    passDueSlots(tx, id);
+    tx.emit("schedule.paused", { id });
+  }
+  return replyWith(tx, id);
+};
+
+export const resumeSchedule: Decide<"schedule.resume"> = (tx, { id }) => {
+  const row = rowOf(tx, id);
+  if (isRefusal(row)) return row;
+  if (row.pausedAt !== undefined) {
+    const nextAt = slotAfter(row, tx.at);
+    tx.emit("schedule.resumed", { id, ...(nextAt !== undefined && { nextAt }) });
+  }
+  return replyWith(tx, id);
+};
+
+export const runSchedule: Decide<"schedule.run"> = (tx, { id }) => {
+  passDueSlots(tx, id);
+  const row = rowOf(tx, id);
+  if (isRefusal(row)) return row;
+  const made = make(tx, id, row.definition, undefined);
+  if (isRefusal(made)) return made;
+  const { nextAt } = row;
+  tx.emit("schedule.fired", { id, ...made, ...(nextAt !== undefined && { nextAt }) });
+  return replyWith(tx, id);
+};
+
+/** Passes what is due of one schedule. */
+function passDueSlots(tx: Transaction, id: string): void {
+  for (;;) {
+    const { nextAt } = tx.tables.schedules.get([id]) ?? {};
+    if (nextAt === undefined || nextAt > tx.at) return;
+    passSlot(tx, id);
+  }
+}
+
+/** Passes the slot of a schedule that is due: makes its job or action, unless something is in the way. */
+export function passSlot(tx: Transaction, id: string): void {
+  const row = tx.tables.schedules.get([id]);
+  if (row?.nextAt === undefined) throw new Error(`schedule ${id} has no slot that is due`);
+  const { definition, createdAt, behind } = row;
+  const { timing, catchUp } = definition;
+  let slotAt = row.nextAt;
+  let nextAt = slotAfter(row, slotAt);
+  const isBehind = nextAt !== undefined && nextAt <= tx.at;
+  if (isBehind && catchUp === "one") {
+    const most = Math.min(tx.at, definition.endAt ?? Infinity);
+    slotAt = lastSlot(timing, most, slotAt, createdAt);
+    nextAt = slotAfter(row, tx.at);
+  } else if (isBehind && behind + 1 >= limits.catchUpSlotsMax) {
+    nextAt = slotAfter(row, tx.at);
+  }
+  const isStillBehind = nextAt !== undefined && nextAt <= tx.at;
+  const facts = {
+    id,
+    slotAt,
+    ...(nextAt !== undefined && { nextAt }),
+    ...(isStillBehind && { behind: behind + 1 }),
+  };
+  if (definition.overlap === "skip" && hasOpen(tx, row)) {
+    tx.emit("schedule.fired", { ...facts, skipped: true });
+    return;
+  }
+  if (definition.overlap === "replace") cancelOpen(tx, row);
+  const made = make(tx, id, definition, slotAt);
+  tx.emit("schedule.fired", {
+    ...facts,
+    ...(isRefusal(made) ? { refused: made.refusalCode } : made),
+  });
+}
+
+function hasOpen(tx: Transaction, { lastJob, lastAction }: ScheduleRow): boolean {
+  const action = lastAction === undefined ? undefined : tx.tables.actions.get([lastAction]);
+  const job = lastJob === undefined ? undefined : jobAsOfNow(tx, lastJob);
+  return (action !== undefined && action.ended === undefined) || isOpen(job?.state);
+}
+
+const isOpen = (state: Parameters<typeof isEndState>[0] | undefined): boolean =>
+  state !== undefined && !isEndState(state);
+
+function cancelOpen(tx: Transaction, row: ScheduleRow): void {
+  const { lastJob, lastAction } = row;
+  const reason = "replaced";
+  if (lastJob !== undefined && isOpen(jobAsOfNow(tx, lastJob)?.state)) {
+    tx.emit("job.cancelled", { id: lastJob, reason });
+  }
+  if (lastAction !== undefined) cancelJobsOf(tx, lastAction, reason);
+}
+
+type Made = Pick<EventFacts["schedule.fired"], "job" | "action">;
+
+/** The job or the action of a slot, or why it could not be made. */
+function make(
+  tx: Transaction,
+  schedule: string,
+  { job, action }: ScheduleDefinition,
+  slotAt: number | undefined,
+): Made | Refusal {
+  const of = { schedule, ...(slotAt !== undefined && { slotAt }) };
+  if (action !== undefined) {
+    const { plan: id, ...rest } = action;
+    const reply = submit(tx, { ...rest, id }, of);
+    return isRefusal(reply) ? reply : { action: reply.action.id };
+  }
+  if (job === undefined) throw new Error(`schedule ${schedule} makes nothing`);
+  const result = enqueueOne(tx, job, jobIds(tx.identity), of);
+  return isRefusal(result) ? result : { job: result.id };
+}
+
+export const getSchedule: Read<"schedule.get"> = (view, { id }) => {
+  const row = rowOf(view, id);
+  return isRefusal(row) ? row : replyWith(view, id);
+};
+
+export const previewSchedule: Read<"schedule.preview"> = (view, { id, count = 10 }) => {
+  const row = rowOf(view, id);
+  if (isRefusal(row)) return row;
+  const { timing, endAt = Infinity } = row.definition;
+  const slots = slotsAfter(timing, view.at, count, row.createdAt).filter((slot) => slot <= endAt);
+  return { now: view.at, slots };
+};
+
+export const listSchedules: Read<"schedule.list"> = (view, { match, limit, cursor }) => {
+  const page = pageOf(view, {
+    list: `schedules ${match ?? ""}`,
+    cursor,
+    limit,
+    rows: (after) => view.tables.schedules.scan(after === undefined ? {} : { after: [after] }),
+    show: (id, row) => (match === undefined || matches(match, id) ? toRecord(id, row) : undefined),
+  });
+  if (isRefusal(page)) return page;
+  const { items: schedules, cursor: next } = page;
+  return { now: view.at, schedules, ...(next !== undefined && { cursor: next }) };
+};
