@@ -40,11 +40,6 @@ export class Alarm {
     return this.#now() >= this.#armedAt + LOST_AFTER_MS;
   }
 
-  /** Whether an alarm is set that can still be expected to fire. */
-  get isArmed(): boolean {
-    return this.#armedAt !== NEVER && !this.isLate;
-  }
-
   /** Whether an alarm is set for then or before. */
   isArmedBy(at: number): boolean {
     return this.#armedAt <= Math.min(at, this.#now() + limits.alarmAheadMsMax);

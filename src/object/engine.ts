@@ -107,8 +107,6 @@ export class QueueEngine {
     if (store.readOnly) return;
     try {
       this.#arm();
-      const isUntold = !this.#alarm.isArmed && farewells(this.#ports.sql).length > 0;
-      if (isUntold) this.#alarm.arm(this.#ports.now());
     } catch (error) {
       // The request is none the worse for it, and the next entry arms the alarm too.
       this.#ports.report(error, "lost alarm");
@@ -271,11 +269,15 @@ export class QueueEngine {
   /** When the queue itself has something to do; what it could do at once, it does `soon`. */
   #dueAt(soon: number): number {
     const view = this.#view();
-    if (view === undefined) return Number.POSITIVE_INFINITY;
+    const atOnce = this.#isAtWork ? Number.POSITIVE_INFINITY : soon;
+    if (view === undefined) {
+      const isUntold = farewells(this.#ports.sql).length > 0;
+      return isUntold ? atOnce : Number.POSITIVE_INFINITY;
+    }
+    // Where there is a queue, it is registered behind all farewells: they need no alarm of their own.
     const isUnregistered = view.tables.queue.get([0])?.registered === undefined;
     const isBusy = isUnregistered || runningOperation(view) !== undefined;
     const due = nextDueAt(view) ?? Number.POSITIVE_INFINITY;
-    const atOnce = this.#isAtWork ? Number.POSITIVE_INFINITY : soon;
     const trimAt = this.#openStore().purgeDueAt(limits.logAgeMsMax) ?? Number.POSITIVE_INFINITY;
     const work = isBusy ? atOnce : Number.POSITIVE_INFINITY;
     return Math.min(work, due > view.at ? due : atOnce, trimAt > view.at ? trimAt : atOnce);

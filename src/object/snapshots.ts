@@ -256,9 +256,13 @@ export class Snapshots {
       // While it waited to be alone, another call may have come first.
       if (this.#done?.upload === upload) return told.imported(this.#done.reply);
       if (importing?.snapshot !== staged) return { refusal: told.importUnknown(upload) };
-      const full = importing.over ? undefined : this.#notEmpty();
-      if (full !== undefined) return { refusal: full };
-      const reply = this.#swap(importing.snapshot);
+      const refusal = this.#guarded(() => {
+        // Or a chunk that the manifest does not name.
+        staged.check();
+        return importing.over ? undefined : this.#notEmpty();
+      });
+      if (refusal !== undefined) return { refusal };
+      const reply = this.#swap(staged);
       this.#done = { upload, reply };
       return told.imported(reply);
     });

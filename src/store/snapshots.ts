@@ -63,7 +63,7 @@ export class SnapshotStore implements SnapshotStorage {
     try {
       this.#current = this.#list.get<SnapshotMeta>("current");
       const importing = this.#list.get<ImportOf>("importing");
-      if (importing !== undefined) this.#receive(importing);
+      if (importing !== undefined) this.#import = this.#received(importing);
       const building = this.#list.get<BuildOf>("building");
       if (building !== undefined) {
         this.#goOn(building, this.#view());
@@ -177,21 +177,17 @@ export class SnapshotStore implements SnapshotStorage {
 
   /** Begins an import; one that is under way is forgotten. Throws SnapshotInvalid or RowUnreadable for its manifest. */
   begin(upload: string, meta: SnapshotMeta, over = false): SnapshotImport {
-    const before = this.#import;
-    try {
-      return this.#written(() => {
-        this.#dropImport();
-        const about = { upload, meta, over };
-        const importing = { generation: this.#list.create().generation, about };
-        this.#list.put("importing", importing);
-        const incoming = this.#receive(importing);
-        incoming.checkTables();
-        return incoming;
-      });
-    } catch (fault) {
-      this.#import = before;
-      throw fault;
-    }
+    const begun = this.#written(() => {
+      this.#dropImport();
+      const about = { upload, meta, over };
+      const importing = { generation: this.#list.create().generation, about };
+      this.#list.put("importing", importing);
+      const received = this.#received(importing);
+      received.snapshot.checkTables();
+      return received;
+    });
+    this.#import = begun;
+    return begun.snapshot;
   }
 
   /** Forgets an import and what has come of it. */
@@ -224,7 +220,7 @@ export class SnapshotStore implements SnapshotStorage {
 
   #dropImport(): void {
     const listed = this.#list.get<ImportOf>("importing");
-    if (listed !== undefined) this.#receive(listed).drop();
+    if (listed !== undefined) this.#received(listed).snapshot.drop();
     this.#list.drop("importing");
   }
 
@@ -250,12 +246,11 @@ export class SnapshotStore implements SnapshotStorage {
     };
   }
 
-  #receive({ generation, about }: Listed<ImportOf>): SnapshotImport {
+  #received({ generation, about }: Listed<ImportOf>): Importing {
     const chunks = this.#list.chunksOf({ generation, about });
     const ports = { sql: this.#parts.sql, tables: this.#tables, chunks, gone: this.gone };
     const snapshot = new SnapshotImport(ports, about.meta);
-    this.#import = { upload: about.upload, over: about.over, snapshot };
-    return snapshot;
+    return { upload: about.upload, over: about.over, snapshot };
   }
 
   #view(): FrozenView {

@@ -4,8 +4,10 @@
  */
 import { describe, expect, test, vi } from "vitest";
 import { writers } from "../../src/store/schema.ts";
+import { openEngine } from "../engine-harness.ts";
 import { claim, codeOf, command, enqueue, idsOf, jobsOf, replyOf } from "./commands.ts";
 import { EngineRig, failOnce, turns } from "./rig.ts";
+import { exported } from "./snapshot-rig.ts";
 
 describe("the directory", () => {
   const away = () => {
@@ -78,6 +80,17 @@ describe("the directory", () => {
     expect(rig.armed).toBe(null);
   });
 
+  test("forgets a queue that was deleted, also when an import begins that waits for long", async () => {
+    const { manifest } = await exported(await openEngine({ config: {} }));
+    const rig = await EngineRig.registered();
+    await rig.engine.submit(command("queue.delete", {}));
+    rig.now += 3_000;
+    await rig.engine.submit(command("snapshot.import", { upload: "u", manifest, over: false }));
+    expect(rig.armed).toBe(rig.now);
+    await rig.fire();
+    expect([...rig.directory.queues.keys()]).toEqual([]);
+  });
+
   test("keeps the new queue when one was deleted and created again", async () => {
     const rig = await EngineRig.registered();
     await rig.engine.submit(command("queue.delete", {}));
@@ -146,7 +159,7 @@ describe("a queue that is deleted", () => {
   test("whose tables cannot be dropped goes on as if nothing had been asked", async () => {
     const rig = await EngineRig.registered();
     await rig.engine.submit(enqueue([{ id: "a" }]));
-    failOnce(rig.sql, /INTO farewells/);
+    failOnce(rig.sql, /^INSERT OR REPLACE INTO farewells/);
     const deletion = rig.engine.submit(command("queue.delete", { force: "true" }));
     await expect(deletion).rejects.toThrow("no room");
     expect(jobsOf(await rig.engine.submit(claim())).map(({ id }) => id)).toEqual(["a"]);

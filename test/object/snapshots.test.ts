@@ -3,10 +3,13 @@
  * Invariant: what was acknowledged is in the snapshot, and nothing that is not whole is ever taken in.
  */
 import { describe, expect, it } from "vitest";
+import type { ImportStep } from "../../src/contract/snapshots.ts";
 import { sealOf } from "../../src/object/snapshot-answers.ts";
 import { Chunker } from "../../src/store/chunker.ts";
 import { noChunks, withChunk } from "../../src/store/snapshot-chunks.ts";
 import { openEngine } from "../engine-harness.ts";
+import { codeOf, command, enqueue } from "./commands.ts";
+import { EngineRig, turns } from "./rig.ts";
 import { busyQueue, exported, type File, imported, reexported, verified } from "./snapshot-rig.ts";
 
 /** A file as an exporter with these ideas would write it. */
@@ -285,6 +288,27 @@ describe("an import", () => {
     expect(target.dump()).toEqual(before);
     expect(await target.job("kept")).toMatchObject({ state: "ready" });
   });
+});
+
+it("a chunk that the manifest does not name spoils an import also when all is staged", async () => {
+  const { manifest, chunks } = await exported(await openEngine({ config: {} }));
+  const rig = new EngineRig();
+  const step = (input: object) =>
+    rig.engine.submit(command("snapshot.import", { upload: "u", ...input } as ImportStep));
+  await step({ manifest, over: true });
+  for (const [i, text] of chunks.entries()) await step({ chunk: i + 1, text });
+  rig.sql.isHeld = true;
+  const answers = Promise.all([
+    rig.engine.submit(enqueue([{ id: "kept" }])),
+    step({ chunk: chunks.length + 1, text: "[]\n" }),
+    step({ finish: true }),
+  ]);
+  await turns();
+  rig.sql.isHeld = false;
+  while (rig.sql.waiting > 0) await rig.sql.settle();
+  expect((await answers).map(codeOf)).toEqual([undefined, undefined, "snapshot_invalid"]);
+  expect(codeOf(await step({ finish: true }))).toBe("import_unknown");
+  expect(await rig.stateOf("kept")).toBe("ready");
 });
 
 describe("a chunker", () => {

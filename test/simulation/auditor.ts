@@ -65,6 +65,7 @@ export class Auditor implements Observer {
 
   /** The instance is gone: of what it wrote this much was kept. */
   crashed(position: number): void {
+    this.imports.crashed(position);
     while ((this.#worlds.at(-1)?.position ?? 0) > position) this.#worlds.pop();
     const state = copyOf(this.#worlds.at(-1)?.state ?? noQueue());
     state.history.cut(state.index);
@@ -203,6 +204,14 @@ export class Auditor implements Observer {
         member.decided = { expected: refused("append_failed") };
       }
     });
+  }
+
+  decides(request: CommandRequest): void {
+    if (isImport(request)) this.imports.decides(request.input);
+  }
+
+  waits(request: CommandRequest): void {
+    if (isImport(request)) this.imports.waits(request.input);
   }
 
   alone<T>(request: CommandRequest, work: () => T): T {

@@ -123,6 +123,11 @@ export class Clients {
     return { name: "queue.purge", input: { states: allStates } };
   }
 
+  /** What a database at its bound has no room for; undefined while no client has a file. */
+  tooMuch(random: Random): Wish | undefined {
+    return this.#importer.begin(random);
+  }
+
   /** What a client was answered is known to all. */
   told(wish: Wish, answer: CommandAnswer): void {
     if (wish.name.startsWith("snapshot.")) this.#toldOfSnapshot(wish, answer);

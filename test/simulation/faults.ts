@@ -12,6 +12,8 @@ type Fault = (world: World, random: Random) => void | Promise<void>;
 /** The bound on a database, where no fault lowers it. */
 const databaseBytesMax = changing.databaseBytesMax;
 
+export const isAtBound = (): boolean => changing.databaseBytesMax < databaseBytesMax;
+
 export const restoreBound = (): void => {
   changing.databaseBytesMax = databaseBytesMax;
 };

@@ -30,6 +30,23 @@ interface Done {
   readonly answer: Answer;
 }
 
+/** A `finish` that was asked of a whole file. */
+interface Unfinished {
+  readonly step: ImportStep;
+  /** So many imports had come to their end then. */
+  readonly before: number;
+  /** And so many steps had left an import that was not whole. */
+  readonly unwhole: number;
+}
+
+/** A chunk that was taken, and how much must be written for it to be there. */
+interface Taken {
+  readonly upload: string;
+  readonly chunk: number;
+  readonly text: string;
+  readonly position: number;
+}
+
 type Manifest = Extract<ImportStep, { manifest: unknown }>["manifest"];
 type Chunk = Extract<ImportStep, { chunk: number }>;
 
@@ -39,8 +56,18 @@ export class ImportAudit {
   #done: Done | undefined;
   /** Every import that came to its end, in turn: what was told of it may arrive when the queue is deleted already. */
   readonly #ends: Done[] = [];
-  /** The chunks of each upload, as they were sent. */
-  readonly #sent = new Map<string, Map<number, string>>();
+  /** The chunks that were taken, in turn, as they were sent. */
+  #taken: Taken[] = [];
+  /** How many imports have begun. */
+  #begun = 0;
+  /** How many had begun when a `finish` had done its turns: it takes in the last of them, or none. */
+  readonly #staged = new WeakMap<ImportStep, number>();
+  /** The imports that steps left other than whole, in turn. */
+  readonly #unwhole: Omit<Done, "answer">[] = [];
+  /** Steps whose answer was decided while their import was under way. */
+  readonly #known = new WeakSet<ImportStep>();
+  /** Notes what the step does that is being done, if it is done; it is there when so much is written. */
+  #note: ((position: number) => void) | undefined;
   /** What the import that is being swapped in is of. */
   #incoming: Importing | undefined;
 
@@ -60,14 +87,31 @@ export class ImportAudit {
       else if (!this.#isWhole(importing)) {
         delivery.decided = { expected: refused("snapshot_invalid") };
       } else {
-        const before = this.#ends.length;
-        delivery.decided = { judge: (answer) => this.#checkUnfinished(answer, step, before) };
+        const asked = { step, before: this.#ends.length, unwhole: this.#unwhole.length };
+        delivery.decided = { judge: (answer) => this.#checkUnfinished(answer, asked) };
       }
     }
   }
 
+  /** The answer to a step is decided, which is told later: meanwhile its import may begin anew. */
+  decides(step: ImportStep): void {
+    if (this.#underway(step) !== undefined) this.#known.add(step);
+  }
+
+  /** A step waits to be done alone: a `finish` does so when all is staged. */
+  waits(step: ImportStep): void {
+    this.#staged.set(step, this.#begun);
+  }
+
+  /** The instance is gone: of what it wrote this much was kept. */
+  crashed(position: number): void {
+    this.#taken = this.#taken.filter((taken) => taken.position <= position);
+  }
+
   /** The answer to a step that is done alone now; `own` is the state before it. */
   predict(step: ImportStep, own: State, now: number): Answer {
+    this.#note = undefined;
+    this.#incoming = undefined;
     // While it waited to be alone, another `finish` of the same upload may have come first.
     const done = "finish" in step ? this.#doneOf(step) : undefined;
     if (done !== undefined) return done.answer;
@@ -75,14 +119,17 @@ export class ImportAudit {
     const importing = this.#underway(step);
     if (importing === undefined) return refused("import_unknown");
     if ("chunk" in step) return this.#take(step, importing, now);
+    if (this.#staged.get(step) !== this.#begun) return refused("import_unknown");
+    if (!this.#isWhole(importing)) return refused("snapshot_invalid");
     if (!importing.over && own.jobs.size > 0) return notEmpty(own);
     return this.#finish(importing, own, now);
   }
 
   /** A step was done alone, and answered so. */
   did(step: ImportStep, answer: Answer): void {
-    const { current: instance } = this.#audited;
+    const { current: instance, disk } = this.#audited;
     if (!("reply" in answer) || instance === undefined) return;
+    this.#note?.(disk.written);
     if ("imported" in answer.reply) {
       if (this.#doneOf(step) !== undefined) return;
       this.#done = { instance, upload: step.upload, answer };
@@ -90,8 +137,11 @@ export class ImportAudit {
       same(rule, "what is under way behind an import", this.#importing, undefined);
     } else {
       const { chunks, upload } = { chunks: 0, ...answer.reply, upload: step.upload };
-      const { snapshot } = this.#underway(step) ?? {};
-      same(rule, `chunks of ${upload}`, snapshot?.chunks, chunks);
+      const importing = this.#underway(step);
+      same(rule, `chunks of ${upload}`, importing?.snapshot.chunks, chunks);
+      if (importing !== undefined && !this.#isWhole(importing)) {
+        this.#unwhole.push({ instance, upload });
+      }
     }
   }
 
@@ -122,7 +172,7 @@ export class ImportAudit {
     return done !== undefined && this.#isOf(done, step) ? done : undefined;
   }
 
-  #isOf(done: Done, { upload }: ImportStep): boolean {
+  #isOf(done: Omit<Done, "answer">, { upload }: ImportStep): boolean {
     return done.instance === this.#audited.current && done.upload === upload;
   }
 
@@ -141,6 +191,9 @@ export class ImportAudit {
       return refused("snapshot_no_room", { bytes, databaseBytesMax });
     }
     if (isNewer(manifest)) return refused("snapshot_newer");
+    this.#note = () => {
+      this.#begun += 1;
+    };
     return { reply: { now, chunks: 0, rows: 0, rowsTotal: rowsOf(manifest) } };
   }
 
@@ -150,15 +203,13 @@ export class ImportAudit {
     if (chunk > chunks + 1) return refused("import_unknown", { chunks });
     const { reply } = progress(importing, now);
     if (chunk <= chunks) return { reply };
-    const sent = this.#sent.get(upload) ?? new Map<number, string>();
-    this.#sent.set(upload, sent.set(chunk, text));
+    this.#note = (position) => this.#taken.push({ upload, chunk, text, position });
     return { reply: { ...reply, chunks: chunk } };
   }
 
   #finish(importing: Importing, own: State, now: number): Answer {
     const { meta, rowsTotal } = importing.snapshot;
     this.#incoming = importing;
-    demand(this.#isWhole(importing), rule, "a file that is not whole is taken in", meta.digest);
     const { digest, chunks, last } = meta;
     const then = Math.max(now, this.stateFor(own, "").at);
     const done = { term: termOf(own, last.term), digest };
@@ -170,15 +221,14 @@ export class ImportAudit {
     if (snapshot.chunks !== snapshot.meta.chunks) return false;
     let digest = "";
     for (let chunk = 1; chunk <= snapshot.chunks; chunk += 1) {
-      const text = this.#sent.get(upload)?.get(chunk) ?? "";
-      digest = hash("sha256", `${digest}\n${text}`);
+      const taken = this.#taken.findLast((each) => each.upload === upload && each.chunk === chunk);
+      digest = hash("sha256", `${digest}\n${taken?.text ?? ""}`);
     }
     return digest === snapshot.meta.digest;
   }
 
-  /** The answer of a `finish` that did not come to the swap; `before` it was asked, so many imports had come to their end. */
-  #checkUnfinished(answer: CommandAnswer, step: ImportStep, before: number): void {
-    const importing = this.#underway(step);
+  /** The answer of a `finish` that did not come to the swap. */
+  #checkUnfinished(answer: CommandAnswer, { step, before, unwhole }: Unfinished): void {
     const done =
       this.#doneOf(step) ?? this.#ends.slice(before).find((each) => this.#isOf(each, step));
     // Between its turns another call may have come to the end: then both are told the same.
@@ -187,8 +237,11 @@ export class ImportAudit {
       return;
     }
     if ("refusal" in answer) {
-      same(rule, "a whole file was refused", endOf(answer), "import_unknown");
-      demand(importing === undefined, rule, "an import under way is not known", step);
+      // Between its turns a chunk may have come that the manifest does not name, or the upload may have begun anew.
+      const wasSpoiled = this.#unwhole.slice(unwhole).some((each) => this.#isOf(each, step));
+      const isSpoiled = wasSpoiled && endOf(answer) === "snapshot_invalid";
+      if (!isSpoiled) same(rule, "a whole file was refused", endOf(answer), "import_unknown");
+      demand(!this.#known.has(step), rule, "an import under way is not known", step);
       return;
     }
     const { rows, rowsTotal, imported: isDone } = JSON.parse(answer.reply) as Told;

@@ -65,6 +65,14 @@ export class Importer {
     return { name: "snapshot.import", input: this.#step(this.#upload, random) };
   }
 
+  /** The beginning of an import, of a file as it was exported. */
+  begin(random: Random): Wish | undefined {
+    const file = random.pickFrom(this.#files);
+    if (file === undefined) return undefined;
+    const { manifest } = file;
+    return { name: "snapshot.import", input: { upload: "other", manifest, over: true } };
+  }
+
   #step({ upload, file, over, next }: Upload, random: Random): ImportStep {
     const { manifest, chunks } = file;
     const odd = random.below(30);

@@ -10,7 +10,7 @@ import { checkBindings, checkSynchronous } from "../../src/store/sql.ts";
 import type { Disk } from "./disk.ts";
 import { type Injector, undisturbed } from "./injector.ts";
 import { QUEUE } from "./model/model.ts";
-import { type Observer, speak } from "./observer.ts";
+import { type Observer, speak, syncs } from "./observer.ts";
 
 /** The world as an instance meets it. */
 export interface Surroundings {
@@ -90,6 +90,7 @@ class SimulatedSql implements Sql {
   sync(): Promise<void> {
     const { disk, injector } = this.#world;
     if (this.#instance.isOver) return Promise.reject(new Over("superseded"));
+    syncs();
     disk.beginTurn();
     if (injector.diesAtAwait()) this.#instance.die();
     if (injector.failsSync()) return Promise.reject(new Error("the disk is gone"));

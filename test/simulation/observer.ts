@@ -20,6 +20,10 @@ export interface Observer {
   append(group: Group, work: () => boolean): boolean;
   undoAll(group: Group, work: () => void): void;
   takeOver(group: Group, work: () => void): void;
+  /** What `request` is answered is decided: it is told when what it rests on is durable. */
+  decides(request: CommandRequest): void;
+  /** `request` now waits to be done alone. */
+  waits(request: CommandRequest): void;
   /** `request` is the one that was being submitted when the work was asked for. */
   alone<T>(request: CommandRequest, work: () => T): T;
 }
@@ -44,6 +48,12 @@ export function speak(observer: Observer | undefined): void {
 /** Submits a request, and knows it by what the engine then asks for. */
 export function submit<T>(request: CommandRequest, by: Submitted["by"], work: () => T): T {
   return submitting.run({ request, by }, work);
+}
+
+/** The request that is at work asks for what was written to become durable. */
+export function syncs(): void {
+  const asked = submitting.getStore();
+  if (asked !== undefined) asked.by.observer?.decides(asked.request);
 }
 
 function observerOf(group: Group): Observer | undefined {
@@ -97,6 +107,7 @@ function observeAlone(): void {
   const { alone } = Committer.prototype;
   Committer.prototype.alone = function observed<T>(this: Committer, work: () => T): Promise<T> {
     const asked = submitting.getStore();
+    if (asked !== undefined) asked.by.observer?.waits(asked.request);
     const seen = () => {
       const observer = asked?.by.observer;
       return asked && observer ? observer.alone(asked.request, work) : work();

@@ -5,7 +5,7 @@
 import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import { Clients, roles, type Wish } from "./clients.ts";
 import type { Call } from "./delivery.ts";
-import { faults, restoreBound } from "./faults.ts";
+import { faults, isAtBound, restoreBound } from "./faults.ts";
 import { hashOf } from "./jobs-drawn.ts";
 import { Random } from "./random.ts";
 import type { World } from "./world.ts";
@@ -73,9 +73,9 @@ export class Scheduler {
     if (this.#unknown.length > 0 && random.chance(0.4)) return this.#retry(random, mayWait);
     const client = random.below(roles.length);
     const isCrowded = world.auditor.state.jobs.size > jobsMax;
-    const wish = isCrowded
-      ? this.#clients.relief(random)
-      : this.#clients.wish(client, random, world.now());
+    const tooMuch = isAtBound() && random.chance(0.3) ? this.#clients.tooMuch(random) : undefined;
+    const relief = isCrowded ? this.#clients.relief(random) : undefined;
+    const wish = tooMuch ?? relief ?? this.#clients.wish(client, random, world.now());
     const request = this.#request(wish, random);
     this.said = `client ${client}: ${wish.name} ${JSON.stringify(wish.input)} ${request.key?.key ?? ""}`;
     await this.#send(this.#call(wish, request), random, mayWait);

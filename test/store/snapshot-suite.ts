@@ -255,6 +255,30 @@ export function snapshotSuite(withSql: WithSql): void {
         }),
     );
 
+    it.each(["begin", "drop"] as const)(
+      "an import goes on where it was, whatever write of a %s in its place fails",
+      (operation) =>
+        withSql((sql) => {
+          const source = createNotes(sql);
+          many(source, 600);
+          const { meta, chunks } = build(source);
+          const faulty = new FaultySql(sql, Number.POSITIVE_INFINITY);
+          const { snapshots } = openNotes(faulty);
+          const incoming = snapshots.begin("u", meta);
+          for (const [i, text] of chunks.entries()) incoming.add(i + 1, text);
+          incoming.step();
+          for (let writes = 0, isDone = false; !isDone; writes += 1) {
+            expect(snapshots.importing?.snapshot).toBe(incoming);
+            faulty.failAfter(writes);
+            isDone = tries(() => {
+              if (operation === "begin") snapshots.begin("v", meta);
+              else snapshots.dropImport();
+            });
+          }
+          expect(snapshots.importing?.upload).toBe(operation === "begin" ? "v" : undefined);
+        }),
+    );
+
     it.each(["startSnapshot", "step", "install"] as const)(
       "whatever write of %s fails, the store is as before it or as after it",
       (operation) =>
