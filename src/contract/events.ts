@@ -12,6 +12,21 @@ import type { QueueConfig } from "./queue.ts";
 import type { RefusalCode } from "./refusals.ts";
 import type { ScheduleDefinition } from "./schedules.ts";
 
+/** What may be said of a job, beside what it is. */
+interface JobOptions {
+  lane: number;
+  runAt?: number | undefined;
+  priority?: number | undefined;
+  ttlMs?: number | undefined;
+  expiresAt?: number | undefined;
+  leaseMs?: number | undefined;
+  maxRunMs?: number | undefined;
+  maxAttempts?: number | undefined;
+  backoff?: Backoff | undefined;
+  labels?: Readonly<Record<string, string>> | undefined;
+  requires?: readonly string[] | undefined;
+}
+
 /** The facts of each event, less `type` and `v`. Every event also has the time of its entry. */
 export interface EventFacts {
   "queue.created": { name: string; queueId: string; term: number; config: QueueConfig };
@@ -37,29 +52,16 @@ export interface EventFacts {
   };
 
   /** A job was taken. Without `runAt` it is ready at the entry's time. */
-  "job.enqueued": {
+  "job.enqueued": JobOptions & {
     id: string;
     seq: number;
     payload: JsonText;
     /** Of the payload, in UTF-8. */
     payloadBytes: number;
-    lane: number;
-    runAt?: number | undefined;
-    priority?: number | undefined;
-    ttlMs?: number | undefined;
-    expiresAt?: number | undefined;
-    leaseMs?: number | undefined;
-    maxRunMs?: number | undefined;
-    maxAttempts?: number | undefined;
-    backoff?: Backoff | undefined;
-    labels?: Readonly<Record<string, string>> | undefined;
-    requires?: readonly string[] | undefined;
     kind?: "plan" | undefined;
     /** Of a job of a plan, whose commands its requirements then hold too. */
     plan?: string | undefined;
     planVersion?: number | undefined;
-    action?: string | undefined;
-    inputIndex?: number | undefined;
     schedule?: string | undefined;
     slotAt?: number | undefined;
     fingerprint?: string | undefined;
@@ -125,19 +127,23 @@ export interface EventFacts {
   };
   "plan.removed": { id: string };
 
-  /** An action was taken; its jobs follow in the same entry. */
+  /**
+   * An action was taken, and all of its jobs: what they share is said once. Their ids and sequence numbers rise by one from
+   * those of the first; `inputs` are their payloads, one behind the other, each as long as `lengths` says, in UTF-16 units.
+   */
   "action.submitted": {
     id: string;
     plan: string;
     planVersion: number;
     seq: number;
-    /** Its jobs are those with ids from the first to the last. */
-    firstJob: string;
-    lastJob: string;
-    total: number;
+    jobIds: readonly [queueId: string, term: number];
+    firstSeq: number;
+    inputs: string;
+    lengths: readonly number[];
     fingerprint?: string | undefined;
     schedule?: string | undefined;
     slotAt?: number | undefined;
+    options: JobOptions;
   };
   /** None of its jobs is open any more. */
   "action.ended": { id: string; status: Exclude<ActionStatus, "running"> };
@@ -217,6 +223,7 @@ export type Event = { [T in EventType]: EventOf<T> }[EventType];
 
 /** Fields that are raw texts: in an entry they stand unescaped, outside the events' JSON. */
 export const eventTexts = {
+  "action.submitted": ["inputs"],
   "job.enqueued": ["payload"],
   "job.completed": ["result"],
   "job.progressed": ["progress"],

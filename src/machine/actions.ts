@@ -98,43 +98,27 @@ interface Taken {
   readonly of: OfSchedule | undefined;
 }
 
-/** Takes the action and its jobs. */
+/** Takes the action and its jobs. Returns their ids. */
 function take(tx: Transaction, taken: Taken, input: SubmitActionInput): string[] {
-  const { id, seq, lane, planVersion } = taken;
-  const { id: plan, inputs, action: _, version: __, ...said } = input;
-  const { fingerprint, delayMs, ...options } = said;
-  const first = countersOf(tx).seq + 1;
-  const idOf = jobIds(tx.identity);
-  const ids = inputs.map((_input, index) => idOf(first + index));
-  const [firstJob = "", lastJob = ids.at(-1) ?? ""] = [ids[0]];
-  const of = { ...taken.of, plan, planVersion };
+  const { of, lane, ...known } = taken;
+  const { id: plan, inputs, action: _, version: __, fingerprint, delayMs, ...said } = input;
+  const firstSeq = countersOf(tx).seq + 1;
+  const { queueId, term } = tx.identity;
+  const due = said.runAt ?? (delayMs === undefined ? undefined : tx.at + delayMs);
+  const { runAt: ___, ...options } = said;
   tx.emit("action.submitted", {
-    id,
-    seq,
+    ...known,
     ...of,
-    firstJob,
-    lastJob,
-    total: inputs.length,
+    plan,
+    jobIds: [queueId, term],
+    firstSeq,
+    inputs: inputs.join(""),
+    lengths: inputs.map(({ length }) => length),
     ...(fingerprint !== undefined && { fingerprint }),
+    options: { ...options, lane, ...(due !== undefined && due > tx.at && { runAt: due }) },
   });
-  const due = options.runAt ?? (delayMs === undefined ? undefined : tx.at + delayMs);
-  const runAt = due !== undefined && due > tx.at ? due : undefined;
-  for (const [inputIndex, payload] of inputs.entries()) {
-    tx.emit("job.enqueued", {
-      ...options,
-      id: ids[inputIndex] ?? "",
-      seq: first + inputIndex,
-      lane,
-      kind: "plan",
-      ...of,
-      action: id,
-      inputIndex,
-      payload,
-      payloadBytes: utf8Bytes(payload),
-      runAt,
-    });
-  }
-  return ids;
+  const idOf = jobIds(tx.identity);
+  return inputs.map((_input, index) => idOf(firstSeq + index));
 }
 
 function rowOf(view: View, id: string): ActionRow | Refusal {

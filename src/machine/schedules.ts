@@ -12,7 +12,7 @@ import type { ScheduleRow } from "../store/schedules.ts";
 import { canonical } from "../store/snapshot-rows.ts";
 import { cancelJobsOf, submit } from "./actions.ts";
 import { pageOf } from "./cursors.ts";
-import type { Decide, Read, Transaction, View } from "./decide.ts";
+import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
 import { jobAsOfNow } from "./due.ts";
 import { matches } from "./glob.ts";
 import { enqueueOne } from "./jobs.ts";
@@ -74,7 +74,7 @@ export const putSchedule: Decide<"schedule.put"> = (tx, { id, definition }) => {
   }
   const unknown = planProblem(tx, definition);
   if (unknown !== undefined) return unknown;
-  if (before === undefined && countSchedules(tx) >= limits.schedulesMax) {
+  if (before === undefined && countersOf(tx).schedules >= limits.schedulesMax) {
     return refuse("schedules_limit", `There are ${limits.schedulesMax} schedules already.`);
   }
   // Slots that are due are of the old definition, the new one counts from here.
@@ -91,10 +91,6 @@ function planProblem(tx: Transaction, { job, action }: ScheduleDefinition): Refu
   if (plan === undefined) return undefined;
   const version = versionOf(tx, plan, action?.version ?? job?.planVersion);
   return isRefusal(version) ? version : undefined;
-}
-
-function countSchedules(view: View): number {
-  return view.tables.schedules.range({ limit: limits.schedulesMax }).length;
 }
 
 export const removeSchedule: Decide<"schedule.remove"> = (tx, { id }) => {

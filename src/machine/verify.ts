@@ -72,6 +72,8 @@ export interface VerifyState {
     | JobState
     | `action_${EndState}`
     | "action"
+    | "workers"
+    | "schedules"
     | "bytes"
     | "underway"
     | "seq"
@@ -102,6 +104,8 @@ export function beginVerify(): VerifyState {
     ...states,
     ...ofActions,
     action: 0,
+    workers: 0,
+    schedules: 0,
     bytes: 0,
     underway: 0,
     ...sequences,
@@ -153,6 +157,7 @@ function takeRow(state: VerifyState, row: VerifiedRow): VerifyProblem[] {
     add(found["schedules of plans"], key, (value as PlanRow).schedules);
   } else if (table === "schedules") {
     const { nextAt, definition } = value as ScheduleRow;
+    counted.schedules += 1;
     const plan = definition.action?.plan ?? definition.job?.plan;
     if (nextAt !== undefined) add(implied.schedule_due, [nextAt, ...key]);
     if (plan !== undefined) add(implied["schedules of plans"], [plan]);
@@ -160,6 +165,7 @@ function takeRow(state: VerifyState, row: VerifiedRow): VerifyProblem[] {
     for (const text of texts) counted.bytes += utf8Bytes(text ?? "");
   } else if (table === "workers") {
     const worker = value as WorkerRow;
+    counted.workers += 1;
     add(found.holders, key, worker.running);
     add(implied.worker_due, [dueAt(worker), ...key]);
   } else if (table === "counters") {
@@ -172,6 +178,9 @@ function takeRow(state: VerifyState, row: VerifiedRow): VerifyProblem[] {
   }
   return [];
 }
+
+/** What the counters say beside the jobs by their states. */
+const alsoCounted = ["bytes", "underway", "workers", "schedules"] as const;
 
 /** Tables whose rows say all in their keys. */
 const keyed = [
@@ -283,7 +292,7 @@ export function endVerify(state: VerifyState, at: number): VerifyProblem[] {
   expect(queues === 1, `The queue has ${queues} rows, not one.`);
   if (counters === undefined) return [...problems, { invariant: "I11", detail: "No counters." }];
   const ofActions = endStates.map((each) => `action_${each}` as const);
-  for (const name of [...jobStates, ...ofActions, "bytes", "underway"] as const) {
+  for (const name of [...jobStates, ...ofActions, ...alsoCounted] as const) {
     const told = `The counter ${name} is ${counters[name]}; a recount gives ${counted[name]}.`;
     expect(counters[name] === counted[name], told);
   }

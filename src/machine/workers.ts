@@ -9,7 +9,14 @@ import { limits } from "../contract/limits.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { WorkerRecord, WorkerState } from "../contract/workers.ts";
 import { type WorkerRow, workerDueAt } from "../store/workers.ts";
-import { type Decide, queueOf, type Read, type Transaction, type View } from "./decide.ts";
+import {
+  countersOf,
+  type Decide,
+  queueOf,
+  type Read,
+  type Transaction,
+  type View,
+} from "./decide.ts";
 import { maxAttemptsOf } from "./jobs-read.ts";
 
 const workerUnknown = (name: string): Refusal =>
@@ -88,7 +95,7 @@ export const registerWorker: Decide<"worker.register"> = (tx, input) => {
   const { id: name, capabilities = [], kinds = ["payload"], slots, info } = input;
   const { ttlMs = queueOf(tx).config.workerTtlMs } = input;
   const before = tx.tables.workers.get([name]);
-  if (before === undefined && countWorkers(tx) >= limits.workersMax) {
+  if (before === undefined && countersOf(tx).workers >= limits.workersMax) {
     return refuse("workers_limit", `${limits.workersMax} workers are registered already.`);
   }
   const facts = { capabilities, kinds: jobKinds.filter((kind) => kinds.includes(kind)), ttlMs };
@@ -130,10 +137,6 @@ export function endLeaseNow(tx: Transaction, name: string, id: string): void {
   const row = tx.tables.workers.get([name]);
   if (row !== undefined) buryIfDue(tx, name, row);
   endLease(tx, name, id);
-}
-
-function countWorkers(view: View): number {
-  return view.tables.workers.range({ limit: limits.workersMax }).length;
 }
 
 /** Does one thing that time does to the worker that is due first: its death, the end of a lease, that it is forgotten. */

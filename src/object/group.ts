@@ -219,6 +219,10 @@ export class Group {
     this.#context.store.evolve(event, this.#context.at);
     this.#builder.add(event);
     this.#events.push(type);
+    if (type !== "action.submitted") return;
+    // An action is an event alone; its jobs count like others.
+    const { lengths } = facts as EventFacts["action.submitted"];
+    for (const _ of lengths) this.#events.push("job.enqueued");
   }
 
   #recall(key: string): KeptAnswer | undefined {

@@ -3,13 +3,12 @@
  * Invariant: every job of an action has its action's row, whose counters equal a recount of them.
  */
 import type { ActionStatus } from "../contract/actions.ts";
-import type { EventOf } from "../contract/events.ts";
 import { type EndState, isEndState, type JobState } from "../contract/fields.ts";
 import { declareTable } from "./declare.ts";
 import type { JobRow } from "./jobs.ts";
 import { ascii, integer } from "./keys.ts";
 import { editCounters } from "./queue.ts";
-import type { EventWriters, SluiceTables } from "./schema.ts";
+import type { SluiceTables } from "./schema.ts";
 
 export interface ActionRow {
   readonly plan: string;
@@ -43,7 +42,8 @@ export const ended_actions = declareTable<object>()({
   valueBytesMax: 10,
 });
 
-const noCounts: Readonly<Record<JobState, number>> = {
+/** Of an action that has no jobs yet. */
+export const noCounts: Readonly<Record<JobState, number>> = {
   blocked: 0,
   scheduled: 0,
   ready: 0,
@@ -57,40 +57,6 @@ const noCounts: Readonly<Record<JobState, number>> = {
 /** Jobs of an action that have not ended. */
 export const openJobsOf = ({ counts }: Pick<ActionRow, "counts">): number =>
   counts.blocked + counts.scheduled + counts.ready + counts.running;
-
-function rowOf(tables: SluiceTables, id: string): ActionRow {
-  const row = tables.actions.get([id]);
-  if (row === undefined) throw new Error(`an event names action ${id}, which is not kept`);
-  return row;
-}
-
-function submitted(tables: SluiceTables, event: EventOf<"action.submitted">, at: number): void {
-  const { type: _type, v: _v, id, seq, ...facts } = event;
-  tables.actions.insert([id], { ...facts, round: 1, createdAt: at, counts: noCounts });
-  editCounters(tables).action = seq;
-  const plan = tables.plans.edit([facts.plan]);
-  if (plan === undefined) throw new Error(`action ${id} is of plan ${facts.plan}, not kept`);
-  plan.actions += 1;
-}
-
-function ended(tables: SluiceTables, event: EventOf<"action.ended">, at: number): void {
-  const { id, status } = event;
-  tables.actions.put([id], { ...rowOf(tables, id), ended: { at, status } });
-  tables.ended_actions.insert([status, at, id], {});
-}
-
-function reopened(tables: SluiceTables, { id }: EventOf<"action.reopened">): void {
-  const { ended: end, ...row } = rowOf(tables, id);
-  if (end === undefined) throw new Error(`action ${id} is reopened, but has not ended`);
-  tables.ended_actions.remove([end.status, end.at, id]);
-  tables.actions.put([id], { ...row, round: row.round + 1 });
-}
-
-function removed(tables: SluiceTables, { id }: EventOf<"action.removed">): void {
-  const { ended: end } = rowOf(tables, id);
-  if (end !== undefined) tables.ended_actions.remove([end.status, end.at, id]);
-  tables.actions.remove([id]);
-}
 
 /** Counts the jobs of an action, and those of all actions that have ended. */
 export function countInAction(
@@ -113,10 +79,3 @@ export function countInAction(
 
 /** The counter of the ended jobs of one state that are kept because of their action. */
 export const keptBy = <S extends EndState>(state: S): `action_${S}` => `action_${state}`;
-
-export const actionWriters = {
-  "action.ended": ended,
-  "action.removed": removed,
-  "action.reopened": reopened,
-  "action.submitted": submitted,
-} satisfies Partial<EventWriters>;

@@ -2,7 +2,7 @@
  * What becomes of a job outside a worker's hands: one writer for each event.
  * Invariant: a writer takes the event's facts as they are and never refuses or decides.
  */
-import type { EventOf } from "../contract/events.ts";
+import type { EventFacts, EventOf } from "../contract/events.ts";
 import type { JobRow } from "./jobs.ts";
 import { requirements } from "./lanes.ts";
 import { withAttempt } from "./leases.ts";
@@ -29,8 +29,42 @@ const options = [
   "fingerprint",
 ] as const;
 
+type Facts = EventFacts["job.enqueued"];
+/** Of a new job, what it may have and what is not the same for all. */
+type Said = Pick<JobRow, (typeof options)[number]>;
+
+/** What was said of a job. */
+export function optionsOf(facts: Said): Said {
+  const said: { -readonly [F in keyof Said]: Said[F] } = {};
+  for (const name of options) if (facts[name] !== undefined) set(said, name, facts[name]);
+  return said;
+}
+
+function set<N extends keyof Said>(
+  said: { -readonly [F in keyof Said]: Said[F] },
+  name: N,
+  value: Said[N],
+): void {
+  said[name] = value;
+}
+
 function enqueued(tables: SluiceTables, event: EventOf<"job.enqueued">, at: number): void {
-  const { id, seq, lane, payload, payloadBytes, priority = 0, runAt, ttlMs } = event;
+  const isOfPlan = event.plan !== undefined;
+  const said = isOfPlan ? { ...event, requires: requiredBy(tables, event) } : event;
+  enter(tables, event, optionsOf(said), at);
+}
+
+/** Takes a job. `said` are its options as the row has them. */
+export function enter(
+  tables: SluiceTables,
+  facts: Pick<
+    Facts,
+    "id" | "seq" | "lane" | "payload" | "payloadBytes" | "priority" | "runAt" | "ttlMs"
+  >,
+  said: Said,
+  at: number,
+): void {
+  const { id, seq, lane, payload, payloadBytes, priority = 0, runAt, ttlMs } = facts;
   const row: { -readonly [F in keyof JobRow]: JobRow[F] } = {
     state: runAt === undefined ? "ready" : "scheduled",
     seq,
@@ -42,11 +76,8 @@ function enqueued(tables: SluiceTables, event: EventOf<"job.enqueued">, at: numb
     priority,
     payload,
     payloadBytes,
+    ...said,
   };
-  for (const name of options) {
-    if (event[name] !== undefined) Object.assign(row, { [name]: event[name] });
-  }
-  if (event.plan !== undefined) row.requires = requiredBy(tables, event);
   if (runAt !== undefined) row.runAt = runAt;
   else row.readyAt = at;
   if (runAt === undefined && ttlMs !== undefined) row.ttlUntil = at + ttlMs;
@@ -54,8 +85,10 @@ function enqueued(tables: SluiceTables, event: EventOf<"job.enqueued">, at: numb
 }
 
 /** What a job of a plan requires: what was said, and the commands of the plan. */
-function requiredBy(tables: SluiceTables, event: EventOf<"job.enqueued">): readonly string[] {
-  const { plan = "", planVersion = 0, requires } = event;
+export function requiredBy(
+  tables: SluiceTables,
+  { plan = "", planVersion = 0, requires }: Pick<Facts, "plan" | "planVersion" | "requires">,
+): readonly string[] {
   const version = tables.plan_versions.get([plan, planVersion]);
   if (version === undefined) throw new Error(`a job is of plan ${plan} ${planVersion}, not kept`);
   return requirements(version.commands, requires);

@@ -22,7 +22,7 @@ export interface QueueRow {
   readonly registered?: true;
 }
 
-/** The number of jobs in each state, of those that actions keep, the bytes they hold, operations under way, and the last number of each sequence. */
+/** The number of jobs in each state, of those that actions keep, of workers and schedules, the bytes they hold, operations under way, and the last number of each sequence. */
 export type Counters = Record<
   | JobState
   | `action_${EndState}`
@@ -32,7 +32,9 @@ export type Counters = Record<
   | "grant"
   | "lane"
   | "operation"
-  | "action",
+  | "action"
+  | "workers"
+  | "schedules",
   number
 >;
 
@@ -56,6 +58,8 @@ const noCounters: Counters = {
   lane: PLAIN_LANE,
   operation: 0,
   action: 0,
+  workers: 0,
+  schedules: 0,
 };
 
 /** A configuration as it is now of one that may be from before some setting was there. */

@@ -7,6 +7,7 @@ import type { RefusalCode } from "../contract/refusals.ts";
 import type { ScheduleDefinition } from "../contract/schedules.ts";
 import { declareTable } from "./declare.ts";
 import { ascii, integer } from "./keys.ts";
+import { editCounters } from "./queue.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 
 export interface ScheduleRow {
@@ -57,6 +58,9 @@ function place(tables: SluiceTables, id: string, after: ScheduleRow | undefined)
   if (from !== to) {
     countOfPlan(tables, from, -1);
     countOfPlan(tables, to, 1);
+  }
+  if ((before === undefined) !== (after === undefined)) {
+    editCounters(tables).schedules += after === undefined ? -1 : 1;
   }
   if (after === undefined) tables.schedules.remove([id]);
   else tables.schedules.put([id], after);

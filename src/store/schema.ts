@@ -4,7 +4,8 @@
  */
 import { type Event, type EventType, eventTexts } from "../contract/events.ts";
 import { endStates, jobStates } from "../contract/fields.ts";
-import { actions, actionWriters, ended_actions, keptBy } from "./actions.ts";
+import { actionWriters } from "./action-writers.ts";
+import { actions, ended_actions, keptBy } from "./actions.ts";
 import { LogCorrupt } from "./chain.ts";
 import type { Tables } from "./declare.ts";
 import { jobWriters } from "./job-writers.ts";

@@ -9,6 +9,7 @@ import { limits } from "../contract/limits.ts";
 import { declareTable } from "./declare.ts";
 import type { JobRow } from "./jobs.ts";
 import { ascii, integer } from "./keys.ts";
+import { editCounters } from "./queue.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 
 export interface WorkerRow {
@@ -64,6 +65,9 @@ function place(tables: SluiceTables, name: string, after: WorkerRow | undefined)
   if (was !== is) {
     if (was !== undefined) tables.worker_due.delete([was, name]);
     if (is !== undefined) tables.worker_due.put([is, name], {});
+  }
+  if ((before === undefined) !== (after === undefined)) {
+    editCounters(tables).workers += after === undefined ? -1 : 1;
   }
   if (after === undefined) tables.workers.delete([name]);
   else tables.workers.put([name], after);
