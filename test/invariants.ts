@@ -2,9 +2,10 @@
  * The invariants of a queue, checked from its tables by plain recounting, and from one step to the next.
  * Invariant: nothing here shares code with the writers it checks.
  */
-import { isDeepStrictEqual } from "node:util";
 import type { JobRow } from "../src/store/jobs.ts";
 import type { SluiceStore, SluiceTables } from "../src/store/schema.ts";
+import { fail, isSame, same } from "./differences.ts";
+import { checkPlanTables, countedOfPlans, earliestOfPlans } from "./invariants-plans.ts";
 
 /** A queue as the checks need it. */
 export interface Watched {
@@ -31,19 +32,6 @@ export function dumpOf(tables: SluiceTables): Record<string, unknown> {
   return Object.fromEntries(scans);
 }
 
-function fail(invariant: string, what: string, ...facts: unknown[]): never {
-  const shown = facts.map((fact) => JSON.stringify(fact)).join(" ≠ ");
-  throw new Error(`${invariant}: ${what}${shown && ` (${shown})`}`);
-}
-
-/** Rows in memory may carry fields that are undefined; stored ones do not. */
-const stored = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
-const isSame = (a: unknown, b: unknown): boolean => isDeepStrictEqual(stored(a), stored(b));
-
-function same(invariant: string, what: string, actual: unknown, expected: unknown): void {
-  if (!isSame(actual, expected)) fail(invariant, what, actual, expected);
-}
-
 const ended = ["completed", "failed", "cancelled", "expired"];
 const isEnded = (job: JobRow): boolean => ended.includes(job.state);
 
@@ -64,6 +52,7 @@ export class Watch {
     checkCounters(store.tables, jobs);
     checkIndexes(store.tables, jobs);
     checkLanes(store.tables, jobs);
+    checkPlanTables(store.tables, jobs);
     checkAlarm(queue, jobs);
     if (row.queueId !== this.#queueId) this.#begin(row.queueId);
     this.#checkStep(store, jobs);
@@ -133,7 +122,7 @@ function checkCounters(tables: SluiceTables, jobs: Jobs): void {
   const { counters } = tables;
   const row = counters.get([0]);
   if (row === undefined) fail("I11", "there are no counters");
-  const { seq, grant, lane, operation, underway, ...counted } = row;
+  const { seq, grant, lane, operation, underway, action, ...counted } = row;
   const recount = { ...counted };
   for (const name in recount) recount[name as keyof typeof recount] = 0;
   for (const job of jobs.values()) {
@@ -143,7 +132,12 @@ function checkCounters(tables: SluiceTables, jobs: Jobs): void {
     if ((job.grant ?? 0) > grant) fail("I11", "a grant was not counted", job.grant, grant);
     if (job.lane > lane && !isEnded(job)) fail("I11", "a lane was not counted", job.lane, lane);
   }
+  for (const [name, count] of Object.entries(countedOfPlans(tables, jobs))) {
+    recount[name as keyof typeof recount] += count;
+  }
   same("I11", "counters equal a recount", counted, recount);
+  const actions = [...tables.actions.scan({})].length;
+  if (actions > action) fail("I11", "an action was not counted", actions, action);
   const operations = [...tables.operations.scan({})];
   same("I11", "the last operation is counted", operation, operations.at(-1)?.[0][0] ?? 0);
   const running = operations.filter(([, each]) => each.endedAt === undefined);
@@ -160,7 +154,8 @@ function checkIndexes(tables: SluiceTables, jobs: Jobs): void {
     if (job.state === "ready") expected.ready.push([[lane, priority, readyAt, seq], { id }]);
     if (job.state === "scheduled") expected.scheduled.push([[runAt, seq], { id }]);
     if (job.state === "running") expected.leases.push([[leaseUntil, job.seq], { id }]);
-    if (isEnded(job)) expected.finished.push([[job.state, endedAt, id], {}]);
+    const shelf = job.action === undefined ? job.state : `${job.state}/action`;
+    if (isEnded(job)) expected.finished.push([[shelf, endedAt, id], {}]);
     const deadline = Math.min(ttlUntil ?? Infinity, expiresAt ?? Infinity);
     if (!isEnded(job) && deadline < Infinity) expected.deadlines.push([[deadline, id], {}]);
   }
@@ -211,8 +206,11 @@ function checkAlarm({ store, armedAt, now }: Watched, jobs: Jobs): void {
       state === "cancelled" ||
       state === "expired"
     ) {
+      // The jobs of an action go with it.
+      if (job.action !== undefined) continue;
       const { ageMs, count } = config.retention[state];
-      const isOver = (counters.get([0])?.[state] ?? 0) > count;
+      const counts = counters.get([0]);
+      const isOver = (counts?.[state] ?? 0) - (counts?.[`action_${state}`] ?? 0) > count;
       earliest = Math.min(earliest, isOver ? store.last.at : (endedAt ?? 0) + ageMs);
       continue;
     }
@@ -220,6 +218,7 @@ function checkAlarm({ store, armedAt, now }: Watched, jobs: Jobs): void {
     if (state === "scheduled") earliest = Math.min(earliest, runAt ?? 0);
     if (state === "running") earliest = Math.min(earliest, leaseUntil ?? 0);
   }
+  earliest = Math.min(earliest, earliestOfPlans(store.tables, store.last.at));
   const isRunning = [...operations.scan({})].some(([, each]) => each.endedAt === undefined);
   if (isRunning || row?.registered !== true) earliest = Math.min(earliest, store.last.at);
   // An alarm that is due fires at once.

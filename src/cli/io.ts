@@ -15,6 +15,8 @@ export interface Io {
   /** Reads standard input to its end. */
   readonly input: () => Promise<string>;
   /** Standard input and output, for what is too large to be held. */
+  /** Whether messages are read on a terminal. */
+  readonly isTerminal?: boolean;
   readonly streams: { readonly input: Readable; readonly output: Writable };
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where `.sluice/token` and `.dev.vars` are looked for. */
@@ -25,6 +27,7 @@ export const processIo: Io = {
   out: (line) => void process.stdout.write(line),
   err: (line) => void process.stderr.write(line),
   input: () => text(process.stdin),
+  isTerminal: process.stderr.isTTY === true,
   streams: { input: process.stdin, output: process.stdout },
   env: process.env,
   folder: process.cwd(),

@@ -4,18 +4,10 @@
  */
 import type { Command } from "commander";
 import type { EnqueueOptions, Job, JobChange, JobFilter, JobPage } from "../client/index.ts";
+import { addJobFlags, type JobFlags, jobOptions } from "./job-flags.ts";
 import type { Session } from "./session.ts";
-import { type Cell, durationText, fields, jsonField, table, timeField } from "./text.ts";
-import {
-  duration,
-  idArgument,
-  instant,
-  integer,
-  jsonObject,
-  label,
-  list,
-  queueArgument,
-} from "./values.ts";
+import { type Cell, durationText, fields, jsonField, more, table, timeField } from "./text.ts";
+import { duration, idArgument, instant, integer, queueArgument } from "./values.ts";
 
 type AnyJob = Job<unknown, unknown>;
 
@@ -34,64 +26,26 @@ export function addJobCommands(program: Command, session: Session): void {
 }
 
 function addEnqueue(program: Command, session: Session): void {
-  program
+  const command = program
     .command("enqueue")
     .description("enqueue a job")
     .addArgument(queueArgument())
     .argument("[payload]", "any JSON value, or - to read it from standard input", "null")
     .option("--id <id>", "an id of your own: the same job is enqueued once")
-    .option("--delay <duration>", "run it after this time", duration)
-    .option("--run-at <time>", "run it at this time", instant)
-    .option("--priority <n>", "-1000 to 1000, lower runs first", integer)
-    .option(
-      "--ttl <duration>",
-      "expire it if it has not begun this long after its due time",
-      duration,
-    )
-    .option("--expires-at <time>", "expire it if it has not begun by then", instant)
-    .option("--lease <duration>", "how long a worker may be silent about it", duration)
-    .option("--max-run <duration>", "how long leases may be extended in all", duration)
-    .option("--attempts <n>", "how often to try", integer)
-    .option("--backoff <json>", `as {"kind":"fixed","delayMs":5000}`, jsonObject)
-    .option("--label <name=value>", "to find it by; may be repeated", label)
-    .option("--requires <names>", "what a worker must be capable of", list)
-    .option("--key <key>", "an idempotency key")
-    .action(async (queue: string, payload: string, flags: EnqueueFlags) => {
-      const value = await session.value(payload);
-      const result = await session.queue(queue).enqueue(value, enqueueOptions(flags));
-      session.show(result, (r) => (r.deduplicated ? `${r.id} (was there already)` : r.id));
-    });
+    .option("--plan <id>", "the plan to run, with the payload as its input")
+    .option("--plan-version <n>", "a version of it; by default the newest", integer)
+    .option("--key <key>", "an idempotency key");
+  addJobFlags(command).action(async (queue: string, payload: string, flags: EnqueueFlags) => {
+    const value = await session.value(payload);
+    const { id, plan, planVersion, key: idempotencyKey, ...same } = flags;
+    const options = { id, plan, planVersion, idempotencyKey, ...jobOptions(same) };
+    const result = await session.queue(queue).enqueue(value, options);
+    session.show(result, (r) => (r.deduplicated ? `${r.id} (was there already)` : r.id));
+  });
 }
 
-interface EnqueueFlags {
-  readonly id?: string;
-  readonly delay?: number;
-  readonly runAt?: number;
-  readonly priority?: number;
-  readonly ttl?: number;
-  readonly expiresAt?: number;
-  readonly lease?: number;
-  readonly maxRun?: number;
-  readonly attempts?: number;
-  readonly backoff?: NonNullable<EnqueueOptions["backoff"]>;
-  readonly label?: Record<string, string>;
-  readonly requires?: string[];
-  readonly key?: string;
-}
-
-function enqueueOptions(flags: EnqueueFlags): EnqueueOptions {
-  const { delay, ttl, lease, maxRun, attempts, label: labels, key, ...same } = flags;
-  return {
-    ...same,
-    delayMs: delay,
-    ttlMs: ttl,
-    leaseMs: lease,
-    maxRunMs: maxRun,
-    maxAttempts: attempts,
-    labels,
-    idempotencyKey: key,
-  };
-}
+type EnqueueFlags = JobFlags &
+  Pick<EnqueueOptions, "id" | "plan" | "planVersion"> & { readonly key?: string };
 
 function addList(program: Command, session: Session): void {
   program
@@ -100,6 +54,7 @@ function addList(program: Command, session: Session): void {
     .addArgument(queueArgument())
     .option("--state <state>", "only jobs in this state")
     .option("--label <name[:value]>", "only jobs with this label")
+    .option("--plan <id>", "only jobs of this plan")
     .option("--limit <n>", "jobs on the page", integer, 50)
     .option("--cursor <cursor>", "go on where a page ended")
     .option("--payload", "with payloads")
@@ -143,7 +98,8 @@ function addChanges(program: Command, session: Session): void {
   });
 }
 
-function pageText({ jobs, cursor, now }: JobPage<unknown, unknown>): string {
+/** Jobs as a table. */
+export function pageText({ jobs, cursor, now }: JobPage<unknown, unknown>): string {
   const rows = jobs.map((job): Cell[] => [
     job.id,
     job.state,
@@ -153,8 +109,7 @@ function pageText({ jobs, cursor, now }: JobPage<unknown, unknown>): string {
     job.error ?? job.reason ?? (job.payload === undefined ? "" : JSON.stringify(job.payload)),
   ]);
   const headings = ["ID", "STATE", "PRIORITY", "ATTEMPT", "AGE", ""];
-  const body = jobs.length === 0 ? "No jobs." : table(headings, rows);
-  return cursor === undefined ? body : `${body}\nMore: --cursor ${cursor}`;
+  return more(jobs.length === 0 ? "No jobs." : table(headings, rows), cursor);
 }
 
 function jobText(job: AnyJob): string {
@@ -164,6 +119,8 @@ function jobText(job: AnyJob): string {
     reason: job.reason,
     error: job.error,
     kind: job.kind,
+    plan: job.plan === undefined ? undefined : `${job.plan}, version ${job.planVersion}`,
+    action: job.action,
     priority: job.priority,
     run: job.run,
     attempt: `${job.attempt} of ${job.maxAttempts}`,

@@ -5,6 +5,7 @@
 import type { Command } from "commander";
 import type { OperationRecord, PurgeInput, RedriveInput } from "../client/index.ts";
 import type { Session } from "./session.ts";
+import { jobCount } from "./text.ts";
 import { idArgument, instant, list, queueArgument } from "./values.ts";
 
 interface RedriveFlags {
@@ -48,7 +49,6 @@ export function addOperationCommands(program: Command, session: Session): void {
 
 function operationText({ id, kind, status, changed, total }: OperationRecord): string {
   const what = kind === "purge" ? "removed" : "to run again";
-  const jobs = changed === 1 ? "job" : "jobs";
   const soFar = status === "done" ? "Done" : `Running as ${id}`;
-  return `${soFar}: ${changed} ${jobs} ${what}${status === "done" ? "" : ` of ${total}`}.`;
+  return `${soFar}: ${jobCount(changed)} ${what}${status === "done" ? "" : ` of ${total}`}.`;
 }

@@ -5,15 +5,20 @@
  */
 import { Command, CommanderError } from "commander";
 import { SluiceError, UnreachableError } from "../client/index.ts";
+import { addActionCommands } from "./actions.ts";
 import type { Io } from "./io.ts";
 import { addJobCommands } from "./jobs.ts";
 import { addLeaseCommands } from "./leases.ts";
 import { addOperationCommands } from "./operations.ts";
+import { addPlanCommands } from "./plans.ts";
 import { addQueueCommands } from "./queue.ts";
+import { addScheduleCommands } from "./schedules.ts";
 import { Session } from "./session.ts";
 import { addSnapshotCommands } from "./snapshots.ts";
+import { addTaskCommand } from "./tasks.ts";
 import { durationOption } from "./values.ts";
 import { addWorkCommand } from "./work.ts";
+import { addWorkerCommands } from "./workers.ts";
 
 const EXIT = { refused: 1, usage: 2, unreachable: 3 } as const;
 
@@ -42,7 +47,12 @@ export async function runCli(words: readonly string[], io: Io): Promise<number> 
   addJobCommands(program, session);
   addLeaseCommands(program, session);
   addOperationCommands(program, session);
+  addPlanCommands(program, session);
+  addActionCommands(program, session);
+  addTaskCommand(program, session);
+  addWorkerCommands(program, session);
   addQueueCommands(program, session);
+  addScheduleCommands(program, session);
   addSnapshotCommands(program, session);
   addWorkCommand(program, session);
   try {

@@ -3,9 +3,9 @@
  * Invariant: a command prints its result once, on standard output; everything else goes to standard
  * error.
  */
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { type ConnectOptions, Queue } from "../client/index.ts";
-import type { Io } from "./io.ts";
+import { fileText, type Io } from "./io.ts";
 import { settings } from "./settings.ts";
 import { exactJson, json } from "./values.ts";
 
@@ -45,5 +45,23 @@ export class Session {
   /** A JSON value given as a word, or on standard input for `-`. */
   async value(word: string): Promise<unknown> {
     return json(word === "-" ? await this.io.input() : word);
+  }
+
+  /** The JSON value in a file, or on standard input for `-`. */
+  async file(path: string): Promise<unknown> {
+    if (path === "-") return json(await this.io.input());
+    const text = readFile(path);
+    if (text === undefined) throw new InvalidArgumentError(`There is no file ${path}.`);
+    return json(text);
+  }
+}
+
+/** The text of a file; one that cannot be read is the caller's mistake, and a sentence. */
+function readFile(path: string): string | undefined {
+  try {
+    return fileText(path);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new InvalidArgumentError(`${path} cannot be read: ${error.message}`);
   }
 }

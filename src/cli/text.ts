@@ -55,6 +55,13 @@ export function timeText(at: number): string {
 export const timeField = (at: number | null | undefined): string | undefined =>
   at === undefined || at === null ? undefined : timeText(at);
 
+/** A number of jobs. @example jobCount(1) // "1 job" */
+export const jobCount = (count: number): string => `${count} ${count === 1 ? "job" : "jobs"}`;
+
+/** A page, and how to go on with the next one, if there is one. */
+export const more = (page: string, cursor: string | undefined): string =>
+  cursor === undefined ? page : `${page}\nMore: --cursor ${cursor}`;
+
 /** A number of bytes. @example bytesText(2048) // "2.0 KiB" */
 export function bytesText(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];

@@ -96,4 +96,6 @@ function name(word: string): string {
 }
 
 export const queueArgument = () => new Argument("<queue>", "the queue's name").argParser(name);
-export const idArgument = (what = "the job's id") => new Argument("<id>", what).argParser(name);
+export const nameArgument = (placeholder: string, what: string) =>
+  new Argument(`<${placeholder}>`, what).argParser(name);
+export const idArgument = (what = "the job's id") => nameArgument("id", what);

@@ -1,14 +1,22 @@
 /**
- * `sluice work`: runs a command for each job of a queue.
- * Invariant: the command's exit code decides: 0 completes the job, any other fails the attempt.
+ * `sluice work`: runs a command for each job of a queue, or the plans of its jobs of plans.
+ * Invariant: a command's exit code decides: 0 completes the job, any other fails the attempt.
  */
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
 import type { Command } from "commander";
-import { type ClaimedJob, type JobContext, Worker } from "../client/index.ts";
+import {
+  type ClaimedJob,
+  type Handler,
+  type JobContext,
+  Worker,
+  type WorkerOptions,
+} from "../client/index.ts";
 import type { Session } from "./session.ts";
 import { stopOnSignals } from "./signals.ts";
+import { StatusLine } from "./status-line.ts";
 import { duration, durationOption, exactJson, integer, list, queueArgument } from "./values.ts";
+import { planHandler, tellMissing } from "./work-plans.ts";
 
 interface WorkFlags {
   readonly concurrency: number;
@@ -16,45 +24,105 @@ interface WorkFlags {
   readonly name?: string;
   readonly capable?: string[];
   readonly drain: number;
+  readonly allow?: string[];
+  readonly dir?: string;
+  readonly grace: number;
+  readonly passEnv?: string[];
 }
 
 export function addWorkCommand(program: Command, session: Session): void {
   program
     .command("work")
-    .description("run a command for each job: its payload on standard input, its output the result")
+    .description(
+      "run a command for each job: its payload on standard input, its output the result; without a command, run jobs of plans",
+    )
     .addArgument(queueArgument())
-    .argument("<command...>", "the command and its arguments, after --")
+    .argument("[command...]", "the command and its arguments, after --")
     .option("--concurrency <n>", "jobs at once", integer, 1)
     .option("--lease <duration>", "how long to hold a job without a sign of life", duration)
     .option("--name <name>", "this worker's name")
     .option("--capable <names>", "what this worker is capable of", list)
-    .addOption(durationOption("--drain", "how long to let commands finish when stopped", "10s"))
+    .addOption(durationOption("--drain", "how long to let jobs finish when stopped", "10s"))
+    .option("--allow <commands>", "commands that plans may run; no other is", list)
+    .option("--dir <folder>", "where each job of a plan gets a directory of its own")
+    .addOption(durationOption("--grace", "how long a process that is to end may take", "5s"))
+    .option("--pass-env <names>", "environment variables that come through to plans", list)
     .action(async (queue: string, command: string[], flags: WorkFlags) => {
-      await work(session, queue, command, flags);
+      if (command.length > 0) await workWith(session, queue, flags, { handle: runs(command) });
+      else await workOnPlans(session, queue, flags);
     });
 }
 
-async function work(
+/** Runs jobs of plans, as far as their commands are allowed. */
+async function workOnPlans(session: Session, name: string, flags: WorkFlags): Promise<void> {
+  const { allow = [], capable = [], dir, grace, passEnv } = flags;
+  const { io } = session;
+  const status = new StatusLine(io.err, io.isTerminal === true);
+  const err = (message: string) => status.say(message);
+  const plans = planHandler({
+    allow,
+    grace,
+    err,
+    ...(dir !== undefined && { dir }),
+    ...(passEnv && { passEnv }),
+  });
+  const counts = { running: 0, done: 0, failed: 0 };
+  const show = () =>
+    status.show(`${counts.running} running, ${counts.done} done, ${counts.failed} failed`);
+  const handle: Handler<unknown, unknown> = async (job, context) => {
+    counts.running += 1;
+    show();
+    try {
+      const result = await plans.handle(job, context);
+      counts.done += 1;
+      return result;
+    } catch (error) {
+      counts.failed += 1;
+      throw error;
+    } finally {
+      counts.running -= 1;
+      show();
+    }
+  };
+  const quiet = tellMissing(session.queue(name), allow, err);
+  try {
+    const options = {
+      kinds: ["plan" as const],
+      capabilities: [...allow, ...capable],
+      register: {},
+    };
+    await workWith(session, name, flags, { handle, err, options });
+  } finally {
+    quiet();
+    status.end();
+    plans.close();
+  }
+}
+
+/** What a worker does, and how it differs from others. */
+interface Work {
+  readonly handle: Handler<unknown, unknown>;
+  readonly err?: (text: string) => void;
+  readonly options?: Pick<WorkerOptions<unknown>, "kinds" | "capabilities" | "register">;
+}
+
+async function workWith(
   session: Session,
   queue: string,
-  command: readonly string[],
   { concurrency, lease, name, capable, drain }: WorkFlags,
+  { handle, err = session.io.err, options = {} }: Work,
 ): Promise<void> {
-  const { err } = session.io;
-  const worker = new Worker(
-    session.queue(queue),
-    (job, context) => runCommand(command, job, context),
-    {
-      concurrency,
-      drainMs: drain,
-      ...(lease === undefined ? {} : { leaseMs: lease }),
-      ...(name === undefined ? {} : { worker: name }),
-      ...(capable === undefined ? {} : { capabilities: capable }),
-      onSettled: (job, answer) =>
-        err(`${job.id} ${answer.ok ? `is ${answer.state}.` : answer.problem.detail}\n`),
-      onError: (error) => err(`${error instanceof Error ? error.message : String(error)}\n`),
-    },
-  );
+  const worker = new Worker(session.queue(queue), handle, {
+    concurrency,
+    drainMs: drain,
+    ...(lease === undefined ? {} : { leaseMs: lease }),
+    ...(name === undefined ? {} : { worker: name }),
+    ...(capable === undefined ? {} : { capabilities: capable }),
+    ...options,
+    onSettled: (job, answer) =>
+      err(`${job.id} ${answer.ok ? `is ${answer.state}.` : answer.problem.detail}\n`),
+    onError: (error) => err(`${error instanceof Error ? error.message : String(error)}\n`),
+  });
   const forget = stopOnSignals(worker);
   try {
     await worker.run();
@@ -62,6 +130,11 @@ async function work(
     forget();
   }
 }
+
+const runs =
+  (command: readonly string[]): Handler<unknown, unknown> =>
+  (job, context) =>
+    runCommand(command, job, context);
 
 /**
  * Runs a command with a job's payload. Resolves with its output: as JSON if it is JSON, else as a

@@ -5,7 +5,7 @@
  */
 import { SluiceError } from "./errors.ts";
 import { outcomeText, releaseText } from "./outcome.ts";
-import type { ClaimedJob, NotSettled, SettleAnswer } from "./types.ts";
+import type { ClaimedJob, NotSettled, SettleAnswer, TaskReport } from "./types.ts";
 
 /** What a handler gets besides its job. */
 export interface JobContext {
@@ -17,6 +17,11 @@ export interface JobContext {
   readonly signal: AbortSignal;
   /** Shows how far the job is: any JSON value of up to 1 KiB. Sent soon; of several, the newest. */
   progress(value: unknown): void;
+  /**
+   * Reports what a task of the job's plan came to, up to 64 KiB of each output. Sent soon, and before
+   * the job's end; one that the server refuses goes to `onError`.
+   */
+  task(report: TaskReport): void;
 }
 
 /**
@@ -45,6 +50,7 @@ export class Hold<Payload> {
   lost: NotSettled | undefined;
   #leaseMs = 0;
   #progress: string | undefined;
+  #reports: string[] = [];
   readonly #abort = new AbortController();
   readonly #released = Promise.withResolvers<string>();
 
@@ -60,12 +66,16 @@ export class Hold<Payload> {
    * Runs the handler. Resolves with the settlement, as JSON text: of its end, or of the release
    * that came first.
    */
-  run<Result>(handler: Handler<Payload, Result>, onProgress: () => void): Promise<string> {
+  run<Result>(handler: Handler<Payload, Result>, onNews: () => void): Promise<string> {
     const context: JobContext = {
       signal: this.#abort.signal,
       progress: (value) => {
         this.#progress = JSON.stringify(value ?? null);
-        onProgress();
+        onNews();
+      },
+      task: (report) => {
+        this.#reports.push(JSON.stringify({ op: "task", ...report, ...this.held }));
+        onNews();
       },
     };
     const end = outcomeText(this.held, () => handler(this.job, context));
@@ -88,8 +98,14 @@ export class Hold<Payload> {
     this.extendAt = sentAt + leaseMs * EXTEND_AFTER;
   }
 
-  get hasProgress(): boolean {
-    return this.#progress !== undefined;
+  /** Whether there is something to send of it before its end. */
+  get hasNews(): boolean {
+    return this.#progress !== undefined || this.#reports.length > 0;
+  }
+
+  /** The reports of tasks that are not sent yet, as settlements' JSON texts; they are taken. */
+  takeReports(): readonly string[] {
+    return this.#reports.splice(0);
   }
 
   /** The progress that is not sent yet, as a settlement's JSON text; it is taken. */
@@ -111,10 +127,12 @@ export class Hold<Payload> {
   }
 
   /**
-   * Notes what the server said of an extension or a progress: a refusal tells the handler to stop.
+   * Notes what the server said of an extension, a progress or a report: a refusal tells the handler
+   * to stop.
    */
   heard(answer: SettleAnswer): void {
-    if (answer.ok || this.lost !== undefined) return;
+    // A report of a task that the plan has not is wrong, but the job is still held.
+    if (answer.ok || this.lost !== undefined || answer.problem.code === "task_unknown") return;
     this.lost = answer;
     this.#abort.abort(new SluiceError(answer.problem));
   }

@@ -3,11 +3,40 @@
  * Deno, Workers, browsers.
  * Invariant: what is exported here is public, and nothing else of this folder is.
  */
+export type {
+  ActionFilter,
+  ActionOptions,
+  ActionPage,
+  ActionRecord,
+  ActionStatus,
+  ChangedAction,
+  SubmittedAction,
+} from "./actions.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { SluiceError, UnreachableError } from "./errors.ts";
 export type { Handler, JobContext } from "./hold.ts";
 export { NonRetryableError, ReleaseJob, RetryLater } from "./outcome.ts";
+export type {
+  Plan,
+  PlanDetail,
+  PlanFilter,
+  PlanPage,
+  PlanSummary,
+  PlanTask,
+  PlanUsage,
+  PlanVersion,
+  SubmittedPlan,
+} from "./plans.ts";
 export { Queue, type QueueOptions, queues } from "./queue.ts";
+export type { SelfRegistration } from "./registration.ts";
+export type {
+  PutSchedule,
+  Schedule,
+  ScheduleInput,
+  SchedulePage,
+  ScheduleTarget,
+  ScheduleTiming,
+} from "./schedules.ts";
 export type {
   OnProgress,
   SnapshotManifest,
@@ -19,3 +48,11 @@ export type { ConnectOptions, RequestOptions } from "./transport.ts";
 export type * from "./types.ts";
 export { Worker } from "./worker.ts";
 export type { WorkerOptions } from "./worker-options.ts";
+export type {
+  WorkerDetail,
+  WorkerFilter,
+  WorkerPage,
+  WorkerRecord,
+  WorkerRegistration,
+  WorkerState,
+} from "./workers.ts";

@@ -9,8 +9,13 @@ import type {
   QueueListReply,
   QueueReply,
 } from "../contract/queue.ts";
+import type { TasksReply } from "../contract/tasks.ts";
+import { Actions } from "./actions.ts";
+import { withTasks } from "./claimed.ts";
 import { Enqueuer } from "./enqueuer.ts";
 import { SluiceError, UnreachableError } from "./errors.ts";
+import { Plans } from "./plans.ts";
+import { Schedules } from "./schedules.ts";
 import { Snapshots } from "./snapshots.ts";
 import {
   type ConnectOptions,
@@ -20,6 +25,7 @@ import {
   type WriteMethod,
 } from "./transport.ts";
 import type * as t from "./types.ts";
+import { Workers } from "./workers.ts";
 
 export interface QueueOptions extends ConnectOptions {
   /** The queue's name. It need not exist: the first job or configuration creates it. */
@@ -44,6 +50,14 @@ export class Queue<Payload = unknown, Result = unknown> {
   readonly path: string;
   /** Export, import and verification of the whole queue. */
   readonly snapshots: Snapshots;
+  /** What jobs of plans run. */
+  readonly plans: Plans;
+  /** Plans on many inputs. */
+  readonly actions: Actions;
+  /** The workers that are registered. */
+  readonly workers: Workers;
+  /** What enqueues jobs and submits actions by itself. */
+  readonly schedules: Schedules<Payload>;
   readonly #enqueuer: Enqueuer;
 
   constructor(options: QueueOptions) {
@@ -51,6 +65,10 @@ export class Queue<Payload = unknown, Result = unknown> {
     this.transport = new Transport(options);
     this.path = `/v1/queues/${segment(options.name)}`;
     this.snapshots = new Snapshots(this.transport, this.path);
+    this.plans = new Plans(this.transport, this.path);
+    this.actions = new Actions(this.transport, this.path);
+    this.workers = new Workers(this.transport, this.path);
+    this.schedules = new Schedules(this.transport, this.path);
     this.#enqueuer = new Enqueuer(this.transport, `${this.path}/jobs`);
   }
 
@@ -81,24 +99,31 @@ export class Queue<Payload = unknown, Result = unknown> {
   }
 
   /** Takes up to `max` (default 1) jobs to work on. */
-  claim(claim: t.ClaimOptions = {}, options?: RequestOptions): Promise<t.Claimed<Payload>> {
-    return this.#write("POST", "/claim", claim, options);
+  async claim(claim: t.ClaimOptions = {}, options?: RequestOptions): Promise<t.Claimed<Payload>> {
+    return withTasks(await this.#write<t.Claimed<Payload>>("POST", "/claim", claim, options));
   }
 
   /**
    * Settles claimed jobs, and claims the next ones in the same request. Refusals are answers of the
    * items.
    */
-  settle(
+  async settle(
     items: readonly t.Settlement[],
     claim?: t.ClaimOptions,
     options?: RequestOptions,
   ): Promise<t.SettleOutcome<Payload>> {
-    return this.#write("POST", "/settle", { items, claim }, options);
+    const body = { items, claim };
+    return withTasks(await this.#write<t.SettleOutcome<Payload>>("POST", "/settle", body, options));
   }
 
   async get(id: string): Promise<t.Job<Payload, Result>> {
     return this.#job(await this.#read<JobReply>(`/jobs/${segment(id)}`));
+  }
+
+  /** What the tasks of a job of a plan came to, also while it runs: what each ran, and its outputs. */
+  async tasks(id: string): Promise<t.JobTasks> {
+    const { now: _, ...tasks } = await this.#read<TasksReply>(`/jobs/${segment(id)}/tasks`);
+    return tasks;
   }
 
   /** One page of jobs. A page may be short, even empty, and still have a cursor. */

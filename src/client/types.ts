@@ -13,7 +13,9 @@ import type {
   Settlement as SettlementText,
 } from "../contract/leases.ts";
 import type { Problem } from "../contract/refusals.ts";
+import type { TasksReply } from "../contract/tasks.ts";
 import type { SluiceError, UnreachableError } from "./errors.ts";
+import type { PlanTask } from "./plans.ts";
 
 export type { EnqueueResult } from "../contract/jobs.ts";
 export type { OperationRecord, RedriveInput } from "../contract/operations.ts";
@@ -25,6 +27,7 @@ export type {
   QueueStats,
 } from "../contract/queue.ts";
 export type { Problem, RefusalCode } from "../contract/refusals.ts";
+export type { TaskRecord } from "../contract/tasks.ts";
 export type { NotSettled, Settled };
 
 /**
@@ -59,6 +62,11 @@ export type ClaimOptions = ClaimInput;
 export type ClaimedJob<Payload> = Omit<ClaimedJobText, "payload" | "progress"> & {
   readonly payload: Payload;
   readonly progress?: unknown;
+  /**
+   * Of a job of a plan: what to run, in order, as the plan has it. `Queue.tasks` tells the arguments
+   * with the job's input put in.
+   */
+  readonly tasks?: readonly PlanTask[];
 };
 /** The jobs of a claim; when there are none, also why. */
 export interface Claimed<Payload> extends Partial<EmptyClaim> {
@@ -71,8 +79,15 @@ type WithValues<Item> = Item extends { op: "complete" }
   : Item extends { op: "progress" }
     ? Omit<Item, "progress"> & { readonly progress: unknown }
     : Item;
-/** What to do with a claimed job: complete, fail, release, extend or progress. */
+/**
+ * What to do with a claimed job: complete, fail, release, extend, progress, or report one of its
+ * tasks.
+ */
 export type Settlement = WithValues<SettlementText>;
+/** What one task of a job came to. Times are epoch ms, durations ms. */
+export type TaskReport = Omit<Extract<SettlementText, { op: "task" }>, "op" | "id" | "token">;
+/** The tasks of a job of a plan, as its latest attempt reported them. */
+export type JobTasks = Omit<TasksReply, "now">;
 /** What became of one settlement. */
 export type SettleAnswer = Settled | NotSettled;
 /** The answers of a settle, in its order, and the jobs of its claim. */

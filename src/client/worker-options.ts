@@ -2,6 +2,7 @@
  * How a worker may be set up.
  * Invariant: the defaults suit a worker of short jobs; each can be changed.
  */
+import type { SelfRegistration } from "./registration.ts";
 import type { ClaimedJob, ClaimOptions, SettleAnswer } from "./types.ts";
 
 export interface WorkerOptions<Payload> {
@@ -16,7 +17,13 @@ export interface WorkerOptions<Payload> {
   readonly worker?: string;
   /** What this worker can do: it gets only jobs whose `requires` this covers. */
   readonly capabilities?: ClaimOptions["capabilities"];
+  /** Whose jobs it works on: `payload` (the default), `plan`, or both. */
   readonly kinds?: ClaimOptions["kinds"];
+  /**
+   * Registers the worker, so that it is seen in `queue.workers`, and its death is noticed by its
+   * silence and not only by the ends of its leases. Its name may then have A–Z a–z 0–9 _ . : @ -.
+   */
+  readonly register?: SelfRegistration | true;
   /** Stops the worker, as `stop()` does. */
   readonly signal?: AbortSignal;
   /** The longest pause between two looks at an empty queue, in ms. Default: 1,000. */

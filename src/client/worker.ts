@@ -11,7 +11,8 @@ import { type Batch, Outbox } from "./outbox.ts";
 import { refusedText, releaseText } from "./outcome.ts";
 import { Pace } from "./pace.ts";
 import type { Queue } from "./queue.ts";
-import { JOBS_PER_CLAIM, type TurnReply, takeTurn } from "./turn.ts";
+import { Registration } from "./registration.ts";
+import { JOBS_PER_CLAIM, type TurnReply, takeTurn, turnTimeoutMs } from "./turn.ts";
 import type { SettleAnswer } from "./types.ts";
 import { type WorkerOptions, withDefaults } from "./worker-options.ts";
 
@@ -33,6 +34,7 @@ export class Worker<Payload = unknown, Result = unknown> {
   readonly #clock: Clock;
   readonly #pace: Pace;
   readonly #outbox = new Outbox<SettleAnswer>();
+  readonly #registration: Registration | undefined;
   /** Jobs whose handler runs; each takes a slot. */
   readonly #running = new Set<Hold<Payload>>();
   /** Jobs whose end the server has not answered yet. */
@@ -58,6 +60,13 @@ export class Worker<Payload = unknown, Result = unknown> {
     this.#options = withDefaults(options);
     this.#clock = queue.transport.clock;
     this.#pace = new Pace(this.#clock, this.#options.pollMs);
+    const { register, worker, concurrency, kinds, capabilities } = this.#options;
+    if (register === undefined) return;
+    const facts = {
+      slots: Math.min(concurrency, JOBS_PER_CLAIM),
+      ...(register === true ? {} : register),
+    };
+    this.#registration = new Registration(queue, worker, { kinds, capabilities, ...facts });
   }
 
   /**
@@ -75,9 +84,11 @@ export class Worker<Payload = unknown, Result = unknown> {
       while (!this.#cut.signal.aborted && !(this.#stopping && this.#unsettled === 0)) {
         const waitMs = this.#dueAt() - this.#clock.now();
         if (waitMs > 0) await this.#nap(waitMs);
+        else if (this.#tendsAt() <= this.#clock.now()) await this.#tend();
         else await this.#turn();
       }
     } finally {
+      await this.#leave();
       signal?.removeEventListener("abort", stop);
       this.#ended.abort();
     }
@@ -128,8 +139,38 @@ export class Worker<Payload = unknown, Result = unknown> {
   #dueAt(): number {
     let dueAt = this.#freeSlots > 0 ? this.#pace.claimAt : Number.POSITIVE_INFINITY;
     if (this.#outbox.size > 0) dueAt = 0;
-    for (const hold of this.#running) dueAt = Math.min(dueAt, hold.hasProgress ? 0 : hold.extendAt);
-    return Math.max(dueAt, this.#pace.resumeAt);
+    for (const hold of this.#running) dueAt = Math.min(dueAt, hold.hasNews ? 0 : hold.extendAt);
+    return Math.max(Math.min(dueAt, this.#tendsAt()), this.#pace.resumeAt);
+  }
+
+  /** When the worker's registration is due. */
+  #tendsAt(): number {
+    return this.#registration?.dueAt(this.#stopping) ?? Number.POSITIVE_INFINITY;
+  }
+
+  async #tend(): Promise<void> {
+    const timeoutMs = turnTimeoutMs(this.#options.leaseMs);
+    const request = { signal: this.#cut.signal, onRetry: this.#report, timeoutMs };
+    try {
+      await this.#registration?.tend(this.#stopping, request);
+    } catch (error) {
+      this.#failed([], error);
+    }
+  }
+
+  /** Takes the registration back, in bounded time: without it the worker is soon taken for dead. */
+  async #leave(): Promise<void> {
+    const late = new AbortController();
+    const left = new AbortController();
+    const why = new Error("The worker could not unregister: it is taken for dead soon.");
+    void this.#clock.sleep(CLOSE_MS, left.signal).then(() => late.abort(why));
+    try {
+      await this.#registration?.end({ signal: late.signal, onRetry: this.#report });
+    } catch (error) {
+      this.#report(error);
+    } finally {
+      left.abort();
+    }
   }
 
   /** One request: settles what has ended, extends what is half over, claims for the free slots. */
@@ -145,6 +186,7 @@ export class Worker<Payload = unknown, Result = unknown> {
       this.#accepted = true;
       this.#pace.answered();
       this.#outbox.answer(batch, reply.items ?? []);
+      this.#registration?.heard(sentAt, max > 0 && reply.claim === undefined, reply.items ?? []);
       if (max > 0) this.#claimed(reply);
     } catch (error) {
       this.#failed(batch, error);
@@ -204,7 +246,7 @@ export class Worker<Payload = unknown, Result = unknown> {
    * instead.
    */
   async #settle(hold: Hold<Payload>, text: string): Promise<SettleAnswer> {
-    this.#sendProgress(hold);
+    this.#sendNews(hold);
     try {
       return await this.#post(text);
     } catch (error) {
@@ -221,11 +263,10 @@ export class Worker<Payload = unknown, Result = unknown> {
   }
 
   /**
-   * Puts a running job's progress, and the extension of its lease when due, among the items to
-   * send.
+   * Puts a running job's news, and the extension of its lease when due, among the items to send.
    */
   #keep(hold: Hold<Payload>, now: number): void {
-    this.#sendProgress(hold);
+    this.#sendNews(hold);
     const extension = hold.takeExtension(now, this.#options.leaseMs);
     if (extension === undefined) return;
     const extended = (answer: SettleAnswer): void => {
@@ -236,13 +277,16 @@ export class Worker<Payload = unknown, Result = unknown> {
     void this.#outbox.add(extension).then(extended).catch(this.#report);
   }
 
-  #sendProgress(hold: Hold<Payload>): void {
-    const text = hold.takeProgress();
-    if (text === undefined) return;
-    void this.#outbox
-      .add(text)
-      .then((answer) => hold.heard(answer))
-      .catch(this.#report);
+  /** Puts a job's reports and its progress among the items to send. */
+  #sendNews(hold: Hold<Payload>): void {
+    const heard = (answer: SettleAnswer): void => {
+      hold.heard(answer);
+      const isWrong = !answer.ok && answer.problem.code === "task_unknown";
+      if (isWrong) this.#report(new SluiceError(answer.problem));
+    };
+    const progress = hold.takeProgress();
+    const texts = [...hold.takeReports(), ...(progress === undefined ? [] : [progress])];
+    for (const text of texts) void this.#outbox.add(text).then(heard).catch(this.#report);
   }
 
   /** An observer that throws harms no job. */

@@ -43,6 +43,8 @@ export interface SubmitActionInput extends Omit<z.output<typeof actionWire>, "in
 export const actionStatuses = ["running", "completed", "failed", "cancelled"] as const;
 /** Running while any job is open; then failed, if a job failed or expired; else cancelled, if one was; else completed. */
 export type ActionStatus = (typeof actionStatuses)[number];
+/** How an action can have ended. */
+export type EndStatus = Exclude<ActionStatus, "running">;
 
 export const actionCancel = z.strictObject({ reason: reason.optional() });
 export type CancelActionInput = z.output<typeof actionCancel> & { readonly id: string };

@@ -3,7 +3,7 @@
  * Invariant: an event's meaning never changes; a new meaning is a new version, and the old writer stays.
  */
 
-import type { ActionStatus } from "./actions.ts";
+import type { EndStatus } from "./actions.ts";
 import type { JobKind, JobState } from "./fields.ts";
 import type { Backoff } from "./jobs.ts";
 import type { JsonText } from "./json.ts";
@@ -146,7 +146,7 @@ export interface EventFacts {
     options: JobOptions;
   };
   /** None of its jobs is open any more. */
-  "action.ended": { id: string; status: Exclude<ActionStatus, "running"> };
+  "action.ended": { id: string; status: EndStatus };
   /** A job of an ended action runs again. */
   "action.reopened": { id: string };
   /** An ended action of which no job is kept is forgotten. */

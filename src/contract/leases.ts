@@ -39,6 +39,9 @@ export interface ClaimedJob {
   readonly plan?: string | undefined;
   readonly planVersion?: number | undefined;
   readonly action?: string | undefined;
+  /** The schedule that made it, and the slot that it is for. */
+  readonly schedule?: string | undefined;
+  readonly slotAt?: number | undefined;
   readonly run: number;
   readonly attempt: number;
   readonly maxAttempts: number;
@@ -145,6 +148,8 @@ function encodeClaimed(job: ClaimedJob): JsonText {
   json += `,"priority":${job.priority},"createdAt":${job.createdAt}`;
   if (job.plan !== undefined) json += `,"plan":"${job.plan}","planVersion":${job.planVersion}`;
   if (job.action !== undefined) json += `,"action":"${job.action}"`;
+  if (job.schedule !== undefined) json += `,"schedule":"${job.schedule}"`;
+  if (job.slotAt !== undefined) json += `,"slotAt":${job.slotAt}`;
   if (job.labels !== undefined) json += `,"labels":${JSON.stringify(job.labels)}`;
   if (job.requires !== undefined) json += `,"requires":${JSON.stringify(job.requires)}`;
   if (job.progress !== undefined) json += `,"progress":${job.progress}`;

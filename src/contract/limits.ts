@@ -69,7 +69,7 @@ export const limits = {
   argumentCharsMax: 65_536,
   taskTimeoutSecsMax: 3600,
   planDescriptionCharsMax: 1024,
-  /** Versions of one plan: to begin anew, it has to be removed. */
+  /** Versions of one plan, also over its removal: to begin anew, it needs another id. */
   planVersionsMax: 10_000,
   /** Versions that a plan shows of its lineage. */
   lineageShownMax: 100,
@@ -80,7 +80,7 @@ export const limits = {
   schedulesMax: 100_000,
   /** Payload or inputs of a schedule, in the UTF-8 bytes the user sent: they stand in its row. */
   scheduleBytesMax: 256 * KiB,
-  /** Slots that were missed and are caught up one by one; older than that many are the first to go. */
+  /** Slots that were missed and are caught up one by one, from the oldest; what is more is left out. */
   catchUpSlotsMax: 1000,
   previewSlotsMax: 1000,
 
@@ -116,6 +116,8 @@ export const limits = {
   sweepMax: 1000,
   /** It goes this many at a time, and stops where their texts ask for a checkpoint. */
   sweepStepMax: 50,
+  /** It stops once its entry has so many bytes, which leaves room for the largest slot of a schedule (asserted below). */
+  sweepBytesMax: 512 * KiB,
   /** Jobs that one step of an operation looks at or changes. */
   operationStepMax: 1000,
   /** Texts of the jobs that one step looks at, in UTF-16 units: an object has 128 MB of memory. */
@@ -190,6 +192,14 @@ assertRelation(
   "the largest command fits one log entry",
 );
 assertRelation(limits.entryBytesMax < limits.rowBytesMax, "an entry fits a row");
+// A slot's jobs are alike, and one event of an entry states only what differs from the one before it.
+assertRelation(
+  limits.sweepBytesMax +
+    limits.scheduleBytesMax +
+    2 * limits.jobsPerEnqueueMax * limits.entryOverheadPerItemBytes <
+    limits.rowBytesMax,
+  "a sweep's entry has room for one more slot, and for the jobs that it replaces",
+);
 assertRelation(limits.segmentKeys * 12 < limits.rowBytesMax, "a sealed segment's keys fit a row");
 assertRelation(
   limits.payloadBytesMax + limits.resultBytesMax < limits.rowBytesMax / 2,

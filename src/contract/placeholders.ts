@@ -27,7 +27,12 @@ export interface ResolvedTask {
 
 /** Why the tasks of a plan cannot be run with an input. */
 export interface PlaceholderProblem {
-  readonly reason: "field_missing" | "field_not_plain" | "argument_nul" | "argument_too_long";
+  readonly reason:
+    | "field_missing"
+    | "field_not_plain"
+    | "argument_nul"
+    | "argument_too_long"
+    | "arguments_too_long";
   /** The task's number. */
   readonly task: number;
   /** The argument's index among the task's `args`, from 0. */
@@ -42,6 +47,11 @@ export interface PlaceholderProblem {
 export const TIMEOUT_SECS_DEFAULT = 300;
 /** An argument after substitution, in UTF-16 units: a system refuses far longer ones. */
 export const ARGUMENT_UNITS_MAX = 65_536;
+/**
+ * All arguments of a job together, in UTF-16 units. A short plan may name a long value ten thousand times, and whoever shows or
+ * runs its tasks has them all at once.
+ */
+export const ARGUMENTS_UNITS_MAX = 2_097_152;
 /** Of a long field name, this much is shown. */
 const FIELD_UNITS_SHOWN = 100;
 
@@ -102,7 +112,7 @@ export function placeholdersOf(tasks: readonly Task[]): string[] {
  * The tasks as they are run for a job with this input, a valid JSON text; or the first problem, in the order of the
  * tasks and their arguments. A string is put in as it is, a number as the input writes it, true and false as words,
  * null as nothing. An object, an array, a field that is not there and a result with a NUL or with more than
- * `ARGUMENT_UNITS_MAX` UTF-16 units are problems.
+ * `ARGUMENT_UNITS_MAX` UTF-16 units are problems, and so are results of more than `ARGUMENTS_UNITS_MAX` in all.
  * @example
  * const tasks = [{ task_number: 1, command: "echo", args: ["n={{input.n}}", "\\{{input.n}}"] }];
  * resolveTasks(tasks, '{"n": 1.50}')
@@ -115,11 +125,16 @@ export function resolveTasks(
 ): ResolvedTask[] | PlaceholderProblem {
   const fieldValue = plainValuesOf(inputText);
   const resolved: ResolvedTask[] = [];
+  let units = 0;
   for (const task of tasks) {
     const args: string[] = [];
     for (const [argument, arg] of (task.args ?? []).entries()) {
       const text = substitute(arg, fieldValue);
       if (typeof text !== "string") return problemAt(task.task_number, argument, text);
+      units += text.length;
+      if (units > ARGUMENTS_UNITS_MAX) {
+        return problemAt(task.task_number, argument, { reason: "arguments_too_long" });
+      }
       args.push(text);
     }
     const { task_number, command, timeout_secs = TIMEOUT_SECS_DEFAULT, input_from_task } = task;
@@ -127,6 +142,47 @@ export function resolveTasks(
     resolved.push(input_from_task === undefined ? own : { ...own, input_from_task });
   }
   return resolved;
+}
+
+/**
+ * Tells of inputs whether `resolveTasks` would find no problem, at the cost of an addition for each placeholder: a plan may name
+ * tens of thousands of them, and an action has a thousand inputs.
+ * @example inputCheck([{ task_number: 1, command: "echo", args: ["{{input.a}}"] }])('{"a":1}') // true
+ */
+export function inputCheck(tasks: readonly Task[]): (inputText: JsonText) => boolean {
+  const places = new Map<string, number>();
+  const placeOf = (field: string): number => {
+    const place = places.get(field) ?? places.size;
+    places.set(field, place);
+    return place;
+  };
+  const shapes = tasks.flatMap(({ args = [] }) =>
+    args.map((arg) => {
+      const parts = partsOf(arg);
+      const own = parts.filter((part) => typeof part === "string").join("");
+      const named = parts.flatMap((part) =>
+        typeof part === "string" ? [] : [placeOf(part.field)],
+      );
+      return { units: own.includes("\0") ? Infinity : own.length, named };
+    }),
+  );
+  return (inputText) => {
+    const fieldText = plainValuesOf(inputText);
+    const lengths: number[] = [];
+    for (const field of places.keys()) {
+      const text = fieldText(field);
+      if (typeof text !== "string") return false;
+      lengths.push(text.length);
+    }
+    let all = 0;
+    for (const { units, named } of shapes) {
+      let whole = units;
+      for (const place of named) whole += lengths[place] ?? 0;
+      if (whole > ARGUMENT_UNITS_MAX) return false;
+      all += whole;
+    }
+    return all <= ARGUMENTS_UNITS_MAX;
+  };
 }
 
 /** A problem of one argument, before its place is known. */
@@ -140,6 +196,7 @@ function problemAt(task: number, argument: number, flaw: Flaw): PlaceholderProbl
     field_not_plain: `the input's field ${shown} is an object or an array, which is no argument`,
     argument_nul: "an argument cannot hold the character NUL",
     argument_too_long: `with its values it has more than ${ARGUMENT_UNITS_MAX} UTF-16 units`,
+    arguments_too_long: `with it all arguments have more than ${ARGUMENTS_UNITS_MAX} UTF-16 units`,
   }[flaw.reason];
   return { ...flaw, task, argument, detail: `Task ${task}, args[${argument}]: ${why}.` };
 }

@@ -116,7 +116,6 @@ export const planCommands = {
     key,
     "queue_unknown",
     "schedule_unknown",
-    "plan_unknown",
     "input_mismatch",
     "queue_full",
     "requires_limit",

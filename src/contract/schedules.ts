@@ -172,7 +172,7 @@ export interface ScheduleRecord {
   /** The newest job or action that it made. */
   readonly lastJob?: string;
   readonly lastAction?: string;
-  /** Slots that made a job or an action. */
+  /** How often it made a job or an action, for a slot or by hand. */
   readonly fired: number;
   /** Slots that did not, because the one before had not ended. */
   readonly skipped: number;

@@ -37,7 +37,7 @@ export type TasksInput = z.output<typeof tasksGet> & { readonly id: string };
 export interface TaskRecord {
   readonly task: number;
   readonly command: string;
-  /** With the placeholders replaced by what the job's input says. */
+  /** With the placeholders replaced by what the job's input says; as the plan has them where that is more than 1 Mi characters. */
   readonly args: readonly string[];
   /** `waiting` until its worker has reported it. */
   readonly status: "waiting" | "completed" | "failed";

@@ -74,7 +74,9 @@ export const submitAction: InputReader<"action.submit"> = (incoming) => {
   if (errors.length > 0) return reject(inputRefusal(errors));
   const { inputs: _, ...options } = checked.value;
   const { id } = named.value.input;
-  const chosen = options.action === undefined ? {} : { fingerprint: contentHash(options, inputs) };
+  // The plan is a part of what was asked for: an action of that id of another plan is another action.
+  const fingerprint = () => contentHash({ ...options, plan: id }, inputs);
+  const chosen = options.action === undefined ? {} : { fingerprint: fingerprint() };
   return accept({ input: { ...options, id, inputs, ...chosen }, answer: ifCreated });
 };
 

@@ -8,11 +8,12 @@ import { actionId, isGenerated, jobIds } from "../contract/ids.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
 import { type ActionRow, openJobsOf } from "../store/actions.ts";
 import { requirements } from "../store/lanes.ts";
+import { jobsOf } from "./action-jobs.ts";
 import { pageOf } from "./cursors.ts";
 import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
-import { settleDue } from "./due.ts";
+import { jobAsOfNow, settleDue } from "./due.ts";
 import { laneFor, type OfSchedule, runAgain } from "./jobs.ts";
-import { mismatch, versionOf } from "./plans.ts";
+import { mismatch, runnable, versionOf } from "./plans.ts";
 import { whyFull } from "./room.ts";
 
 const actionUnknown = (id: string): Refusal =>
@@ -36,13 +37,6 @@ export function toRecord(id: string, row: ActionRow): ActionRecord {
   };
 }
 
-function* jobsOf(view: View, { firstJob, lastJob }: ActionRow): Generator<string> {
-  for (const [[id]] of view.tables.jobs.scan({ from: [firstJob] })) {
-    if (id > lastJob) return;
-    yield id;
-  }
-}
-
 export const submitAction: Decide<"action.submit"> = (tx, input) => submit(tx, input);
 
 /** Submits an action, for a schedule perhaps. */
@@ -55,11 +49,11 @@ export function submit(
   const { action: id = actionId(tx.identity, seq) } = input;
   const repeat = findRepeat(tx, input);
   if (repeat !== undefined) return repeat;
-  const found = versionOf(tx, input.id, input.version);
+  const found = runnable(tx, input.id, input.version);
   if (isRefusal(found)) return found;
   const { version, row } = found;
   const inputs = input.inputs.length === 0 ? ["null"] : input.inputs;
-  const wrong = mismatch(row, inputs, (index) => `/inputs/${index}`);
+  const wrong = mismatch(found, inputs, (index) => `/inputs/${index}`);
   if (wrong !== undefined) return wrong;
   const bytes = inputs.reduce((sum, text) => sum + utf8Bytes(text), 0);
   const full = whyFull(tx, inputs.length, bytes);
@@ -71,7 +65,7 @@ export function submit(
 }
 
 /** The answer to an action whose id is here already. */
-function findRepeat(tx: Transaction, { action: id, fingerprint }: SubmitActionInput) {
+function findRepeat(tx: Transaction, { action: id, id: plan, fingerprint }: SubmitActionInput) {
   if (id === undefined) return undefined;
   if (isGenerated(tx.identity, id)) {
     return refuse("action_exists", `The queue itself makes ids like ${id}. Choose another id.`, {
@@ -80,8 +74,8 @@ function findRepeat(tx: Transaction, { action: id, fingerprint }: SubmitActionIn
   }
   const row = tx.tables.actions.get([id]);
   if (row === undefined) return undefined;
-  if (row.fingerprint === fingerprint) {
-    const jobs = [...jobsOf(tx, row)];
+  if (row.plan === plan && row.fingerprint === fingerprint) {
+    const jobs = [...jobsOf(tx, id, row)];
     return { ...replyWith(tx, id, jobs), deduplicated: true as const };
   }
   return refuse("action_exists", `Action ${id} exists with other content. Choose another id.`, {
@@ -144,12 +138,23 @@ export const cancelAction: Decide<"action.cancel"> = (tx, { id, reason }) => {
   return { now: tx.at, action: recordOf(tx, id), changed };
 };
 
+/** Whether any job of an action is open as of now, whatever of that is visible. */
+export function isActionOpen(tx: Transaction, id: string): boolean {
+  const row = tx.tables.actions.get([id]);
+  if (row === undefined || row.ended !== undefined) return false;
+  for (const job of [...jobsOf(tx, id, row)]) {
+    const state = jobAsOfNow(tx, job)?.state;
+    if (state !== undefined && !isEndState(state)) return true;
+  }
+  return false;
+}
+
 /** Cancels the open jobs of an action, if it is there. Returns how many that were. */
 export function cancelJobsOf(tx: Transaction, id: string, reason: string | undefined): number {
   const row = tx.tables.actions.get([id]);
   if (row === undefined || openJobsOf(row) === 0) return 0;
   let changed = 0;
-  for (const job of [...jobsOf(tx, row)]) {
+  for (const job of [...jobsOf(tx, id, row)]) {
     settleDue(tx, job);
     const state = tx.tables.jobs.get([job])?.state;
     if (state === undefined || isEndState(state)) continue;
@@ -165,7 +170,7 @@ export const retryAction: Decide<"action.retry"> = (tx, { id }) => {
   const plan = versionOf(tx, row.plan, row.planVersion);
   if (isRefusal(plan)) return plan;
   let changed = 0;
-  for (const jobId of [...jobsOf(tx, row)]) {
+  for (const jobId of [...jobsOf(tx, id, row)]) {
     settleDue(tx, jobId);
     const job = tx.tables.jobs.get([jobId]);
     if (job?.state !== "failed" && job?.state !== "expired") continue;

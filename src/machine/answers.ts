@@ -13,9 +13,11 @@ import { grantOf, jobIds } from "../contract/ids.ts";
 import type { EnqueueReply } from "../contract/jobs.ts";
 import type { ClaimReply, SettleReply } from "../contract/leases.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
+import type { PutScheduleReply, ScheduleReply } from "../contract/schedules.ts";
 import { countersOf, type View } from "./decide.ts";
 import { getJob } from "./jobs-read.ts";
 import { plansOf, stillHeld } from "./leases.ts";
+import { getSchedule } from "./schedules.ts";
 
 /** A claim: its token, and the ids of its jobs, which mostly begin alike. */
 interface KeptClaim {
@@ -64,7 +66,19 @@ function keptEnqueue(view: View, reply: EnqueueReply): string {
   return JSON.stringify([reply.now, view.identity.term, first] satisfies KeptEnqueue);
 }
 
+/** A schedule, which is shown as it is by then. */
+interface KeptSchedule {
+  readonly id: string;
+  readonly created?: boolean;
+}
+
 const jobAnswers = new Set<CommandName>(["job.cancel", "job.retry", "job.update"]);
+const scheduleAnswers = new Set<CommandName>([
+  "schedule.pause",
+  "schedule.put",
+  "schedule.resume",
+  "schedule.run",
+]);
 
 /** What is kept of a reply; undefined for one that did nothing: refusals and empty answers may be tried again. */
 export function answerToKeep<N extends CommandName>(
@@ -79,6 +93,11 @@ export function answerToKeep<N extends CommandName>(
   }
   if (name === "lease.settle") return keptSettle(reply as SettleReply);
   if (jobAnswers.has(name)) return (reply as CommandReplies["job.get"]).job.id;
+  if (scheduleAnswers.has(name)) {
+    const { schedule, created } = reply as ScheduleReply & Partial<PutScheduleReply>;
+    const { id } = schedule;
+    return JSON.stringify((created === undefined ? { id } : { id, created }) as KeptSchedule);
+  }
   return encodeReply(name, reply);
 }
 
@@ -86,7 +105,9 @@ function claimAgain(view: View, { token, prefix, ids }: KeptClaim): ClaimReply {
   const grant = grantOf(view.identity, token);
   const all = ids.split(",").map((rest) => prefix + rest);
   const jobs = grant === undefined ? [] : stillHeld(view, grant, all);
-  return { now: view.at, jobs, ...plansOf(view, all) };
+  // Of a job that is not held still, the plan may be gone.
+  const held = jobs.map(({ id }) => id);
+  return { now: view.at, jobs, ...plansOf(view, held) };
 }
 
 function settleAgain(
@@ -137,6 +158,12 @@ export function repeatedAnswer<N extends CommandName>(
   if (jobAnswers.has(name)) {
     const reply = getJob(view, { id: kept });
     return isRefusal(reply) ? gone("the job's record was removed") : encodeReply("job.get", reply);
+  }
+  if (scheduleAnswers.has(name)) {
+    const { id, ...created } = JSON.parse(kept) as KeptSchedule;
+    const reply = getSchedule(view, { id });
+    if (isRefusal(reply)) return gone("the schedule was removed");
+    return encodeReply("schedule.get", { ...reply, ...created });
   }
   return kept;
 }

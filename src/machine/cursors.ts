@@ -2,6 +2,7 @@
  * Cursors of lists that go by one id: the last id that was looked at, sealed with the queue and the list it is of.
  * Invariant: a cursor of another list, queue or term is refused, and a forged one reaches no table.
  */
+import { hash52 } from "../contract/hash.ts";
 import { JOB_ID } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
@@ -12,15 +13,19 @@ export const cursorInvalid = refuse(
   "The cursor is not of this list of this queue: begin again without one.",
 );
 
+/** A list's name may hold what its caller wrote, of any length and in any script, which base64 and a cursor do not take. */
+const nameOf = (list: string): string => hash52(list).toString(36);
+
 const encode = ({ identity }: View, list: string, id: string): string =>
-  btoa([identity.queueId, identity.term, list, id].join("\n")).replaceAll("=", "");
+  btoa([identity.queueId, identity.term, nameOf(list), id].join("\n")).replaceAll("=", "");
 
 /** The id behind which a list goes on; undefined at its beginning. */
 function placeOf({ identity }: View, list: string, cursor: string | undefined) {
   if (cursor === undefined) return undefined;
   try {
     const [queueId, term, name, id = ""] = atob(cursor).split("\n");
-    const isOwn = queueId === identity.queueId && term === String(identity.term) && name === list;
+    const isOfQueue = queueId === identity.queueId && term === String(identity.term);
+    const isOwn = isOfQueue && name === nameOf(list);
     return isOwn && JOB_ID.test(id) ? id : cursorInvalid;
   } catch {
     // What is not even base64 is no cursor of ours either.

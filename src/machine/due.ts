@@ -4,9 +4,9 @@
  */
 import type { JobRow } from "../store/jobs.ts";
 import { workerDueAt } from "../store/workers.ts";
-import { countersOf, queueOf, type Transaction, type View } from "./decide.ts";
+import { queueOf, type Transaction, type View } from "./decide.ts";
 import { maxAttemptsOf } from "./jobs-read.ts";
-import { endLeaseNow } from "./workers.ts";
+import { endLeaseNow, isBeingReleased } from "./workers.ts";
 
 /** A job as of now: a command judges the job it touches when what time has done to it is visible. */
 export function jobAsOfNow(tx: Transaction, id: string): JobRow | undefined {
@@ -49,13 +49,4 @@ function deathOf(view: View, { state, tracked, worker }: JobRow): number {
   if (state !== "running" || !tracked || worker === undefined) return Infinity;
   const row = view.tables.workers.get([worker]);
   return row === undefined ? Infinity : (row.diedAt ?? workerDueAt(row));
-}
-
-/** Whether a job's lease is of an imported state, and its turn to be given back uncounted has not come yet. */
-function isBeingReleased(view: View, { grant = 0 }: JobRow): boolean {
-  if (countersOf(view).underway === 0) return false;
-  for (const [, { kind, endedAt, grantMax = 0 }] of view.tables.operations.scan({})) {
-    if (kind === "release" && endedAt === undefined && grant <= grantMax) return true;
-  }
-  return false;
 }

@@ -40,14 +40,14 @@ function partsOf(pattern: string): Part[] {
   const parts: Part[] = [];
   for (let at = 0; at < pattern.length; at += 1) {
     const unit = pattern[at];
-    const close = unit === "[" ? pattern.indexOf("]", at + 2) : -1;
     if (unit === "*") {
       if (parts.at(-1) !== "*") parts.push("*");
     } else if (unit === "?") {
       parts.push(() => true);
-    } else if (close > 0) {
-      parts.push(setOf(pattern.slice(at + 1, close)));
-      at = close;
+    } else if (unit === "[") {
+      const { takes, end } = setAt(pattern, at + 1);
+      parts.push(takes);
+      at = end;
     } else {
       if (unit === "\\" && at + 1 < pattern.length) at += 1;
       const wanted = pattern.charCodeAt(at);
@@ -57,14 +57,20 @@ function partsOf(pattern: string): Part[] {
   return parts;
 }
 
-function setOf(text: string): (unit: number) => boolean {
-  const isNot = text.startsWith("^");
+/** A set, which begins behind its `[`, and where its `]` is; one that is not closed goes to the pattern's end. */
+function setAt(pattern: string, from: number): { takes: (unit: number) => boolean; end: number } {
+  const isNot = pattern[from] === "^";
   const ranges: (readonly [number, number])[] = [];
-  for (let at = isNot ? 1 : 0; at < text.length; at += 1) {
-    const [low, high] = [text.charCodeAt(at), text.charCodeAt(at + 2)];
-    const isRange = text[at + 1] === "-" && at + 2 < text.length;
-    ranges.push(isRange ? [Math.min(low, high), Math.max(low, high)] : [low, low]);
+  let at = isNot ? from + 1 : from;
+  for (; at < pattern.length && pattern[at] !== "]"; at += 1) {
+    const isEscape = pattern[at] === "\\" && at + 1 < pattern.length;
+    if (isEscape) at += 1;
+    const isRange = !isEscape && pattern[at + 1] === "-" && at + 2 < pattern.length;
+    const [low, high] = [pattern.charCodeAt(at), pattern.charCodeAt(isRange ? at + 2 : at)];
+    ranges.push([Math.min(low, high), Math.max(low, high)]);
     if (isRange) at += 2;
   }
-  return (unit) => ranges.some(([low, high]) => unit >= low && unit <= high) !== isNot;
+  const takes = (unit: number) =>
+    ranges.some(([low, high]) => unit >= low && unit <= high) !== isNot;
+  return { takes, end: at };
 }

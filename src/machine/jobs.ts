@@ -13,14 +13,15 @@ import { laneName, PLAIN_LANE, requirements } from "../store/lanes.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
 import { jobAsOfNow } from "./due.ts";
 import { jobUnknown, toRecord } from "./jobs-read.ts";
-import { mismatch, versionOf } from "./plans.ts";
+import { mismatch, type RunnablePlan, runnable, versionOf } from "./plans.ts";
 import { whyFull } from "./room.ts";
 
 export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
   let refused = 0;
   const idOf = jobIds(tx.identity);
+  const plans = new Map<string, RunnablePlan>();
   const results = jobs.map((spec) => {
-    const result = enqueueOne(tx, spec, idOf);
+    const result = enqueueOne(tx, spec, idOf, plans);
     if (!isRefusal(result)) return result;
     refused += 1;
     return { problem: problemOf(result) };
@@ -39,11 +40,12 @@ export function enqueueOne(
   tx: Transaction,
   spec: JobSpec,
   idOf: (seq: number) => string,
+  plans: Map<string, RunnablePlan>,
   of?: OfSchedule,
 ): EnqueueResult | Refusal {
   const repeat = findRepeat(tx, spec);
   if (repeat !== undefined) return repeat;
-  const ofPlan = planFor(tx, spec);
+  const ofPlan = planFor(tx, spec, plans);
   if (isRefusal(ofPlan)) return ofPlan;
   const payloadBytes = utf8Bytes(spec.payload);
   const full = whyFull(tx, 1, payloadBytes);
@@ -63,13 +65,22 @@ export function enqueueOne(
   return { id };
 }
 
-/** The kind and requirements of a job of a plan, or why the plan cannot run it; undefined for any other job. */
-function planFor(tx: Transaction, { plan, planVersion, payload, requires }: JobSpec) {
+/**
+ * The kind and requirements of a job of a plan, or why the plan cannot run it; undefined for any other job. `plans` are those that
+ * the command has found already.
+ */
+function planFor(
+  tx: Transaction,
+  { plan, planVersion, payload, requires }: JobSpec,
+  plans: Map<string, RunnablePlan>,
+) {
   if (plan === undefined) return undefined;
-  const found = versionOf(tx, plan, planVersion);
+  const name = `${plan} ${planVersion ?? ""}`;
+  const found = plans.get(name) ?? runnable(tx, plan, planVersion);
   if (isRefusal(found)) return found;
+  plans.set(name, found);
   const { version, row } = found;
-  const wrong = mismatch(row, [payload], () => "/payload");
+  const wrong = mismatch(found, [payload], () => "/payload");
   if (wrong !== undefined) return wrong;
   const needs = requirements(row.commands, requires);
   return { kind: "plan", planVersion: version, requires: needs } as const;

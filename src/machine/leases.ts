@@ -168,6 +168,8 @@ function toClaimed(
     plan: job.plan,
     planVersion: job.planVersion,
     action: job.action,
+    schedule: job.schedule,
+    slotAt: job.slotAt,
     run: job.run,
     attempt: attemptOf(job, config),
     maxAttempts: maxAttemptsOf(job, config),

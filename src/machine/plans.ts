@@ -5,7 +5,7 @@
 import { utf8Bytes } from "../contract/fields.ts";
 import type { JsonText } from "../contract/json.ts";
 import { limits } from "../contract/limits.ts";
-import { resolveTasks, type Task } from "../contract/placeholders.ts";
+import { inputCheck, resolveTasks, type Task } from "../contract/placeholders.ts";
 import type { PlanSummary, PlanVersion } from "../contract/plans.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
 import type { PlanRow, PlanVersionRow } from "../store/plans.ts";
@@ -14,7 +14,7 @@ import type { Decide, Read, View } from "./decide.ts";
 import { matches } from "./glob.ts";
 import { whyFull } from "./room.ts";
 
-export const planUnknown = (id: string, version?: number): Refusal =>
+const planUnknown = (id: string, version?: number): Refusal =>
   version === undefined
     ? refuse("plan_unknown", `There is no plan ${id}: PUT …/plans/${id} submits it.`, { plan: id })
     : refuse("plan_unknown", `There is no version ${version} of plan ${id}.`, {
@@ -45,17 +45,35 @@ export function versionOf(
 export const tasksOf = ({ body }: Pick<PlanVersionRow, "body">): readonly Task[] =>
   (JSON.parse(body) as { readonly tasks: readonly Task[] }).tasks;
 
+/** A version of a plan, and whether it can run an input. */
+export interface RunnablePlan {
+  readonly version: number;
+  readonly row: PlanVersionRow;
+  readonly fits: (input: JsonText) => boolean;
+}
+
+/** What all inputs of a command that are for one plan are held against: made once, since a plan may be as large as they all. */
+export function runnable(
+  view: View,
+  id: string,
+  wanted: number | undefined,
+): RunnablePlan | Refusal {
+  const found = versionOf(view, id, wanted);
+  if (isRefusal(found)) return found;
+  const { row } = found;
+  return { ...found, fits: row.fields.length === 0 ? () => true : inputCheck(tasksOf(row)) };
+}
+
 /** Why some inputs cannot be run by a plan: the first problem of each of the first ones that have any. */
 export function mismatch(
-  row: PlanVersionRow,
+  { row, fits }: RunnablePlan,
   inputs: readonly JsonText[],
   pointerOf: (index: number) => string,
 ): Refusal | undefined {
-  if (row.fields.length === 0) return undefined;
-  const tasks = tasksOf(row);
   const errors = [];
   for (const [index, input] of inputs.entries()) {
-    const resolved = resolveTasks(tasks, input);
+    if (fits(input)) continue;
+    const resolved = resolveTasks(tasksOf(row), input);
     if (!("reason" in resolved)) continue;
     const { detail } = resolved;
     errors.push({ pointer: pointerOf(index), code: "input_mismatch", detail } as const);
@@ -76,7 +94,11 @@ export const submitPlan: Decide<"plan.submit"> = (tx, input) => {
     return { now: tx.at, id, version: latest, created: false };
   }
   if (latest >= limits.planVersionsMax) {
-    return refuse("plan_limit", `Plan ${id} has ${latest} versions; that is the most.`, { latest });
+    return refuse(
+      "plan_limit",
+      `Plan ${id} had ${latest} versions; that is the most, and numbers are not given twice. Choose another id.`,
+      { latest },
+    );
   }
   const full = whyFull(tx, 0, utf8Bytes(body));
   if (full !== undefined) return full;
@@ -89,7 +111,7 @@ export const removePlan: Decide<"plan.remove"> = (tx, { id }) => {
   const plan = planOf(tx, id);
   if (isRefusal(plan)) return plan;
   if (plan.open > 0) {
-    return refuse("plan_in_use", `${plan.open} jobs of plan ${id} have not ended.`, {
+    return refuse("plan_in_use", `Jobs of plan ${id} have not ended: ${plan.open}.`, {
       openJobs: plan.open,
     });
   }

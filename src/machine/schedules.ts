@@ -2,15 +2,18 @@
  * What schedules mean: when they are due, what a slot makes, and what becomes of slots that were missed.
  * Invariant: a slot that came due is passed exactly once, in the entry that makes what it makes.
  */
+import type { CommandName } from "../contract/commands.ts";
 import type { EventFacts } from "../contract/events.ts";
 import { isEndState } from "../contract/fields.ts";
 import { jobIds } from "../contract/ids.ts";
+import type { JobReference } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
+import type { CommandRequest } from "../contract/rpc.ts";
 import type { ScheduleDefinition, ScheduleRecord } from "../contract/schedules.ts";
 import type { ScheduleRow } from "../store/schedules.ts";
 import { canonical } from "../store/snapshot-rows.ts";
-import { cancelJobsOf, submit } from "./actions.ts";
+import { cancelJobsOf, isActionOpen, submit } from "./actions.ts";
 import { pageOf } from "./cursors.ts";
 import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
 import { jobAsOfNow } from "./due.ts";
@@ -132,6 +135,20 @@ export const runSchedule: Decide<"schedule.run"> = (tx, { id }) => {
   return replyWith(tx, id);
 };
 
+/** Whether a command is about a schedule of which slots are due. */
+export function hasDueSlots(view: View, { name, input }: CommandRequest): boolean {
+  if (!commandsOfSlots.has(name)) return false;
+  const { nextAt = Infinity } = view.tables.schedules.get([(input as JobReference).id]) ?? {};
+  return nextAt <= view.at;
+}
+
+const commandsOfSlots: ReadonlySet<CommandName> = new Set<CommandName>([
+  "schedule.pause",
+  "schedule.put",
+  "schedule.remove",
+  "schedule.run",
+]);
+
 /** Passes what is due of one schedule. */
 function passDueSlots(tx: Transaction, id: string): void {
   for (;;) {
@@ -141,16 +158,25 @@ function passDueSlots(tx: Transaction, id: string): void {
   }
 }
 
-/** Passes the slot of a schedule that is due: makes its job or action, unless something is in the way. */
-export function passSlot(tx: Transaction, id: string): void {
+/** What a slot takes in a sweep, in changes of a job: its arithmetic, and the search for the newest of those that were missed. */
+const SLOT_CHANGES = 5;
+const SEARCH_CHANGES = 5;
+
+/**
+ * Passes the slot of a schedule that is due: makes its job or action, unless something is in the way. Returns how many changes
+ * that counts for in a sweep, among them each job that it made or replaced.
+ */
+export function passSlot(tx: Transaction, id: string): number {
   const row = tx.tables.schedules.get([id]);
   if (row?.nextAt === undefined) throw new Error(`schedule ${id} has no slot that is due`);
   const { definition, createdAt, behind } = row;
   const { timing, catchUp } = definition;
   let slotAt = row.nextAt;
   let nextAt = slotAfter(row, slotAt);
+  let changes = SLOT_CHANGES;
   const isBehind = nextAt !== undefined && nextAt <= tx.at;
   if (isBehind && catchUp === "one") {
+    changes += SEARCH_CHANGES;
     const most = Math.min(tx.at, definition.endAt ?? Infinity);
     slotAt = lastSlot(timing, most, slotAt, createdAt);
     nextAt = slotAfter(row, tx.at);
@@ -166,32 +192,33 @@ export function passSlot(tx: Transaction, id: string): void {
   };
   if (definition.overlap === "skip" && hasOpen(tx, row)) {
     tx.emit("schedule.fired", { ...facts, skipped: true });
-    return;
+    return changes;
   }
-  if (definition.overlap === "replace") cancelOpen(tx, row);
+  if (definition.overlap === "replace") changes += cancelOpen(tx, row);
   const made = make(tx, id, definition, slotAt);
   tx.emit("schedule.fired", {
     ...facts,
     ...(isRefusal(made) ? { refused: made.refusalCode } : made),
   });
+  return changes + (isRefusal(made) ? 0 : (definition.action?.inputs.length ?? 0));
 }
 
+/** Whether the last job or action has not ended as of now. */
 function hasOpen(tx: Transaction, { lastJob, lastAction }: ScheduleRow): boolean {
-  const action = lastAction === undefined ? undefined : tx.tables.actions.get([lastAction]);
-  const job = lastJob === undefined ? undefined : jobAsOfNow(tx, lastJob);
-  return (action !== undefined && action.ended === undefined) || isOpen(job?.state);
+  if (lastAction !== undefined) return isActionOpen(tx, lastAction);
+  return lastJob !== undefined && isOpen(jobAsOfNow(tx, lastJob)?.state);
 }
 
 const isOpen = (state: Parameters<typeof isEndState>[0] | undefined): boolean =>
   state !== undefined && !isEndState(state);
 
-function cancelOpen(tx: Transaction, row: ScheduleRow): void {
-  const { lastJob, lastAction } = row;
+/** Cancels what is open of the last job or action. Returns how many jobs that were. */
+function cancelOpen(tx: Transaction, { lastJob, lastAction }: ScheduleRow): number {
   const reason = "replaced";
-  if (lastJob !== undefined && isOpen(jobAsOfNow(tx, lastJob)?.state)) {
-    tx.emit("job.cancelled", { id: lastJob, reason });
-  }
-  if (lastAction !== undefined) cancelJobsOf(tx, lastAction, reason);
+  if (lastAction !== undefined) return cancelJobsOf(tx, lastAction, reason);
+  if (lastJob === undefined || !isOpen(jobAsOfNow(tx, lastJob)?.state)) return 0;
+  tx.emit("job.cancelled", { id: lastJob, reason });
+  return 1;
 }
 
 type Made = Pick<EventFacts["schedule.fired"], "job" | "action">;
@@ -210,7 +237,7 @@ function make(
     return isRefusal(reply) ? reply : { action: reply.action.id };
   }
   if (job === undefined) throw new Error(`schedule ${schedule} makes nothing`);
-  const result = enqueueOne(tx, job, jobIds(tx.identity), of);
+  const result = enqueueOne(tx, job, jobIds(tx.identity), new Map(), of);
   return isRefusal(result) ? result : { job: result.id };
 }
 

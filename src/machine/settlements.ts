@@ -70,8 +70,10 @@ function settleOne(
   if (isEndState(job.state) || outcome === "failed" || outcome === "released") {
     return alreadySettled(item, job);
   }
-  // Its lease ended by time, and nobody else was given the job: only its completion still counts.
+  // Its lease ended by time, and nobody else was given the job: its completion still counts.
   if (outcome === "expired" && item.op === "complete") return complete(tx, item, true);
+  // What its tasks came to goes with it: a late completion without its results would be worth little.
+  if (outcome === "expired" && item.op === "task") return reportTask(tx, item, job);
   return leaseStale(item, job);
 }
 
@@ -130,7 +132,7 @@ function reportTask(tx: Transaction, item: Verb<"task">, job: JobRow): Settled |
     });
   }
   tx.emit("task.reported", report);
-  return { id: item.id, ok: true, state: "running" };
+  return { id: item.id, ok: true, state: job.state };
 }
 
 function tasksIn(tx: Transaction, plan: string, version = 0): number {

@@ -3,20 +3,21 @@
  * Invariant: it makes visible what is already true at `at`, in due order, a bounded number at a time.
  */
 import { endStates } from "../contract/fields.ts";
-import { limits } from "../contract/limits.ts";
-import { keptBy } from "../store/actions.ts";
+import { endedBy, keptBy } from "../store/actions.ts";
+import { jobsOf } from "./action-jobs.ts";
 import { countersOf, queueOf, type Transaction, type View } from "./decide.ts";
 import { settleDue } from "./due.ts";
 import { passSlot } from "./schedules.ts";
 import { advanceWorker } from "./workers.ts";
 
-/** The next thing that time does: when, and to which job, worker, action or schedule. */
+/** The next thing that time does: when, and to which job, worker or schedule. */
 type Due = { readonly at: number } & (
   | { readonly id: string }
   | { readonly worker: string }
-  | { readonly action: string }
   | { readonly schedule: string }
 );
+/** The next record that is forgotten: when, and of which job or action. */
+type Removal = { readonly at: number } & ({ readonly id: string } | { readonly action: string });
 
 /** The earliest of what is due of jobs, workers and schedules. */
 function nextDue(view: View): Due | undefined {
@@ -42,10 +43,10 @@ function nextJobDue({ tables }: View): (Due & { readonly id: string }) | undefin
 }
 
 /** The earliest end of the retention of an ended job; now, when there are more than may be kept. */
-function nextRemoval(view: View): Due | undefined {
+function nextRemoval(view: View): Removal | undefined {
   const { retention } = queueOf(view).config;
   const counters = countersOf(view);
-  let next: Due | undefined;
+  let next: Removal | undefined;
   for (const state of endStates) {
     const ofActions = counters[keptBy(state)];
     const alone = counters[state] - ofActions;
@@ -62,43 +63,42 @@ function nextRemoval(view: View): Due | undefined {
 }
 
 /** The earliest end of the retention of an ended action, which goes with all of its jobs. */
-function nextActionRemoval(view: View): Due | undefined {
+function nextActionRemoval(view: View): Removal | undefined {
   const counters = countersOf(view);
   if (counters.action === 0) return undefined;
   const { retention } = queueOf(view).config;
-  let next: Due | undefined;
+  let next: Removal | undefined;
   for (const status of ["completed", "failed", "cancelled"] as const) {
     const head = view.tables.ended_actions.first([status]);
     if (head === undefined) continue;
     const [, endedAt, action] = head[0];
     const { ageMs, count } = retention[status];
-    const at = counters[keptBy(status)] > count ? view.at : endedAt + ageMs;
+    const at = counters[endedBy(status)] > count ? view.at : endedAt + ageMs;
     if (!next || at < next.at) next = { at, action };
   }
   return next;
 }
 
-/** Removes one more job of an ended action, and behind the last one the action. */
-function removeOfAction(tx: Transaction, id: string): void {
+/** Removes up to `most` jobs of an ended action, and behind the last one the action. Returns how many changes that was. */
+function removeOfAction(tx: Transaction, id: string, most: number): number {
   const row = tx.tables.actions.get([id]);
   if (row === undefined) throw new Error(`action ${id} is due, but not kept`);
-  for (const [[job], { action }] of tx.tables.jobs.scan({ from: [row.firstJob] })) {
-    if (job > row.lastJob) break;
-    if (action !== id) continue;
-    tx.emit("job.removed", { id: job });
-    return;
-  }
+  const going: string[] = [];
+  for (const job of jobsOf(tx, id, row)) if (going.push(job) === most) break;
+  for (const job of going) tx.emit("job.removed", { id: job });
+  if (going.length === most) return most;
   tx.emit("action.removed", { id });
+  return going.length + 1;
 }
 
-/** Does what is due. */
-function settle(tx: Transaction, due: Due): void {
+/** Does what is due. Returns how many changes it counts for: a slot may make a thousand jobs. */
+function settle(tx: Transaction, due: Due): number {
+  if ("schedule" in due) return passSlot(tx, due.schedule);
   if ("worker" in due) advanceWorker(tx, due.worker);
-  else if ("action" in due) removeOfAction(tx, due.action);
-  else if ("schedule" in due) passSlot(tx, due.schedule);
   else if (!settleDue(tx, due.id)) {
     throw new Error(`job ${due.id} is due at ${due.at} but nothing is`);
   }
+  return 1;
 }
 
 /**
@@ -113,18 +113,23 @@ export function nextDueAt(view: View, of: "all" | "jobs" = "all"): number | unde
   return Math.min(due, removal);
 }
 
-/** Makes what is due visible, at most `most` changes. Returns how many it made. */
-export function sweep(tx: Transaction, most: number = limits.sweepMax): number {
+/**
+ * Makes what is due visible, until that is `most` changes or `isEnough` says so, which is asked before each of them. Returns how
+ * many it made; only the last one may count for more than one, and so pass `most`.
+ */
+export function sweep(tx: Transaction, most: number, isEnough: () => boolean): number {
   let changes = 0;
-  for (let due = nextDue(tx); due && due.at <= tx.at && changes < most; due = nextDue(tx)) {
-    settle(tx, due);
-    changes += 1;
-  }
+  const mayGoOn = <D extends Due | Removal>(due: D | undefined): due is D =>
+    due !== undefined && due.at <= tx.at && changes < most && !isEnough();
+  for (let due = nextDue(tx); mayGoOn(due); due = nextDue(tx)) changes += settle(tx, due);
   let removal = changes < most ? nextRemoval(tx) : undefined;
-  for (; removal && removal.at <= tx.at && changes < most; removal = nextRemoval(tx)) {
-    if ("id" in removal) tx.emit("job.removed", { id: removal.id });
-    else settle(tx, removal);
-    changes += 1;
+  for (; mayGoOn(removal); removal = nextRemoval(tx)) {
+    if ("action" in removal) {
+      changes += removeOfAction(tx, removal.action, most - changes);
+    } else {
+      tx.emit("job.removed", { id: removal.id });
+      changes += 1;
+    }
   }
   return changes;
 }

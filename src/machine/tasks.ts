@@ -4,18 +4,20 @@
  */
 import { limits } from "../contract/limits.ts";
 import { resolveTasks } from "../contract/placeholders.ts";
-import { isRefusal } from "../contract/refusals.ts";
+import { isRefusal, refuse } from "../contract/refusals.ts";
 import type { TaskRecord } from "../contract/tasks.ts";
 import type { TaskRow } from "../store/tasks.ts";
 import type { Read } from "./decide.ts";
 import { jobUnknown } from "./jobs-read.ts";
-import { planUnknown, tasksOf, versionOf } from "./plans.ts";
+import { tasksOf, versionOf } from "./plans.ts";
 
 export const getTasks: Read<"job.tasks"> = (view, { id, task: only }) => {
   const job = view.tables.jobs.get([id]);
   if (job === undefined) return jobUnknown(id);
   const { plan, planVersion = 0, run, deliveries: delivery } = job;
-  if (plan === undefined) return planUnknown(`of job ${id}`);
+  if (plan === undefined) {
+    return refuse("plan_unknown", `Job ${id} is of no plan, and has no tasks.`, { id });
+  }
   const version = versionOf(view, plan, planVersion);
   if (isRefusal(version)) return version;
   const tasks = tasksOf(version.row);

@@ -2,6 +2,7 @@
  * Verifying the state tables of a snapshot by plain recounting: what every job implies against what index rows and counters say.
  * Invariant: it shares nothing with the writers it checks, and what it must remember between two steps is small.
  */
+import type { EndStatus } from "../contract/actions.ts";
 import {
   type EndState,
   endStates,
@@ -71,6 +72,7 @@ export interface VerifyState {
   readonly counted: Record<
     | JobState
     | `action_${EndState}`
+    | `ended_${EndStatus}`
     | "action"
     | "workers"
     | "schedules"
@@ -103,6 +105,9 @@ export function beginVerify(): VerifyState {
   const counted = {
     ...states,
     ...ofActions,
+    ended_completed: 0,
+    ended_failed: 0,
+    ended_cancelled: 0,
     action: 0,
     workers: 0,
     schedules: 0,
@@ -151,7 +156,7 @@ function takeRow(state: VerifyState, row: VerifiedRow): VerifyProblem[] {
     add(found["ready in lanes"], [...key, name], ready);
     add(implied.lane_index, [name, ...key]);
   } else if (table === "actions") {
-    verifyAction(state, String(key[0]), value as ActionRow);
+    return verifyAction(state, String(key[0]), value as ActionRow);
   } else if (table === "plans") {
     add(found.plans, key, (value as PlanRow).open);
     add(found["schedules of plans"], key, (value as PlanRow).schedules);
@@ -180,7 +185,10 @@ function takeRow(state: VerifyState, row: VerifiedRow): VerifyProblem[] {
 }
 
 /** What the counters say beside the jobs by their states. */
-const alsoCounted = ["bytes", "underway", "workers", "schedules"] as const;
+const alsoCounted = [
+  ...(["ended_completed", "ended_failed", "ended_cancelled"] as const),
+  ...(["bytes", "underway", "workers", "schedules"] as const),
+];
 
 /** Tables whose rows say all in their keys. */
 const keyed = [
@@ -194,13 +202,25 @@ const keyed = [
 const isKeyed = (table: string): table is (typeof keyed)[number] =>
   (keyed as readonly string[]).includes(table);
 
-function verifyAction({ found, implied, counted }: VerifyState, id: string, row: ActionRow): void {
+function verifyAction(
+  { found, implied, counted }: VerifyState,
+  id: string,
+  row: ActionRow,
+): VerifyProblem[] {
   counted.action += 1;
   for (const state of jobStates) {
     add(found.actions, [id, state], row.counts[state]);
     if (isEndState(state)) counted[`action_${state}`] += row.counts[state];
   }
-  if (row.ended !== undefined) add(implied.ended_actions, [row.ended.status, row.ended.at, id]);
+  const { blocked, scheduled, ready, running } = row.counts;
+  const isOpen = blocked + scheduled + ready + running > 0;
+  if (row.ended !== undefined) {
+    add(implied.ended_actions, [row.ended.status, row.ended.at, id]);
+    counted[`ended_${row.ended.status}`] += row.total;
+  }
+  if (isOpen !== (row.ended !== undefined)) return [];
+  const detail = `Action ${id} has ${isOpen ? "open jobs" : "none"}, by its end it has not.`;
+  return [{ invariant: "I11", detail }];
 }
 
 /** When time next does something to a worker. */

@@ -8,6 +8,7 @@ import type { ClaimInput } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { WorkerRecord, WorkerState } from "../contract/workers.ts";
+import type { JobRow } from "../store/jobs.ts";
 import { type WorkerRow, workerDueAt } from "../store/workers.ts";
 import {
   countersOf,
@@ -120,11 +121,20 @@ function firstHeld({ tables }: View, name: string): string | undefined {
   return tables.held.first([name])?.[0][1];
 }
 
+/** Whether a job's lease is of an imported state, and its turn to be given back uncounted has not come yet. */
+export function isBeingReleased(view: View, { grant = 0 }: JobRow): boolean {
+  if (countersOf(view).underway === 0) return false;
+  for (const [, { kind, endedAt, grantMax = 0 }] of view.tables.operations.scan({})) {
+    if (kind === "release" && endedAt === undefined && grant <= grantMax) return true;
+  }
+  return false;
+}
+
 /** Ends one lease of a worker that died or left. */
-export function endLease(tx: Transaction, name: string, id: string): void {
+function endLease(tx: Transaction, name: string, id: string): void {
   const job = tx.tables.jobs.get([id]);
   if (job === undefined || isEndState(job.state)) throw new Error(`${name} holds ${id} no more`);
-  if (tx.tables.workers.get([name])?.leftAt !== undefined) {
+  if (tx.tables.workers.get([name])?.leftAt !== undefined || isBeingReleased(tx, job)) {
     tx.emit("job.released", { id });
     return;
   }

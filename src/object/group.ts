@@ -15,6 +15,7 @@ import { decisions, isDecided } from "../machine/index.ts";
 import { emptyClaim } from "../machine/leases.ts";
 import { advance, runningOperation } from "../machine/operations.ts";
 import { createQueue, takeOver } from "../machine/queue.ts";
+import { hasDueSlots } from "../machine/schedules.ts";
 import { sweep } from "../machine/sweep.ts";
 import type { BuilderMark, EntryBuilder } from "../store/entry.ts";
 import type { SluiceStore } from "../store/schema.ts";
@@ -102,13 +103,15 @@ export class Group {
     if (!this.#exists()) return 0;
     let changes = 0;
     let done: number;
+    const isLong = () => this.#builder.bytes >= limits.sweepBytesMax;
     do {
-      const step = () => sweep(this.#tx, limits.sweepStepMax);
+      const step = () => sweep(this.#tx, limits.sweepStepMax, isLong);
       done = this.#guarded("sweep", step, () => 0);
       changes += done;
     } while (
-      done === limits.sweepStepMax &&
+      done >= limits.sweepStepMax &&
       changes < limits.sweepMax &&
+      !isLong() &&
       !this.#context.store.isHeavy
     );
     return changes;
@@ -143,6 +146,8 @@ export class Group {
    * Throws only when even undoing fails.
    */
   run(request: CommandRequest): CommandAnswer | undefined {
+    // The sweep did not get to all of them: the others are for the sweeps of the next entries.
+    if (!this.#isEmpty && hasDueSlots(this.#tx, request)) return undefined;
     const before = this.#mark();
     const isFirst = this.#isEmpty;
     const answer = this.#guarded<CommandAnswer>(

@@ -5,7 +5,7 @@
 import type { EventOf } from "../contract/events.ts";
 import { utf8Bytes } from "../contract/fields.ts";
 import { jobIds } from "../contract/ids.ts";
-import { type ActionRow, noCounts } from "./actions.ts";
+import { type ActionRow, endedBy, noCounts } from "./actions.ts";
 import { enter, optionsOf, requiredBy } from "./job-writers.ts";
 import { editCounters } from "./queue.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
@@ -44,21 +44,33 @@ function submitted(tables: SluiceTables, event: EventOf<"action.submitted">, at:
 
 function ended(tables: SluiceTables, event: EventOf<"action.ended">, at: number): void {
   const { id, status } = event;
-  tables.actions.put([id], { ...rowOf(tables, id), ended: { at, status } });
+  const row = rowOf(tables, id);
+  tables.actions.put([id], { ...row, ended: { at, status } });
+  editCounters(tables)[endedBy(status)] += row.total;
   tables.ended_actions.insert([status, at, id], {});
 }
 
 function reopened(tables: SluiceTables, { id }: EventOf<"action.reopened">): void {
   const { ended: end, ...row } = rowOf(tables, id);
   if (end === undefined) throw new Error(`action ${id} is reopened, but has not ended`);
-  tables.ended_actions.remove([end.status, end.at, id]);
+  forgetEnd(tables, id, end, row.total);
   tables.actions.put([id], { ...row, round: row.round + 1 });
 }
 
 function removed(tables: SluiceTables, { id }: EventOf<"action.removed">): void {
-  const { ended: end } = rowOf(tables, id);
-  if (end !== undefined) tables.ended_actions.remove([end.status, end.at, id]);
+  const { ended: end, total } = rowOf(tables, id);
+  if (end !== undefined) forgetEnd(tables, id, end, total);
   tables.actions.remove([id]);
+}
+
+function forgetEnd(
+  tables: SluiceTables,
+  id: string,
+  { status, at }: NonNullable<ActionRow["ended"]>,
+  total: number,
+): void {
+  tables.ended_actions.remove([status, at, id]);
+  editCounters(tables)[endedBy(status)] -= total;
 }
 
 export const actionWriters = {

@@ -2,7 +2,7 @@
  * Where actions are kept, with the number of their jobs in each state.
  * Invariant: every job of an action has its action's row, whose counters equal a recount of them.
  */
-import type { ActionStatus } from "../contract/actions.ts";
+import type { EndStatus } from "../contract/actions.ts";
 import { type EndState, isEndState, type JobState } from "../contract/fields.ts";
 import { declareTable } from "./declare.ts";
 import type { JobRow } from "./jobs.ts";
@@ -25,7 +25,7 @@ export interface ActionRow {
   /** Jobs that are kept, by state. */
   readonly counts: Readonly<Record<JobState, number>>;
   /** Set once no job is open. */
-  readonly ended?: { readonly at: number; readonly status: Exclude<ActionStatus, "running"> };
+  readonly ended?: { readonly at: number; readonly status: EndStatus };
 }
 
 export const actions = declareTable<ActionRow>()({
@@ -79,3 +79,6 @@ export function countInAction(
 
 /** The counter of the ended jobs of one state that are kept because of their action. */
 export const keptBy = <S extends EndState>(state: S): `action_${S}` => `action_${state}`;
+
+/** The counter of the jobs that ended actions of one status were made of: they go all together, so they count until then. */
+export const endedBy = <S extends EndStatus>(status: S): `ended_${S}` => `ended_${status}`;

@@ -2,6 +2,7 @@
  * Where a queue is kept: its name, configuration and pause, and its counters.
  * Invariant: both rows exist from the queue's first event on, and the counters equal a recount.
  */
+import type { EndStatus } from "../contract/actions.ts";
 import type { EventOf } from "../contract/events.ts";
 import type { EndState, JobState } from "../contract/fields.ts";
 import { defaults } from "../contract/limits.ts";
@@ -26,6 +27,7 @@ export interface QueueRow {
 export type Counters = Record<
   | JobState
   | `action_${EndState}`
+  | `ended_${EndStatus}`
   | "bytes"
   | "underway"
   | "seq"
@@ -51,6 +53,9 @@ const noCounters: Counters = {
   action_failed: 0,
   action_cancelled: 0,
   action_expired: 0,
+  ended_completed: 0,
+  ended_failed: 0,
+  ended_cancelled: 0,
   bytes: 0,
   underway: 0,
   seq: 0,

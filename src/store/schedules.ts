@@ -92,7 +92,7 @@ function fired(tables: SluiceTables, event: EventOf<"schedule.fired">): void {
     ...(made && { lastJob: job, lastAction: action }),
     fired: row.fired + (made ? 1 : 0),
     skipped: row.skipped + (skipped ? 1 : 0),
-    refused,
+    refused: slotAt === undefined ? row.refused : refused,
     behind: behind ?? 0,
   });
 }

@@ -85,6 +85,36 @@ describe("a packed command", () => {
     );
   });
 
+  test("arrives as the plan, the action, the registration or the report that it was", () => {
+    const names = fc.array(text, { maxLength: 3 });
+    const plan = fc.record(
+      { id, body: text, description: text, tasks: fc.nat(), commands: names, fields: names },
+      { requiredKeys: ["id", "body", "tasks", "commands", "fields"] },
+    );
+    const action = fc.record(
+      { id, inputs: names, action: id, fingerprint: text, priority: fc.integer() },
+      { requiredKeys: ["id", "inputs"] },
+    );
+    const worker = fc.record({ id, capabilities: names, slots: fc.nat(), info: text });
+    const report = fc.record(
+      { op: fc.constant("task" as const), id, token: id, task: fc.nat(), stdout: text },
+      { requiredKeys: ["op", "id", "token", "task"] },
+    );
+    const items = fc.array(report, { minLength: 1, maxLength: 3 });
+    const command = fc.oneof(
+      plan.map((input) => ({ ...envelope, name: "plan.submit", input }) as const),
+      action.map((input) => ({ ...envelope, name: "action.submit", input }) as const),
+      worker.map((input) => ({ ...envelope, name: "worker.register", input }) as const),
+      items.map((all) => ({ ...envelope, name: "lease.settle", input: { items: all } }) as const),
+    );
+    fc.assert(
+      fc.property(command, (request) => {
+        expect(unpack(pack(request))).toEqual(request);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   test("carries the payloads of bare jobs as they are", () => {
     const payloads = ['"a\\nb"', '{"a": 1}', "\n[]\n"];
     const message = pack(enqueueOf(payloads.map((payload) => ({ payload }))));

@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { pointerAt, pointerOf, rawMembers } from "../../src/http/raw-json.ts";
+import { pointerAt, pointerOf, rawElements, rawMembers } from "../../src/http/raw-json.ts";
 import { objects, quote, type Tree, textOf, trees } from "./json-texts.ts";
 
 const names = ["payload", "jobs", "__proto__"];
@@ -79,6 +79,56 @@ describe("rawMembers", () => {
     }
     for (const text of ['{"jobs":[', '{"jobs":[1', '{"jobs":[{}', '{"jobs":[}]}', '{"jobs":[,]}']) {
       expect(() => rawMembers(text, ["payload"], "jobs")).toThrow("not valid JSON");
+    }
+  });
+});
+
+describe("rawElements", () => {
+  test("gives the sources of the elements of a list, the last of equally named ones", () => {
+    const any = trees("inputs", "payload");
+    const space = fc.constantFrom("", " ", "\r\n\t");
+    const list = fc
+      .tuple(fc.array(any, { maxLength: 5 }), space)
+      .map(([items, between]): Tree => ({ kind: "array", items, space: between }));
+    const other = fc.tuple(fc.constantFrom("a", "inputs", "__proto__"), fc.boolean(), any);
+    fc.assert(
+      fc.property(
+        fc.array(other, { maxLength: 3 }),
+        fc.boolean(),
+        list,
+        space,
+        (before, escaped, inputs, around) => {
+          const members = [
+            ...before,
+            ["inputs", escaped, inputs] as const,
+            ["z", false, inputs] as const,
+          ];
+          const text = around + textOf({ kind: "object", members, space: around }) + around;
+          const found = rawElements(text, "inputs");
+          expect(found).toEqual(inputs.kind === "array" ? inputs.items.map(textOf) : []);
+          const parsed = JSON.parse(text) as { inputs: unknown[] };
+          expect(found.map((source) => JSON.parse(source) as unknown)).toEqual(parsed.inputs);
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("gives none where the name stands for no list, or for nothing", () => {
+    for (const text of ["{}", '{"a":[1]}', '{"inputs":[1],"inputs":{"inputs":[2]}}']) {
+      expect(rawElements(text, "inputs")).toEqual([]);
+    }
+    expect(rawElements('{"inputs":[ ]}', "inputs")).toEqual([]);
+  });
+
+  test("goes as deep as JSON.parse does", () => {
+    const deep = `${"[".repeat(400_000)}${"]".repeat(400_000)}`;
+    expect(rawElements(`{"inputs":[${deep}]}`, "inputs")[0]).toHaveLength(deep.length);
+  });
+
+  test("throws for text that is not JSON instead of running on", () => {
+    for (const text of ['{"inputs":[', '{"inputs":[1', '{"inputs":[,]}', '{"inputs":[}]}']) {
+      expect(() => rawElements(text, "inputs")).toThrow("not valid JSON");
     }
   });
 });

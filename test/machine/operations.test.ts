@@ -268,10 +268,13 @@ test("operations that pile up behind a long one are forgotten once it is done", 
 test("a step ends early where its jobs have long texts, and the alarm goes on with the rest", async () => {
   const q = await openEngine();
   const payload = `"${"x".repeat(limits.payloadBytesMax - 2)}"`;
-  for (let i = 0; i < 35; i++) {
-    await q.enqueue({ payload, requires: ["x"] });
-    const { id, token } = await q.claimOne({ capabilities: ["x"] });
-    await q.settle({ op: "fail", id, token, error: "no", retryable: false });
+  for (let i = 0; i < 7; i++) {
+    await q.run("job.enqueue", { jobs: Array(5).fill({ payload, requires: ["x"] }) });
+  }
+  const claim = () => q.claim({ max: 35, capabilities: ["x"] });
+  for (let jobs = await claim(); jobs.length > 0; jobs = await claim()) {
+    const failed = { op: "fail", error: "no", retryable: false } as const;
+    await q.run("lease.settle", { items: jobs.map(({ id, token }) => ({ ...failed, id, token })) });
   }
   const { operation } = await q.run("job.redrive", {});
   const most = limits.operationStepTextUnits / limits.payloadBytesMax;

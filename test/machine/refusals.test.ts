@@ -1,27 +1,11 @@
 /** The order of refusals: of those that would apply at once, the one that stands first in the command table is given. */
 import { expect, test } from "vitest";
-import type { CommandInputs, CommandName } from "../../src/contract/commands.ts";
 import { commands } from "../../src/contract/commands.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { type RefusalCode, refusals } from "../../src/contract/refusals.ts";
 import { type Harness, openEngine, START } from "../engine-harness.ts";
-
-/** A state in which a command would be refused for each of the codes; the first is the one that is given. */
-interface Case<N extends CommandName = CommandName> {
-  readonly command: N;
-  readonly codes: readonly [RefusalCode, ...RefusalCode[]];
-  readonly input: CommandInputs[N];
-  readonly set: (q: Harness) => Promise<unknown>;
-  /** The key that was used for another body. */
-  readonly isKeyUsed?: true;
-}
-const refuses = <N extends CommandName>(
-  command: N,
-  codes: Case["codes"],
-  input: CommandInputs[N],
-  set: Case["set"],
-  isKeyUsed?: true,
-): Case => ({ command, codes, input, set, ...(isKeyUsed && { isKeyUsed }) }) as unknown as Case;
+import { planOf } from "./plan-rig.ts";
+import { type Case, refuses, scheduleCases } from "./schedule-cases.ts";
 
 const nothing = () => Promise.resolve();
 const aQueue = (q: Harness) => q.run("queue.configure", {});
@@ -52,7 +36,166 @@ const settle = (op: "complete" | "extend", token = "stale") => ({ items: [{ op, 
 const extendOnly = { items: [{ op: "extend" as const, ...a, token: latest }] };
 
 const key = "idempotency_key_reused" as const;
+const queueUnknown = "queue_unknown" as const;
+const aPlan = (q: Harness) => q.run("plan.submit", planOf("a", ["{{input.n}}"]));
+const ofPlan = { id: "b", plan: "a", payload: "1", fingerprint: "two" };
+const asAction = { id: "a", action: "x", inputs: ["1"], fingerprint: "two" };
+const anAction = async (q: Harness) => {
+  await aPlan(q);
+  await q.run("action.submit", { ...asAction, action: "a", inputs: ['{"n":1}'] });
+};
+/** An action of a plan that is gone. */
+const ofGonePlan = async (q: Harness) => {
+  await anAction(q);
+  await q.run("action.cancel", a);
+  await q.run("plan.remove", a);
+};
+/** A plan's job `a` that failed, and a plan that is gone. */
+const aGoneJob = async (q: Harness) => {
+  await aPlan(q);
+  await q.enqueue({ ...ofPlan, ...a, payload: '{"n":1}' });
+  await q.run("job.cancel", a);
+  await q.run("plan.remove", a);
+};
+const onlyRoomFor = (bytes: number) => (q: Harness) =>
+  q.run("queue.configure", { maxBytes: bytes });
+const inTurn =
+  (...sets: Case["set"][]) =>
+  async (q: Harness) => {
+    for (const set of sets) await set(q);
+  };
+/** What only ten thousand commands would lead to is written into the storage. */
+const written = (command: Case["set"], damage: string) => async (q: Harness) => {
+  await command(q);
+  await q.run("queue.checkpoint", {});
+  q.sql.run(damage);
+  await q.crash();
+};
+const manyVersions = written(
+  aPlan,
+  `UPDATE plans SET value = json_set(value, '$.latest', ${limits.planVersionsMax})`,
+);
+const manyWorkers = written(
+  (q) => q.run("worker.register", { id: "w" }),
+  `UPDATE counters SET value = json_set(value, '$.workers', ${limits.workersMax})`,
+);
+
+const planCases: readonly Case[] = [
+  refuses("job.enqueue", ["job_exists", "plan_unknown"], { jobs: [{ ...ofPlan, ...a }] }, aRunning),
+  refuses("job.enqueue", ["plan_unknown", "queue_full"], { jobs: [ofPlan] }, aFull),
+  refuses(
+    "job.enqueue",
+    ["input_mismatch", "queue_full", "requires_limit"],
+    { jobs: [ofPlan] },
+    inTurn(lanes, aPlan, aFull),
+  ),
+  refuses("job.retry", ["job_state", "plan_unknown"], a, async (q) => {
+    await aPlan(q);
+    await q.enqueue({ ...ofPlan, ...a, payload: '{"n":1}', expiresAt: START + 1 });
+    await q.advance(1);
+    await q.run("plan.remove", a);
+  }),
+  refuses("job.retry", ["plan_unknown", "requires_limit"], a, inTurn(aGoneJob, lanes)),
+  refuses("job.tasks", [queueUnknown, "job_unknown"], a, nothing),
+  refuses("job.tasks", ["job_unknown"], a, aQueue),
+  refuses("job.tasks", ["plan_unknown"], a, aGoneJob),
+  refuses(
+    "lease.settle",
+    ["lease_stale", "task_unknown"],
+    { items: [{ op: "task", ...a, token: "stale", task: 9 }] },
+    aRunning,
+  ),
+  refuses(
+    "lease.settle",
+    ["task_unknown"],
+    { items: [{ op: "task", ...a, token: latest, task: 9 }] },
+    aRunning,
+  ),
+  refuses("plan.submit", ["plan_limit", "queue_full"], planOf("a"), async (q) => {
+    await manyVersions(q);
+    await onlyRoomFor(1)(q);
+  }),
+  refuses("plan.submit", ["queue_full"], planOf("a"), inTurn(aQueue, onlyRoomFor(1))),
+  refuses("plan.submit", [key, "queue_full"], planOf("a"), inTurn(aQueue, onlyRoomFor(1)), true),
+  refuses("plan.get", [queueUnknown, "plan_unknown"], a, nothing),
+  refuses("plan.get", ["plan_unknown"], a, aQueue),
+  refuses("plan.list", [queueUnknown, "cursor_invalid"], { cursor: "x" }, nothing),
+  refuses("plan.list", ["cursor_invalid"], { cursor: "x" }, aQueue),
+  refuses("plan.remove", [key, "plan_unknown"], a, aQueue, true),
+  refuses("plan.remove", [queueUnknown, "plan_unknown"], a, nothing),
+  refuses("plan.remove", ["plan_unknown"], a, aQueue),
+  refuses("plan.remove", ["plan_in_use"], a, anAction),
+  refuses("action.submit", [queueUnknown, "plan_unknown"], asAction, nothing),
+  refuses("action.submit", [key, "plan_unknown"], asAction, aQueue, true),
+  refuses(
+    "action.submit",
+    ["action_exists", "plan_unknown", "queue_full"],
+    { ...asAction, action: "a", fingerprint: "other" },
+    inTurn(ofGonePlan, onlyRoomFor(1)),
+  ),
+  refuses(
+    "action.submit",
+    ["plan_unknown", "queue_full"],
+    asAction,
+    inTurn(aQueue, onlyRoomFor(1)),
+  ),
+  refuses(
+    "action.submit",
+    ["input_mismatch", "queue_full", "requires_limit"],
+    asAction,
+    inTurn(aPlan, lanes, onlyRoomFor(1)),
+  ),
+  refuses(
+    "action.submit",
+    ["queue_full", "requires_limit"],
+    { ...asAction, inputs: ['{"n":1}'] },
+    inTurn(aPlan, lanes, onlyRoomFor(1)),
+  ),
+  refuses(
+    "action.submit",
+    ["requires_limit"],
+    { ...asAction, inputs: ['{"n":1}'] },
+    inTurn(aPlan, lanes),
+  ),
+  refuses("action.get", [queueUnknown, "action_unknown"], a, nothing),
+  refuses("action.get", ["action_unknown"], a, aQueue),
+  refuses("action.list", [queueUnknown, "cursor_invalid"], { cursor: "x" }, nothing),
+  refuses("action.list", ["cursor_invalid"], { cursor: "x" }, aQueue),
+  ...(["action.cancel", "action.retry"] as const).flatMap((command) => [
+    refuses(command, [key, "action_unknown"], a, aQueue, true),
+    refuses(command, [queueUnknown, "action_unknown"], a, nothing),
+    refuses(command, ["action_unknown"], a, aQueue),
+  ]),
+  refuses("action.retry", ["plan_unknown", "requires_limit"], a, inTurn(ofGonePlan, lanes)),
+  refuses("action.retry", ["requires_limit"], a, async (q) => {
+    await aPlan(q);
+    const inputs = ['{"n":1}'];
+    await q.run("action.submit", {
+      ...asAction,
+      action: "a",
+      inputs,
+      expiresAt: START + 10,
+      ttlMs: 1,
+    });
+    await q.advance(1);
+    await lanes(q);
+  }),
+  refuses("worker.register", [key, "workers_limit"], a, manyWorkers, true),
+  refuses("worker.register", ["workers_limit"], a, manyWorkers),
+  refuses("worker.list", [queueUnknown], {}, nothing),
+  ...(["worker.get", "worker.heartbeat", "worker.drain", "worker.remove"] as const).flatMap(
+    (command) => [
+      refuses(command, [queueUnknown, "worker_unknown"], a, nothing),
+      refuses(command, ["worker_unknown"], a, aQueue),
+    ],
+  ),
+  ...(["worker.drain", "worker.remove"] as const).map((command) =>
+    refuses(command, [key, "worker_unknown"], a, aQueue, true),
+  ),
+];
+
 const cases: readonly Case[] = [
+  ...scheduleCases,
   refuses("job.enqueue", [key, "job_exists", "queue_full"], { jobs: [other] }, aFull, true),
   refuses("job.enqueue", ["job_exists", "queue_full"], { jobs: [other] }, aFull),
   refuses(
@@ -110,6 +253,7 @@ const cases: readonly Case[] = [
     await q.run("job.cancel", a);
     await lanes(q);
   }),
+  ...planCases,
   ...(["job.update", "job.cancel", "job.retry", "job.remove"] as const).flatMap((command) => {
     const input = { ...a, priority: 5 };
     const wrong = command === "job.update" || command === "job.cancel" ? aCompleted : aRunning;
@@ -165,6 +309,8 @@ test("every refusal of every command is one of the table of refusals, and tried 
     "snapshot_newer",
     "snapshot_no_room",
     "snapshot_unknown",
+    // Of a limit that is lowered for it; see the tests of schedules.
+    "schedules_limit",
   ]);
   for (const [command, { refusals: listed }] of Object.entries(commands)) {
     for (const code of listed) {

@@ -2,9 +2,55 @@
  * Verifying a queue: what is sound is found sound, and damage is found wherever it is.
  */
 import { describe, expect, it } from "vitest";
+import type { VerifyProblem } from "../../src/contract/queue.ts";
+import { type Harness, openEngine } from "../engine-harness.ts";
+import { able, act, planOf } from "../machine/plan-rig.ts";
 import { busyQueue, exported, reexported, verified } from "./snapshot-rig.ts";
 
+/** Writes a field into the rows of a table, or into that of one id. */
+function set(table: string, field: string, value: number | string, id?: string): string {
+  const text = JSON.stringify(value);
+  const where = id === undefined ? "" : ` WHERE id = '${id}'`;
+  return `UPDATE ${table} SET value = json_set(value, '$.${field}', json('${text}'))${where}`;
+}
+
+/** A queue with an ended action and a live one, whose worker has reported a task, and another worker. */
+async function plannedQueue(): Promise<Harness> {
+  const queue = await openEngine({ config: {} });
+  await queue.run("plan.submit", planOf("p"));
+  await act(queue, ["1", "2"], { action: "ended" });
+  await queue.run("action.cancel", { id: "ended" });
+  await queue.enqueue({ id: "plain" });
+  await queue.run("job.cancel", { id: "plain" });
+  await act(queue, ["1", "2"], { action: "live" });
+  await queue.enqueue({ id: "single", plan: "p" });
+  for (const id of ["w", "v"]) await queue.run("worker.register", { id, ...able });
+  const { id, token } = await queue.claimOne({ worker: "w" });
+  await queue.settle({ op: "task", id, token, task: 1, exitCode: 0, stdout: "out" });
+  return queue;
+}
+
+/** What a verification tells of a queue into whose storage something was written. */
+async function problemsAfter(queue: Harness, damage: string): Promise<VerifyProblem[]> {
+  await queue.run("queue.checkpoint", {});
+  queue.sql.run(damage);
+  await queue.crash();
+  await queue.answer("snapshot.build", {});
+  await queue.fire();
+  return (await verified(queue)).problems;
+}
+
 describe("a verification", () => {
+  it("finds nothing wrong with a sound queue of plans, actions, tasks and workers", async () => {
+    const queue = await reexported(await plannedQueue());
+    expect((await verified(queue)).problems).toEqual([]);
+    await queue.run("worker.remove", { id: "v" });
+    await queue.advance(135_000);
+    await queue.run("action.retry", { id: "live" });
+    expect((await queue.run("worker.get", { id: "w" })).worker.state).toBe("dead");
+    expect((await verified(await reexported(queue))).problems).toEqual([]);
+  });
+
   it("checks every entry and every row, and finds nothing wrong with a sound queue", async () => {
     const queue = await reexported(await busyQueue());
     const { problems, checked } = await verified(queue);
@@ -49,22 +95,57 @@ describe("a verification", () => {
     ],
     ["I14", "a lost entry", "DELETE FROM raft_log_1 WHERE log_index = 2"],
   ] as const)("finds %s: %s", async (invariant, _, damage) => {
-    const queue = await busyQueue();
-    await queue.run("queue.checkpoint", {});
-    queue.sql.run(damage);
-    await queue.crash();
-    await queue.answer("snapshot.build", {});
-    await queue.fire();
-    let reply = await queue.answer("queue.verify", {});
-    const problems: { invariant: string }[] = [];
-    for (;;) {
-      if ("refusal" in reply) throw new Error(reply.refusal.detail);
-      const step = JSON.parse(reply.reply);
-      problems.push(...step.problems);
-      if (step.cursor === undefined) break;
-      reply = await queue.answer("queue.verify", { cursor: step.cursor });
-    }
+    const problems = await problemsAfter(await busyQueue(), damage);
     expect(problems.map((each) => each.invariant)).toContain(invariant);
+  });
+
+  it.each([
+    ["a wrong count of an action", set("actions", "counts.ready", 9), "actions"],
+    ["a lost action", "DELETE FROM actions WHERE id = 'live'", "actions"],
+    ["a lost end of an action", "DELETE FROM ended_actions WHERE id = 'ended'", "ended_actions"],
+    ["another end of an action", set("actions", "ended.at", 1, "ended"), "ended_actions"],
+    ["another status of an action", set("actions", "ended.status", "failed", "ended"), "ended_"],
+    [
+      "an action that has not ended with its last job",
+      "UPDATE actions SET value = json_remove(value, '$.ended') WHERE id = 'ended'",
+      "Action ended has none, by its end it has not",
+    ],
+    ["another size of an ended action", set("actions", "total", 7, "ended"), "ended_cancelled"],
+    [
+      "a wrong counter of actions' jobs",
+      set("counters", "action_cancelled", 1),
+      "action_cancelled",
+    ],
+    ["a wrong counter of ended actions", set("counters", "ended_cancelled", 9), "ended_cancelled"],
+    ["a lost number of actions", set("counters", "action", 0), "sequence action"],
+    [
+      "an action's ended job among those of none",
+      "UPDATE finished SET state = 'cancelled' WHERE id = (SELECT max(id) FROM finished)",
+      "finished",
+    ],
+    ["a wrong count of a plan's jobs", set("plans", "open", 9), "plans"],
+    ["a lost plan", "DELETE FROM plans", "plans"],
+    ["a version with another text", "UPDATE plan_versions SET body = '{}'", "bytes"],
+    ["a task with another output", "UPDATE tasks SET stdout = 'longer'", "bytes"],
+    ["a lost task", "DELETE FROM tasks", "bytes"],
+    ["a lost row of what a worker holds", "DELETE FROM held", "held"],
+    ["a job that another worker holds", "UPDATE held SET worker = 'v'", "held"],
+    ["a wrong count of a worker's jobs", set("workers", "running", 9), "holders"],
+    ["a lost due time of a worker", "DELETE FROM worker_due WHERE name = 'v'", "worker_due"],
+    ["another due time of a worker", "UPDATE worker_due SET due_at = due_at + 1", "worker_due"],
+    ["another last sign of a worker", set("workers", "seenAt", 1), "worker_due"],
+    ["a lost worker", "DELETE FROM workers WHERE name = 'w'", "holders"],
+  ] as const)("finds %s", async (_, damage, told) => {
+    const problems = await problemsAfter(await plannedQueue(), damage);
+    expect(problems.map(({ detail }) => detail).join("\n")).toContain(told);
+  });
+
+  it("is not even begun where the counters name more jobs of actions than there are jobs", async () => {
+    const queue = await plannedQueue();
+    await queue.run("queue.checkpoint", {});
+    queue.sql.run(set("counters", "action_cancelled", 9));
+    await queue.crash();
+    expect(await queue.refused("queue.verify", {})).toMatchObject({ refusalCode: "store_corrupt" });
   });
 
   it("of a queue with a row that cannot be read says so instead of an older state", async () => {

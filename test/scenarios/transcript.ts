@@ -9,6 +9,7 @@
 import { type CommandName, commands } from "../../src/contract/commands.ts";
 import type { Harness } from "../engine-harness.ts";
 import { openEngine, START } from "../engine-harness.ts";
+import { planWith } from "../machine/plan-rig.ts";
 
 const COLUMNS = 110;
 const COMMAND = /^> (\S+)(?: key=(\S+))?(?: (\{.*\}))?$/;
@@ -41,6 +42,20 @@ function asJob(job: Json): Json {
   const whole = { payload: "null", ...job };
   const isChosen = "id" in job || "idempotencyKey" in job;
   return isChosen ? { ...whole, fingerprint: JSON.stringify(job) } : whole;
+}
+
+interface Said {
+  readonly [name: string]: Json;
+}
+
+/** What a gate makes of a command's fields. */
+function inputOf(name: string, said: Said): object {
+  if (name === "plan.submit") return planWith(String(said["id"]), said["tasks"] as never);
+  const { jobs, inputs, ...rest } = asInput(said) as Said;
+  if (Array.isArray(jobs)) return { jobs: jobs.map(asJob) };
+  if (name !== "action.submit") return rest;
+  const texts = Array.isArray(inputs) ? inputs.map((input) => JSON.stringify(input)) : [];
+  return { ...rest, inputs: texts, fingerprint: JSON.stringify(said) };
 }
 
 /** Instants as the time since the beginning: `"+30s"`. */
@@ -85,8 +100,7 @@ function fill(parts: readonly string[], indent: string): string {
 async function command(q: Harness, line: string): Promise<string> {
   const [, name = "", key, text = "{}"] = COMMAND.exec(line) ?? [];
   if (!Object.hasOwn(commands, name)) throw new Error(`not a command: ${line}`);
-  const { jobs, ...rest } = asInput(JSON.parse(text) as Json) as { jobs?: Json };
-  const input = Array.isArray(jobs) ? { jobs: jobs.map(asJob) } : rest;
+  const input = inputOf(name, JSON.parse(text) as Said);
   const idempotency = key === undefined ? undefined : { key, bodyHash: `${name} ${text}` };
   const answer = await q.answer(name as CommandName, input as never, idempotency);
   if ("reply" in answer) return layout(withoutEpoch(JSON.parse(answer.reply) as Json), "  ");

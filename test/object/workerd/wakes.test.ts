@@ -200,7 +200,7 @@ describe("storage that contradicts itself", () => {
       vi.spyOn(console, "error").mockReturnValue();
       const queue = await damaged(statement);
       const before = await queue.database();
-      for (const request of [enqueue([{}]), claim(), command("queue.delete", { force: "true" })]) {
+      for (const request of [enqueue([{}]), claim(), command("queue.delete", {})]) {
         expect(codeOf(await queue.submit(request))).toBe("store_corrupt");
       }
       expect(codeOf(await queue.submit(command("queue.checkpoint", {})))).toBe("store_corrupt");
