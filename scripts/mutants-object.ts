@@ -134,7 +134,7 @@ export const objectMutants: readonly Mutant[] = [
   {
     name: "lease-cut-short",
     breaks: "a lease ends a second before the time that its holder was told",
-    file: "src/machine/sweep.ts",
+    file: "src/machine/due.ts",
     from: 'job.state === "running" ? (job.leaseUntil ?? Infinity)',
     to: 'job.state === "running" ? (job.leaseUntil ?? Infinity) - 1000',
     tests: ["test/machine/last-moment.test.ts"],

@@ -224,8 +224,8 @@ export const storeMutants: readonly Mutant[] = [
     name: "expiry-not-counted",
     breaks: "a lease that ended by time does not count as an attempt",
     file: "src/store/leases.ts",
-    from: 'failures: before.failures + 1,\n    attempts: withAttempt(before, "lease_expired"',
-    to: 'failures: before.failures,\n    attempts: withAttempt(before, "lease_expired"',
+    from: "failures: before.failures + 1,\n    attempts: withAttempt(before, event.died",
+    to: "failures: before.failures,\n    attempts: withAttempt(before, event.died",
     tests: ["test/machine/leases.test.ts"],
   },
 ];

@@ -13,7 +13,9 @@ import { takeOver } from "./model/imports.ts";
 import type { Hint } from "./model/leases.ts";
 import { advanceOperation, register, run } from "./model/model.ts";
 import { copyOf, noQueue, type State } from "./model/state.ts";
+import { sweep } from "./model/sweep.ts";
 import { type Answer, refused, Turn } from "./model/turn.ts";
+import { checkDead } from "./model/workers.ts";
 import type { Observer } from "./observer.ts";
 import { RateCounter } from "./rates.ts";
 import { changing, small } from "./small.ts";
@@ -92,10 +94,11 @@ export class Auditor implements Observer {
       }
       const most = isStruck ? changes : small.sweepMax;
       let swept = 0;
-      for (let done: number = small.sweepStepMax; done === small.sweepStepMax && swept < most; ) {
-        done = this.#turn.sweep(small.sweepStepMax);
+      for (let done: number = small.sweepStepMax; done >= small.sweepStepMax && swept < most; ) {
+        done = sweep(this.#turn, small.sweepStepMax);
         swept += done;
       }
+      if (swept < most) checkDead(this.state);
       same("sweep", "changes that are due", changes, swept);
     });
   }

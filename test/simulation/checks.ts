@@ -10,6 +10,7 @@ import { undisturbed } from "./injector.ts";
 import type { Instance } from "./instance.ts";
 import { countsOf } from "./model/show.ts";
 import type { Job, State } from "./model/state.ts";
+import { checkNouns, checkSlots, countsOfNouns } from "./noun-checks.ts";
 import { SnapshotSql } from "./snapshot-sql.ts";
 import { demand, same } from "./violation.ts";
 
@@ -20,6 +21,13 @@ const plain = [
   ...["fingerprint", "runAt", "readyAt", "ttlUntil", "startedAt", "worker", "grant"],
   ...[
     "claimLeaseMs",
+    "plan",
+    "planVersion",
+    "action",
+    "inputIndex",
+    "schedule",
+    "slotAt",
+    "tracked",
     "leaseUntil",
     "leaseEndedAt",
     "outcome",
@@ -52,15 +60,22 @@ const asStored = (value: unknown): unknown =>
 /** Compares the jobs that changed, the counters, and the end of the log. */
 export function checkChanges(store: SluiceStore, state: State, touched: ReadonlySet<string>): void {
   for (const id of touched) checkJob(id, state.jobs.get(id), store.tables.jobs.get([id]));
+  checkNouns(store, state);
   same("I14", "the last entry", [store.last.index, store.last.at], [state.index, state.at]);
   const row = store.tables.counters.get([0]);
   demand((row === undefined) === (state.queue === undefined), "state", "the queue exists", row);
   if (row === undefined) return;
-  const { counts, bytes } = countsOf(state);
   const { lane: _, ...counters } = row;
-  const { seq, grant, operation, operations } = state;
+  same("I11", "counters", counters, recounted(state));
+}
+
+/** What each counter should say. */
+function recounted(state: State): object {
+  const { counts, bytes } = countsOf(state);
+  const { seq, grant, operation, operations, action } = state;
   const underway = operations.filter((each) => each.endedAt === undefined).length;
-  same("I11", "counters", counters, { ...counts, bytes, underway, seq, grant, operation });
+  const recount = { ...counts, bytes, underway, seq, grant, operation, action };
+  return { ...recount, ...countsOfNouns(state) };
 }
 
 /** Compares every row that the model knows of. */
@@ -106,5 +121,6 @@ export class Invariants {
       dumpRecovered: isWhole ? recover : nothing,
     };
     this.#watch.check(watched);
+    checkSlots(store);
   }
 }

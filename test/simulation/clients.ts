@@ -5,8 +5,10 @@
 import type { CommandInputs, CommandName } from "../../src/contract/commands.ts";
 import type { CommandAnswer } from "../../src/contract/rpc.ts";
 import { Importer } from "./importer.ts";
-import { someConfig, someJob, someMs, someNeeds } from "./jobs-drawn.ts";
+import { someConfig, someJob, someMs } from "./jobs-drawn.ts";
 import { allStates, defined } from "./model/state.ts";
+import { Planner, type ToldOfPlans } from "./planner.ts";
+import { someCapabilities, someReport } from "./plans-drawn.ts";
 import type { Random } from "./random.ts";
 
 type Item = CommandInputs["lease.settle"]["items"][number];
@@ -33,9 +35,10 @@ interface Shown {
   readonly id: string;
   readonly state?: string;
   readonly token?: string;
+  readonly ok?: boolean;
 }
 
-interface Told {
+interface Told extends ToldOfPlans {
   readonly results?: readonly { readonly id?: string }[];
   readonly jobs?: readonly Shown[];
   readonly items?: readonly Shown[];
@@ -46,13 +49,18 @@ interface Told {
 export const roles = [
   "producer",
   "producer",
-  "producer",
   "worker",
   "worker",
   "worker",
   "operator",
   "keeper",
+  "keeper",
   "reader",
+  "planner",
+  "runner",
+  "runner",
+  "fleet",
+  "clock",
 ] as const;
 /** Of a refusal: how many chunks of an import have come. */
 type Facts = { readonly chunks?: unknown } | undefined;
@@ -65,13 +73,16 @@ export class Clients {
   readonly #ids: string[] = ["a", "zz"];
   /** Jobs that were seen to have ended badly. */
   readonly #ended: string[] = [];
+  /** Jobs of whose tasks something was reported. */
+  readonly #reported: string[] = [];
   readonly #held: Lease[] = [];
   readonly #dropped: Lease[] = [];
   readonly #importer = new Importer();
   /** Where a verification of the current snapshot goes on. */
   #verifyCursor: string | undefined;
   readonly #operations: string[] = ["nothing"];
-  readonly #cursors: { readonly input: CommandInputs["job.list"]; readonly cursor: string }[] = [];
+  readonly #cursors: (Wish & { readonly cursor: string })[] = [];
+  readonly #planner = new Planner();
 
   readonly #draws: Record<Role, readonly (readonly [number, Draw])[]> = {
     producer: [
@@ -90,18 +101,24 @@ export class Clients {
       [3, (random) => this.#purge(random)],
       [4, (random, now) => this.#redrive(random, now)],
       [4, (random) => this.#cancel(random)],
-      [5, (random) => ({ name: "job.retry", input: { id: this.#endedId(random) } })],
+      [7, (random) => ({ name: "job.retry", input: { id: this.#endedId(random) } })],
       [4, (random) => ({ name: "job.remove", input: { id: this.#endedId(random) } })],
       [3, (random, now) => this.#update(random, now)],
       [4, () => ({ name: "queue.checkpoint", input: {} })],
       [2, (random) => this.#delete(random)],
       [3, () => ({ name: "snapshot.build", input: {} })],
-      [1, () => ({ name: "snapshot.remove", input: {} })],
+      [2, () => ({ name: "snapshot.remove", input: {} })],
     ],
     keeper: [[1, (random) => this.#importer.wish(random)]],
+    planner: this.#planner.plans,
+    runner: this.#planner.actions,
+    fleet: this.#planner.workers,
+    clock: this.#planner.schedules,
     reader: [
       [4, (random) => ({ name: "job.get", input: { id: this.#id(random) } })],
       [8, (random) => this.#list(random)],
+      [6, (random) => this.#page(random)],
+      [8, (random) => this.#tasks(random)],
       [3, () => ({ name: "queue.stats", input: {} })],
       [2, () => ({ name: "queue.get", input: {} })],
       [3, (random) => this.#operation(random)],
@@ -132,14 +149,16 @@ export class Clients {
   told(wish: Wish, answer: CommandAnswer): void {
     if (wish.name.startsWith("snapshot.")) this.#toldOfSnapshot(wish, answer);
     if ("refusal" in answer || wish.name === "snapshot.read" || wish.name === "queue.raw") return;
-    const {
-      results = [],
-      jobs = [],
-      items = [],
-      operation,
-      cursor,
-    } = JSON.parse(answer.reply) as Told;
-    remember(this.#ids, ...[...results, ...jobs].flatMap(({ id }) => id ?? []));
+    const told = JSON.parse(answer.reply) as Told;
+    const { results = [], jobs = [], items = [], operation, cursor } = told;
+    const own = [...results, ...jobs].flatMap((each) =>
+      typeof each === "string" ? each : (each.id ?? []),
+    );
+    remember(this.#ids, ...own);
+    this.#planner.told(wish, told);
+    const asked = (wish.input as { readonly items?: readonly Item[] }).items ?? [];
+    const isReport = (_: unknown, i: number) => items[i]?.ok === true && asked[i]?.op === "task";
+    remember(this.#reported, ...asked.filter(isReport).map(({ id }) => id));
     const all = [...jobs, ...items];
     const isOver = (state = "") => ["failed", "cancelled", "expired"].includes(state);
     remember(this.#ended, ...all.flatMap(({ id, state }) => (isOver(state) ? id : [])));
@@ -147,7 +166,7 @@ export class Clients {
     remember(this.#held, ...leases);
     if (operation !== undefined) remember(this.#operations, operation.id);
     if (wish.name === "queue.verify") this.#verifyCursor = cursor;
-    else if (cursor !== undefined) remember(this.#cursors, { input: wish.input, cursor });
+    else if (cursor !== undefined) remember(this.#cursors, { ...wish, cursor });
   }
 
   #toldOfSnapshot(wish: Wish, answer: CommandAnswer): void {
@@ -167,11 +186,14 @@ export class Clients {
   }
 
   #enqueue(random: Random, now: number): Wish {
+    // An id like one that a queue made: it may be chosen once the state is in another queue.
+    if (random.chance(0.02)) {
+      const id = `${this.#id(random)}x`;
+      return { name: "job.enqueue", input: { jobs: [{ payload: "1", id, fingerprint: "x" }] } };
+    }
     const count = random.chance(0.6) ? 1 : random.between(2, 7);
-    return {
-      name: "job.enqueue",
-      input: { jobs: Array.from({ length: count }, () => someJob(random, now)) },
-    };
+    const jobs = Array.from({ length: count }, () => someJob(random, now));
+    return { name: "job.enqueue", input: { jobs } };
   }
 
   #update(random: Random, now: number): Wish {
@@ -191,11 +213,11 @@ export class Clients {
 
   #claim(random: Random): CommandInputs["lease.claim"] {
     return defined({
-      worker: random.chance(0.6) ? random.pick(["ann", "bob"]) : undefined,
+      worker: random.chance(0.7) ? random.pick(["ann", "bob", "cat", "a b"]) : undefined,
       max: random.chance(0.6) ? random.between(1, 5) : undefined,
       leaseMs: random.chance(0.3) ? random.pick([1000, 4000]) : undefined,
-      capabilities: random.chance(0.5) ? someNeeds(random) : undefined,
-      kinds: random.chance(0.4) ? random.pick([["plan"], ["payload", "plan"]] as const) : undefined,
+      capabilities: random.chance(0.7) ? someCapabilities(random) : undefined,
+      kinds: random.chance(0.7) ? random.pick([["plan"], ["payload", "plan"]] as const) : undefined,
     }) as CommandInputs["lease.claim"];
   }
 
@@ -216,9 +238,11 @@ export class Clients {
       [8, "complete"],
       [5, "fail"],
       [3, "release"],
-      [4, "extend"],
+      [5, "extend"],
       [3, "progress"],
+      [7, "task"],
     ] as const);
+    if (op === "task") return { op, ...lease, ...someReport(random) };
     if (op === "complete")
       return random.chance(0.5) ? { op, ...lease } : { op, ...lease, result: "[1]" };
     if (op === "fail") {
@@ -285,11 +309,25 @@ export class Clients {
     return { name: "queue.delete", input: force };
   }
 
+  /** The next page of a list; sometimes with a cursor of another. */
+  #page(random: Random): Wish {
+    const page = random.pickFrom(this.#cursors);
+    if (page === undefined) return this.#list(random);
+    const { name, input, cursor } = page;
+    const other = random.chance(0.2) ? random.pickFrom(this.#cursors) : undefined;
+    return { name, input: { ...input, cursor: other?.cursor ?? cursor } };
+  }
+
+  #tasks(random: Random): Wish {
+    const task = random.chance(0.3) ? { task: random.between(1, 3) } : {};
+    const reported = random.chance(0.7) ? random.pickFrom(this.#reported) : undefined;
+    return { name: "job.tasks", input: { id: reported ?? this.#id(random), ...task } };
+  }
+
   #list(random: Random): Wish {
-    const page = random.chance(0.4) ? random.pickFrom(this.#cursors) : undefined;
-    if (page !== undefined)
-      return { name: "job.list", input: { ...page.input, cursor: page.cursor } };
     const input = defined({
+      action: random.chance(0.2) ? this.#planner.action(random) : undefined,
+      plan: random.chance(0.1) ? random.pick(["p1", "p2"]) : undefined,
       state: random.chance(0.7) ? random.pickFrom(allStates) : undefined,
       label: random.chance(0.3) ? random.pick(["team", "team:blue", "a.b:1"]) : undefined,
       include: random.chance(0.3) ? ("payload" as const) : undefined,

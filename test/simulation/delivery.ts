@@ -4,7 +4,7 @@
  */
 import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import type { Instance } from "./instance.ts";
-import type { CursorMeaning } from "./model/reads.ts";
+import type { Cursor } from "./model/pages.ts";
 import type { Answer } from "./model/turn.ts";
 import type { Judge } from "./snapshot-audit.ts";
 
@@ -35,7 +35,7 @@ export interface Decided {
   readonly expected?: Answer | undefined;
   /** What the engine decided, where it was seen to: the answer must be the same text. */
   readonly text?: string | undefined;
-  readonly cursor?: CursorMeaning | undefined;
+  readonly cursor?: Cursor | undefined;
   /** Who says whether the answer is right, where it is not known beforehand. */
   readonly judge?: Judge | undefined;
 }
@@ -43,24 +43,35 @@ export interface Decided {
 /** An answer as the model says it: without words for people. */
 export function toModel(answer: CommandAnswer): Answer {
   if ("reply" in answer) return { reply: withoutWords(JSON.parse(answer.reply)) as object };
-  const { refusalCode, facts } = answer.refusal;
-  return { refusal: { code: refusalCode, ...facts } };
+  const { refusalCode, facts, errors } = answer.refusal;
+  return { refusal: { code: refusalCode, ...facts, ...(errors && { errors: placesOf(errors) }) } };
 }
 
+/** Errors, each by its place and code. */
+const placesOf = (errors: readonly object[]): object[] =>
+  errors.map((error) => {
+    const { detail: _, ...place } = error as Record<string, unknown>;
+    return place;
+  });
+
 interface Items {
+  readonly unclaimable?: readonly object[];
   readonly results?: readonly object[];
   readonly items?: readonly object[];
 }
 
-/** Problems in a batch are told by code and facts alone. */
+/** Problems in a batch are told by code and facts alone, and what no worker can do in no order. */
 function withoutWords(reply: Items): Items {
-  const { results, items } = reply;
+  const { results, items, unclaimable } = reply;
   return {
     ...reply,
+    ...(Array.isArray(unclaimable) && { unclaimable: unclaimable.toSorted(byText) }),
     ...(results !== undefined && { results: results.map(withoutProblem) }),
     ...(items !== undefined && { items: items.map(withoutProblem) }),
   };
 }
+
+const byText = (a: object, b: object): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
 
 function withoutProblem(item: { readonly problem?: object }): object {
   if (item.problem === undefined) return item;
@@ -70,9 +81,11 @@ function withoutProblem(item: { readonly problem?: object }): object {
     status: ___,
     detail: ____,
     retryable: _____,
+    errors,
     ...facts
   } = item.problem as Record<string, unknown>;
-  return { ...item, problem: facts };
+  const places = errors === undefined ? {} : { errors: placesOf(errors as readonly object[]) };
+  return { ...item, problem: { ...facts, ...places } };
 }
 
 /** How the items of a batch ended that did not end well. */

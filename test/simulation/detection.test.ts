@@ -87,7 +87,7 @@ describe("defects of decisions and writers", () => {
       tx.emit(type, isSecond ? { ...facts, grant: 1 } : facts);
     });
     const { outcome } = await firstBroken();
-    expect(["state", "I2", "I11"]).toContain(outcome.failure.rule);
+    expect(["state", "I2", "I11", "reply"]).toContain(outcome.failure.rule);
   });
 
   test("an id that was given before", async () => {
@@ -116,6 +116,36 @@ describe("defects of decisions and writers", () => {
     });
     const { outcome } = await firstBroken();
     expect(outcome.failure.rule).toBe("state");
+  });
+});
+
+describe("defects of plans and what runs them", () => {
+  type Write = (tables: unknown, event: object, at: number) => void;
+  /** Changes what one writer makes of its event. */
+  const withWriter = (name: string, by: (original: Write) => Write) => {
+    replace(writers as Record<string, unknown>, name, (original) => by(original as Write));
+  };
+  const nothing = () => () => undefined;
+
+  test.each([
+    ["a sign of life that is not noted", "worker.seen"],
+    ["an action whose end is not noted", "action.ended"],
+    ["a worker that left and stays", "worker.removed"],
+  ])("%s is found", async (_, name) => {
+    await run({ seed: 1, steps: [] });
+    withWriter(name, nothing);
+    const { outcome } = await firstBroken();
+    expect(outcome.failure.message).not.toBe("");
+  });
+
+  test("a slot that comes again is found", async () => {
+    await run({ seed: 1, steps: [] });
+    withWriter("schedule.fired", (write) => (tables, event, at) => {
+      const { slotAt } = event as { readonly slotAt?: number };
+      write(tables, slotAt === undefined ? event : { ...event, nextAt: slotAt }, at);
+    });
+    const { outcome } = await firstBroken();
+    expect(outcome.failure.message).not.toBe("");
   });
 });
 

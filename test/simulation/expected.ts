@@ -42,8 +42,11 @@ export function expectedAlone(
 }
 
 /** Whether a command may not fit an entry: what it says, what each item adds, and what a queue's creation does. */
-export function mayBeTooLarge({ bytes, input }: CommandRequest): boolean {
-  const { jobs = [], items = [] } = input as { jobs?: readonly []; items?: readonly [] };
-  const overhead = (jobs.length + items.length + 4) * limits.entryOverheadPerItemBytes;
+export function mayBeTooLarge({ name, bytes, input }: CommandRequest): boolean {
+  // What these make or change is said elsewhere: in a schedule, in an action.
+  if (name.startsWith("schedule.") || name === "action.retry") return true;
+  const { jobs = [], items = [], inputs = [] } = input as Record<string, readonly [] | undefined>;
+  const all = jobs.length + items.length + inputs.length;
+  const overhead = (all + 4) * limits.entryOverheadPerItemBytes;
   return bytes + overhead > small.entryBytesMax;
 }

@@ -36,7 +36,7 @@ export const faults: readonly (readonly [weight: number, fault: readonly [string
   [4, ["plan a throw in evolve", planThrow("throw in evolve")]],
   [2, ["fail the next sync", failSync]],
   [2, ["fill storage", fill]],
-  [2, ["lower the database's bound", bound]],
+  [3, ["lower the database's bound", bound]],
   [2, ["move the clock", jump]],
   [2, ["lose the alarm", (world) => world.loseAlarm()]],
   [5, ["damage", damage]],

@@ -158,6 +158,8 @@ export class Instance {
   isAwake = false;
   /** Reports that are still to be expected: of upkeep that learns late that its entry was not written. */
   reportsDue = 0;
+  /** Who asked it for jobs, by what they take, and when they did last. */
+  readonly claimers = new Map<string, number>();
   /** The id for a queue that is created. */
   lastQueueId = "";
 

@@ -5,6 +5,7 @@
 import { hash } from "node:crypto";
 import type { CommandInputs } from "../../src/contract/commands.ts";
 import { type Backoff, defined } from "./model/state.ts";
+import { maybe, planIds, someInput } from "./plans-drawn.ts";
 import type { Random } from "./random.ts";
 
 type Spec = CommandInputs["job.enqueue"]["jobs"][number];
@@ -25,9 +26,6 @@ export const someMs = (random: Random): number =>
 /** A set of names, sorted and without repeats. */
 export const someNeeds = (random: Random): string[] =>
   needs.filter(() => random.chance(0.4)).toSorted();
-
-const maybe = <T>(random: Random, probability: number, draw: () => T): T | undefined =>
-  random.chance(probability) ? draw() : undefined;
 
 function someBackoff(random: Random): Backoff {
   const jitter = maybe(random, 0.7, () => random.pick(["none", "full", "none"] as const));
@@ -52,6 +50,17 @@ function somePayload(random: Random): string {
   return random.pick(texts);
 }
 
+/** One job in so many is of a plan. */
+function ofPlan(random: Random): object {
+  if (random.chance(0.75)) return { kind: maybe(random, 0.2, () => "payload" as const) };
+  return {
+    payload: someInput(random),
+    plan: random.pick(planIds),
+    planVersion: maybe(random, 0.3, () => random.between(1, 3)),
+    kind: maybe(random, 0.5, () => "plan" as const),
+  };
+}
+
 /** A job: mostly plain, sometimes with a chosen id or a key of its own, which others have chosen too. */
 export function someJob(random: Random, now: number): Spec {
   const isPlain = random.chance(0.3);
@@ -67,12 +76,12 @@ export function someJob(random: Random, now: number): Spec {
     ttlMs: maybe(random, often / 2, () => someMs(random)),
     expiresAt: maybe(random, often / 2, () => now + random.between(-500, 20_000)),
     leaseMs: maybe(random, often, () => random.pick([1000, 2000, 5000])),
-    maxRunMs: maybe(random, often, () => random.pick([1, 1500, 4000])),
+    maxRunMs: maybe(random, 2 * often, () => random.pick([1, 1500, 4000])),
     maxAttempts: maybe(random, often, () => random.between(1, 3)),
     backoff: maybe(random, often, () => someBackoff(random)),
     labels: maybe(random, often, () => ({ team: random.pick(["red", "blue"]), "a.b": "1" })),
     requires: maybe(random, often, () => someNeeds(random)),
-    kind: maybe(random, often, () => random.pick(["payload", "plan"] as const)),
+    ...ofPlan(random),
   }) as Spec;
   const isNamed = job.id !== undefined || job.idempotencyKey !== undefined;
   return isNamed ? { ...job, fingerprint: hashOf(JSON.stringify(job)) } : job;
@@ -89,9 +98,11 @@ export function someConfig(random: Random): Change {
   return defined({
     leaseMs: maybe(random, 0.7, () => random.pick([1000, 3000, 10_000])),
     maxAttempts: maybe(random, 0.5, () => random.between(1, 4)),
+    planMaxAttempts: maybe(random, 0.7, () => random.between(1, 4)),
+    workerTtlMs: maybe(random, 0.4, () => random.pick([1000, 5000, 20_000])),
     maxDeliveries: maybe(random, 0.5, () => random.pick([null, 1, 2, 3, 5])),
     backoff: maybe(random, 0.5, () => someBackoff(random)),
-    maxBytes: maybe(random, 0.4, () => random.pick([2000, 20_000, 100_000, 4_000_000])),
+    maxBytes: maybe(random, 0.4, () => random.pick([2000, 20_000, 100_000, 4_000_000, 4_000_000])),
     maxJobs: random.pick([10, 20, 30, 45, 60]),
     retention: maybe(random, 0.8, () =>
       defined({

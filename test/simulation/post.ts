@@ -3,7 +3,7 @@
  * Invariant: an answer is what was decided, is told once, and only when all that it saw is durable.
  */
 import { createHash, type Hash } from "node:crypto";
-import { type CommandName, commands } from "../../src/contract/commands.ts";
+import { type CommandInputs, type CommandName, commands } from "../../src/contract/commands.ts";
 import { pack, packAnswer, unpack, unpackAnswer } from "../../src/contract/packing.ts";
 import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import type { Auditor } from "./auditor.ts";
@@ -25,6 +25,18 @@ const own: readonly CommandName[] = [
   "snapshot.remove",
 ];
 
+/** Lists whose cursors are sealed. */
+const sealed: readonly CommandName[] = ["job.list", "plan.list", "action.list", "schedule.list"];
+
+/** An instance knows who asked it for jobs, also where it then said that too many wait. */
+function noteClaim({ claimers }: Instance, { name, input }: CommandRequest, now: number): void {
+  const claim =
+    name === "lease.claim" ? input : (input as Partial<CommandInputs["lease.settle"]>).claim;
+  if (claim === undefined || !name.startsWith("lease.")) return;
+  const { kinds = ["payload"], capabilities = [] } = claim as CommandInputs["lease.claim"];
+  claimers.set(JSON.stringify([kinds, capabilities]), now);
+}
+
 /** Whether a command is decided in a group, and waits for one. */
 const isGrouped = (name: CommandName): boolean =>
   commands[name].access === "write" && !own.includes(name);
@@ -36,6 +48,7 @@ interface Served {
   readonly disk: Disk;
   readonly isExcused: boolean;
   readonly isAlarmSure: boolean;
+  now(): number;
   wake(): Promise<Instance>;
   settle(): Promise<void>;
 }
@@ -110,6 +123,7 @@ export class Post {
       const { input } = request as CommandRequest<"snapshot.import">;
       this.#world.auditor.watch(() => this.#world.auditor.imports.asked(delivery, input));
     }
+    noteClaim(instance, request, this.#world.now());
     return submit(request, instance, () => instance.engine.submit(request));
   }
 
@@ -141,7 +155,7 @@ export class Post {
   /** A list's answer less its cursor, which is remembered by what it stands for. */
   #withoutCursor(delivery: Delivery, answer: CommandAnswer): unknown {
     const shown = toModel(answer);
-    if (!("reply" in shown) || delivery.call.request.name !== "job.list") return shown;
+    if (!("reply" in shown) || !sealed.includes(delivery.call.request.name)) return shown;
     const { cursor, ...reply } = shown.reply as { readonly cursor?: string };
     const meaning = delivery.decided?.cursor;
     same("reply", "a page has a cursor", cursor !== undefined, meaning !== undefined);

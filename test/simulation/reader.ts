@@ -2,22 +2,23 @@
  * What a read should be answered, at the moment at which it is decided.
  * Invariant: a cursor is known by what it stands for; the engine's own counts are taken from where they are made.
  */
+import type { CommandInputs } from "../../src/contract/commands.ts";
 import type { CommandRequest } from "../../src/contract/rpc.ts";
 import type { Auditor } from "./auditor.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Disk } from "./disk.ts";
 import type { Instance } from "./instance.ts";
+import { getAction, listActions } from "./model/actions.ts";
+import { nextDueAt } from "./model/due.ts";
 import { QUEUE } from "./model/model.ts";
-import {
-  type CursorMeaning,
-  getJob,
-  getOperation,
-  getQueue,
-  listJobs,
-  type Page,
-} from "./model/reads.ts";
-import { countsOf } from "./model/show.ts";
-import { type Answer, nextDueAt, refused } from "./model/turn.ts";
+import type { Cursor, Page } from "./model/pages.ts";
+import { getPlan, getTasks, listPlans } from "./model/plans.ts";
+import { getJob, getOperation, getQueue, listJobs } from "./model/reads.ts";
+import { getSchedule, listSchedules, preview } from "./model/schedules.ts";
+import { countsOf, setOf, setsOf } from "./model/show.ts";
+import type { Job, State } from "./model/state.ts";
+import { type Answer, refused } from "./model/turn.ts";
+import { getWorker, listWorkers, served, workerCounts } from "./model/workers.ts";
 
 interface Watched {
   readonly auditor: Auditor;
@@ -32,13 +33,13 @@ const isOfStorage = (name: string): boolean =>
 
 export class Reader {
   readonly #world: Watched;
-  readonly #cursors = new Map<string, CursorMeaning>();
+  readonly #cursors = new Map<string, Cursor>();
 
   constructor(world: Watched) {
     this.#world = world;
   }
 
-  remember(cursor: string, meaning: CursorMeaning): void {
+  remember(cursor: string, meaning: Cursor): void {
     this.#cursors.set(cursor, meaning);
   }
 
@@ -65,20 +66,51 @@ export class Reader {
     const { auditor } = this.#world;
     const { state } = auditor;
     const now = auditor.at();
-    const { id } = input as { id: string };
+    const { id, cursor = "" } = input as { id: string; cursor?: string };
+    const meaning = this.#cursors.get(cursor);
+    switch (name) {
+      case "job.list":
+        return listJobs(state, now, input as CommandInputs["job.list"], meaning);
+      case "plan.list":
+        return listPlans(state, now, input as CommandInputs["plan.list"], meaning);
+      case "action.list":
+        return listActions(state, now, input as CommandInputs["action.list"], meaning);
+      case "schedule.list":
+        return listSchedules(state, now, input as CommandInputs["schedule.list"], meaning);
+      default:
+        return { answer: this.#answer(instance, { name, input, id }, now) };
+    }
+  }
+
+  #answer(
+    instance: Instance,
+    { name, input, id }: Pick<CommandRequest, "name" | "input"> & { readonly id: string },
+    now: number,
+  ): Answer {
+    const { state } = this.#world.auditor;
     switch (name) {
       case "job.get":
-        return { answer: getJob(state, now, id) };
+        return getJob(state, now, id);
+      case "job.tasks":
+        return getTasks(state, now, input as CommandInputs["job.tasks"]);
       case "operation.get":
-        return { answer: getOperation(state, now, id) };
+        return getOperation(state, now, id);
+      case "plan.get":
+        return getPlan(state, now, input as CommandInputs["plan.get"]);
+      case "action.get":
+        return getAction(state, now, id);
+      case "worker.get":
+        return getWorker(state, now, id);
+      case "worker.list":
+        return listWorkers(state, now, input as CommandInputs["worker.list"]);
+      case "schedule.get":
+        return getSchedule(state, now, id);
+      case "schedule.preview":
+        return preview(state, now, input as CommandInputs["schedule.preview"]);
       case "queue.get":
-        return { answer: getQueue(state, now) };
-      case "job.list": {
-        const list = input as CommandRequest<"job.list">["input"];
-        return listJobs(state, now, list, this.#cursors.get(list.cursor ?? ""));
-      }
+        return getQueue(state, now);
       case "queue.stats":
-        return { answer: this.#stats(instance, now) };
+        return this.#stats(instance, now);
       default:
         throw new Error(`${name} is not a read`);
     }
@@ -98,6 +130,8 @@ export class Reader {
         ...{ now, counts, jobBytes: bytes },
         oldestReadyAgeMs: oldest === null ? null : Math.max(0, now - oldest),
         nextDueAt: nextDueAt(state, now),
+        workers: workerCounts(state, now),
+        unclaimable: uncovered(state, now, instance.claimers),
         perMinute: rates.lastMinute(now),
         storage: {
           ...{ objectId: "object", databaseBytes: disk.bytes, rowsRead },
@@ -112,6 +146,32 @@ export class Reader {
       },
     };
   }
+}
+
+/** A worker that has not asked for so long may be gone. */
+const LATELY_MS = 60_000;
+
+/** What ready jobs require that neither a live worker nor one that asked lately can do. */
+function uncovered(
+  state: State,
+  now: number,
+  claimers: ReadonlyMap<string, number>,
+): readonly object[] {
+  const lately = [...claimers].filter(([, at]) => now - at <= LATELY_MS);
+  const able = [
+    ...served(state, now).map(({ kinds, capabilities }) => [kinds, capabilities] as const),
+    ...lately.map(([said]) => JSON.parse(said) as readonly [readonly string[], readonly string[]]),
+  ];
+  const found = [...setsOf(state)].flatMap((set) => {
+    const [kind, requires] = JSON.parse(set) as readonly [string, readonly string[]];
+    const isOf = (job: Job) => job.state === "ready" && setOf(job) === set;
+    const ready = [...state.jobs.values()].filter(isOf).length;
+    const isCovered = able.some(
+      ([kinds, can]) => kinds.includes(kind) && requires.every((need) => can.includes(need)),
+    );
+    return ready > 0 && !isCovered ? [{ kind, requires, ready }] : [];
+  });
+  return found.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 }
 
 /** The bytes of all entries that are kept, counted in storage. */

@@ -2,6 +2,7 @@
  * The scheduler: draws what happens next, one step after the other.
  * Invariant: a step draws only from its own seed, so that a history stays one when steps are left out.
  */
+import { commands } from "../../src/contract/commands.ts";
 import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import { Clients, roles, type Wish } from "./clients.ts";
 import type { Call } from "./delivery.ts";
@@ -72,8 +73,10 @@ export class Scheduler {
     const world = this.#world;
     if (this.#unknown.length > 0 && random.chance(0.4)) return this.#retry(random, mayWait);
     const client = random.below(roles.length);
-    const isCrowded = world.auditor.state.jobs.size > jobsMax;
-    const tooMuch = isAtBound() && random.chance(0.3) ? this.#clients.tooMuch(random) : undefined;
+    const { queue, jobs } = world.auditor.state;
+    // Without a queue there is little to see, and not every enqueue makes one.
+    const isCrowded = jobs.size > jobsMax || (queue === undefined && random.chance(0.02));
+    const tooMuch = isAtBound() && random.chance(0.5) ? this.#clients.tooMuch(random) : undefined;
     const relief = isCrowded ? this.#clients.relief(random) : undefined;
     const wish = tooMuch ?? relief ?? this.#clients.wish(client, random, world.now());
     const request = this.#request(wish, random);
@@ -102,8 +105,7 @@ export class Scheduler {
   }
 
   #request({ name, input }: Wish, random: Random): CommandRequest {
-    const isOwn = name === "queue.checkpoint" || name === "queue.delete";
-    const isKeyed = !isOwn && !name.startsWith("snapshot.");
+    const isKeyed = commands[name].refusals.some((code) => code === "idempotency_key_reused");
     const body = JSON.stringify(input);
     const key = random.chance(0.1) ? `k${random.below(4)}` : `u${this.#calls}`;
     return {

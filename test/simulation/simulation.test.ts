@@ -9,7 +9,7 @@ import { stepsOf, violationLines } from "./report.ts";
 import { allSteps, run } from "./run.ts";
 
 const RUNS = 50;
-const STEPS = 320;
+const STEPS = 480;
 
 const seeds = Array.from({ length: RUNS }, (_, i) => i + 1);
 const seen = new Coverage();
@@ -56,12 +56,17 @@ describe("between them the runs have seen", () => {
   });
 });
 
-/** What only longer simulations meet with certainty: a repeat of one of the less frequent commands, and three rare edges. */
+/** What only longer simulations meet with certainty: a repeat of one of the less frequent commands, and some rare edges. */
 function isRare(name: string, code: string): boolean {
   if (code === "answer_gone") return name !== "lease.claim";
   if (code === "idempotency_key_reused") return !frequent.includes(name);
-  const edges = ["job.retry requires_limit", "queue.verify cursor_invalid"];
-  return [...edges, "snapshot.build snapshot_no_room"].includes(`${name} ${code}`);
+  const edges = [
+    ...["job.retry requires_limit", "queue.verify cursor_invalid"],
+    ...["snapshot.build snapshot_no_room", "action.retry requires_limit"],
+    ...["schedule.run requires_limit", "job.retry plan_unknown"],
+    "action.retry plan_unknown",
+  ];
+  return edges.includes(`${name} ${code}`);
 }
 
 const frequent = ["job.enqueue", "job.update", "lease.claim", "lease.settle"];

@@ -13,6 +13,7 @@ import { Directory } from "./directory.ts";
 import { Disk } from "./disk.ts";
 import { Injector } from "./injector.ts";
 import { type DirectoryCall, Instance, type Surroundings } from "./instance.ts";
+import { checkAlarm } from "./noun-checks.ts";
 import { Post } from "./post.ts";
 import { demand } from "./violation.ts";
 
@@ -264,6 +265,7 @@ export class World implements Surroundings, Audited {
     checkAll(store, auditor.state);
     if (this.#isUnlike) this.#invariants.crashed();
     this.#isUnlike = false;
+    checkAlarm(auditor.state, this.#armedAt(current), this.#now);
     const given = { disk: this.disk, armedAt: this.#armedAt(current), now: this.#now };
     this.#invariants.check(current, given, isWhole || this.#checks % 96 === 0);
   }

@@ -6,7 +6,8 @@ import type { Entry } from "../../../src/store/chain.ts";
 import type { SnapshotMeta } from "../../../src/store/raft.ts";
 import type { essenceOf } from "../queue-history.ts";
 import queue from "./queue-1.json" with { type: "json" };
-import snapshot from "./snapshot-1.json" with { type: "json" };
+import snapshot1 from "./snapshot-1.json" with { type: "json" };
+import snapshot2 from "./snapshot-2.json" with { type: "json" };
 import store from "./store-1.json" with { type: "json" };
 
 /** A value as JSON keeps it: a blob is an object with its bytes in hexadecimal. */
@@ -27,7 +28,7 @@ export interface GoldenQueue {
   readonly jobs: ReturnType<typeof essenceOf>;
 }
 
-/** A snapshot of that queue. */
+/** A snapshot of that queue, as some version wrote its rows. */
 export interface GoldenSnapshot {
   readonly meta: SnapshotMeta;
   readonly chunks: readonly string[];
@@ -35,4 +36,5 @@ export interface GoldenSnapshot {
 
 export const goldenStore: GoldenStore = store;
 export const goldenQueue = queue as GoldenQueue;
-export const goldenSnapshot = snapshot as GoldenSnapshot;
+/** From the oldest version to today's. */
+export const goldenSnapshots = [snapshot1, snapshot2] as readonly GoldenSnapshot[];

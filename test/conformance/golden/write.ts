@@ -12,6 +12,7 @@ import { NodeSql } from "../../../src/store/sql-node.ts";
 import { EngineRig } from "../../object/rig.ts";
 import { config } from "../entries.ts";
 import { essenceOf, type QueueHand, queueConfig, queueSteps } from "../queue-history.ts";
+import { goldenQueue } from "./index.ts";
 import { makeGoldenStore, textOf } from "./store-history.ts";
 
 /** An engine of which time passes by hand. */
@@ -40,14 +41,15 @@ async function golden() {
   const entries = opened.entries({ from: 1, maxBytes: 1e9 });
   const ports = openPorts(new NodeSql(), queueConfig);
   ports.state.create({ queueId: "golden", term: 1 });
-  ports.machine.apply(entries);
+  // Of the log as it was written once, with the rows of today.
+  ports.machine.apply(goldenQueue.entries);
   checkpoint(ports, config.limits);
   ports.snapshots.tryCreateSnapshotBuilder(true)?.buildSnapshot();
   const current = ports.snapshots.currentSnapshot();
   return {
     "store-1.json": textOf(store),
     "queue-1.json": { entries, jobs: essenceOf(opened.tables) },
-    "snapshot-1.json": current && { meta: current.meta, chunks: [...current.chunks()] },
+    "snapshot-2.json": current && { meta: current.meta, chunks: [...current.chunks()] },
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { QUEUE } from "./model.ts";
 import { start } from "./operations.ts";
-import type { State } from "./state.ts";
+import { copyOf, type State } from "./state.ts";
 import type { Turn } from "./turn.ts";
 
 /** The term of an import: above the queue's own, or the first, and the snapshot's. */
@@ -13,13 +13,11 @@ export const termOf = ({ queue }: State, termOfSnapshot: number): number =>
 
 /** The state before the entry of an import. `queueId` is whose state it is from now on. */
 export function imported(own: State, snapshot: State, term: number, queueId: string): State {
-  const { queue, jobs, operations, seq, grant, operation } = snapshot;
+  const { queue } = snapshot;
   if (queue === undefined) throw new Error("a snapshot is of a queue");
   return {
+    ...copyOf(snapshot),
     queue: { ...queue, name: QUEUE, queueId, term, isRegistered: false },
-    jobs: new Map(jobs),
-    operations: [...operations],
-    ...{ seq, grant, operation },
     index: Math.max(own.index, snapshot.index) + 1,
     at: Math.max(own.at, snapshot.at),
     incarnation: own.incarnation,

@@ -3,13 +3,15 @@
  * Invariant: refusals are tried in the order of docs/semantics.md; a refused item changes nothing.
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
-import { changing, small } from "../small.ts";
-import { countsOf, setOf, setsOf } from "./show.ts";
-import { defined, isEnded, type Job, type Queue } from "./state.ts";
+import { fitOf, needsOf, versionOf } from "./plans.ts";
+import { isOverLimit, whyFull } from "./room.ts";
+import { defined, isEnded, type Job, type Queue, type State } from "./state.ts";
 import { type Answer, type Refused, refused, type Turn } from "./turn.ts";
 
 type Spec = CommandInputs["job.enqueue"]["jobs"][number];
-type Item = { readonly id: string; readonly deduplicated?: true } | { readonly problem: Refused };
+export type Item =
+  | { readonly id: string; readonly deduplicated?: true }
+  | { readonly problem: Refused };
 
 export const pad = (value: number, width: number): string =>
   value.toString(36).padStart(width, "0");
@@ -26,35 +28,63 @@ export function enqueue(turn: Turn, { jobs }: CommandInputs["job.enqueue"]): Ans
 
 const problem = (code: string, facts: object = {}): Item => ({ problem: { code, ...facts } });
 
-function enqueueOne(turn: Turn, spec: Spec): Item {
+/** Which schedule makes a job, and for which of its slots. */
+export interface OfSchedule {
+  readonly schedule: string;
+  readonly slotAt?: number;
+}
+
+/** Takes a job, or says why not. */
+export function enqueueOne(turn: Turn, spec: Spec, of?: OfSchedule): Item {
   const repeat = repeatOf(turn, spec);
   if (repeat !== undefined) return repeat;
-  const full = whyFull(turn, Buffer.byteLength(spec.payload));
-  if (full !== undefined) return full;
-  const { kind = "payload", requires } = spec;
+  const fit = spec.plan === undefined ? undefined : fitOf(turn.state, spec, [spec.payload]);
+  if (fit !== undefined && "code" in fit) return { problem: told(fit) };
+  const full = whyFull(turn, 1, Buffer.byteLength(spec.payload));
+  if (full !== undefined) return { problem: full };
+  const { idempotencyKey, fingerprint } = spec;
+  const kind = fit === undefined ? ("payload" as const) : ("plan" as const);
+  const requires = fit === undefined ? spec.requires : needsOf(fit.version, spec.requires);
   if (isOverLimit(turn, { kind, requires })) return problem("requires_limit");
+  const planVersion = fit?.version.version;
+  const { id } = takeJob(turn, { ...spec, ...of, kind, requires, planVersion });
+  if (idempotencyKey !== undefined) {
+    const body = fingerprint ?? "";
+    const kept = { index: turn.state.index + 1, body, name: "job", reply: { id } };
+    turn.history.keep(`job:${idempotencyKey}`, kept);
+  }
+  return { id };
+}
 
+/** What a problem of an item tells where it is told by itself; that of a batch says which items. */
+const told = ({ code, errors, ...facts }: Refused): Refused =>
+  code === "input_mismatch"
+    ? { code, errors: [{ pointer: "/payload", code }] }
+    : { code, ...facts };
+
+type Taken = Omit<Spec, "kind"> & Partial<OfSchedule> & Pick<Job, "kind" | "action" | "inputIndex">;
+
+/** A job becomes one of the queue's, with an id of its own or the next one. */
+export function takeJob(turn: Turn, taken: Taken): Job {
   const { state } = turn;
   state.seq += 1;
-  const id = spec.id ?? idOf(turn.queue, pad(state.seq, 9));
-  const due = spec.runAt ?? turn.at + (spec.delayMs ?? 0);
+  const id = taken.id ?? idOf(turn.queue, pad(state.seq, 9));
+  const due = taken.runAt ?? turn.at + (taken.delayMs ?? 0);
   const isLater = due > turn.at;
-  const { runAt: _, delayMs: __, idempotencyKey, ...options } = spec;
+  const { runAt: _, delayMs: __, idempotencyKey: ___, ...options } = taken;
   const job: Job = defined({
     ...options,
-    ...{ id, kind, seq: state.seq, createdAt: turn.at, run: 1, failures: 0, deliveries: 0 },
-    priority: spec.priority ?? 0,
+    ...{ id, seq: state.seq, createdAt: turn.at, run: 1, failures: 0, deliveries: 0 },
+    priority: taken.priority ?? 0,
     state: isLater ? ("scheduled" as const) : ("ready" as const),
     ...(isLater && { runAt: due }),
   });
-  if (isLater) turn.put("job.enqueued", job);
-  else turn.becomeReady("job.enqueued", job, turn.at);
-  if (idempotencyKey !== undefined) {
-    const body = spec.fingerprint ?? "";
-    const kept = { index: state.index + 1, body, name: "job", reply: { id } };
-    state.history.keep(`job:${idempotencyKey}`, kept);
+  const plan = state.plans.get(job.plan ?? "");
+  if (job.plan !== undefined && plan !== undefined) {
+    turn.use(job.plan, { jobs: plan.jobs + 1, lastUsedAt: turn.at });
   }
-  return { id };
+  if (isLater) return turn.put("job.enqueued", job);
+  return turn.becomeReady("job.enqueued", job, turn.at);
 }
 
 function repeatOf(turn: Turn, spec: Spec): Item | undefined {
@@ -73,23 +103,6 @@ function repeatOf(turn: Turn, spec: Spec): Item | undefined {
   if (existing === undefined) return undefined;
   if (existing.fingerprint === spec.fingerprint) return { id: spec.id, deduplicated: true };
   return problem("job_exists", { id: spec.id, state: existing.state });
-}
-
-function whyFull(turn: Turn, payloadBytes: number): Item | undefined {
-  const { maxJobs, maxBytes } = turn.queue.config;
-  if (turn.state.jobs.size >= maxJobs) return problem("queue_full", { maxJobs });
-  if (turn.isFull) {
-    return problem("queue_full", { databaseBytesMax: changing.databaseBytesMax });
-  }
-  const bytes = countsOf(turn.state).bytes + payloadBytes;
-  return bytes > maxBytes ? problem("queue_full", { maxBytes }) : undefined;
-}
-
-/** Whether a job's set of requirements would be one too many. */
-function isOverLimit(turn: Turn, job: Pick<Job, "kind" | "requires">): boolean {
-  const sets = setsOf(turn.state);
-  const own = setOf(job);
-  return !sets.has(own) && own !== setOf({ kind: "payload" }) && sets.size >= small.lanesMax;
 }
 
 const unknown = (id: string): Answer => refused("job_unknown", { id });
@@ -116,8 +129,7 @@ export function cancel(turn: Turn, { id, reason }: CommandInputs["job.cancel"]):
   if (job === undefined) return unknown(id);
   if (job.state === "cancelled") return turn.show(job);
   if (isEnded(job.state)) return wrongState(job);
-  const attempts = job.state === "running" && turn.attemptsWith(job, "cancelled", turn.at);
-  turn.end("job.cancelled", job, "cancelled", { reason, ...(attempts && { attempts }) });
+  turn.cancel(job, reason);
   const kept = turn.state.jobs.get(id);
   if (kept !== undefined) return turn.show(kept);
   const why = reason === undefined ? {} : { reason };
@@ -138,6 +150,10 @@ export function runAgain(turn: Turn, job: Job): Answer | undefined {
   if (job.expiresAt !== undefined && job.expiresAt <= turn.at) {
     return wrongState(job, { expiresAt: job.expiresAt });
   }
+  if (job.plan !== undefined) {
+    const version = versionOf(turn.state, job.plan, job.planVersion);
+    if ("code" in version) return { refusal: version };
+  }
   if (isOverLimit(turn, job)) return refused("requires_limit");
   turn.state.seq += 1;
   turn.put("job.retried", job, {
@@ -148,10 +164,15 @@ export function runAgain(turn: Turn, job: Job): Answer | undefined {
   return undefined;
 }
 
+/** Whether a job is of an action that has open jobs: then its record must stay. */
+export function isOfLiveAction({ actions }: State, { action }: Job): boolean {
+  return action !== undefined && actions.get(action)?.ended === undefined;
+}
+
 export function remove(turn: Turn, { id }: CommandInputs["job.remove"]): Answer {
   const job = turn.asOfNow(id);
   if (job === undefined) return unknown(id);
-  if (!isEnded(job.state)) return wrongState(job);
+  if (!isEnded(job.state) || isOfLiveAction(turn.state, job)) return wrongState(job);
   turn.remove(id);
   return { reply: { now: turn.at, removed: true } };
 }

@@ -4,10 +4,14 @@
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { small } from "../small.ts";
+import { holderOf, nextJobDueAt } from "./due.ts";
 import { idOf, pad } from "./jobs.ts";
+import type { Report } from "./nouns.ts";
+import { tasksIn, versionOf } from "./plans.ts";
 import { claimed, inOrder } from "./show.ts";
-import { type Backoff, isEnded, type Job, type Queue } from "./state.ts";
-import { type Answer, nextJobDueAt, type Refused, type Turn } from "./turn.ts";
+import { type Backoff, defined, isEnded, type Job, type Queue, type State } from "./state.ts";
+import type { Answer, Refused, Turn } from "./turn.ts";
+import { see } from "./workers.ts";
 
 type ClaimInput = CommandInputs["lease.claim"];
 type SettleItem = CommandInputs["lease.settle"]["items"][number];
@@ -35,12 +39,20 @@ function mayHave(job: Job, { kinds = ["payload"], capabilities = [] }: ClaimInpu
 }
 
 /** Claims: the jobs handed out, or why there are none. */
-export function claim(turn: Turn, input: ClaimInput): { jobs: object[] } {
+export function claim(turn: Turn, said: ClaimInput): { jobs: object[] } {
   const { queue, state } = turn;
   const { config } = queue;
+  const worker = see(turn, said.worker);
+  // A registered worker need not say again what it can do.
+  const input: ClaimInput =
+    worker === undefined
+      ? said
+      : { kinds: [...worker.kinds], capabilities: [...worker.capabilities], ...said };
+  const isServed = worker?.drainingAt === undefined && worker?.diedAt === undefined;
   const jobs: object[] = [];
+  const taken: Job[] = [];
   let over = 0;
-  for (const job of queue.paused ? [] : inOrder(state, "ready")) {
+  for (const job of queue.paused || !isServed ? [] : inOrder(state, "ready")) {
     if (jobs.length === (input.max ?? 1) || over === small.sweepMax) break;
     if (!mayHave(job, input)) continue;
     if (endIfOver(turn, job)) {
@@ -54,10 +66,26 @@ export function claim(turn: Turn, input: ClaimInput): { jobs: object[] } {
       ...{ worker: input.worker, claimLeaseMs: input.leaseMs, startedAt: turn.at },
       ...{ leaseUntil: leaseEnd(turn.at, leaseMs), ttlUntil: undefined },
       ...{ outcome: undefined, reason: undefined, error: undefined },
+      tracked: worker === undefined ? undefined : true,
     });
     jobs.push(claimed(held, config, tokenOf(queue, state.grant)));
+    taken.push(held);
   }
-  return jobs.length > 0 ? { jobs } : { jobs, ...whyEmpty(turn, input) };
+  if (jobs.length > 0) return { jobs, ...plansOf(state, taken) };
+  return { jobs, ...whyEmpty(turn, input), ...(!isServed && { draining: true }) };
+}
+
+/** The plans of jobs that are handed out, each once. */
+export function plansOf(state: State, jobs: readonly Job[]): { plans?: object[] } {
+  const plans = new Map<string, object>();
+  for (const { plan, planVersion } of jobs) {
+    if (plan === undefined) continue;
+    const version = versionOf(state, plan, planVersion);
+    if ("code" in version) throw new Error(`an open job is of plan ${plan}, which is not there`);
+    const body = JSON.parse(version.body) as object;
+    plans.set(`${plan} ${planVersion}`, { plan, version: planVersion, body });
+  }
+  return plans.size === 0 ? {} : { plans: [...plans.values()] };
 }
 
 function endIfOver(turn: Turn, job: Job): boolean {
@@ -92,8 +120,9 @@ export const emptyQueue = {
 };
 
 export function settle(turn: Turn, input: CommandInputs["lease.settle"], hint: Hint): Answer {
+  const seen = new Set<string>();
   const items = input.items.map((item, i) => {
-    const settled = settleOne(turn, item, hint.items?.[i] ?? {});
+    const settled = settleOne(turn, item, hint.items?.[i] ?? {}, seen);
     return "code" in settled ? { id: item.id, ok: false, problem: settled } : settled;
   });
   const refusals = items.filter((item) => !item.ok).length;
@@ -109,13 +138,19 @@ const outcomes: Partial<Record<SettleItem["op"], Job["outcome"]>> = {
 
 type Told = NonNullable<Hint["items"]>[number];
 
-function settleOne(turn: Turn, item: SettleItem, told: Told): Settled | Refused {
+function settleOne(turn: Turn, item: SettleItem, told: Told, seen: Set<string>): Settled | Refused {
   const { id, op } = item;
   const job = turn.asOfNow(id);
   if (job === undefined) return { code: "job_unknown", id };
   const { state, outcome } = job;
   const isLatest = job.grant !== undefined && item.token === tokenOf(turn.queue, job.grant);
-  if (isLatest && state === "running") return settleHeld(turn, item, job, told);
+  if (isLatest && state === "running") {
+    const holder = holderOf(job);
+    // A settlement is a sign of life; one of a request is as good as many.
+    if (holder !== undefined && !seen.has(holder)) see(turn, holder);
+    if (holder !== undefined) seen.add(holder);
+    return settleHeld(turn, item, job, told);
+  }
   if (isLatest && outcome !== undefined && outcomes[op] === outcome) {
     return { id, ok: true, state, repeated: true };
   }
@@ -124,8 +159,10 @@ function settleOne(turn: Turn, item: SettleItem, told: Told): Settled | Refused 
   }
   const isSettled = isLatest && (outcome === "failed" || outcome === "released");
   if (isEnded(state) || isSettled) return { code: "already_settled", id, state };
-  if (isLatest && outcome === "expired" && op === "complete")
+  if (isLatest && outcome === "expired" && op === "complete") {
     return complete(turn, item, job, true);
+  }
+  if (isLatest && outcome === "expired" && op === "task") return report(turn, item, job);
   return { code: "lease_stale", id, state, leaseEndedAt: job.leaseEndedAt ?? null };
 }
 
@@ -158,8 +195,30 @@ function settleHeld(turn: Turn, item: SettleItem, job: Job, told: Told): Settled
       turn.put("job.progressed", job, { progress: item.progress ?? "null" });
       return { id, ok: true, state: "running" };
     case "task":
-      throw new Error("the simulated workers report no tasks");
+      return report(turn, item, job);
   }
+}
+
+function report(
+  turn: Turn,
+  item: Extract<SettleItem, { op: "task" }>,
+  job: Job,
+): Settled | Refused {
+  const { id, task } = item;
+  const tasks = tasksIn(turn.state, job);
+  if (task > tasks) return { code: "task_unknown", id, tasks };
+  const { stdout, stderr, stdoutBytes, stderrBytes, startedAt, durationMs } = item;
+  const row: Report = defined({
+    ...{ run: job.run, delivery: job.deliveries, reportedAt: turn.at },
+    ...{ stdout, stderr, stdoutBytes, stderrBytes, startedAt, durationMs },
+    exitCode: item.exitCode ?? undefined,
+    signal: item.signal ?? undefined,
+    timedOut: item.timedOut || undefined,
+    stdoutTruncated: item.stdoutTruncated || undefined,
+    stderrTruncated: item.stderrTruncated || undefined,
+  });
+  turn.put("task.reported", job, { reports: { ...job.reports, [task]: row } });
+  return { id, ok: true, state: job.state };
 }
 
 const givenUp = { leaseUntil: undefined } as const;

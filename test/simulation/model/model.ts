@@ -4,13 +4,24 @@
  */
 import type { CommandInputs, CommandName } from "../../../src/contract/commands.ts";
 import type { CommandRequest } from "../../../src/contract/rpc.ts";
+import { cancelAction, retryAction, submitAction } from "./actions.ts";
 import { cancel, enqueue, remove, retry, update } from "./jobs.ts";
-import { claim, emptyQueue, type Hint, settle, tokenOf } from "./leases.ts";
+import { claim, emptyQueue, type Hint, plansOf, settle, tokenOf } from "./leases.ts";
 import { advance, purge, redrive, underway } from "./operations.ts";
+import { removePlan, submitPlan } from "./plans.ts";
 import { configure, create, pause, register, resume } from "./queue.ts";
+import {
+  pauseSchedule,
+  putSchedule,
+  removeSchedule,
+  resumeSchedule,
+  runSchedule,
+  showAgain,
+} from "./schedules.ts";
 import { claimed } from "./show.ts";
 import { copyOf, type Kept } from "./state.ts";
 import { type Answer, refused, type Turn } from "./turn.ts";
+import { drain, heartbeat, registerWorker, removeWorker } from "./workers.ts";
 
 /** The name of the one simulated queue. */
 export const QUEUE = "mail";
@@ -18,6 +29,9 @@ export const QUEUE = "mail";
 type Decide<N extends CommandName> = (turn: Turn, input: CommandInputs[N], hint: Hint) => Answer;
 
 const decide: { readonly [N in CommandName]?: Decide<N> } = {
+  "action.cancel": cancelAction,
+  "action.retry": retryAction,
+  "action.submit": (turn, input) => submitAction(turn, input),
   "job.cancel": cancel,
   "job.enqueue": enqueue,
   "job.redrive": redrive,
@@ -26,11 +40,27 @@ const decide: { readonly [N in CommandName]?: Decide<N> } = {
   "job.update": update,
   "lease.claim": (turn, input) => ({ reply: { now: turn.at, ...claim(turn, input) } }),
   "lease.settle": settle,
+  "plan.remove": removePlan,
+  "plan.submit": submitPlan,
   "queue.configure": configure,
   "queue.pause": pause,
   "queue.purge": purge,
   "queue.resume": resume,
+  "schedule.pause": pauseSchedule,
+  "schedule.put": putSchedule,
+  "schedule.remove": removeSchedule,
+  "schedule.resume": resumeSchedule,
+  "schedule.run": runSchedule,
+  "worker.drain": drain,
+  "worker.heartbeat": heartbeat,
+  "worker.register": registerWorker,
+  "worker.remove": removeWorker,
 };
+
+/** Commands that need nothing that is in a queue already. */
+const beginners: readonly string[] = [
+  ...["job.enqueue", "plan.submit", "schedule.put", "worker.register"],
+];
 
 /** Decides one command of a group. */
 export function run(turn: Turn, request: CommandRequest, hint: Hint): Answer {
@@ -41,14 +71,14 @@ export function run(turn: Turn, request: CommandRequest, hint: Hint): Answer {
   }
   if (turn.state.queue !== undefined) return runKeyed(turn, request, hint);
   if (name === "lease.claim") return { reply: { now: turn.at, ...emptyQueue } };
-  if (name !== "queue.configure" && !(name === "job.enqueue" && turn.autoCreate)) {
+  if (name !== "queue.configure" && !(beginners.includes(name) && turn.autoCreate)) {
     return refused("queue_unknown", { queue: QUEUE });
   }
   const before = { state: copyOf(turn.state), events: turn.events.length };
   create(turn, QUEUE);
   const creation = turn.events.length;
   const answer = runKeyed(turn, request, hint);
-  if (name === "job.enqueue" && turn.events.length === creation) {
+  if (beginners.includes(name) && turn.events.length === creation) {
     turn.state = before.state;
     turn.events.length = before.events;
   }
@@ -90,28 +120,36 @@ function isWorthKeeping(name: string, reply: Told): boolean {
 function again(turn: Turn, { name, reply: first }: Kept): Answer {
   const reply: Told = first;
   if (name === "lease.claim") {
-    const jobs = stillHeld(turn, reply);
-    return jobs.length > 0 ? { reply: { now: turn.at, jobs } } : refused("answer_gone");
+    const held = stillHeld(turn, reply);
+    return held.jobs.length > 0 ? { reply: { now: turn.at, ...held } } : refused("answer_gone");
   }
   if (name === "lease.settle") {
     const { now, items, refused: refusals } = reply;
-    const jobs = reply.jobs === undefined ? {} : { jobs: stillHeld(turn, reply) };
-    return { reply: { now, items, refused: refusals, ...jobs } };
+    const held = reply.jobs === undefined ? {} : stillHeld(turn, reply);
+    return { reply: { now, items, refused: refusals, ...held } };
   }
   if (name === "job.cancel" || name === "job.retry" || name === "job.update") {
     const job = turn.state.jobs.get(reply.job?.id ?? "");
     return job === undefined ? refused("answer_gone") : turn.show(job);
   }
-  return { reply: first };
+  const isOfSchedule = name.startsWith("schedule.") && name !== "schedule.remove";
+  return isOfSchedule ? showAgain(turn, { ...first }) : { reply: first };
 }
 
-/** Of the jobs of an earlier claim those that are still held under its token. */
-function stillHeld(turn: Turn, { jobs = [] }: Told): object[] {
-  return jobs.flatMap(({ id, token }) => {
-    const job = turn.state.jobs.get(id);
-    if (job?.state !== "running" || tokenOf(turn.queue, job.grant ?? 0) !== token) return [];
-    return (job.leaseUntil ?? 0) > turn.at ? [claimed(job, turn.queue.config, token)] : [];
+/** Of the jobs of an earlier claim those that are still held under its token, and their plans. */
+function stillHeld({ at, queue, state }: Turn, { jobs = [] }: Told): { readonly jobs: object[] } {
+  const held = jobs.flatMap(({ id, token }) => {
+    const job = state.jobs.get(id);
+    const isOf = job?.state === "running" && tokenOf(queue, job.grant ?? 0) === token;
+    return isOf && (job.leaseUntil ?? 0) > at ? [{ job, token }] : [];
   });
+  return {
+    jobs: held.map(({ job, token }) => claimed(job, queue.config, token)),
+    ...plansOf(
+      state,
+      held.map(({ job }) => job),
+    ),
+  };
 }
 
 /** Does a step of the oldest operation. Returns whether there was one. */

@@ -4,7 +4,7 @@
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { small } from "../small.ts";
-import { idOf, pad, runAgain } from "./jobs.ts";
+import { idOf, isOfLiveAction, pad, runAgain } from "./jobs.ts";
 import { countsOf, hasLabel, inOrder, operationRecord, placeIn } from "./show.ts";
 import { isEnded, type Job, type JobState, type Operation, type Place } from "./state.ts";
 import type { Answer, Turn } from "./turn.ts";
@@ -83,7 +83,7 @@ export function start(
 ): Answer {
   const states = [...new Set(named)];
   const { counts } = countsOf(turn.state);
-  const total = states.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
+  const total = states.reduce((sum, state) => sum + counts[state], 0);
   const { seq } = begin(turn, { kind, states, total, ...filter });
   advance(turn, seq);
   return show(turn, seq);
@@ -142,6 +142,9 @@ function isMeant({ seqMax, grantMax, label, ...bounds }: Operation, job: Job): b
 function change(turn: Turn, { kind }: Operation, job: Job): boolean {
   if (kind === "redrive") return runAgain(turn, job) === undefined;
   if (kind === "release") turn.giveBack(job);
-  else turn.remove(job.id);
+  else if (!isOfLiveAction(turn.state, job)) turn.remove(job.id);
+  else if (isEnded(job.state)) return false;
+  // Its action keeps it, and has to hear what became of it.
+  else turn.cancel(job, "purged");
   return true;
 }

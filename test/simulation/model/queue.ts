@@ -13,6 +13,8 @@ const DAY_MS = 86_400_000;
 const defaults: Config = {
   leaseMs: 30_000,
   maxAttempts: 3,
+  planMaxAttempts: 1,
+  workerTtlMs: 90_000,
   maxDeliveries: null,
   backoff: { kind: "exponential", delayMs: 1000, factor: 2, capMs: 3_600_000, jitter: "full" },
   maxBytes: 4_000_000_000,

@@ -4,6 +4,7 @@
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { small } from "../small.ts";
+import { type Cursor, isGood, type Page } from "./pages.ts";
 import {
   hasLabel,
   inOrder,
@@ -13,22 +14,8 @@ import {
   queueRecord,
   record,
 } from "./show.ts";
-import type { Place, State } from "./state.ts";
+import type { Job, Place, State } from "./state.ts";
 import { type Answer, refused } from "./turn.ts";
-
-/** What a cursor stands for. */
-export interface CursorMeaning {
-  readonly queueId: string;
-  readonly term: number;
-  readonly state: string | undefined;
-  readonly after: Place;
-}
-
-/** A page that is expected: its answer less the cursor, and what the cursor should stand for. */
-export interface Page {
-  readonly answer: Answer;
-  readonly cursor?: CursorMeaning;
-}
 
 export function getJob(state: State, now: number, id: string): Answer {
   const job = state.jobs.get(id);
@@ -51,29 +38,49 @@ export function listJobs(
   state: State,
   now: number,
   input: CommandInputs["job.list"],
-  meaning: CursorMeaning | undefined,
+  meaning: Cursor | undefined,
 ): Page {
   const { queue } = state;
   if (queue === undefined) throw new Error("the model has no queue");
-  if (input.cursor !== undefined) {
-    const isOwn = meaning?.queueId === queue.queueId && meaning.term === queue.term;
-    if (!isOwn || meaning.state !== input.state) return { answer: refused("cursor_invalid") };
-  }
+  // The jobs of an action are listed in the order of its inputs, in whatever state.
+  const order = input.action === undefined ? input.state : undefined;
+  const list = `jobs ${order ?? ""}`;
+  if (!isGood(state, { input, meaning, list })) return { answer: refused("cursor_invalid") };
   const limit = input.limit ?? 100;
   const jobs: object[] = [];
   let after = input.cursor === undefined ? undefined : meaning?.after;
   let examined = 0;
-  for (const job of inOrder(state, input.state, after)) {
+  for (const job of placesOf(state, input, order, after)) {
     const isFull = jobs.length >= limit || examined >= small.pageScanMax;
     if (after !== undefined && isFull) {
       const { queueId, term } = queue;
-      const cursor = { queueId, term, state: input.state, after };
-      return { answer: { reply: { now, jobs } }, cursor };
+      return { answer: { reply: { now, jobs } }, cursor: { queueId, term, list, after } };
     }
     examined += 1;
-    after = placeIn(input.state, job);
-    if (input.label !== undefined && !hasLabel(job, input.label)) continue;
-    jobs.push(listed(job, queue.config, input.include !== undefined));
+    after = placeIn(order, job);
+    if (isOfFilter(job, input)) jobs.push(listed(job, queue.config, input.include !== undefined));
   }
   return { answer: { reply: { now, jobs } } };
+}
+
+/** The jobs that a list looks at: those of an action have ids from its first to its last. */
+function placesOf(
+  state: State,
+  { action }: CommandInputs["job.list"],
+  order: string | undefined,
+  after: Place | undefined,
+): Job[] {
+  const all = inOrder(state, order, after);
+  if (action === undefined) return all;
+  const { firstJob, lastJob = "" } = state.actions.get(action) ?? {};
+  const from = after === undefined ? (firstJob ?? "") : "";
+  return all.filter(({ id }) => id >= from && id <= lastJob);
+}
+
+function isOfFilter(job: Job, input: CommandInputs["job.list"]): boolean {
+  const { state, plan, action, label } = input;
+  if (state !== undefined && job.state !== state) return false;
+  if (plan !== undefined && job.plan !== plan) return false;
+  if (action !== undefined && job.action !== action) return false;
+  return label === undefined || hasLabel(job, label);
 }

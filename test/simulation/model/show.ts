@@ -7,6 +7,7 @@ import {
   defined,
   isEnded,
   type Job,
+  type JobState,
   type Operation,
   type Place,
   type State,
@@ -16,7 +17,7 @@ const parsed = (text: string | undefined): unknown =>
   text === undefined ? undefined : JSON.parse(text);
 
 export const maxAttemptsOf = (job: Job, config: Config): number =>
-  job.maxAttempts ?? config.maxAttempts;
+  job.maxAttempts ?? (job.plan === undefined ? config.maxAttempts : config.planMaxAttempts);
 
 const attemptOf = (job: Job, config: Config): number =>
   Math.min(job.failures + 1, maxAttemptsOf(job, config));
@@ -26,7 +27,9 @@ export function record(job: Job, config: Config): object {
   const { id, state, reason, kind, labels, requires, priority, run, deliveries } = job;
   const { backoff, leaseMs, maxRunMs, ttlMs, expiresAt, worker, createdAt, runAt, readyAt } = job;
   const { startedAt, leaseUntil, endedAt, late, error, attempts } = job;
+  const { plan, planVersion, action, inputIndex, schedule, slotAt } = job;
   return defined({
+    ...{ plan, planVersion, action, inputIndex, schedule, slotAt },
     ...{ id, state, reason, kind, labels, requires, priority, run, deliveries },
     ...{ backoff, leaseMs, maxRunMs, ttlMs, expiresAt, worker, createdAt, runAt, readyAt },
     ...{ startedAt, leaseUntil, endedAt, late, error, attempts },
@@ -48,7 +51,9 @@ export function listed(job: Job, config: Config, isWhole: boolean): object {
 /** A job as its worker sees it. */
 export function claimed(job: Job, config: Config, token: string): object {
   const { id, leaseUntil, kind, run, deliveries, priority, createdAt, labels, requires } = job;
+  const { plan, planVersion, action, schedule, slotAt } = job;
   return defined({
+    ...{ plan, planVersion, action, schedule, slotAt },
     ...{ id, token, leaseUntil, kind, run, deliveries, priority, createdAt, labels, requires },
     attempt: attemptOf(job, config),
     maxAttempts: maxAttemptsOf(job, config),
@@ -80,7 +85,7 @@ export function placeIn(state: string | undefined, job: Job): Place {
   if (state === "ready") return [job.priority, job.readyAt ?? 0, job.seq];
   if (state === "scheduled") return [job.runAt ?? 0, job.seq];
   if (state === "running") return [job.leaseUntil ?? 0, job.seq];
-  return [job.state, job.endedAt ?? 0, job.id];
+  return [job.endedAt ?? 0, job.id];
 }
 
 /** Whether one place comes before another, part by part. */
@@ -113,18 +118,49 @@ export function hasLabel(job: Job, label: string): boolean {
   return own !== undefined && (value === undefined || own === value);
 }
 
-/** How many jobs are in each state, and the bytes they hold. */
-export function countsOf({ jobs }: State): { counts: Record<string, number>; bytes: number } {
-  const counts: Record<string, number> = {
-    ...{ blocked: 0, scheduled: 0, ready: 0, running: 0 },
-    ...{ completed: 0, failed: 0, cancelled: 0, expired: 0 },
-  };
+type Counts = Record<JobState, number>;
+const noCounts: Readonly<Counts> = {
+  ...{ blocked: 0, scheduled: 0, ready: 0, running: 0 },
+  ...{ completed: 0, failed: 0, cancelled: 0, expired: 0 },
+};
+
+const bytesOf = (...texts: readonly (string | undefined)[]): number =>
+  texts.reduce((sum, text = "") => sum + Buffer.byteLength(text), 0);
+
+/** How many jobs are in each state, and the bytes that they, the reports of their tasks and plans hold. */
+export function countsOf({ jobs, plans }: State): { counts: Counts; bytes: number } {
+  const counts = { ...noCounts };
   let bytes = 0;
   for (const job of jobs.values()) {
-    counts[job.state] = (counts[job.state] ?? 0) + 1;
-    bytes += Buffer.byteLength(job.payload) + Buffer.byteLength(job.result ?? "");
+    counts[job.state] += 1;
+    bytes += bytesOf(job.payload, job.result);
+    const reports = job.reports === undefined ? [] : Object.values(job.reports);
+    for (const { stdout, stderr } of reports) bytes += bytesOf(stdout, stderr);
+  }
+  for (const { versions } of plans.values()) {
+    for (const { body } of versions) bytes += bytesOf(body);
   }
   return { counts, bytes };
+}
+
+/** The jobs of an action that are kept, in the order of its inputs. */
+export function jobsOfAction({ jobs }: State, action: string): Job[] {
+  const own = [...jobs.values()].filter((job) => job.action === action);
+  return own.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** An action as it is read. */
+export function actionRecord(state: State, id: string): { readonly counts: Readonly<Counts> } {
+  const action = state.actions.get(id);
+  if (action === undefined) throw new Error(`the model has lost action ${id}`);
+  const { plan, planVersion, ended, round, total, schedule, slotAt, createdAt } = action;
+  const counts = { ...noCounts };
+  for (const job of state.jobs.values()) if (job.action === id) counts[job.state] += 1;
+  return defined({
+    ...{ id, plan, planVersion, round, total, counts, schedule, slotAt, createdAt },
+    status: ended?.status ?? "running",
+    endedAt: ended?.at,
+  });
 }
 
 /** The sets of kind and requirements that open jobs have, but the plain one. */

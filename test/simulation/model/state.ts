@@ -2,6 +2,8 @@
  * What the auditor knows of a queue: plain records in maps and lists, searched from end to end.
  * Invariant: it shares nothing with the machine but the words; a job is replaced, never changed, so a state is cheap to copy.
  */
+import type { Action, Plan, Report, Schedule, Worker } from "./nouns.ts";
+
 const openStates = ["blocked", "scheduled", "ready", "running"] as const;
 export const endedStates = ["completed", "failed", "cancelled", "expired"] as const;
 export type EndedState = (typeof endedStates)[number];
@@ -23,6 +25,12 @@ export interface Job {
   readonly priority: number;
   readonly payload: string;
   readonly kind: "payload" | "plan";
+  readonly plan?: string | undefined;
+  readonly planVersion?: number | undefined;
+  readonly action?: string | undefined;
+  readonly inputIndex?: number | undefined;
+  readonly schedule?: string | undefined;
+  readonly slotAt?: number | undefined;
   readonly result?: string | undefined;
   readonly progress?: string | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
@@ -49,6 +57,10 @@ export interface Job {
   readonly error?: string | undefined;
   readonly late?: true | undefined;
   readonly attempts?: readonly object[] | undefined;
+  /** Its worker was registered when it was given the job. */
+  readonly tracked?: true | undefined;
+  /** By the numbers of the tasks. */
+  readonly reports?: Readonly<Record<number, Report>> | undefined;
 }
 
 export type Backoff = { readonly jitter?: "full" | "none" | undefined } & (
@@ -66,6 +78,8 @@ export type Backoff = { readonly jitter?: "full" | "none" | undefined } & (
 export interface Config {
   readonly leaseMs: number;
   readonly maxAttempts: number;
+  readonly planMaxAttempts: number;
+  readonly workerTtlMs: number;
   readonly maxDeliveries: number | null;
   readonly backoff: Backoff;
   readonly maxBytes: number;
@@ -160,10 +174,15 @@ export class History {
 export interface State {
   queue: Queue | undefined;
   jobs: Map<string, Job>;
+  plans: Map<string, Plan>;
+  actions: Map<string, Action>;
+  workers: Map<string, Worker>;
+  schedules: Map<string, Schedule>;
   operations: Operation[];
   seq: number;
   grant: number;
   operation: number;
+  action: number;
   /** The last entry: its index and time. */
   index: number;
   at: number;
@@ -175,20 +194,29 @@ export interface State {
 export const noQueue = (): State => ({
   queue: undefined,
   jobs: new Map(),
+  plans: new Map(),
+  actions: new Map(),
+  workers: new Map(),
+  schedules: new Map(),
   operations: [],
   seq: 0,
   grant: 0,
   operation: 0,
+  action: 0,
   index: 0,
   at: 0,
   incarnation: 0,
   history: new History(),
 });
 
-/** A copy that changes by itself; jobs are shared, since nobody changes one. */
+/** A copy that changes by itself; records are shared, since nobody changes one. */
 export const copyOf = (state: State): State => ({
   ...state,
   jobs: new Map(state.jobs),
+  plans: new Map(state.plans),
+  actions: new Map(state.actions),
+  workers: new Map(state.workers),
+  schedules: new Map(state.schedules),
   operations: [...state.operations],
 });
 

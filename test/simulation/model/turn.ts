@@ -1,12 +1,13 @@
 /**
- * One group's turn at a state: the time, the events so far, and what time by itself does to jobs.
+ * One group's turn at a state: the time, the events so far, what time does to a job, and what follows for its action.
  * Invariant: every change to a state passes here, so that an event is counted exactly when something changed.
  */
 import { small } from "../small.ts";
-import { isBefore, record } from "./show.ts";
+import { deathDueAt, deathOf, lifeOf, ownDue } from "./due.ts";
+import type { Plan } from "./nouns.ts";
+import { actionRecord, maxAttemptsOf, record } from "./show.ts";
 import {
   type EndedState,
-  endedStates,
   type History,
   isEnded,
   type Job,
@@ -31,11 +32,6 @@ interface Given {
   readonly autoCreate: boolean;
   readonly isFull: boolean;
   readonly purged: number;
-}
-
-interface Due {
-  readonly at: number;
-  readonly job: Job;
 }
 
 export class Turn {
@@ -86,7 +82,34 @@ export class Turn {
     const after = { ...job, ...changes };
     this.state.jobs.set(job.id, after);
     this.touched.add(job.id);
+    if (after.action !== undefined && mayChangeActions.has(event)) this.#follow(after.action);
     return after;
+  }
+
+  /** An action ends with its last open job, and begins again with the first that runs again. */
+  #follow(id: string): void {
+    const action = this.state.actions.get(id);
+    if (action === undefined) throw new Error(`the model has lost action ${id}`);
+    const { counts } = actionRecord(this.state, id);
+    const isOpen = counts.scheduled + counts.ready + counts.running > 0;
+    const { ended, ...rest } = action;
+    if (isOpen && ended !== undefined) {
+      this.emit("action.reopened");
+      this.state.actions.set(id, { ...rest, round: rest.round + 1 });
+    } else if (!isOpen && ended === undefined) {
+      this.emit("action.ended");
+      const isFailed = counts.failed + counts.expired > 0;
+      const others = counts.cancelled > 0 ? "cancelled" : "completed";
+      const status = isFailed ? "failed" : others;
+      this.state.actions.set(id, { ...rest, ended: { at: this.at, status } });
+    }
+  }
+
+  /** A plan was used once more. */
+  use(id: string, used: Partial<Plan>): void {
+    const plan = this.state.plans.get(id);
+    if (plan === undefined) throw new Error(`the model has lost plan ${id}`);
+    this.state.plans.set(id, { ...plan, ...used });
   }
 
   remove(id: string): void {
@@ -96,13 +119,13 @@ export class Turn {
   }
 
   maxAttemptsOf(job: Job): number {
-    return job.maxAttempts ?? this.queue.config.maxAttempts;
+    return maxAttemptsOf(job, this.queue.config);
   }
 
-  /** Ends a job: kept as its state's retention says, or not at all. */
+  /** Ends a job: kept as its state's retention says, or not at all, unless its action keeps it. */
   end(event: string, job: Job, state: EndedState, changes: Partial<Job>): void {
     const { ageMs, count } = this.queue.config.retention[state];
-    if (ageMs === 0 || count === 0) {
+    if ((ageMs === 0 || count === 0) && job.action === undefined) {
       this.emit(event);
       this.state.jobs.delete(job.id);
       this.touched.add(job.id);
@@ -154,14 +177,17 @@ export class Turn {
     if (isEnded(job.state)) return false;
     const life = lifeOf(job);
     const own = ownDue(job);
-    if (Math.min(life, own) > this.at) return false;
-    if (life <= own) {
+    const death = deathOf(this.state, job);
+    if (Math.min(life, own, death) > this.at) return false;
+    if (death <= Math.min(life, own)) {
+      this.endLeaseOf(job);
+    } else if (life <= own) {
       const reason = life === job.ttlUntil ? "ttl" : "deadline";
       const attempts = job.state === "running" && this.attemptsWith(job, "expired", this.at);
       this.end("job.expired", job, "expired", { reason, ...(attempts && { attempts }) });
     } else if (job.state === "running") {
       if (this.#isBeingReleased(job)) this.giveBack(job);
-      else this.#loseLease(job);
+      else this.#loseLease(job, "lease_expired", job.leaseUntil ?? 0);
     } else {
       this.becomeReady("job.promoted", job, job.readyAt ?? own);
     }
@@ -182,14 +208,32 @@ export class Turn {
     );
   }
 
-  #loseLease(job: Job): void {
+  /** A lease ends early, because its worker died or left. */
+  endLeaseOf(job: Job): void {
+    const name = job.worker ?? "";
+    this.buryIfDue(name);
+    const hasLeft = this.state.workers.get(name)?.leftAt !== undefined;
+    if (hasLeft || this.#isBeingReleased(job)) this.giveBack(job);
+    else this.#loseLease(job, "worker_died", this.at);
+  }
+
+  /** A worker that was silent for too long is dead. */
+  buryIfDue(name: string): void {
+    const worker = this.state.workers.get(name);
+    if (worker === undefined || worker.leftAt !== undefined || worker.diedAt !== undefined) return;
+    if (deathDueAt(worker) > this.at) return;
+    this.emit("worker.died");
+    this.state.workers.set(name, { ...worker, diedAt: this.at });
+  }
+
+  /** By time it ended when it was to end, whenever that was noticed; with its worker it ends now. */
+  #loseLease(job: Job, reason: "lease_expired" | "worker_died", leaseEndedAt: number): void {
     const changes = {
       outcome: "expired",
       failures: job.failures + 1,
-      attempts: this.attemptsWith(job, "lease_expired", job.leaseUntil ?? 0),
-      reason: "lease_expired",
-      // It ended by time, whenever that was noticed.
-      leaseEndedAt: job.leaseUntil,
+      attempts: this.attemptsWith(job, reason, leaseEndedAt),
+      reason,
+      leaseEndedAt,
     } as const;
     if (job.failures + 1 >= this.maxAttemptsOf(job)) {
       this.end("job.lease_expired", job, "failed", changes);
@@ -198,91 +242,15 @@ export class Turn {
     this.put("job.lease_expired", job, { ...changes, leaseUntil: undefined, state: "ready" });
   }
 
-  /** Does what is due, at most so many changes. Returns how many. */
-  sweep(most: number): number {
-    let changes = 0;
-    while (changes < most) {
-      const due = nextDue(this.state);
-      if (due === undefined || due.at > this.at) break;
-      this.asOfNow(due.job.id);
-      changes += 1;
-    }
-    while (changes < most) {
-      const over = nextRemoval(this.state, this.at);
-      if (over === undefined || over.at > this.at) break;
-      this.remove(over.job.id);
-      changes += 1;
-    }
-    return changes;
+  /** Cancels an open job. */
+  cancel(job: Job, reason: string | undefined): void {
+    const attempts = job.state === "running" && this.attemptsWith(job, "cancelled", this.at);
+    this.end("job.cancelled", job, "cancelled", { reason, ...(attempts && { attempts }) });
   }
 }
 
-/** When a job ends by itself. */
-const lifeOf = (job: Job): number => Math.min(job.ttlUntil ?? Infinity, job.expiresAt ?? Infinity);
-
-/** When a job's delay or lease is over. */
-function ownDue(job: Job): number {
-  if (job.state === "running") return job.leaseUntil ?? Infinity;
-  return job.state === "scheduled" ? (job.runAt ?? Infinity) : Infinity;
-}
-
-/** Of several due at one time lives come first, by id; then leases, then delays, as they were enqueued. */
-const rankOf = (job: Job, isLife: boolean): readonly [number, number | string] => {
-  if (isLife) return [0, job.id];
-  return [job.state === "running" ? 1 : 2, job.seq];
-};
-
-/** The job to which time does something next. */
-function nextDue(state: State): Due | undefined {
-  let best: (Due & { readonly isLife: boolean }) | undefined;
-  for (const job of state.jobs.values()) {
-    if (isEnded(job.state)) continue;
-    const life = lifeOf(job);
-    const own = ownDue(job);
-    const at = Math.min(life, own);
-    if (at === Infinity || (best !== undefined && at > best.at)) continue;
-    const isLife = life <= own;
-    const isTied = best !== undefined && at === best.at;
-    if (isTied && best !== undefined) {
-      if (!isBefore(rankOf(job, isLife), rankOf(best.job, best.isLife))) continue;
-    }
-    best = { at, job, isLife };
-  }
-  return best;
-}
-
-/** The next record to be forgotten. */
-function nextRemoval(state: State, at: number): Due | undefined {
-  const retention = state.queue?.config.retention;
-  if (retention === undefined) return undefined;
-  const kept = { completed: 0, failed: 0, cancelled: 0, expired: 0 };
-  const oldest: { [S in EndedState]?: Job } = {};
-  for (const job of state.jobs.values()) {
-    if (!isEnded(job.state)) continue;
-    kept[job.state] += 1;
-    const first = oldest[job.state];
-    if (first === undefined || endsBefore(job, first)) oldest[job.state] = job;
-  }
-  let best: Due | undefined;
-  for (const ended of endedStates) {
-    const job = oldest[ended];
-    if (job === undefined) continue;
-    const { ageMs, count } = retention[ended];
-    const over = kept[ended] > count ? at : (job.endedAt ?? 0) + ageMs;
-    if (best === undefined || over < best.at) best = { at: over, job };
-  }
-  return best;
-}
-
-function endsBefore(a: Job, b: Job): boolean {
-  return isBefore([a.endedAt ?? 0, a.id], [b.endedAt ?? 0, b.id]);
-}
-
-/** When time next does something to an open job, or null. */
-export const nextJobDueAt = (state: State): number | null => nextDue(state)?.at ?? null;
-
-/** When time next does anything, or null. */
-export function nextDueAt(state: State, at: number): number | null {
-  const next = Math.min(nextDue(state)?.at ?? Infinity, nextRemoval(state, at)?.at ?? Infinity);
-  return next === Infinity ? null : next;
-}
+/** Events after which the first or the last job of an action may be open. */
+const mayChangeActions: ReadonlySet<string> = new Set([
+  ...["job.cancelled", "job.completed", "job.expired"],
+  ...["job.failed", "job.lease_expired", "job.retried"],
+]);

@@ -1,0 +1,159 @@
+/**
+ * When time does something: to a job, to a worker, to a schedule, to the record of what has ended.
+ * Invariant: it is found by looking at everything; nothing is kept in the order of its time.
+ */
+import { small } from "../small.ts";
+import type { Worker } from "./nouns.ts";
+import { isBefore } from "./show.ts";
+import { type EndedState, endedStates, isEnded, type Job, type State } from "./state.ts";
+
+/** The next thing that time does, and to what: the name or id of a worker, an action or a schedule. */
+export type Due = { readonly at: number } & (
+  | { readonly job: Job }
+  | { readonly worker: string }
+  | { readonly action: string }
+  | { readonly schedule: string }
+);
+
+/** When a job ends by itself. */
+export const lifeOf = (job: Job): number =>
+  Math.min(job.ttlUntil ?? Infinity, job.expiresAt ?? Infinity);
+
+/** When a job's delay or lease is over. */
+export function ownDue(job: Job): number {
+  if (job.state === "running") return job.leaseUntil ?? Infinity;
+  return job.state === "scheduled" ? (job.runAt ?? Infinity) : Infinity;
+}
+
+/** The registered worker that holds a job. */
+export const holderOf = (job: Job): string | undefined =>
+  job.state === "running" && job.tracked ? job.worker : undefined;
+
+/** What a registered worker holds, by id. */
+export function heldBy(state: State, name: string): Job[] {
+  const held = [...state.jobs.values()].filter((job) => holderOf(job) === name);
+  return held.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** When a worker that lives is dead for its silence. */
+export const deathDueAt = ({ seenAt, ttlMs }: Worker): number =>
+  seenAt + ttlMs + Math.ceil(ttlMs / 2);
+
+/** When the lease of a job ends with its worker: that died, will die, or left. */
+export function deathOf({ workers }: State, job: Job): number {
+  const worker = workers.get(holderOf(job) ?? "");
+  if (worker === undefined) return Infinity;
+  return worker.diedAt ?? worker.leftAt ?? deathDueAt(worker);
+}
+
+/** When time next does something to a worker: it dies, its leases end, it is forgotten. */
+export function workerDueAt(state: State, name: string, worker: Worker): number {
+  if (worker.leftAt !== undefined) return worker.leftAt;
+  if (worker.diedAt === undefined) return deathDueAt(worker);
+  const isHolding = heldBy(state, name).length > 0;
+  return isHolding ? worker.diedAt : worker.diedAt + small.deadWorkerKeptMs;
+}
+
+/** Of several due at one time lives come first, by id; then leases, then delays, as they were enqueued. */
+const rankOf = (job: Job, isLife: boolean): readonly [number, number | string] => {
+  if (isLife) return [0, job.id];
+  return [job.state === "running" ? 1 : 2, job.seq];
+};
+
+/** The job to which time does something next. */
+function nextJobDue(state: State): { readonly at: number; readonly job: Job } | undefined {
+  let best: { readonly at: number; readonly job: Job; readonly isLife: boolean } | undefined;
+  for (const job of state.jobs.values()) {
+    if (isEnded(job.state)) continue;
+    const life = lifeOf(job);
+    const own = ownDue(job);
+    const at = Math.min(life, own);
+    if (at === Infinity || (best !== undefined && at > best.at)) continue;
+    const isLife = life <= own;
+    const isTied = best !== undefined && at === best.at;
+    if (isTied && best !== undefined) {
+      if (!isBefore(rankOf(job, isLife), rankOf(best.job, best.isLife))) continue;
+    }
+    best = { at, job, isLife };
+  }
+  return best;
+}
+
+/** The first of some, by time and then by name. */
+function firstOf(all: Iterable<readonly [name: string, at: number]>) {
+  let best: { readonly name: string; readonly at: number } | undefined;
+  for (const [name, at] of all) {
+    if (at === Infinity) continue;
+    if (best === undefined || isBefore([at, name], [best.at, best.name])) best = { name, at };
+  }
+  return best;
+}
+
+/** The next thing that time does but for the removal of records: at one time first to jobs, then workers, then schedules. */
+export function nextDue(state: State): Due | undefined {
+  let next: Due | undefined = nextJobDue(state);
+  const worker = firstOf(
+    [...state.workers].map(([name, each]) => [name, workerDueAt(state, name, each)] as const),
+  );
+  if (worker && (!next || worker.at < next.at)) next = { at: worker.at, worker: worker.name };
+  const slot = firstOf(
+    [...state.schedules].map(([id, { nextAt = Infinity }]) => [id, nextAt] as const),
+  );
+  if (slot && (!next || slot.at < next.at)) next = { at: slot.at, schedule: slot.name };
+  return next;
+}
+
+/** The next record to be forgotten: a job that ended, or one of the jobs of an action that ended. */
+export function nextRemoval(state: State, at: number): Due | undefined {
+  const retention = state.queue?.config.retention;
+  if (retention === undefined) return undefined;
+  const alone = { completed: 0, failed: 0, cancelled: 0, expired: 0 };
+  const oldest: { [S in EndedState]?: Job } = {};
+  for (const job of state.jobs.values()) {
+    // The jobs of an action go with it.
+    if (!isEnded(job.state) || job.action !== undefined) continue;
+    alone[job.state] += 1;
+    const first = oldest[job.state];
+    if (first === undefined || endsBefore(job, first)) oldest[job.state] = job;
+  }
+  let best: Due | undefined;
+  const consider = (due: Due) => {
+    if (best === undefined || due.at < best.at) best = due;
+  };
+  for (const ended of endedStates) {
+    const job = oldest[ended];
+    if (job === undefined) continue;
+    const { ageMs, count } = retention[ended];
+    consider({ at: alone[ended] > count ? at : (job.endedAt ?? 0) + ageMs, job });
+  }
+  for (const status of ["completed", "failed", "cancelled"] as const) {
+    const first = firstOf(
+      [...state.actions].flatMap(([id, { ended }]) =>
+        ended?.status === status ? [[id, ended.at] as const] : [],
+      ),
+    );
+    if (first === undefined) continue;
+    const { ageMs, count } = retention[status];
+    consider({ at: endedTotal(state, status) > count ? at : first.at + ageMs, action: first.name });
+  }
+  return best;
+}
+
+/** How many jobs the actions that ended so were made of. */
+export function endedTotal({ actions }: State, status: EndedState): number {
+  const all = [...actions.values()].filter(({ ended }) => ended?.status === status);
+  return all.reduce((sum, { total }) => sum + total, 0);
+}
+
+function endsBefore(a: Job, b: Job): boolean {
+  return isBefore([a.endedAt ?? 0, a.id], [b.endedAt ?? 0, b.id]);
+}
+
+/** When time next does something to an open job, or null. */
+export const nextJobDueAt = (state: State): number | null => nextJobDue(state)?.at ?? null;
+
+/** When time next does anything, or null. */
+export function nextDueAt(state: State, at: number): number | null {
+  const next = Math.min(nextDue(state)?.at ?? Infinity, nextRemoval(state, at)?.at ?? Infinity);
+  return next === Infinity ? null : next;
+}
