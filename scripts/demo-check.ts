@@ -1,36 +1,58 @@
 /**
  * Judges the demo: compares what the queue has with what this process computes itself.
- * Invariant: a file is right only when its one job completed with the very digest computed here, and a job that a
- * worker took to its grave only when it was handed out again.
+ * Invariant: a file is right only when its one job completed with the very figures computed here, and a job that a worker took
+ * to its grave only when it was handed out again.
  */
-
 import { isDeepStrictEqual } from "node:util";
 import type { Job, Queue } from "../src/client/index.ts";
-import { type Digest, digest } from "./demo-files.ts";
+import { type Measure, measure } from "./demo-files.ts";
 
-/** What the demo enqueues for each file. */
-export interface FilePayload {
+/** The input of each job. */
+export interface FileInput {
   readonly path: string;
 }
-export type FileJob = Job<FilePayload, Digest>;
+/** A job, and what its tasks wrote. */
+export interface FileJob extends Job<FileInput, unknown> {
+  readonly measured: Measure | undefined;
+}
 
 const parallel = 8;
 
-/** All jobs of the queue, by the path of their file; a path with two jobs has both. */
+/** All jobs of the actions, with what they found out, by the path of their file; a path with two jobs has both. */
 export async function jobsByPath(
-  queue: Queue<FilePayload, Digest>,
+  queue: Queue<FileInput, unknown>,
+  actions: readonly string[],
 ): Promise<Map<string, FileJob[]>> {
   const byPath = new Map<string, FileJob[]>();
-  for await (const job of queue.jobs({ include: "payload", limit: 1000 })) {
-    const path = job.payload?.path ?? "";
-    byPath.set(path, [...(byPath.get(path) ?? []), job]);
+  for (const action of actions) {
+    const jobs: Job<FileInput, unknown>[] = [];
+    for await (const job of queue.jobs({ action, include: "payload", limit: 1000 })) jobs.push(job);
+    const rest = jobs.values();
+    const read = async (): Promise<void> => {
+      for (const job of rest) {
+        const path = job.payload?.path ?? "";
+        const measured = await measuredBy(queue, job.id);
+        byPath.set(path, [...(byPath.get(path) ?? []), { ...job, measured }]);
+      }
+    };
+    await Promise.all(Array.from({ length: parallel }, read));
   }
   return byPath;
 }
 
+/** What the tasks of a job wrote, as figures. */
+async function measuredBy(queue: Queue<FileInput, unknown>, id: string) {
+  const { tasks } = await queue.tasks(id);
+  const [, cut, wc] = tasks.map(({ stdout = "" }) => stdout);
+  const [, checksum, bytes] = /^(\d+) (\d+)\n$/.exec(cut ?? "") ?? [];
+  const [, lines] = /^\s*(\d+)\s/.exec(wc ?? "") ?? [];
+  if (checksum === undefined || bytes === undefined || lines === undefined) return undefined;
+  return { checksum: Number(checksum), bytes: Number(bytes), lines: Number(lines) };
+}
+
 /**
- * What is wrong, in a sentence for each; empty when each file has exactly one result, which is right, and each job in
- * `lost` was done after another delivery.
+ * What is wrong, in a sentence for each; empty when each file has exactly one result, which is right, and each job in `lost` was
+ * done after another delivery.
  */
 export async function check(
   files: readonly string[],
@@ -58,10 +80,10 @@ async function complaintOf(path: string, jobs: readonly FileJob[]): Promise<stri
   if (job === undefined || jobs.length > 1) return `has ${jobs.length} jobs instead of one.`;
   if (job.state !== "completed") return `its job is ${job.state}: ${job.error ?? "no error"}.`;
   try {
-    const truth = await digest(path);
-    return isDeepStrictEqual(job.result, truth)
+    const truth = await measure(path);
+    return isDeepStrictEqual(job.measured, truth)
       ? undefined
-      : `its result is wrong, or the file has changed meanwhile: ${JSON.stringify(job.result)}.`;
+      : `its result is wrong, or the file has changed meanwhile: ${JSON.stringify(job.measured)}.`;
   } catch (error) {
     return `cannot be read any more: ${error}.`;
   }

@@ -1,14 +1,18 @@
 /**
- * The worker processes of the demo, and the death of one of them.
- * Invariant: exactly one worker is killed, while it holds jobs, before half of the jobs are done; a worker that ends
- * otherwise before the demo says so is an error.
+ * The workers of the demo, `sluice work` processes as anybody starts them, and the death of one of them.
+ * Invariant: exactly one is killed, while it holds jobs; one that ends otherwise before the demo says so is an error.
  */
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import type { Holding } from "./demo-worker.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Queue } from "../src/client/index.ts";
+import { plan } from "./demo-files.ts";
 
 const workerCount = 4;
+const slots = 4;
+const lookMs = 20;
+const settleMs = 100;
 
 /** The death of a worker. */
 export interface Crash {
@@ -18,56 +22,86 @@ export interface Crash {
 }
 
 export interface CrewOptions {
+  readonly queue: Queue;
   readonly url: string;
   readonly token: string;
-  readonly queue: string;
-  readonly jobCount: number;
+  /** Where the workers run their jobs. */
+  readonly dir: string;
 }
 
 /** Workers at work. */
 export interface Crew {
-  /** Resolves once a worker has been killed. */
-  readonly crash: Promise<Crash>;
   /** Rejects when a worker ends by itself. */
   readonly lost: Promise<never>;
+  /** Kills one that holds jobs; resolves with what it held, or undefined when none was left to hold any. */
+  kill(isOver: () => boolean): Promise<Crash | undefined>;
   /** Lets the workers finish what they hold, and ends them. */
   stop(): Promise<void>;
 }
 
-/**
- * Starts four workers. Each stands still at its share of half of the jobs, so the first one to stand still does so
- * before half of them are done, and is killed as it stands; the others go on.
- */
-export function startCrew({ url, token, queue, jobCount }: CrewOptions): Crew {
-  const crash = Promise.withResolvers<Crash>();
+const main = join(import.meta.dirname, "../src/cli/main.ts");
+
+/** Starts the workers, each of which may run the plan's commands and no others. */
+export function startCrew({ queue, url, token, dir }: CrewOptions): Crew {
   const lost = Promise.withResolvers<never>();
-  const jobsBeforePause = Math.floor(jobCount / 2 / workerCount);
   const workers = new Map<string, ChildProcess>();
-  let isOver = false;
-  for (let n = 1; n <= workerCount; n++) {
+  const expected = new Set<string>();
+  const allow = plan.tasks.flatMap(({ command }) => ["--allow", command]);
+  for (let n = 1; n <= workerCount; n += 1) {
     const name = `worker-${n}`;
-    const args = [url, queue, name, String(jobsBeforePause)];
-    const worker = fork(join(import.meta.dirname, "demo-worker.ts"), args, {
-      execArgv: [],
-      env: { ...process.env, SLUICE_TOKEN: token },
+    const flags = ["--name", name, "--concurrency", String(slots), "--dir", dir, ...allow];
+    const worker = spawn(process.execPath, [main, "work", queue.name, ...flags], {
+      env: { ...process.env, SLUICE_URL: url, SLUICE_TOKEN: token },
+      // What they say of each job is not shown; why one cannot work is.
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let said = "";
+    worker.stderr?.on("data", (chunk) => {
+      said = (said + String(chunk)).slice(-2000);
     });
     workers.set(name, worker);
     worker.once("exit", (code, signal) => {
-      if (workers.delete(name) && !isOver) lost.reject(new Error(`${name}: ${signal ?? code}`));
-    });
-    worker.once("message", ({ holding }: Holding) => {
-      if (workers.size < workerCount) return;
       workers.delete(name);
-      worker.kill("SIGKILL");
-      for (const other of workers.values()) other.send("go on");
-      crash.resolve({ worker: name, holding });
+      if (!expected.has(name)) lost.reject(new Error(`${name}: ${signal ?? code}\n${said}`));
     });
   }
-  const stop = async (): Promise<void> => {
-    isOver = true;
-    await Promise.all([...workers.values()].map(end));
+  return {
+    lost: lost.promise,
+    kill: (isOver) => killOne(queue, workers, expected, isOver),
+    stop: async () => {
+      for (const name of workers.keys()) expected.add(name);
+      await Promise.all([...workers.values()].map(end));
+    },
   };
-  return { crash: crash.promise, lost: lost.promise, stop };
+}
+
+/** Stops workers in turn until one stands still with jobs in its hands, and kills that one. */
+async function killOne(
+  queue: Queue,
+  workers: ReadonlyMap<string, ChildProcess>,
+  expected: Set<string>,
+  isOver: () => boolean,
+): Promise<Crash | undefined> {
+  while (!isOver()) {
+    for (const [name, worker] of workers) {
+      worker.kill("SIGSTOP");
+      // What it sent before it stood still is soon done.
+      await sleep(settleMs);
+      const holding = await heldBy(queue, name);
+      if (holding.length > 0) {
+        expected.add(name);
+        worker.kill("SIGKILL");
+        return { worker: name, holding };
+      }
+      worker.kill("SIGCONT");
+    }
+    await sleep(lookMs);
+  }
+  return undefined;
+}
+
+async function heldBy(queue: Queue, name: string): Promise<readonly string[]> {
+  return (await queue.workers.get(name)).jobs;
 }
 
 async function end(worker: ChildProcess): Promise<void> {

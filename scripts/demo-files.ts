@@ -1,34 +1,49 @@
 /**
- * The work of the demo: which files there are, and what a file's digest is.
- * Invariant: the workers and the check of their results compute a digest by this same function, each on its own.
+ * The work of the demo: which files there are, the plan that the workers run on each, and what should come out.
+ * Invariant: the truth is computed here from the bytes of the file, by nothing that the workers use.
  */
-import { createHash } from "node:crypto";
 import { accessSync, constants, createReadStream, type Dirent, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { createGzip } from "node:zlib";
+import type { Plan } from "../src/client/index.ts";
 
-/** What a worker finds out about a file. */
-export interface Digest {
-  readonly sha256: string;
+/** Three commands that POSIX has, so that Linux and macOS have them alike. */
+export const plan: Plan = {
+  plan_id: "measure",
+  plan_description: "The checksum and size of a file, and its lines",
+  tasks: [
+    { task_number: 1, command: "cksum", args: ["{{input.path}}"], timeout_secs: 60 },
+    { task_number: 2, command: "cut", args: ["-d", " ", "-f", "1,2"], input_from_task: 1 },
+    { task_number: 3, command: "wc", args: ["-l", "{{input.path}}"], timeout_secs: 60 },
+  ],
+};
+
+/** What a job finds out about a file. */
+export interface Measure {
+  /** The CRC of POSIX. */
+  readonly checksum: number;
   readonly bytes: number;
-  /** Line feeds, and a last line without one. */
+  /** Line feeds. */
   readonly lines: number;
-  /** Runs of bytes that are not ASCII white space. */
-  readonly words: number;
-  readonly gzipBytes: number;
 }
 
 /** The files below a folder. */
 export interface Found {
   readonly files: readonly string[];
   readonly unreadable: readonly string[];
-  /** Symbolic links are not followed, and what is no file (a socket, a device) has no digest. */
+  /** Symbolic links are not followed, and what is no file (a socket, a device) is not measured. */
   readonly skipped: number;
 }
 
-const isSpace = new Uint8Array(256);
-for (const code of [9, 10, 11, 12, 13, 32]) isSpace[code] = 1;
-const lineFeed = 10;
+const LINE_FEED = 10;
+/** The polynomial of cksum: x³² + x²⁶ + x²³ + x²² + x¹⁶ + x¹² + x¹¹ + x¹⁰ + x⁸ + x⁷ + x⁵ + x⁴ + x² + x + 1. */
+const POLYNOMIAL = 0x04c11db7;
+const table = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let rest = byte << 24;
+  for (let bit = 0; bit < 8; bit += 1) rest = rest < 0 ? (rest << 1) ^ POLYNOMIAL : rest << 1;
+  return rest >>> 0;
+});
+const withByte = (crc: number, byte: number): number =>
+  ((crc << 8) ^ (table[((crc >>> 24) ^ byte) & 0xff] ?? 0)) >>> 0;
 
 /** Finds the files below `folder`, in order of their paths, but not those, nor in folders, that are left out. */
 export function findFiles(folder: string, isLeftOut: (name: string) => boolean): Found {
@@ -67,28 +82,17 @@ function isReadable(path: string): boolean {
   }
 }
 
-/** Reads a file once and digests it. Rejects when it cannot be read. */
-export async function digest(path: string): Promise<Digest> {
-  const hash = createHash("sha256");
-  const gzip = createGzip({ level: 1 });
-  let gzipBytes = 0;
-  gzip.on("data", (chunk: Buffer) => {
-    gzipBytes += chunk.length;
-  });
-  const zipped = new Promise((resolve, reject) => gzip.once("end", resolve).once("error", reject));
-  let [bytes, lines, words, last] = [0, 0, 0, lineFeed];
+/** Reads a file and measures it. Rejects when it cannot be read. */
+export async function measure(path: string): Promise<Measure> {
+  let [crc, bytes, lines] = [0, 0, 0];
   for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-    hash.update(chunk);
-    if (!gzip.write(chunk)) await new Promise((resolve) => gzip.once("drain", resolve));
     bytes += chunk.length;
     for (const byte of chunk) {
-      if (byte === lineFeed) lines++;
-      if (isSpace[byte] === 0 && isSpace[last] === 1) words++;
-      last = byte;
+      crc = withByte(crc, byte);
+      if (byte === LINE_FEED) lines += 1;
     }
   }
-  gzip.end();
-  await zipped;
-  if (last !== lineFeed) lines++;
-  return { sha256: hash.digest("hex"), bytes, lines, words, gzipBytes };
+  // The length follows, its lowest byte first.
+  for (let rest = bytes; rest > 0; rest = Math.floor(rest / 256)) crc = withByte(crc, rest % 256);
+  return { checksum: ~crc >>> 0, bytes, lines };
 }

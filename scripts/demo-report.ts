@@ -61,13 +61,13 @@ function rate(jobs: readonly FileJob[], beginOf: (job: FileJob) => number): stri
 /** A table of the results by kind of file, the largest kinds first, and a line for all. */
 export function table(jobs: Iterable<FileJob>): string {
   const kinds = new Map<string, number[]>();
-  const all = [0, 0, 0, 0, 0];
-  for (const { payload, result } of jobs) {
-    if (payload === undefined || result === undefined) continue;
+  const all = [0, 0, 0];
+  for (const { payload, measured } of jobs) {
+    if (payload === undefined || measured === undefined) continue;
     const kind = extname(payload.path) || "(none)";
-    const sums = kinds.get(kind) ?? [0, 0, 0, 0, 0];
-    const { bytes, lines, words, gzipBytes } = result;
-    for (const [i, value] of [1, bytes, lines, words, gzipBytes].entries()) {
+    const sums = kinds.get(kind) ?? [0, 0, 0];
+    const { bytes, lines } = measured;
+    for (const [i, value] of [1, bytes, lines].entries()) {
       sums[i] = (sums[i] ?? 0) + value;
       all[i] = (all[i] ?? 0) + value;
     }
@@ -77,13 +77,11 @@ export function table(jobs: Iterable<FileJob>): string {
   const shown = rows.slice(0, kindsMax);
   if (rows.length > shown.length) shown.push([`and ${rows.length - shown.length} more`, []]);
   const cells = [...shown, ["all", all] as const].map(([kind, sums]) => [kind, ...cellsOf(sums)]);
-  return aligned([["kind", "files", "bytes", "lines", "words", "gzip"], ...cells]);
+  return aligned([["kind", "files", "bytes", "lines"], ...cells]);
 }
 
-function cellsOf([files, bytes, lines, words, gzipBytes]: readonly number[]): string[] {
-  if (bytes === undefined || gzipBytes === undefined) return [];
-  const counts = [files, bytes, lines, words].map((value) => (value ?? 0).toLocaleString("en"));
-  return [...counts, bytes === 0 ? "–" : `${((100 * gzipBytes) / bytes).toFixed(0)} %`];
+function cellsOf(sums: readonly number[]): string[] {
+  return sums.map((value) => value.toLocaleString("en"));
 }
 
 /** Columns as wide as their widest cell; the first one to the left, numbers to the right. */

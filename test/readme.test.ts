@@ -2,7 +2,8 @@
  * The README and the documents, taken at their word: what they show is run, and what they name is looked for.
  * Invariant: an example runs as it is printed, but for the address, the token and the ids, which differ everywhere.
  */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   existsSync,
   globSync,
@@ -101,6 +102,27 @@ describe("the first screen", () => {
     const mail = new Queue({ name: "mail", url: server.url, token: server.token });
     expect((await mail.stats()).counts.ready).toBe(0);
   });
+});
+
+it("submits a plan, an action and a schedule, and works on them", async () => {
+  const sluice = `"${process.execPath}" "${join(root, "src/cli/main.ts")}"`;
+  const env = { ...process.env, SLUICE_URL: server.url, SLUICE_TOKEN: server.token };
+  const script = block("sh", "plan submit")
+    .replace(/^export SLUICE_URL=.*$/m, "")
+    .replaceAll("npm run sluice --", sluice);
+  const [before = "", work = "", after = ""] = script.split(/^(.* work files .*)$/m);
+  const options = { cwd: folder, env };
+  await run("sh", ["-euc", before], options);
+  const worker = spawn("sh", ["-euc", `exec ${work.replace(/#.*$/, "")}`], options);
+  const files = new Queue({ name: "files", url: server.url, token: server.token });
+  const { actions } = await files.actions.list();
+  const { id = "" } = actions[0] ?? {};
+  while ((await files.actions.get(id)).status === "running");
+  expect(await files.actions.get(id)).toMatchObject({ status: "completed", total: 2 });
+  const exited = once(worker, "exit");
+  worker.kill("SIGTERM");
+  expect(await exited).toEqual([0, null]);
+  expect((await run("sh", ["-euc", after], options)).stdout).toContain("nightly");
 });
 
 describe("the Worker", () => {

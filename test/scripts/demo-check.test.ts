@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { check, type FileJob } from "../../scripts/demo-check.ts";
-import { digest } from "../../scripts/demo-files.ts";
+import { measure } from "../../scripts/demo-files.ts";
 
 let folder = "";
 let path = "";
@@ -19,7 +19,7 @@ beforeEach(async () => {
   job = {
     id: "a",
     state: "completed",
-    kind: "payload",
+    kind: "plan",
     priority: 0,
     run: 1,
     attempt: 1,
@@ -27,7 +27,7 @@ beforeEach(async () => {
     deliveries: 1,
     createdAt: 1,
     payload: { path },
-    result: await digest(path),
+    measured: await measure(path),
   };
 });
 afterEach(() => rmSync(folder, { recursive: true }));
@@ -45,7 +45,7 @@ it.each([
   ["no job", () => wrong([])],
   ["two jobs", () => wrong([job, { ...job, id: "b" }])],
   ["a job that failed", () => wrong([{ ...job, state: "failed" }])],
-  ["a job without a result", () => wrong([{ ...job, result: undefined as never }])],
+  ["a job without a result", () => wrong([{ ...job, measured: undefined }])],
   [
     "a result of other bytes",
     async () => {
