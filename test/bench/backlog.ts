@@ -20,7 +20,7 @@ export async function backlog(bench: Bench, name: string, jobs: number): Promise
   const queue = await BenchQueue.create(bench.server, name, "none");
   const { ready } = (await queue.stats()).counts;
   for (let done = ready; done < jobs; done += FILL_STEP) {
-    await queue.call("fill", Math.min(FILL_STEP, jobs - done));
+    await queue.call("fill", { jobs: Math.min(FILL_STEP, jobs - done) });
     if (jobs === MANY) bench.detail(`${name}: ${Math.min(done + FILL_STEP, jobs)} jobs`);
   }
   await queue.checkpoint();
@@ -95,7 +95,7 @@ async function claimManyVsFew(bench: Bench): Promise<Measured> {
 }
 
 /** Microseconds of one claim, after many since the last checkpoint, so that heads that are gone lie in its way. */
-async function usPerClaim(bench: Bench, name: string, jobs: number): Promise<number> {
+export async function usPerClaim(bench: Bench, name: string, jobs: number): Promise<number> {
   const queue = await backlog(bench, name, jobs);
   const before = (await queue.stats()).log.checkpointedIndex;
   await queue.call("claims", CLAIMS_SKIPPED);

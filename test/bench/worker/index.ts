@@ -10,18 +10,19 @@ import { createApp, type GateEnv } from "../../../src/http/app.ts";
 import { readBody } from "../../../src/http/body.ts";
 import { isRejected } from "../../../src/http/checked.ts";
 import { refusalResponse } from "../../../src/http/problems.ts";
-import type { QueueObject, TailKind } from "./queue-object.ts";
+import type { Fill, QueueObject, Slots, TailKind } from "./queue-object.ts";
 
 export { DirectoryObject } from "../../../src/object/directory-object.ts";
 export { QueueObject } from "./queue-object.ts";
 
-type Stub = Pick<QueueObject, "noop" | "fill" | "claims" | "tail" | "evict">;
+type Stub = Pick<QueueObject, "noop" | "fill" | "schedules" | "claims" | "tail" | "evict">;
 type Method = (stub: Stub, argument: unknown) => unknown;
 
 /** What may be asked of the bench's objects; the argument is the body. */
 const methods: Readonly<Record<string, Method>> = {
   noop: (stub) => stub.noop(),
-  fill: (stub, jobs) => stub.fill(jobs as number),
+  fill: (stub, fill) => stub.fill(fill as Fill),
+  schedules: (stub, slots) => stub.schedules(slots as Slots),
   claims: (stub, jobs) => stub.claims(jobs as number),
   tail: (stub, kind) => stub.tail(kind as TailKind),
   evict: async (stub) => {

@@ -15,6 +15,26 @@ const TURN_JOBS = 25;
 const TURNS_SPARED = 2;
 const payload = JSON.stringify("x".repeat(185));
 
+/** Fewer than may wait for a group. */
+const SCHEDULES_AT_ONCE = 1_000;
+/** Their clocks differ from UTC by whole hours, so that one minute of the hour is one instant. */
+const wholeHourZones = [
+  ...["UTC", "Europe/Berlin", "Europe/London", "Europe/Helsinki", "America/New_York"],
+  ...["America/Chicago", "America/Denver", "America/Los_Angeles", "America/Sao_Paulo"],
+  ...["Asia/Tokyo", "Asia/Shanghai", "Asia/Dubai", "Australia/Sydney", "Africa/Cairo"],
+];
+
+/** Jobs that fill a queue. */
+export interface Fill {
+  readonly jobs: number;
+  readonly requires?: string[];
+}
+/** Schedules that are due at once, epoch ms. */
+export interface Slots {
+  readonly count: number;
+  readonly at: number;
+}
+
 /** What a tail is made of: jobs that stay, which fill memory with rows, or whole lives, which leave only log. */
 export type TailKind = "enqueues" | "lifecycles";
 
@@ -24,12 +44,28 @@ export class QueueObject extends RealQueueObject {
     return 1;
   }
 
-  /** Enqueues `jobs` ready jobs. */
-  async fill(jobs: number): Promise<number> {
+  /** Enqueues `jobs` ready jobs, of which each requires what is said. */
+  async fill({ jobs, requires }: Fill): Promise<number> {
     for (let left = jobs; left > 0; left -= FILL_BATCH) {
-      await this.#enqueue(Math.min(left, FILL_BATCH), 0);
+      await this.#enqueue(Math.min(left, FILL_BATCH), { ...(requires && { requires }) });
     }
     return jobs;
+  }
+
+  /** Makes schedules that all have their first slot at one instant, by the clocks of many zones. Returns how many. */
+  async schedules({ count, at }: Slots): Promise<number> {
+    const due = new Date(at);
+    const cron = `${due.getUTCSeconds()} ${due.getUTCMinutes()} * * * *`;
+    for (let done = 0; done < count; done += SCHEDULES_AT_ONCE) {
+      const some = Array.from({ length: Math.min(SCHEDULES_AT_ONCE, count - done) }, (_, i) => {
+        const timeZone = wholeHourZones[i % wholeHourZones.length] ?? "UTC";
+        const timing = { cron, timeZone };
+        const definition = { timing, catchUp: "one", overlap: "allow", job: { payload } } as const;
+        return this.#run("schedule.put", { id: `s${done + i}`, definition });
+      });
+      await Promise.all(some);
+    }
+    return count;
   }
 
   /** Claims `jobs` jobs one at a time, back to back, all at once in line. Returns the mean microseconds of one. */
@@ -65,15 +101,15 @@ export class QueueObject extends RealQueueObject {
 
   async #turn(kind: TailKind): Promise<void> {
     // Before the backlog, so that a life ends before the backlog is touched.
-    await this.#enqueue(TURN_JOBS, kind === "lifecycles" ? limits.priorityMin : 0);
+    await this.#enqueue(TURN_JOBS, kind === "lifecycles" ? { priority: limits.priorityMin } : {});
     if (kind === "enqueues") return;
     const { jobs } = await this.#run("lease.claim", { max: TURN_JOBS });
     const items = jobs.map(({ id, token }) => ({ op: "complete" as const, id, token }));
     await this.#run("lease.settle", { items });
   }
 
-  async #enqueue(jobs: number, priority: number): Promise<void> {
-    const spec: JobSpec = { payload, ...(priority !== 0 && { priority }) };
+  async #enqueue(jobs: number, options: { priority?: number; requires?: string[] }): Promise<void> {
+    const spec: JobSpec = { payload, ...options };
     const bytes = jobs * (payload.length + "{}".length);
     const { refused } = await this.#run("job.enqueue", { jobs: Array(jobs).fill(spec) }, bytes);
     if (refused > 0) throw new Error(`${refused} of ${jobs} jobs were refused`);
