@@ -49,6 +49,8 @@ function addReads(program: Command, session: Session): void {
 type ConfigFlags = Pick<QueueConfigChange, "backoff" | "maxDeliveries" | "maxBytes" | "maxJobs"> & {
   readonly lease?: number;
   readonly attempts?: number;
+  readonly planAttempts?: number;
+  readonly workerTtl?: number;
   readonly retention?: QueueConfigChange["retention"];
 };
 
@@ -56,13 +58,17 @@ function addConfigure(program: Command, session: Session): void {
   command(program, "configure", "create a queue, or change its configuration")
     .option("--lease <duration>", "how long a worker may be silent about a job", duration)
     .option("--attempts <n>", "how often to try a job", integer)
+    .option("--plan-attempts <n>", "how often to try a job of a plan", integer)
+    .option("--worker-ttl <duration>", "after how much silence a worker is dead", duration)
     .option("--max-deliveries <n>", "how often to hand a job out", integer)
     .option("--backoff <json>", `as {"kind":"fixed","delayMs":5000}`, jsonObject)
     .option("--max-bytes <n>", "what the queue may store", integer)
     .option("--max-jobs <n>", "how many jobs it may keep", integer)
     .option("--retention <json>", `as {"failed":{"ageMs":86400000}}`, jsonObject)
-    .action(async (queue: string, { lease, attempts, ...same }: ConfigFlags) => {
-      const change = { ...same, leaseMs: lease, maxAttempts: attempts };
+    .action(async (queue: string, flags: ConfigFlags) => {
+      const { lease, attempts, planAttempts, workerTtl, ...same } = flags;
+      const plans = { planMaxAttempts: planAttempts, workerTtlMs: workerTtl };
+      const change = { ...same, ...plans, leaseMs: lease, maxAttempts: attempts };
       session.show(await session.queue(queue).configure(change), queueText);
     });
 }
@@ -108,6 +114,8 @@ function queueText({ config, ...queue }: QueueRecord): string {
     "paused since": timeField(queue.pausedAt),
     lease: durationText(config.leaseMs),
     attempts: config.maxAttempts,
+    "attempts of plans": config.planMaxAttempts,
+    "worker ttl": durationText(config.workerTtlMs),
     deliveries: config.maxDeliveries ?? undefined,
     backoff: jsonField(config.backoff),
     "max bytes": bytesText(config.maxBytes),
@@ -123,6 +131,13 @@ function statsText(stats: QueueStats): string {
     ...counts,
     "oldest ready": age === null ? undefined : durationText(age),
     "next due": timeField(stats.nextDueAt),
+    workers: Object.entries(stats.workers)
+      .map(([state, count]) => `${count} ${state}`)
+      .join(", "),
+    unclaimable:
+      stats.unclaimable
+        .map(({ kind, requires, ready }) => `${ready} ${kind} (${requires.join(", ")})`)
+        .join("; ") || undefined,
     "last minute": Object.entries(perMinute)
       .map(([what, count]) => `${count} ${what}`)
       .join(", "),

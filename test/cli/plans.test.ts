@@ -250,3 +250,17 @@ describe("sluice workers", () => {
     expect((await sluice(["workers"])).code).toBe(2);
   });
 });
+
+test("a queue's configuration and numbers tell of plans and workers", async () => {
+  const configured = await done("configure", queue, "--plan-attempts", "2", "--worker-ttl", "5m");
+  expect(configured).toMatch(/^attempts of plans +2$/m);
+  expect(configured).toMatch(/^worker ttl +5m$/m);
+  await client().plans.submit(plan);
+  await client().actions.submit("greet", [{ to: "ada" }]);
+  await client().workers.register("w", { capabilities: ["echo"], kinds: ["plan"] });
+  const stats = await done("stats", queue);
+  expect(stats).toMatch(/^workers +1 alive, 0 draining, 0 dead$/m);
+  expect(stats).toMatch(/^unclaimable +1 plan \(cat, echo\)$/m);
+  await client().workers.register("w", { capabilities: ["cat", "echo"], kinds: ["plan"] });
+  expect(await done("stats", queue)).not.toContain("unclaimable");
+});
