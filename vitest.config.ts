@@ -18,6 +18,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/**/workerd/**"],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -27,7 +28,12 @@ export default defineConfig({
             miniflare: { bindings: { SLUICE_TOKEN: "test-token" } },
           }),
         ],
-        test: { name: "workerd", include: ["test/**/workerd/*.test.ts"], testTimeout: 60_000 },
+        test: {
+          name: "workerd",
+          include: ["test/**/workerd/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
     ],
   },

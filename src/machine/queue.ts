@@ -144,6 +144,22 @@ function oldestReadyAt(view: View): number | undefined {
   return oldest;
 }
 
+/** How much of what somebody put there a queue keeps. */
+export type Contents = Readonly<Record<"jobs" | "plans" | "schedules", number>>;
+
+export function contentsOf(view: View): Contents {
+  const counters = countersOf(view);
+  const jobs = jobStates.reduce((sum, state) => sum + counters[state], 0);
+  let plans = 0;
+  for (const [, { removedAt }] of view.tables.plans.scan({}))
+    if (removedAt === undefined) plans += 1;
+  return { jobs, plans, schedules: counters.schedules };
+}
+
+/** Whether a queue may be deleted, or replaced, without losing anything that somebody put there. */
+export const isEmpty = ({ jobs, plans, schedules }: Contents): boolean =>
+  jobs + plans + schedules === 0;
+
 /** Who asked for jobs: what it takes. */
 export interface Claimer {
   readonly kinds: readonly JobKind[];

@@ -10,7 +10,7 @@ import type { CommandAnswer, CommandRequest, DirectoryRpc } from "../contract/rp
 import type { ImportStep } from "../contract/snapshots.ts";
 import type { View } from "../machine/decide.ts";
 import { runningOperation } from "../machine/operations.ts";
-import { queueCounts } from "../machine/queue.ts";
+import { type Contents, contentsOf, isEmpty } from "../machine/queue.ts";
 import { nextDueAt } from "../machine/sweep.ts";
 import { openStore, type SluiceStore, salvageStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
@@ -78,7 +78,7 @@ export class QueueEngine {
       committer: this.#committer,
       now: () => ports.now(),
       store: () => this.#openStore(),
-      jobs: () => this.#jobs(),
+      contents: () => this.#contents(),
       arm: (at) => {
         // An alarm that will not come must not take what is due with it.
         if (this.#alarm.isLate) this.#arm();
@@ -301,11 +301,10 @@ export class QueueEngine {
     });
   }
 
-  /** The number of jobs that are kept; undefined where there is no queue. */
-  #jobs(): number | undefined {
+  /** What the queue keeps; undefined where there is none. */
+  #contents(): Contents | undefined {
     const view = this.#view();
-    if (view === undefined) return undefined;
-    return Object.values(queueCounts(view).counts).reduce((sum, count) => sum + count, 0);
+    return view === undefined ? undefined : contentsOf(view);
   }
 
   #delete({ force }: DeleteQueueInput): Promise<CommandAnswer> {
@@ -313,8 +312,10 @@ export class QueueEngine {
       const { name } = this.#ports;
       const view = this.#view();
       if (view === undefined) return { refusal: queueUnknown(name) };
-      const jobs = this.#jobs() ?? 0;
-      if (jobs > 0 && force !== "true") return { refusal: notEmpty(name, jobs) };
+      const contents = contentsOf(view);
+      if (!isEmpty(contents) && force !== "true") {
+        return { refusal: notEmpty(name, contents, "?force=true to delete them") };
+      }
       return this.#drop(view.identity.queueId, view.at);
     });
   }

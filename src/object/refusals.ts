@@ -4,6 +4,7 @@
  */
 import { limits } from "../contract/limits.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
+import type { Contents } from "../machine/queue.ts";
 import { damageOf } from "../store/refusal.ts";
 
 /** What a caller is told of a fault, which was undone: a row that cannot be read will not be read the next time either. */
@@ -26,14 +27,12 @@ export const tooLarge = (bytes: number): Refusal =>
     `The command makes a log entry of ${bytes} bytes; ${limits.entryBytesMax} is the most. Split it.`,
   );
 
-export const notEmpty = (name: string, jobs: number): Refusal =>
-  refuse(
-    "queue_not_empty",
-    `Queue ${name} still keeps ${jobs} jobs: add ?force=true to delete them.`,
-    {
-      jobs,
-    },
-  );
+/** `remedy` says what to add to the request, and what that then does. */
+export function notEmpty(name: string, contents: Contents, remedy: string): Refusal {
+  const { jobs, plans, schedules } = contents;
+  const kept = `${jobs} jobs, ${plans} plans and ${schedules} schedules`;
+  return refuse("queue_not_empty", `Queue ${name} keeps ${kept}: add ${remedy}.`, contents);
+}
 
 export const newer = (name: string): Refusal =>
   refuse("store_newer", `Queue ${name} was written by newer code; this version only reads it.`);

@@ -6,7 +6,7 @@
 import { encodeReply } from "../contract/commands.ts";
 import { limits } from "../contract/limits.ts";
 import type { VerifyProblem } from "../contract/queue.ts";
-import { type Refusal, refuse } from "../contract/refusals.ts";
+import type { Refusal } from "../contract/refusals.ts";
 import type { CommandAnswer } from "../contract/rpc.ts";
 import {
   type ImportReply,
@@ -15,6 +15,7 @@ import {
   type SnapshotStatus,
   snapshotFormat,
 } from "../contract/snapshots.ts";
+import { type Contents, isEmpty } from "../machine/queue.ts";
 import { beginVerify, endVerify, type VerifyState, verifyRow } from "../machine/verify.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import { type SnapshotImport, SnapshotInvalid } from "../store/snapshot-import.ts";
@@ -29,8 +30,8 @@ export interface SnapshotPorts {
   readonly name: string;
   readonly committer: Committer;
   store(): SluiceStore;
-  /** The number of jobs; undefined where there is no queue. */
-  jobs(): number | undefined;
+  /** What the queue keeps; undefined where there is none. */
+  contents(): Contents | undefined;
   now(): number;
   /** Lets others have their turn. */
   pause(): Promise<void>;
@@ -96,12 +97,12 @@ export class Snapshots {
   build(): Promise<CommandAnswer> {
     const { committer, sql, arm, now } = this.#ports;
     return committer.alone(() => {
-      const jobs = this.#ports.jobs();
-      if (jobs === undefined) return { refusal: refusals.queueUnknown(this.#ports.name) };
+      const contents = this.#ports.contents();
+      if (contents === undefined) return { refusal: refusals.queueUnknown(this.#ports.name) };
       if (this.#ports.store().snapshots.building === undefined) {
         if (2 * sql.bytes > limits.databaseBytesMax) return { refusal: told.noRoom(sql.bytes) };
         this.#failed = null;
-        this.#ports.store().startSnapshot(2 * jobs);
+        this.#ports.store().startSnapshot(2 * contents.jobs);
         arm(now());
       }
       return this.#answer();
@@ -110,7 +111,7 @@ export class Snapshots {
 
   remove(): Promise<CommandAnswer> {
     return this.#ports.committer.alone(() => {
-      if (this.#ports.jobs() === undefined) {
+      if (this.#ports.contents() === undefined) {
         return { refusal: refusals.queueUnknown(this.#ports.name) };
       }
       const { snapshots } = this.#ports.store();
@@ -291,10 +292,9 @@ export class Snapshots {
   }
 
   #notEmpty(): Refusal | undefined {
-    const jobs = this.#ports.jobs() ?? 0;
-    if (jobs === 0) return undefined;
-    const detail = `Queue ${this.#ports.name} keeps ${jobs} jobs: add ?over=true to replace them.`;
-    return refuse("queue_not_empty", detail, { jobs });
+    const contents = this.#ports.contents();
+    if (contents === undefined || isEmpty(contents)) return undefined;
+    return refusals.notEmpty(this.#ports.name, contents, "?over=true to replace them");
   }
 
   /** Does what reads a snapshot from elsewhere. One that does not hold what it promises is forgotten whole. */

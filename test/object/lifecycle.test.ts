@@ -127,6 +127,13 @@ describe("the directory", () => {
   });
 });
 
+const everyMinute = {
+  timing: { everyMs: 60_000 },
+  catchUp: "one",
+  overlap: "allow",
+  job: { payload: "1" },
+} as const;
+
 describe("a queue that is deleted", () => {
   test("leaves the commands that wait behind to the new, empty queue of its name", async () => {
     const rig = await EngineRig.registered();
@@ -154,6 +161,18 @@ describe("a queue that is deleted", () => {
     const both = await Promise.all([rig.engine.submit(forced), rig.engine.submit(forced)]);
     expect(both.map(codeOf)).toEqual([undefined, "queue_unknown"]);
     expect(codeOf(await rig.engine.read(command("queue.get", {})))).toBe("queue_unknown");
+  });
+
+  test("is refused also while it keeps nothing but a plan or a schedule", async () => {
+    for (const [name, input, facts] of [
+      ["plan.submit", { id: "p", body: "{}", tasks: 1, commands: ["a"], fields: [] }, { plans: 1 }],
+      ["schedule.put", { id: "s", definition: everyMinute }, { schedules: 1 }],
+    ] as const) {
+      const rig = await EngineRig.registered();
+      await rig.engine.submit(command(name, input));
+      const refused = await rig.engine.submit(command("queue.delete", {}));
+      expect(refused).toMatchObject({ refusal: { refusalCode: "queue_not_empty", facts } });
+    }
   });
 
   test("whose tables cannot be dropped goes on as if nothing had been asked", async () => {

@@ -145,6 +145,20 @@ describe("an import", () => {
     ).toMatchObject({ refusalCode: "queue_not_empty" });
   });
 
+  it("is not taken in over a plan or a schedule, where nobody said so", async () => {
+    const file = await exported(await openEngine({ config: {} }));
+    const target = await openEngine({ config: {} });
+    const tasks = { tasks: 1, commands: ["a"], fields: [] };
+    await target.run("plan.submit", { id: "p", body: '{"plan_id":"p","tasks":[]}', ...tasks });
+    expect(await imported(target, file)).toMatchObject({
+      refusalCode: "queue_not_empty",
+      facts: { jobs: 0, plans: 1, schedules: 0 },
+    });
+    expect((await target.run("plan.list", {})).plans).toHaveLength(1);
+    expect(await imported(target, file, true)).toMatchObject({ imported: { term: 2 } });
+    expect((await target.run("plan.list", {})).plans).toEqual([]);
+  });
+
   it("over the queue itself brings the old state back, raises the term and gives no id twice", async () => {
     const queue = await busyQueue();
     const file = await exported(queue);

@@ -7,7 +7,7 @@ import type { CommandRequest } from "../../src/contract/rpc.ts";
 import type { Disk } from "./disk.ts";
 import type { Instance } from "./instance.ts";
 import { QUEUE } from "./model/model.ts";
-import type { State } from "./model/state.ts";
+import { contentsOf, type State } from "./model/state.ts";
 import { type Answer, refused } from "./model/turn.ts";
 import { changing, small } from "./small.ts";
 
@@ -20,10 +20,11 @@ interface Storage {
 /** The answer of a command that is done alone; undefined where the audit of snapshots judges it. */
 export function expectedAlone(
   request: CommandRequest,
-  { queue, jobs, index }: State,
+  state: State,
   now: number,
   { disk, current }: Storage,
 ): Answer | undefined {
+  const { queue, index } = state;
   if (queue === undefined) return refused("queue_unknown", { queue: QUEUE });
   if (request.name === "queue.checkpoint") {
     return { reply: { now, checkpointed: { term: queue.term, index } } };
@@ -37,7 +38,8 @@ export function expectedAlone(
     return refused("snapshot_no_room", { bytes, databaseBytesMax });
   }
   const isForced = (request as CommandRequest<"queue.delete">).input.force === "true";
-  if (jobs.size > 0 && !isForced) return refused("queue_not_empty", { jobs: jobs.size });
+  const contents = contentsOf(state);
+  if (!isForced && contents !== undefined) return refused("queue_not_empty", contents);
   return { reply: { now, deleted: true } };
 }
 

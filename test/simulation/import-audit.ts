@@ -10,7 +10,7 @@ import { type Delivery, endOf } from "./delivery.ts";
 import type { Disk } from "./disk.ts";
 import type { Instance } from "./instance.ts";
 import { imported, termOf } from "./model/imports.ts";
-import type { State } from "./model/state.ts";
+import { contentsOf, type State } from "./model/state.ts";
 import { type Answer, refused } from "./model/turn.ts";
 import { changing } from "./small.ts";
 import type { SnapshotAudit } from "./snapshot-audit.ts";
@@ -121,7 +121,8 @@ export class ImportAudit {
     if ("chunk" in step) return this.#take(step, importing, now);
     if (this.#staged.get(step) !== this.#begun) return refused("import_unknown");
     if (!this.#isWhole(importing)) return refused("snapshot_invalid");
-    if (!importing.over && own.jobs.size > 0) return notEmpty(own);
+    const contents = importing.over ? undefined : contentsOf(own);
+    if (contents !== undefined) return refused("queue_not_empty", contents);
     return this.#finish(importing, own, now);
   }
 
@@ -184,7 +185,8 @@ export class ImportAudit {
     const isSame = importing?.over === over;
     if (isSame && importing.snapshot.meta.digest === manifest.digest)
       return progress(importing, now);
-    if (!over && own.jobs.size > 0) return notEmpty(own);
+    const contents = over ? undefined : contentsOf(own);
+    if (contents !== undefined) return refused("queue_not_empty", contents);
     const { databaseBytesMax } = changing;
     const { bytes } = manifest;
     if (this.#audited.disk.bytes + 2 * bytes > databaseBytesMax) {
@@ -257,8 +259,6 @@ interface Told {
   readonly rowsTotal: number;
   readonly imported?: object;
 }
-
-const notEmpty = ({ jobs }: State): Answer => refused("queue_not_empty", { jobs: jobs.size });
 
 const rowsOf = ({ tables }: Pick<Manifest, "tables">): number =>
   Object.values(tables).reduce((sum, { rows }) => sum + rows, 0);

@@ -226,3 +226,10 @@ export function defined<T extends object>(fields: T): T {
   for (const [name, value] of Object.entries(fields)) if (value !== undefined) copy[name] = value;
   return copy as T;
 }
+
+/** What somebody put into a queue, by number; undefined where it is empty. */
+export function contentsOf({ jobs, plans, schedules }: State) {
+  const live = [...plans.values()].filter(({ removedAt }) => removedAt === undefined);
+  const contents = { jobs: jobs.size, plans: live.length, schedules: schedules.size };
+  return Object.values(contents).every((count) => count === 0) ? undefined : contents;
+}
