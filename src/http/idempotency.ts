@@ -44,18 +44,16 @@ export function idempotencyKey(
   return accept({ key: `${tokenScope}:${header}`, bodyHash });
 }
 
-/** What tells a repeat of an action from another action of that id. */
+/** What tells a repeat of an action or of a job from another one of its id or key. */
 export function contentHash(options: object, texts: readonly JsonText[]): string {
   const { labels, ...rest } = options as { readonly labels?: Readonly<Record<string, string>> };
-  return digest(`${JSON.stringify({ ...rest, labels: inOrder(labels) })}\n${texts.join("\n")}`);
+  // The schema puts fields in its own order, but labels keep the order of the caller.
+  const sorted = labels && Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
+  return digest(`${JSON.stringify({ ...rest, labels: sorted })}\n${texts.join("\n")}`);
 }
-
-/** The schema puts fields in its own order, but labels keep the order of the caller. */
-const inOrder = (labels: Readonly<Record<string, string>> | undefined) =>
-  labels && Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
 
 /** What tells a repeat of a job with a chosen id or key from another job of that id or key. */
 export function fingerprint(spec: z.output<typeof jobSpecWire>, payload: JsonText): string {
-  const { payload: _, idempotencyKey: __, labels, ...rest } = spec;
-  return digest(`${JSON.stringify({ ...rest, labels: inOrder(labels) })}\n${payload}`);
+  const { payload: _, idempotencyKey: __, ...rest } = spec;
+  return contentHash(rest, [payload]);
 }

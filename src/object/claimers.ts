@@ -3,7 +3,8 @@
  * Invariant: memory only, and bounded; nothing here decides anything.
  */
 import type { JobKind } from "../contract/fields.ts";
-import type { ClaimInput } from "../contract/leases.ts";
+import type { ClaimInput, SettleInput } from "../contract/leases.ts";
+import type { CommandRequest } from "../contract/rpc.ts";
 import type { Claimer } from "../machine/queue.ts";
 
 /** A worker that has not asked for so long may be gone. */
@@ -15,8 +16,15 @@ export class Claimers {
   /** By what they take, when somebody last asked for that; the one that asked last is the last. */
   readonly #seen = new Map<string, { readonly claimer: Claimer; readonly at: number }>();
 
-  /** Notes a claim. */
-  note({ kinds = defaultKinds, capabilities = [] }: ClaimInput, at: number): void {
+  /** Hears a request: notes what it takes, if it claims jobs. */
+  hear({ name, input }: CommandRequest, at: number): void {
+    if (name === "lease.claim") this.#note(input as ClaimInput, at);
+    else if (name === "lease.settle") this.#note((input as SettleInput).claim, at);
+  }
+
+  #note(claim: ClaimInput | undefined, at: number): void {
+    if (claim === undefined) return;
+    const { kinds = defaultKinds, capabilities = [] } = claim;
     const name = `${kinds.join()} ${capabilities.join()}`;
     this.#seen.delete(name);
     this.#seen.set(name, { claimer: { kinds, capabilities }, at });

@@ -3,7 +3,6 @@
  * Invariant: it runs the same in the object, in tests and in simulation; time, randomness and storage come from ports.
  */
 import { encodeReply } from "../contract/commands.ts";
-import type { ClaimInput, SettleInput } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
 import type { DeleteQueueInput } from "../contract/queue.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc } from "../contract/rpc.ts";
@@ -119,16 +118,8 @@ export class QueueEngine {
     if (isDamaged(store)) return this.#submitDamaged(store, request);
     if (!this.#isAlarmSure) this.#replaceLostAlarm(store);
     if (store.readOnly) return { refusal: newer(this.#ports.name) };
-    this.#noteClaim(request);
+    this.#claimers.hear(request, this.#ports.now());
     return this.#own(request) ?? this.#committer.submit(request);
-  }
-
-  #noteClaim({ name, input }: CommandRequest): void {
-    const isClaim = name === "lease.claim";
-    const claim = isClaim ? (input as ClaimInput) : (input as SettleInput).claim;
-    if (isClaim || (name === "lease.settle" && claim !== undefined)) {
-      this.#claimers.note(claim ?? {}, this.#ports.now());
-    }
   }
 
   /** All that can be done to a store that cannot be used is to give it up. */
