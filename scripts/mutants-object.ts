@@ -156,6 +156,14 @@ export const objectMutants: readonly Mutant[] = [
     tests: ["test/machine/idempotency.test.ts"],
   },
   {
+    name: "log-bytes-unbounded",
+    breaks: "the log goes by its age alone, however long it is",
+    file: "src/object/engine.ts",
+    from: "maxBytes: limits.logBytesMax }",
+    to: "maxBytes: limits.databaseBytesMax }",
+    tests: ["test/object/log-retention.test.ts"],
+  },
+  {
     name: "priority-ignored",
     breaks: "of two lanes the first one goes first, whatever its priority",
     file: "src/machine/jobs-read.ts",

@@ -98,4 +98,20 @@ export const snapshotMutants: readonly Mutant[] = [
     to: "for (const entry of log.stream(range)) machine.apply([entry]);",
     tests: [bad],
   },
+  {
+    name: "shown-behind-damage",
+    breaks: "reads of a damaged store show entries behind the one that does not stand",
+    file: "src/store/salvage.ts",
+    from: "const to = Math.min(committedOf(ports).index, bad - 1);",
+    to: "const to = bad === 0 ? 0 : committedOf(ports).index;",
+    tests: [bad],
+  },
+  {
+    name: "damage-without-index",
+    breaks: "a log that ends before its checkpoint does not say at which entry it does",
+    file: "src/store/recovery.ts",
+    from: "throw new LogCorrupt(what, { index: late + 1 });",
+    to: "throw new LogCorrupt(what);",
+    tests: [bad],
+  },
 ];

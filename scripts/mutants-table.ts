@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { objectMutants } from "./mutants-object.ts";
+import { planMutants } from "./mutants-plans.ts";
 import { snapshotMutants } from "./mutants-snapshot.ts";
 import { storeMutants } from "./mutants-store.ts";
 
@@ -21,7 +22,12 @@ export interface Mutant {
   readonly tests: readonly string[];
 }
 
-export const mutants: readonly Mutant[] = [...objectMutants, ...storeMutants, ...snapshotMutants];
+export const mutants: readonly Mutant[] = [
+  ...objectMutants,
+  ...planMutants,
+  ...storeMutants,
+  ...snapshotMutants,
+];
 
 /** The text of a mutant's file with the mutant in it. Throws when it does not apply. */
 export function mutate(tree: string, { name, file, from, to }: Mutant): string {

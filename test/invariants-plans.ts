@@ -120,9 +120,9 @@ function checkPlans(tables: SluiceTables, jobs: Jobs): void {
     const needs = version.commands.every((command) => job.requires?.includes(command));
     if (!needs) fail("I12", `job ${id} does not require its plan's commands`, job.requires);
   }
-  const versions = new Map<string, number[]>();
-  for (const [[id, version]] of tables.plan_versions.scan({})) {
-    versions.set(id, [...(versions.get(id) ?? []), version]);
+  const versions = new Map<string, { readonly version: number; readonly parent: unknown }[]>();
+  for (const [[id, version], { parent }] of tables.plan_versions.scan({})) {
+    versions.set(id, [...(versions.get(id) ?? []), { version, parent }]);
   }
   for (const [[id], row] of tables.plans.scan({})) {
     same("I12", `plan ${id} counts its open jobs`, row.open, open.get(id) ?? 0);
@@ -134,9 +134,9 @@ function checkPlans(tables: SluiceTables, jobs: Jobs): void {
       same("I12", `plan ${id} is gone, and its versions`, [own, row.open], [[], 0]);
       continue;
     }
-    const [first = 0] = own;
-    const whole = Array.from({ length: row.latest - first + 1 }, (_, i) => first + i);
-    same("I12", `plan ${id} has its versions without a gap`, own, whole);
+    same("I12", `the newest version of plan ${id}`, own.at(-1)?.version, row.latest);
+    const lineage = own.map(({ version }, i) => ({ version, parent: own[i - 1]?.version }));
+    same("I12", `the versions of plan ${id} descend from one another`, own, lineage);
   }
   same("I12", "every version is of a plan", [...versions], []);
   same("I12", "every job is of a plan", [...open], []);

@@ -3,6 +3,7 @@
  * Invariant: nothing here shares code with the writers it checks.
  */
 import type { JobRow } from "../src/store/jobs.ts";
+import type { QueueRow } from "../src/store/queue.ts";
 import type { SluiceStore, SluiceTables } from "../src/store/schema.ts";
 import { fail, isSame, same } from "./differences.ts";
 import { checkPlanTables, countedOfPlans, earliestOfPlans } from "./invariants-plans.ts";
@@ -38,6 +39,7 @@ const isEnded = (job: JobRow): boolean => ended.includes(job.state);
 /** Checks one queue after each step of its life. */
 export class Watch {
   #queueId = "";
+  #term = 0;
   #jobs: Jobs = new Map();
   #at = 0;
   #grant = 0;
@@ -54,14 +56,17 @@ export class Watch {
     checkLanes(store.tables, jobs);
     checkPlanTables(store.tables, jobs);
     checkAlarm(queue, jobs);
-    if (row.queueId !== this.#queueId) this.#begin(row.queueId);
+    this.#follow(row);
     this.#checkStep(store, jobs);
   }
 
-  #begin(queueId: string): void {
+  /** With another term begins another history of jobs and tokens, but not of time. */
+  #follow({ queueId, term }: Pick<QueueRow, "queueId" | "term">): void {
+    if (queueId !== this.#queueId) this.#at = 0;
+    else if (term === this.#term) return;
     this.#queueId = queueId;
+    this.#term = term;
     this.#jobs = new Map();
-    this.#at = 0;
     this.#grant = 0;
   }
 

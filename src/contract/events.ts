@@ -126,6 +126,8 @@ export interface EventFacts {
     fields: readonly string[];
   };
   "plan.removed": { id: string };
+  /** In the state that an import replaced, the plan had versions up to this number: none of them is given again. */
+  "plan.numbered": { id: string; number: number };
 
   /**
    * An action was taken, and all of its jobs: what they share is said once. Their ids and sequence numbers rise by one from

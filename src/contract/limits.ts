@@ -71,6 +71,8 @@ export const limits = {
   planDescriptionCharsMax: 1024,
   /** Versions of one plan, also over its removal: to begin anew, it needs another id. */
   planVersionsMax: 10_000,
+  /** Plans whose numbers one entry of an import keeps (asserted below). */
+  planNumbersPerEntryMax: 5000,
   /** Versions that a plan shows of its lineage. */
   lineageShownMax: 100,
   globCharsMax: 256,
@@ -199,6 +201,13 @@ assertRelation(
     2 * limits.jobsPerEnqueueMax * limits.entryOverheadPerItemBytes <
     limits.rowBytesMax,
   "a sweep's entry has room for one more slot, and for the jobs that it replaces",
+);
+// A plan's id has 64 characters.
+assertRelation(
+  limits.planNumbersPerEntryMax * (64 + 60) +
+    limits.operationStepMax * limits.entryOverheadPerItemBytes <
+    limits.entryBytesMax,
+  "the entry of an import holds numbers of plans beside the first jobs that it gives back",
 );
 assertRelation(limits.segmentKeys * 12 < limits.rowBytesMax, "a sealed segment's keys fit a row");
 assertRelation(

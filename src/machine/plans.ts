@@ -8,9 +8,9 @@ import { limits } from "../contract/limits.ts";
 import { inputCheck, resolveTasks, type Task } from "../contract/placeholders.ts";
 import type { PlanSummary, PlanVersion } from "../contract/plans.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
-import type { PlanRow, PlanVersionRow } from "../store/plans.ts";
+import { numberOf, type PlanRow, type PlanVersionRow } from "../store/plans.ts";
 import { pageOf } from "./cursors.ts";
-import type { Decide, Read, View } from "./decide.ts";
+import type { Decide, Read, Transaction, View } from "./decide.ts";
 import { matches } from "./glob.ts";
 import { whyFull } from "./room.ts";
 
@@ -89,23 +89,39 @@ export const submitPlan: Decide<"plan.submit"> = (tx, input) => {
   const { id, body } = input;
   const before = tx.tables.plans.get([id]);
   const isThere = before !== undefined && before.removedAt === undefined;
-  const latest = before?.latest ?? 0;
-  if (isThere && tx.tables.plan_versions.get([id, latest])?.body === body) {
-    return { now: tx.at, id, version: latest, created: false };
+  const parent = isThere ? before.latest : undefined;
+  if (parent !== undefined && tx.tables.plan_versions.get([id, parent])?.body === body) {
+    return { now: tx.at, id, version: parent, created: false };
   }
+  const latest = before === undefined ? 0 : numberOf(before);
   if (latest >= limits.planVersionsMax) {
     return refuse(
       "plan_limit",
-      `Plan ${id} had ${latest} versions; that is the most, and numbers are not given twice. Choose another id.`,
+      `Versions of plan ${id} were numbered up to ${latest}; that is the most, and numbers are not given twice. Choose another id.`,
       { latest },
     );
   }
   const full = whyFull(tx, 0, utf8Bytes(body));
   if (full !== undefined) return full;
   const version = latest + 1;
-  tx.emit("plan.submitted", { ...input, version, ...(isThere && { parent: latest }) });
+  tx.emit("plan.submitted", { ...input, version, ...(parent !== undefined && { parent }) });
   return { now: tx.at, id, version, created: true };
 };
+
+/** A plan, and the greatest number that was given to a version of it. */
+export type PlanNumber = readonly [id: string, number: number];
+
+/** The numbers of all plans, also of those that are gone: what an import must not give again. */
+export const planNumbers = ({ tables }: Pick<View, "tables">): PlanNumber[] =>
+  [...tables.plans.scan({})].map(([[id], row]) => [id, numberOf(row)]);
+
+/** Keeps numbers that were given in the state before an import from being given again. */
+export function keepNumbers(tx: Transaction, numbers: readonly PlanNumber[]): void {
+  for (const [id, number] of numbers) {
+    const row = tx.tables.plans.get([id]);
+    if (row === undefined || numberOf(row) < number) tx.emit("plan.numbered", { id, number });
+  }
+}
 
 export const removePlan: Decide<"plan.remove"> = (tx, { id }) => {
   const plan = planOf(tx, id);

@@ -24,6 +24,7 @@ import {
   type View,
 } from "./decide.ts";
 import { releaseRunning } from "./operations.ts";
+import { keepNumbers, type PlanNumber } from "./plans.ts";
 import { nextDueAt } from "./sweep.ts";
 import { countByState, liveWorkers } from "./workers.ts";
 
@@ -68,17 +69,20 @@ export function createQueue(tx: Transaction, name: string, identity: QueueIdenti
 }
 
 /**
- * The first events behind an imported state, in the entry `index`: whose it is from now on, and that nobody holds a lease of
- * it. What was running goes back to its place.
+ * The first events behind an imported state, in the entry `index`: whose it is from now on, that the numbers of plans which
+ * the queue has given stay given, and that nobody holds a lease of it. What was running goes back to its place.
  */
 export function takeOver(
   tx: Transaction,
   name: string,
   from: EventFacts["queue.imported"]["from"],
   index: number,
+  given: readonly PlanNumber[],
 ): void {
-  tx.emit("queue.imported", { name, ...tx.identity, from });
+  const { queueId, term } = tx.identity;
+  tx.emit("queue.imported", { name, queueId, term, from });
   tx.emit("queue.membership", membershipOf(index));
+  keepNumbers(tx, given);
   releaseRunning(tx);
 }
 

@@ -222,7 +222,7 @@ export class QueueEngine {
       const where = index === undefined ? {} : { index };
       const refusal = unusable(name, code, reason, where);
       const damage = { code, detail: reason, ...where };
-      return { refusal, damage, salvaged: salvageStore(sql) };
+      return { refusal, damage, salvaged: salvageStore(sql, index) };
     }
   }
 

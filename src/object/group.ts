@@ -14,6 +14,7 @@ import { type Decide, eventOf, type KeptAnswer, type Transaction } from "../mach
 import { decisions, isDecided } from "../machine/index.ts";
 import { emptyClaim } from "../machine/leases.ts";
 import { advance, runningOperation } from "../machine/operations.ts";
+import { keepNumbers, type PlanNumber } from "../machine/plans.ts";
 import { createQueue, takeOver } from "../machine/queue.ts";
 import { hasDueSlots } from "../machine/schedules.ts";
 import { sweep } from "../machine/sweep.ts";
@@ -131,9 +132,14 @@ export class Group {
     return this.#faults;
   }
 
-  /** Records that the state before this entry was imported. */
-  takeOver(from: EventFacts["queue.imported"]["from"]): void {
-    takeOver(this.#tx, this.#context.name, from, this.#context.store.last.index + 1);
+  /** Records that the state before this entry was imported, and which numbers of plans the queue had given before. */
+  takeOver(from: EventFacts["queue.imported"]["from"], given: readonly PlanNumber[]): void {
+    takeOver(this.#tx, this.#context.name, from, this.#context.store.last.index + 1, given);
+  }
+
+  /** Records more such numbers: an entry holds only so many. */
+  keepNumbers(given: readonly PlanNumber[]): void {
+    keepNumbers(this.#tx, given);
   }
 
   /** Records an event that no command asked for. */

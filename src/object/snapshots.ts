@@ -15,6 +15,7 @@ import {
   type SnapshotStatus,
   snapshotFormat,
 } from "../contract/snapshots.ts";
+import { planNumbers } from "../machine/plans.ts";
 import { type Contents, isEmpty } from "../machine/queue.ts";
 import { beginVerify, endVerify, type VerifyState, verifyRow } from "../machine/verify.ts";
 import type { SluiceStore } from "../store/schema.ts";
@@ -269,7 +270,7 @@ export class Snapshots {
     });
   }
 
-  /** The state, and the entry that makes it this queue's, in one transaction. A fault leaves storage as it was. */
+  /** The state, and the entries that make it this queue's, in one transaction. A fault leaves storage as it was. */
   #swap({ meta, rowsTotal }: SnapshotImport): ImportReply {
     const { sql, committer, abort } = this.#ports;
     const store = this.#ports.store();
@@ -277,10 +278,15 @@ export class Snapshots {
     const term = Math.max(meta.last.term, committer.identity.term) + 1;
     const { queueId, last, digest } = meta;
     const from = { queueId, term: last.term, index: last.index, digest };
+    const given = planNumbers(store);
+    const most = limits.planNumbersPerEntryMax;
     try {
       sql.transaction(() => {
         store.install(told.placeFor(store.last, last, term, digest), { term });
-        committer.record((group) => group.takeOver(from));
+        committer.record((group) => group.takeOver(from, given.slice(0, most)));
+        for (let next = most; next < given.length; next += most) {
+          committer.record((group) => group.keepNumbers(given.slice(next, next + most)));
+        }
       });
     } catch (fault) {
       // Memory is between two states; storage is not.

@@ -12,8 +12,10 @@ import { editCounters } from "./queue.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 
 export interface PlanRow {
-  /** The newest version. */
+  /** The newest version; 0 of a plan that is known only by its number. */
   readonly latest: number;
+  /** Versions up to this number were given in states that imports replaced. */
+  readonly numbered?: number;
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly description?: string | undefined;
@@ -25,7 +27,7 @@ export interface PlanRow {
   readonly open: number;
   readonly schedules: number;
   readonly lastUsedAt?: number;
-  /** The plan is gone; what its next version is numbered from stays, since ended jobs may name older ones. */
+  /** The plan is gone; what its next version is numbered from stays, since jobs and people may name older ones. */
   readonly removedAt?: number;
 }
 export interface PlanVersionRow {
@@ -49,6 +51,10 @@ export const plan_versions = declareTable<PlanVersionRow>()({
   key: [ascii("id"), integer("plan_version")],
   texts: ["body"],
 });
+
+/** The greatest number that was ever given to a version of a plan. */
+export const numberOf = (row: Pick<PlanRow, "latest" | "numbered">): number =>
+  Math.max(row.latest, row.numbered ?? 0);
 
 const uses = { actions: 0, jobs: 0, open: 0, schedules: 0 };
 const unused = { ...uses, latest: 0, updatedAt: 0, tasks: 0 };
@@ -79,8 +85,14 @@ function removed(tables: SluiceTables, { id }: EventOf<"plan.removed">, at: numb
     tables.plan_versions.remove(key);
     editCounters(tables).bytes -= utf8Bytes(body);
   }
-  if (row.jobs === 0) tables.plans.remove([id]);
+  if (row.jobs === 0 && row.numbered === undefined) tables.plans.remove([id]);
   else tables.plans.put([id], { ...row, removedAt: at });
+}
+
+function numbered(tables: SluiceTables, event: EventOf<"plan.numbered">, at: number): void {
+  const gone = { ...unused, createdAt: at, updatedAt: at, removedAt: at };
+  const row = tables.plans.get([event.id]) ?? gone;
+  tables.plans.put([event.id], { ...row, numbered: event.number });
 }
 
 /** Counts the jobs of a plan: each once, and those that are open. */
@@ -103,6 +115,7 @@ export function countInPlan(
 }
 
 export const planWriters = {
+  "plan.numbered": numbered,
   "plan.removed": removed,
   "plan.submitted": submitted,
 } satisfies Partial<EventWriters>;

@@ -2,7 +2,7 @@
  * Opening a store: the ports are checked against one another, and the log's tail is applied to the tables again.
  * Invariant: nothing is written; a store that contradicts itself is refused, never repaired.
  */
-import { LogCorrupt } from "./chain.ts";
+import { LogCorrupt, type LogId } from "./chain.ts";
 import type { Schema } from "./declare.ts";
 import type { StoredEvent } from "./entry.ts";
 import { committedOf } from "./guards.ts";
@@ -39,16 +39,27 @@ function checkPointers(state: HardStateRow, log: Log): void {
   const { purged, checkpointed } = state;
   const { last } = log;
   const committed = committedOf({ log });
-  if (checkpointed.index < purged.index || checkpointed.index > last.index) {
-    throw new LogCorrupt(`checkpointed ${checkpointed.index} is not in the log`);
-  }
-  if (committed.index < checkpointed.index || committed.index > last.index) {
-    throw new LogCorrupt(`committed ${committed.index} is not between checkpoint and last`);
-  }
+  const order = { purged, checkpointed, committed, last };
+  checkOrder(order, "purged", "checkpointed");
+  checkOrder(order, "checkpointed", "committed");
+  checkOrder(order, "committed", "last");
   const term = state.known?.term ?? 0;
   if (term < last.term) throw new LogCorrupt(`term ${term} < ${last.term} of the log`);
   const found = log.anchor(checkpointed.index);
   if (checkpointed.hash !== found.hash || checkpointed.term !== found.term) {
-    throw new LogCorrupt(`entry ${found.index} is not the one that was checkpointed`);
+    const what = `entry ${found.index} is not the one that was checkpointed`;
+    throw new LogCorrupt(what, { index: found.index });
   }
+}
+
+/** Of two places the first is never behind the second. Where it is, the entry behind the second is the first that is missing. */
+function checkOrder<P extends string>(
+  places: Readonly<Record<P, LogId>>,
+  first: P,
+  second: P,
+): void {
+  const [early, late] = [places[first].index, places[second].index];
+  if (early <= late) return;
+  const what = `inverted log order: ${first} is ${early}, ${second} is ${late}`;
+  throw new LogCorrupt(what, { index: late + 1 });
 }

@@ -28,20 +28,26 @@ export interface Salvaged<S extends Schema> {
   readonly last: Anchor;
 }
 
-/** What can be read of a store; undefined where that is nothing. */
+/** What can be read of a store whose log does not stand from entry `bad` on; undefined where that is nothing. */
 export function salvage<S extends Schema, E extends StoredEvent>(
   sql: Sql,
   config: StoreConfig<S, E>,
+  bad: number | undefined,
 ): Salvaged<S> | undefined {
-  return attempt(() => withTail(sql, config)) ?? attempt(() => checkpointOnly(sql, config));
+  return attempt(() => withTail(sql, config, bad)) ?? attempt(() => checkpointOnly(sql, config));
 }
 
-function withTail<S extends Schema, E extends StoredEvent>(sql: Sql, config: StoreConfig<S, E>) {
+function withTail<S extends Schema, E extends StoredEvent>(
+  sql: Sql,
+  config: StoreConfig<S, E>,
+  bad = Infinity,
+) {
   const ports = openPorts(sql, config);
   const { machine, log, state } = ports;
   if (state.known === undefined) return undefined;
   attempt(() => {
-    const range = { from: machine.last.index + 1, to: committedOf(ports).index };
+    const to = Math.min(committedOf(ports).index, bad - 1);
+    const range = { from: machine.last.index + 1, to };
     // Entry by entry, so that one that cannot be applied is undone whole.
     for (const entry of linked(log, range)) machine.apply([entry]);
   });

@@ -119,7 +119,10 @@ export function openStore(sql: Sql, limits?: Partial<StoreLimits>): SluiceStore 
   return Store.open<SluiceSchema, Event>(sql, limits ? { ...config, limits } : config);
 }
 
-/** What can still be read of a queue's store that must not be used; undefined where that is nothing. */
-export function salvageStore(sql: Sql): Salvaged<SluiceSchema> | undefined {
-  return salvage<SluiceSchema, Event>(sql, config);
+/** What can still be read of a queue's store that must not be used, before log entry `bad`; undefined where that is nothing. */
+export function salvageStore(
+  sql: Sql,
+  bad: number | undefined,
+): Salvaged<SluiceSchema> | undefined {
+  return salvage<SluiceSchema, Event>(sql, config, bad);
 }

@@ -24,7 +24,7 @@ export class SegmentList {
   /** Reads the list. Throws LogCorrupt when tables and segment rows do not agree. */
   static read(sql: Sql, purged: Anchor, tables: Iterable<string>): SegmentList {
     const segments = rows.readSegments(sql);
-    checkTables(segments, tables);
+    checkTables(sql, segments, tables);
     for (const segment of segments) checkExtent(sql, segment);
     const first = segments[0]?.firstIndex ?? purged.index + 1;
     if (first > purged.index + 1) {
@@ -34,7 +34,8 @@ export class SegmentList {
     const list = new SegmentList(purged, segments);
     list.#readOpen(sql);
     if (list.last.index < purged.index) {
-      throw new LogCorrupt(`the log ends at ${list.last.index}, and was purged to ${purged.index}`);
+      const what = `the log ends at ${list.last.index}, and was purged to ${purged.index}`;
+      throw new LogCorrupt(what, { index: list.last.index + 1 });
     }
     return list;
   }
@@ -130,12 +131,17 @@ export class SegmentList {
 const uncounted: Figures = { bytes: 0, keys: 0 };
 
 /** Every segment has its table, and every table of a segment its row. */
-function checkTables(segments: readonly Segment[], tables: Iterable<string>): void {
-  const expected = new Set(segments.map((each) => rows.segmentTable(each.segment)));
-  const found = new Set([...tables].filter(rows.isSegmentTable));
-  const isOdd = (each: string) => !(expected.has(each) && found.has(each));
-  const odd = [...expected, ...found].filter(isOdd);
-  if (odd.length > 0) throw new LogCorrupt(`segment tables missing or unknown: ${odd.join()}`);
+function checkTables(sql: Sql, segments: readonly Segment[], tables: Iterable<string>): void {
+  const found = new Set([...tables].flatMap((each) => rows.segmentIn(each) ?? []));
+  for (const { segment, firstIndex: index } of segments) {
+    if (found.delete(segment)) continue;
+    throw new LogCorrupt(`the table of segment ${segment} is missing`, { index });
+  }
+  const [unknown] = found;
+  if (unknown === undefined) return;
+  const [index] = rows.readExtent(sql, unknown) ?? [];
+  const what = `segment ${unknown} has a table, and is not in the list`;
+  throw new LogCorrupt(what, index === undefined ? {} : { index });
 }
 
 /** A segment's table begins, and if it is sealed ends, where its row says. */

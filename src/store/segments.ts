@@ -26,9 +26,14 @@ export interface Segment extends Figures {
 /** Columns of an entry that are short. */
 export type EntryHead = Anchor & { readonly prevHash: string };
 
-/** A table's name in the database; `isSegment` tells which tables are the log's. */
+/** A segment's table in the database. */
 export const segmentTable = (segment: number) => `raft_log_${segment}`;
-export const isSegmentTable = (table: string) => /^raft_log_\d+$/.test(table);
+
+/** The segment of which a table is; undefined for one that is not the log's. */
+export function segmentIn(table: string): number | undefined {
+  const [, segment] = /^raft_log_(\d+)$/.exec(table) ?? [];
+  return segment === undefined ? undefined : Number(segment);
+}
 
 /** Creates the table that lists the segments. */
 export function createSegmentList(sql: Sql): void {

@@ -63,9 +63,8 @@ const indexOf = (id: LogId | null): number => id?.index ?? 0;
 function checkEnds(log: LogStorage): void {
   const { lastPurged, last } = log.logState();
   if (indexOf(last) < indexOf(lastPurged)) {
-    throw new LogCorrupt(
-      `the log ends at ${indexOf(last)} and was purged to ${indexOf(lastPurged)}`,
-    );
+    const what = `the log ends at ${indexOf(last)} and was purged to ${indexOf(lastPurged)}`;
+    throw new LogCorrupt(what, { index: indexOf(last) + 1 });
   }
 }
 
@@ -76,7 +75,9 @@ function reapply(log: StartLog, machine: StartMachine, committed: LogId | null):
   if (to <= applied) return;
   machine.recover(linked(log, { from: applied + 1, to }));
   const reached = indexOf(machine.applied().lastApplied);
-  if (reached !== to) throw new LogCorrupt(`the log ends at ${reached} and was committed to ${to}`);
+  if (reached === to) return;
+  const what = `the log ends at ${reached} and was committed to ${to}`;
+  throw new LogCorrupt(what, { index: reached + 1 });
 }
 
 /** Entries of which each is checked to follow the one before. Throws LogCorrupt at the first that does not. */
@@ -96,6 +97,7 @@ function joinLogTo(log: LogStorage, applied: LogId | null): void {
   if (indexOf(last) >= applied.index) {
     throw new LogCorrupt(
       `inverted log order: entry ${indexOf(last)} ends the log, ${applied.index} of term ${applied.term} was applied`,
+      { index: applied.index },
     );
   }
   log.purge(applied);

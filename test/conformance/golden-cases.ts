@@ -1,17 +1,19 @@
 /**
  * G8, the golden files: what format 1 has written is read as it was meant, and is written so today.
  */
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import { checkLink, genesis, hashOf } from "../../src/store/chain.ts";
-import { openPorts } from "../../src/store/ports.ts";
+import { checkpoint, openPorts } from "../../src/store/ports.ts";
+import { schema } from "../../src/store/schema.ts";
 import type { Sql } from "../../src/store/sql.ts";
 import { type Case, notAbout } from "./case.ts";
 import { openCaseStore } from "./engine-node.ts";
 import { config, members } from "./entries.ts";
-import { goldenQueue, goldenSnapshots, goldenStore } from "./golden/index.ts";
+import { type GoldenLog, goldenQueues, goldenStore } from "./golden/index.ts";
 import { makeGoldenStore, restore, textOf } from "./golden/store-history.ts";
-import { essenceOf, queueConfig } from "./queue-history.ts";
-import { snapshotOfQueue } from "./transfer.ts";
+import { essenceOf, eventTypes } from "./queue-history.ts";
+import type { PortSubject } from "./subject.ts";
+import { portsBehind, snapshotOfQueue } from "./transfer.ts";
 
 /** What the golden database says, through the ports. */
 function readGoldenStore(sql: Sql): void {
@@ -35,30 +37,57 @@ function expectGoldenTables(notes: readonly unknown[]): void {
   ]);
 }
 
-/** The golden log of a queue: its links, its events, and what they make. */
-function readGoldenQueue(sql: Sql): void {
-  const ports = openPorts(sql, queueConfig);
-  ports.state.create({ queueId: "golden", term: 1 });
-  let before = { ...genesis, term: 1 };
-  for (const entry of goldenQueue.entries) {
+/** The golden logs of queues: their links, their events, and what they make. */
+async function readGoldenLogs({ database }: PortSubject): Promise<void> {
+  for (const { log, snapshots } of goldenQueues) {
+    const { meta, chunks } = await database((sql) => stateFrom(sql, log));
+    deepEqual({ meta, chunks }, snapshots.at(-1));
+  }
+}
+
+/** The state that a log makes, whose links and jobs are looked at on the way. */
+function stateFrom(sql: Sql, { from, entries, jobs }: GoldenLog) {
+  const ports = portsBehind(sql, from, "golden");
+  const first = from?.meta.last ?? { ...genesis, term: 1 };
+  let before = first;
+  for (const entry of entries) {
     equal(hashOf(entry), entry.hash);
     checkLink(before, entry);
     before = entry;
   }
-  ports.log.append(goldenQueue.entries);
+  ports.log.append(entries);
   equal(ports.log.last.hash, before.hash);
-  ports.machine.apply(ports.log.stream({ from: 1 }));
-  deepEqual(essenceOf(ports.machine.tables), goldenQueue.jobs);
+  ports.machine.apply(ports.log.stream({ from: first.index + 1 }));
+  deepEqual(essenceOf(ports.machine.tables), jobs);
+  checkpoint(ports, config.limits);
+  return snapshotOfQueue(sql);
 }
 
 /** The golden snapshots: what is in them, and that each makes the one that today's version writes. */
-function readGoldenSnapshots(sql: Sql): void {
-  for (const { meta, chunks } of goldenSnapshots) {
-    const ports = openPorts(sql, queueConfig);
-    if (ports.state.known === undefined) ports.state.create({ queueId: "golden", term: 1 });
-    ports.snapshots.installSnapshot(meta, chunks);
-    deepEqual(essenceOf(ports.machine.tables), goldenQueue.jobs);
-    deepEqual(snapshotOfQueue(sql), goldenSnapshots.at(-1));
+async function readGoldenSnapshots({ database }: PortSubject): Promise<void> {
+  for (const { log, snapshots } of goldenQueues) {
+    for (const { meta, chunks } of snapshots) {
+      await database((sql) => {
+        const ports = portsBehind(sql, undefined, "golden");
+        ports.snapshots.installSnapshot(meta, chunks);
+        deepEqual(essenceOf(ports.machine.tables), log.jobs);
+        deepEqual(snapshotOfQueue(sql), snapshots.at(-1));
+      });
+    }
+  }
+}
+
+/** Every event stands in some golden log, and the newest snapshot has rows of every table, as this version writes them. */
+function leaveNothingOut(): void {
+  const entries = goldenQueues.flatMap(({ log }) => log.entries);
+  const types = entries.flatMap(({ events }) =>
+    (JSON.parse(events) as { type?: string }[]).flatMap(({ type }) => type ?? []),
+  );
+  deepEqual([...new Set(types)].sort(), eventTypes);
+  const tables = goldenQueues.at(-1)?.snapshots.at(-1)?.meta.tables ?? {};
+  for (const { name, version } of Object.values(schema)) {
+    equal(tables[name]?.version, version, name);
+    ok((tables[name]?.rows ?? 0) > 0, name);
   }
 }
 
@@ -103,14 +132,21 @@ export const goldenCases: readonly Case[] = [
     id: "G8c",
     name: "golden_log",
     shows: "the entries of a queue's log keep their hashes, their events and their effects",
-    ports: ({ database }) => database(readGoldenQueue),
+    ports: readGoldenLogs,
     engine: byPorts,
   },
   {
     id: "G8d",
     name: "golden_snapshot",
     shows: "a snapshot of any version can be installed, and its state makes the one of today's",
-    ports: ({ database }) => database(readGoldenSnapshots),
+    ports: readGoldenSnapshots,
+    engine: byPorts,
+  },
+  {
+    id: "G8g",
+    name: "golden_leaves_nothing_out",
+    shows: "the golden files have every event that there is, and rows of every table",
+    ports: leaveNothingOut,
     engine: byPorts,
   },
 ];

@@ -8,7 +8,15 @@ import { deleted, put } from "../store/support.ts";
 import { type Case, notAbout } from "./case.ts";
 import { appendTo, b, blanks, e, feed10, id, m, vote } from "./entries.ts";
 import type { PortNode } from "./port-node.ts";
-import { enqueueJobs, enqueueKey, queueSteps, run, statesOf } from "./queue-history.ts";
+import { run } from "./queue-hand.ts";
+import {
+  emptyTables,
+  enqueueJobs,
+  enqueueKey,
+  eventTypes,
+  statesOf,
+  takeSteps,
+} from "./queue-history.ts";
 import { type EngineSubject, onNode, type PortSubject } from "./subject.ts";
 import { snapshotOfQueue } from "./transfer.ts";
 
@@ -81,13 +89,11 @@ async function queueReopened({ queue: open }: EngineSubject): Promise<void> {
   const ends: unknown[] = [];
   for (const rhythm of [0, 1, 2, 3]) {
     const queue = await open();
-    const tokens = new Map<string, string>();
-    for (const [i, { take, states }] of queueSteps.entries()) {
-      await take(queue, tokens);
+    await takeSteps(queue, async ({ states }, i) => {
       if (rhythm > 0 && i % rhythm === 0) await run(queue, "queue.checkpoint", {});
       await queue.reopen();
       deepEqual(statesOf(queue.store.tables), states);
-    }
+    });
     const group = ["x", "y", "z"].map(
       (each) => ["job.enqueue", { jobs: [{ id: each, payload: "0" }] }] as const,
     );
@@ -97,6 +103,24 @@ async function queueReopened({ queue: open }: EngineSubject): Promise<void> {
     ends.push(snapshotOfQueue(queue.sql));
   }
   for (const end of ends) deepEqual(end, ends[0]);
+}
+
+/** Every event happens in the history, and every table has rows in its end: what is added to Sluice is added to it. */
+async function leavesNothingOut({ queue: open }: EngineSubject): Promise<void> {
+  const queue = await open();
+  const types = new Set<string>();
+  let seen = 0;
+  await takeSteps(queue, () => {
+    const { store } = queue;
+    // An import empties the log, and goes on at a greater index.
+    const from = Math.max(seen, store.purged.index) + 1;
+    for (const entry of store.entries({ from, maxBytes: 1e9 })) {
+      for (const { type } of store.codec.decode(entry)) types.add(type);
+    }
+    seen = store.last.index;
+  });
+  deepEqual([...types].sort(), eventTypes);
+  deepEqual(emptyTables(queue.store.tables), []);
 }
 
 /** Commands in flight are answered, also when their entry is purged before they are. */
@@ -136,6 +160,13 @@ export const historyCases: readonly Case[] = [
     shows: "a history is the same whether all memory is lost after each of its steps or not",
     ports: sameReopened,
     engine: queueReopened,
+  },
+  {
+    id: "G2c",
+    name: "history_leaves_nothing_out",
+    shows: "the history of G2a has every event that there is, and ends with rows in every table",
+    ports: notAbout("the events of ports are notes: those of queues happen in an engine"),
+    engine: leavesNothingOut,
   },
   {
     id: "G11",

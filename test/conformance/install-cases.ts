@@ -5,12 +5,14 @@ import { deepEqual, equal } from "node:assert/strict";
 import { openStore, type SluiceStore, schema } from "../../src/store/schema.ts";
 import type { Harness } from "../engine-harness.ts";
 import { dumpOf } from "../invariants.ts";
+import { planOf } from "../machine/plan-rig.ts";
 import { dump, put } from "../store/support.ts";
 import { type Case, only } from "./case.ts";
 import { currentOf, type Sent } from "./current.ts";
 import { b, e, id, m, stated } from "./entries.ts";
 import { openCasePorts, type PortNode, viewOf } from "./port-node.ts";
-import { queueSteps, run } from "./queue-history.ts";
+import { run } from "./queue-hand.ts";
+import { emptyTables, takeSteps } from "./queue-history.ts";
 import type { EngineSubject, PortSubject } from "./subject.ts";
 import { build, twoSnapshots } from "./transfer.ts";
 
@@ -89,8 +91,7 @@ function install(store: SluiceStore, { meta, chunks }: Sent): void {
 /** A queue with rows in every table, and one that has others in them: its engine is not used again. */
 async function twoQueues({ queue }: EngineSubject): Promise<[sender: Harness, receiver: Harness]> {
   const [sender, receiver] = [await queue(), await queue()];
-  const tokens = new Map<string, string>();
-  for (const { take } of queueSteps) await take(sender, tokens);
+  await takeSteps(sender);
   const jobs = ["a", "b", "c"].map((each) => ({
     id: each,
     payload: "0",
@@ -103,7 +104,29 @@ async function twoQueues({ queue }: EngineSubject): Promise<[sender: Harness, re
   await run(receiver, "lease.claim", { max: 1, capabilities: ["a"] });
   await run(receiver, "job.cancel", { id: "b" });
   await run(receiver, "job.redrive", { states: ["cancelled"] });
+  await fillWithOthers(receiver);
+  for (const { store } of [sender, receiver]) deepEqual(emptyTables(store.tables), []);
   return [sender, receiver];
+}
+
+/** Plans, actions, tasks, a worker and a schedule that no sender has. */
+async function fillWithOthers(receiver: Harness): Promise<void> {
+  await run(receiver, "plan.submit", planOf("other"));
+  const worker = { worker: "other", kinds: ["plan" as const], capabilities: ["curl"] };
+  await run(receiver, "worker.register", { id: "other" });
+  const act = (action: string) =>
+    run(receiver, "action.submit", { id: "other", action, inputs: ["1"] });
+  await act("other-ended");
+  await run(receiver, "action.cancel", { id: "other-ended" });
+  await act("other-open");
+  const { jobs } = await run(receiver, "lease.claim", { max: 1, ...worker });
+  const claimed = only(jobs);
+  await run(receiver, "lease.settle", {
+    items: [{ op: "task", id: claimed.id, token: claimed.token, task: 1, exitCode: 0 }],
+  });
+  const definition = { timing: { everyMs: 9e6 }, job: { payload: "1" } } as const;
+  const rest = { catchUp: "one", overlap: "allow" } as const;
+  await run(receiver, "schedule.put", { id: "other", definition: { ...definition, ...rest } });
 }
 
 /** Every row as it is stored, less what says whose it is: that does not travel. */

@@ -1,15 +1,19 @@
 /**
  * The life of a small queue, step by step, with the state of every job after each step.
- * Invariant: every kind of table gets rows on the way, and the same steps make the same entries, wherever they are taken.
+ * Invariant: every event happens on the way, every table has rows in the end (G2c looks), and the same steps make the same
+ * entries, wherever they are taken.
  */
-import type { CommandInputs, CommandName, CommandReplies } from "../../src/contract/commands.ts";
+import type { CommandInputs } from "../../src/contract/commands.ts";
 import { type Event, eventTexts } from "../../src/contract/events.ts";
 import type { JobState } from "../../src/contract/fields.ts";
-import type { CommandAnswer, IdempotencyKey } from "../../src/contract/rpc.ts";
+import type { IdempotencyKey } from "../../src/contract/rpc.ts";
+import type { JobRow } from "../../src/store/jobs.ts";
+import { membershipEvent } from "../../src/store/membership.ts";
 import { type SluiceSchema, type SluiceTables, schema, writers } from "../../src/store/schema.ts";
 import { catchUp } from "../../src/store/standing.ts";
 import type { StoreConfig } from "../../src/store/store-config.ts";
-import { only } from "./case.ts";
+import { claim, type QueueHand, type QueueStep, run, settle } from "./queue-hand.ts";
+import { planSteps } from "./queue-plans.ts";
 
 /** What a queue's ports are opened with. */
 export const queueConfig: StoreConfig<SluiceSchema, Event> = {
@@ -18,38 +22,6 @@ export const queueConfig: StoreConfig<SluiceSchema, Event> = {
   texts: eventTexts,
   catchUp,
 };
-
-/** A queue that is given commands, and lets time pass. */
-export interface QueueHand {
-  answer<N extends CommandName>(
-    name: N,
-    input: CommandInputs[N],
-    key?: IdempotencyKey,
-  ): Promise<CommandAnswer>;
-  advance(ms: number): Promise<void>;
-}
-
-/** The tokens of the jobs that were claimed. */
-type Tokens = Map<string, string>;
-
-/** A step, and in which state each job is after it. */
-export interface QueueStep {
-  readonly name: string;
-  readonly take: (queue: QueueHand, tokens: Tokens) => Promise<unknown>;
-  readonly states: Readonly<Record<string, JobState>>;
-}
-
-/** Runs a command; its reply. Throws when it is refused. */
-export async function run<N extends CommandName>(
-  queue: QueueHand,
-  name: N,
-  input: CommandInputs[N],
-  key?: IdempotencyKey,
-): Promise<CommandReplies[N]> {
-  const answer = await queue.answer(name, input, key);
-  if ("reply" in answer) return JSON.parse(answer.reply) as CommandReplies[N];
-  throw new Error(`${name} was refused: ${answer.refusal.detail}`);
-}
 
 const backoff = { kind: "fixed", delayMs: 5_000, jitter: "none" } as const;
 const jobs: CommandInputs["job.enqueue"]["jobs"] = [
@@ -64,25 +36,10 @@ const jobs: CommandInputs["job.enqueue"]["jobs"] = [
 export const enqueueKey: IdempotencyKey = { key: "enqueue", bodyHash: "jobs" };
 export const enqueueJobs = (queue: QueueHand) => run(queue, "job.enqueue", { jobs }, enqueueKey);
 
-async function claim(queue: QueueHand, tokens: Tokens, input: CommandInputs["lease.claim"]) {
-  const reply = await run(queue, "lease.claim", { worker: "w", max: 1, ...input });
-  for (const { id, token } of reply.jobs) tokens.set(id, token);
-}
-
-async function settle(
-  queue: QueueHand,
-  tokens: Tokens,
-  id: string,
-  outcome: { op: "complete"; result: string } | { op: "fail"; error: string; retryable: boolean },
-) {
-  const item = { id, token: tokens.get(id) ?? "", ...outcome };
-  const { items } = await run(queue, "lease.settle", { items: [item] });
-  if (!only(items).ok) throw new Error(`${id} was not settled: ${JSON.stringify(items)}`);
-}
-
 const fresh = { plain: "ready", urgent: "ready", later: "scheduled" } as const;
 
-export const queueSteps: readonly QueueStep[] = [
+/** What becomes of jobs alone. */
+const jobSteps: readonly QueueStep[] = [
   {
     name: "the queue is configured",
     take: (queue) => run(queue, "queue.configure", { leaseMs: 30_000 }),
@@ -183,10 +140,47 @@ export const queueSteps: readonly QueueStep[] = [
   },
 ];
 
-/** The state of every job, as the tables show it. */
-export function statesOf(tables: SluiceTables): Record<string, JobState> {
-  return Object.fromEntries([...tables.jobs.scan({})].map(([[id], { state }]) => [id, state]));
+/** What becomes of plans, actions, workers and schedules stands behind it, and happens to the same queue. */
+export const queueSteps: readonly QueueStep[] = [
+  ...jobSteps,
+  ...planSteps(jobSteps.at(-1)?.states ?? {}),
+];
+
+/** Takes the steps of the history, or the first of them, and does whatever else is to be done after each. */
+export async function takeSteps(
+  queue: QueueHand,
+  afterStep: (step: QueueStep, number: number) => unknown = () => undefined,
+  steps = queueSteps.length,
+): Promise<void> {
+  const tokens = new Map<string, string>();
+  for (const [i, step] of queueSteps.slice(0, steps).entries()) {
+    await step.take(queue, tokens);
+    await afterStep(step, i);
+  }
 }
+
+/** The state of every job, as the tables show it. Jobs whose ids the queue made are named by what made them. */
+export function statesOf(tables: SluiceTables): Record<string, JobState> {
+  const made = new Map<string, number>();
+  const nameOf = (id: string, { schedule, action, inputIndex }: JobRow): string => {
+    if (schedule === undefined) return action === undefined ? id : `${action}/${inputIndex}`;
+    const count = made.get(schedule) ?? 0;
+    made.set(schedule, count + 1);
+    return `${schedule}/${count}`;
+  };
+  return Object.fromEntries(
+    [...tables.jobs.scan({})].map(([[id], job]) => [nameOf(id, job), job.state]),
+  );
+}
+
+/** Every type of event, by name. */
+export const eventTypes = [...Object.keys(writers), membershipEvent].sort();
+
+/** The tables that have no row. */
+export const emptyTables = (tables: SluiceTables): string[] =>
+  Object.entries(tables).flatMap(([name, table]) =>
+    (table as SluiceTables["jobs"]).range({ limit: 1 }).length === 0 ? [name] : [],
+  );
 
 /** What the history has made in the end: what must be readable for ever of each job. */
 export function essenceOf(tables: SluiceTables) {

@@ -8,11 +8,11 @@ import type { Sql } from "../../src/store/sql.ts";
 import { deleted, put } from "../store/support.ts";
 import { type Case, notAbout } from "./case.ts";
 import { blanks, config, feed10, id } from "./entries.ts";
-import { goldenQueue } from "./golden/index.ts";
+import { type GoldenLog, goldenQueues } from "./golden/index.ts";
 import type { PortNode } from "./port-node.ts";
 import { queueConfig } from "./queue-history.ts";
 import { onNode, onStore, type PortSubject } from "./subject.ts";
-import { snapshotOfQueue } from "./transfer.ts";
+import { portsBehind, snapshotOfQueue } from "./transfer.ts";
 
 /** While `work` is done nobody learns the time, and nothing is random. */
 export function timeless<T>(work: () => T): T {
@@ -34,19 +34,31 @@ export function timeless<T>(work: () => T): T {
 function applyInSteps(sql: Sql, entries: readonly Entry[], every: number): void {
   for (let from = 0; from < entries.length; from += every) {
     const ports = openPorts(sql, queueConfig);
-    if (ports.state.known === undefined) ports.state.create({ queueId: "q", term: 1 });
     ports.machine.apply(entries.slice(from, from + every));
     checkpoint(ports, config.limits);
   }
 }
 
-async function deterministic({ database }: PortSubject): Promise<void> {
-  const { entries } = goldenQueue;
+/** Gives `work` an empty database in which a golden queue's log may begin. */
+const beginning = <T>({ database }: PortSubject, { from }: GoldenLog, work: (sql: Sql) => T) =>
+  database((sql) => {
+    checkpoint(portsBehind(sql, from, "q"), config.limits);
+    return work(sql);
+  });
+
+/** Calls `work` with each golden log. */
+const ofEachLog =
+  (work: (subject: PortSubject, log: GoldenLog) => Promise<void>) =>
+  async (subject: PortSubject): Promise<void> => {
+    for (const { log } of goldenQueues) await work(subject, log);
+  };
+
+async function deterministic(subject: PortSubject, log: GoldenLog): Promise<void> {
   const found = [];
-  for (const every of [1, 3, entries.length]) {
+  for (const every of [1, 3, log.entries.length]) {
     found.push(
-      await database((sql) => {
-        timeless(() => applyInSteps(sql, entries, every));
+      await beginning(subject, log, (sql) => {
+        timeless(() => applyInSteps(sql, log.entries, every));
         return snapshotOfQueue(sql);
       }),
     );
@@ -55,21 +67,19 @@ async function deterministic({ database }: PortSubject): Promise<void> {
 }
 
 /** State = snapshot + later entries, wherever the snapshot was taken. */
-async function snapshotAndLog({ database }: PortSubject): Promise<void> {
-  const { entries } = goldenQueue;
-  const whole = await database((sql) => {
+async function snapshotAndLog(subject: PortSubject, log: GoldenLog): Promise<void> {
+  const { entries } = log;
+  const whole = await beginning(subject, log, (sql) => {
     applyInSteps(sql, entries, entries.length);
     return snapshotOfQueue(sql).meta;
   });
   for (const cut of [1, Math.floor(entries.length / 2), entries.length - 1]) {
-    const { meta, chunks } = await database((sql) => {
+    const { meta, chunks } = await beginning(subject, log, (sql) => {
       applyInSteps(sql, entries.slice(0, cut), 2);
       return snapshotOfQueue(sql);
     });
-    const again = await database((sql) => {
-      const ports = openPorts(sql, queueConfig);
-      ports.state.create({ queueId: "q", term: 1 });
-      ports.snapshots.installSnapshot(meta, chunks);
+    const again = await subject.database((sql) => {
+      portsBehind(sql, undefined, "q").snapshots.installSnapshot(meta, chunks);
       applyInSteps(sql, entries.slice(cut), 2);
       return snapshotOfQueue(sql).meta;
     });
@@ -114,7 +124,7 @@ export const replayCases: readonly Case[] = [
     id: "G7a",
     name: "deterministic_apply",
     shows: "the same entries make the same bytes, whenever they are applied and checkpointed",
-    ports: deterministic,
+    ports: ofEachLog(deterministic),
     engine: notAbout(
       "G2a shows it of whole queues, which end equal in every rhythm of checkpoints",
     ),
@@ -123,7 +133,7 @@ export const replayCases: readonly Case[] = [
     id: "G7b",
     name: "snapshot_and_later_log",
     shows: "a snapshot and the entries behind it make the state that all entries make",
-    ports: snapshotAndLog,
+    ports: ofEachLog(snapshotAndLog),
     engine: ({ stores }) =>
       stores((sender) => {
         sender.commit([put("a", "1")], [put("b", "2")]);

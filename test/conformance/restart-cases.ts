@@ -10,7 +10,8 @@ import { type Case, notAbout } from "./case.ts";
 import { commitTo, newCaseStore, openCaseStore } from "./engine-node.ts";
 import { appendTo, b, blanks, config, e, feed10, id, nothing, stated } from "./entries.ts";
 import type { PortNode } from "./port-node.ts";
-import { enqueueJobs, run } from "./queue-history.ts";
+import { run } from "./queue-hand.ts";
+import { enqueueJobs } from "./queue-history.ts";
 import { type EngineSubject, onNode, onStore, type PortSubject } from "./subject.ts";
 import { build, fromSender, snapshotOfTwo } from "./transfer.ts";
 

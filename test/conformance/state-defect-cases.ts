@@ -8,7 +8,8 @@ import { type Case, notAbout } from "./case.ts";
 import { currentOf } from "./current.ts";
 import { e } from "./entries.ts";
 import { openCasePorts } from "./port-node.ts";
-import { enqueueJobs, enqueueKey, queueSteps, run } from "./queue-history.ts";
+import { run } from "./queue-hand.ts";
+import { enqueueJobs, enqueueKey, takeSteps } from "./queue-history.ts";
 import { timeless } from "./replay-cases.ts";
 import type { EngineSubject, PortSubject } from "./subject.ts";
 import { build } from "./transfer.ts";
@@ -59,8 +60,7 @@ function buildExactly(sql: Sql): void {
 /** Everything that ended by itself is in the log, and no index row is left without its job. */
 async function expiryIsLogged({ queue: open }: EngineSubject): Promise<void> {
   const queue = await open();
-  const tokens = new Map<string, string>();
-  for (const { take } of queueSteps.slice(0, 6)) await take(queue, tokens);
+  await takeSteps(queue, undefined, 6);
   const { store } = queue;
   const events = store
     .entries({ from: 1, maxBytes: 1e9 })
@@ -75,8 +75,7 @@ async function expiryIsLogged({ queue: open }: EngineSubject): Promise<void> {
 /** Applying asks nobody for the time, for ids or for chance. */
 async function applyIsPure({ queue: open }: EngineSubject): Promise<void> {
   const queue = await open();
-  const tokens = new Map<string, string>();
-  for (const { take } of queueSteps) await take(queue, tokens);
+  await takeSteps(queue);
   const rows = (dumped: unknown) => JSON.parse(JSON.stringify(dumped));
   deepEqual(
     timeless(() => rows(queue.dumpRecovered())),

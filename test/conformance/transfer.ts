@@ -48,6 +48,16 @@ export const fromSender = (
     work(sender);
   });
 
+/** Ports of a queue whose log goes on behind a state, or begins with the queue: `from.meta.last` is the place that it follows. */
+export function portsBehind(sql: Sql, from: Sent | undefined, queueId: string) {
+  const ports = openPorts(sql, queueConfig);
+  ports.state.create({ queueId, term: 1 });
+  if (from === undefined) return ports;
+  ports.snapshots.installSnapshot(from.meta, from.chunks);
+  sql.transaction(() => ports.log.writeRestart(from.meta.last))();
+  return ports;
+}
+
 /** A queue's state as bytes: rows as SQLite has them, but the fields of their values in the order of their names. */
 export function snapshotOfQueue(sql: Sql) {
   const { snapshots } = openPorts(sql, queueConfig);

@@ -206,17 +206,29 @@ test("a worker that leaves with more jobs than one step gives back is gone at on
   expect(await uncounted(q)).toBe(1500);
 });
 
-test("a name that registers again while its old jobs go back holds none of them", async () => {
-  const q = await withWorker();
-  for (let i = 0; i < 3; i++) {
-    await q.run("job.enqueue", { jobs: Array.from({ length: 500 }, () => ({ payload: "1" })) });
-    await q.claim({ worker: "w", max: 500 });
-  }
-  await q.run("worker.remove", { id: "w" });
-  const { worker } = await q.run("worker.register", { id: "w", ttlMs: TTL });
-  expect(worker).toMatchObject({ state: "alive", running: 0 });
-  expect((await q.run("queue.stats", {})).counts).toMatchObject({ ready: 1500, running: 0 });
-});
+const endings: Record<string, (q: Harness) => unknown> = {
+  left: (q) => q.run("worker.remove", { id: "w" }),
+  died: (q) => {
+    q.now += 1.5 * TTL;
+  },
+};
+
+test.each(Object.entries(endings))(
+  "a name that %s and registers again holds none of its old jobs, though no sweep has got to all",
+  async (way, end) => {
+    const q = await withWorker();
+    // More than leaving gives back at once, and the sweep before the registration behind it.
+    for (let i = 0; i < 5; i++) {
+      await q.run("job.enqueue", { jobs: Array.from({ length: 500 }, () => ({ payload: "1" })) });
+      await q.claim({ worker: "w", max: 500 });
+    }
+    await end(q);
+    const { worker, jobs } = await q.run("worker.register", { id: "w", ttlMs: TTL });
+    expect([worker.state, worker.running, jobs]).toEqual(["alive", 0, []]);
+    expect((await q.run("queue.stats", {})).counts).toMatchObject({ ready: 2500, running: 0 });
+    expect(await uncounted(q)).toBe(way === "left" ? 2500 : 0);
+  },
+);
 
 test("the death of a worker ends its action's jobs", async () => {
   const q = await withWorker(able);

@@ -193,7 +193,7 @@ export class Auditor implements Observer {
     this.#turn = this.#newTurn(imported, group.at);
     this.#isImporting = true;
     this.isReplaced = true;
-    takeOver(this.#turn);
+    takeOver(this.#turn, own);
   }
 
   undoAll(group: Group, work: () => void): void {

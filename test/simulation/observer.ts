@@ -94,8 +94,8 @@ export function observeGroups(): void {
     if (observer === undefined) work();
     else observer.undoAll(this, work);
   };
-  Group.prototype.takeOver = function observed(this: Group, from) {
-    const work = () => takeOver.call(this, from);
+  Group.prototype.takeOver = function observed(this: Group, from, given) {
+    const work = () => takeOver.call(this, from, given);
     const observer = observerOf(this);
     if (observer === undefined) work();
     else observer.takeOver(this, work);

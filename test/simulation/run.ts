@@ -11,7 +11,7 @@ import { QUEUE } from "./model/model.ts";
 import { observeGroups, speak } from "./observer.ts";
 import { stepSeed } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
-import { lowerLimits } from "./small.ts";
+import { boundLog, lowerLimits } from "./small.ts";
 import { demand, same, Violation } from "./violation.ts";
 import { World } from "./world.ts";
 
@@ -60,6 +60,7 @@ export async function run(
   plant: Plant = () => undefined,
 ): Promise<Outcome> {
   prepare();
+  boundLog(seed);
   const world = new World(seed % AUTO_CREATE_NOT_IN !== 0);
   activate(world.injector);
   const scheduler = new Scheduler(world);

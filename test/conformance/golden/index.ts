@@ -5,9 +5,11 @@
 import type { Entry } from "../../../src/store/chain.ts";
 import type { SnapshotMeta } from "../../../src/store/raft.ts";
 import type { essenceOf } from "../queue-history.ts";
-import queue from "./queue-1.json" with { type: "json" };
+import queue1 from "./queue-1.json" with { type: "json" };
+import queue2 from "./queue-2.json" with { type: "json" };
 import snapshot1 from "./snapshot-1.json" with { type: "json" };
 import snapshot2 from "./snapshot-2.json" with { type: "json" };
+import snapshot3 from "./snapshot-3.json" with { type: "json" };
 import store from "./store-1.json" with { type: "json" };
 
 /** A value as JSON keeps it: a blob is an object with its bytes in hexadecimal. */
@@ -22,19 +24,29 @@ export interface GoldenStore {
   }[];
 }
 
-/** A queue's log, and what it came to. */
-export interface GoldenQueue {
-  readonly entries: readonly Entry[];
-  readonly jobs: ReturnType<typeof essenceOf>;
-}
-
-/** A snapshot of that queue, as some version wrote its rows. */
+/** A snapshot of a queue, as some version wrote its rows. */
 export interface GoldenSnapshot {
   readonly meta: SnapshotMeta;
   readonly chunks: readonly string[];
 }
 
+/** A queue's log, and what its jobs came to. */
+export interface GoldenLog {
+  /** The state that it goes on from, as of the place that its first entry follows; undefined where the queue began. */
+  readonly from?: GoldenSnapshot;
+  readonly entries: readonly Entry[];
+  readonly jobs: ReturnType<typeof essenceOf>;
+}
+
+export interface GoldenQueue {
+  readonly log: GoldenLog;
+  /** What the log made, from the oldest version of rows to today's. */
+  readonly snapshots: readonly GoldenSnapshot[];
+}
+
 export const goldenStore: GoldenStore = store;
-export const goldenQueue = queue as GoldenQueue;
-/** From the oldest version to today's. */
-export const goldenSnapshots = [snapshot1, snapshot2] as readonly GoldenSnapshot[];
+/** The first knew jobs alone; the last has every table. */
+export const goldenQueues = [
+  { log: queue1, snapshots: [snapshot1, snapshot2] },
+  { log: queue2, snapshots: [snapshot3] },
+] as readonly GoldenQueue[];

@@ -2,17 +2,20 @@
  * `node test/conformance/golden/write.ts` writes the golden files that are not there.
  * Invariant: none that is there is ever changed: what it holds was written by a released version, and stays readable.
  */
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../../../src/contract/commands.ts";
 import type { CommandRequest } from "../../../src/contract/rpc.ts";
-import { checkpoint, openPorts } from "../../../src/store/ports.ts";
-import { openStore } from "../../../src/store/schema.ts";
+import { checkpoint } from "../../../src/store/ports.ts";
+import { openStore, type SluiceStore } from "../../../src/store/schema.ts";
 import { NodeSql } from "../../../src/store/sql-node.ts";
 import { EngineRig } from "../../object/rig.ts";
+import { currentOf } from "../current.ts";
 import { config } from "../entries.ts";
-import { essenceOf, type QueueHand, queueConfig, queueSteps } from "../queue-history.ts";
-import { goldenQueue } from "./index.ts";
+import type { QueueHand } from "../queue-hand.ts";
+import { essenceOf, takeSteps } from "../queue-history.ts";
+import { portsBehind } from "../transfer.ts";
+import type { GoldenLog } from "./index.ts";
 import { makeGoldenStore, textOf } from "./store-history.ts";
 
 /** An engine of which time passes by hand. */
@@ -31,31 +34,50 @@ function handOf(rig: EngineRig): QueueHand {
   };
 }
 
-async function golden() {
-  const store = new NodeSql();
-  makeGoldenStore(store);
-  const rig = new EngineRig();
-  const tokens = new Map<string, string>();
-  for (const { take } of queueSteps) await take(handOf(rig), tokens);
-  const opened = openStore(rig.sql);
-  const entries = opened.entries({ from: 1, maxBytes: 1e9 });
-  const ports = openPorts(new NodeSql(), queueConfig);
-  ports.state.create({ queueId: "golden", term: 1 });
-  // Of the log as it was written once, with the rows of today.
-  ports.machine.apply(goldenQueue.entries);
-  checkpoint(ports, config.limits);
-  ports.snapshots.tryCreateSnapshotBuilder(true)?.buildSnapshot();
-  const current = ports.snapshots.currentSnapshot();
-  return {
-    "store-1.json": textOf(store),
-    "queue-1.json": { entries, jobs: essenceOf(opened.tables) },
-    "snapshot-2.json": current && { meta: current.meta, chunks: [...current.chunks()] },
-  };
+/** The log behind the last import, and the state that it goes on from. */
+function logOf(store: SluiceStore): GoldenLog {
+  const { snapshots, hard, purged, tables } = store;
+  if (hard === undefined) throw new Error("the history has made no queue");
+  const { meta, chunks } = currentOf(snapshots);
+  const entries = store.entries({ from: purged.index + 1, maxBytes: 1e9 });
+  const from = { meta: { ...meta, last: hard.purged }, chunks };
+  return { from, entries, jobs: essenceOf(tables) };
 }
 
-for (const [name, content] of Object.entries(await golden())) {
-  const path = join(import.meta.dirname, name);
-  if (existsSync(path)) continue;
+async function history(): Promise<GoldenLog> {
+  const rig = new EngineRig();
+  await takeSteps(handOf(rig));
+  return logOf(openStore(rig.sql));
+}
+
+/** What a log makes, with the rows of today. */
+function snapshotOf({ from, entries }: GoldenLog) {
+  const ports = portsBehind(new NodeSql(), from, "golden");
+  ports.machine.apply(entries);
+  checkpoint(ports, config.limits);
+  ports.snapshots.tryCreateSnapshotBuilder(true)?.buildSnapshot();
+  return currentOf(ports.snapshots);
+}
+
+function goldenStore() {
+  const store = new NodeSql();
+  makeGoldenStore(store);
+  return textOf(store);
+}
+
+const pathOf = (name: string): string => join(import.meta.dirname, name);
+
+/** What a file holds; where it is not there, what `make` makes, which is then written. */
+async function golden<T>(name: string, make: () => T | Promise<T>): Promise<T> {
+  const path = pathOf(name);
+  if (existsSync(path)) return JSON.parse(readFileSync(path, "utf8"));
+  const content = await make();
   writeFileSync(path, `${JSON.stringify(content, undefined, 2)}\n`);
   console.log(`${path} was written`);
+  return content;
 }
+
+await golden("store-1.json", goldenStore);
+const log = await golden("queue-2.json", history);
+// Of the log as it was written once.
+await golden("snapshot-3.json", () => snapshotOf(log));

@@ -23,6 +23,8 @@ export interface Plan {
   readonly actions: number;
   readonly jobs: number;
   readonly lastUsedAt?: number | undefined;
+  /** Versions up to this number were given in states that imports replaced. */
+  readonly numbered?: number | undefined;
   /** It is gone, but for the number that its next version comes behind. */
   readonly removedAt?: number | undefined;
   readonly versions: readonly PlanVersion[];

@@ -83,15 +83,16 @@ export function submitPlan(turn: Turn, input: CommandInputs["plan.submit"]): Ans
   const { at, state } = turn;
   const before = state.plans.get(id);
   const existing = planOf(state, id);
-  const latest = before?.latest ?? 0;
-  if (existing?.versions.at(-1)?.body === body) {
-    return { reply: { now: at, id, version: latest, created: false } };
+  const newest = existing?.versions.at(-1);
+  if (newest?.body === body) {
+    return { reply: { now: at, id, version: newest.version, created: false } };
   }
+  const latest = Math.max(before?.latest ?? 0, before?.numbered ?? 0);
   if (latest >= small.planVersionsMax) return refused("plan_limit", { latest });
   const full = whyFull(turn, 0, Buffer.byteLength(body));
   if (full !== undefined) return { refusal: full };
   const version = latest + 1;
-  const parent = existing === undefined ? undefined : latest;
+  const parent = newest?.version;
   const added: PlanVersion = { version, createdAt: at, parent, body, tasks, commands, fields };
   turn.emit("plan.submitted");
   state.plans.set(id, {
@@ -119,7 +120,7 @@ export function removePlan(turn: Turn, { id }: CommandInputs["plan.remove"]): An
   if (open > 0) return refused("plan_in_use", { openJobs: open });
   if (schedules > 0) return refused("plan_in_use", { schedules });
   turn.emit("plan.removed");
-  if (plan.jobs === 0) turn.state.plans.delete(id);
+  if (plan.jobs === 0 && plan.numbered === undefined) turn.state.plans.delete(id);
   else turn.state.plans.set(id, { ...plan, removedAt: turn.at, versions: [] });
   return { reply: { now: turn.at, removed: true } };
 }
