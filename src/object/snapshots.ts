@@ -5,7 +5,6 @@
  */
 import { encodeReply } from "../contract/commands.ts";
 import { limits } from "../contract/limits.ts";
-import type { VerifyProblem } from "../contract/queue.ts";
 import type { Refusal } from "../contract/refusals.ts";
 import type { CommandAnswer } from "../contract/rpc.ts";
 import {
@@ -17,13 +16,13 @@ import {
 } from "../contract/snapshots.ts";
 import { planNumbers } from "../machine/plans.ts";
 import { type Contents, isEmpty } from "../machine/queue.ts";
-import { beginVerify, endVerify, type VerifyState, verifyRow } from "../machine/verify.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import { type SnapshotImport, SnapshotInvalid } from "../store/snapshot-import.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Committer } from "./commit.ts";
 import * as refusals from "./refusals.ts";
 import * as told from "./snapshot-answers.ts";
+import { firstRow, type RowsPlace, verifyRows } from "./verify-rows.ts";
 
 /** What snapshots need of the queue they are of. */
 export interface SnapshotPorts {
@@ -55,8 +54,8 @@ export class Snapshots {
   #done: { readonly upload: string; readonly reply: ImportReply } | undefined;
   /** Why the last build came to nothing. */
   #failed: string | null = null;
-  /** What the rows staged so far come to, and of which import they are. */
-  #staged: { readonly of: SnapshotImport; readonly state: VerifyState } | undefined;
+  /** How far the staged rows are verified, and of which import they are. */
+  #verified: { readonly of: SnapshotImport; readonly place: RowsPlace } | undefined;
 
   constructor(ports: SnapshotPorts) {
     this.#ports = ports;
@@ -239,17 +238,17 @@ export class Snapshots {
     return told.imported(this.#progress());
   }
 
-  /** One turn of staging. True once all is staged, and agrees with itself. */
+  /** One turn of staging, or of verifying what is staged. True once all is staged, and agrees with itself. */
   #stage(snapshot: SnapshotImport): boolean {
-    if (this.#staged?.of !== snapshot) this.#staged = { of: snapshot, state: beginVerify() };
-    const { state } = this.#staged;
-    const problems: VerifyProblem[] = [];
-    const isStaged = snapshot.step((row) => problems.push(...verifyRow(state, row)));
-    if (isStaged) problems.push(...endVerify(state, snapshot.meta.last.at));
+    if (!snapshot.step()) return false;
+    const begun = this.#verified?.of === snapshot ? this.#verified.place : undefined;
+    const from = begun ?? firstRow(snapshot.meta.last.at);
+    const { place, problems, isDone } = verifyRows(snapshot.lookup(), from, 1);
     const [first] = problems;
     if (first !== undefined)
       throw new SnapshotInvalid(`its rows contradict each other: ${first.detail}`);
-    return isStaged;
+    this.#verified = { of: snapshot, place };
+    return isDone;
   }
 
   #install(upload: string, staged: SnapshotImport): Promise<CommandAnswer> {

@@ -6,21 +6,17 @@ import { hash52 } from "../contract/hash.ts";
 import { limits } from "../contract/limits.ts";
 import type { VerifyProblem, VerifyReply } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
-import { beginVerify, endVerify, type VerifyState, verifyRow } from "../machine/verify.ts";
 import type { SluiceStore } from "../store/schema.ts";
-import { parseLine } from "../store/snapshot-rows.ts";
+import type { SnapshotLookup } from "../store/snapshot-lookup.ts";
+import { firstRow, type RowsPlace, verifyRows } from "./verify-rows.ts";
 
 /** Where a verification goes on. */
-interface Place {
+interface Place extends RowsPlace {
   /** Of the snapshot. */
   readonly digest: string;
   /** The entry to verify next; undefined once all are. */
   readonly index?: number;
   readonly entries: number;
-  /** The chunk to verify next. */
-  readonly chunk: number;
-  readonly rows: number;
-  readonly state: VerifyState;
 }
 
 /** Bytes of log that one step reads. */
@@ -34,10 +30,11 @@ export function verifyStep(
   live: () => VerifyProblem[],
 ): VerifyReply | Refusal {
   const meta = store.snapshots.current;
-  if (meta === undefined) {
+  const snapshot = store.snapshots.currentRows();
+  if (meta === undefined || snapshot === undefined) {
     return refuse("snapshot_unknown", "There is nothing to verify: POST …/snapshot builds it.");
   }
-  const begin = { digest: meta.digest, entries: 0, chunk: 1, rows: 0, state: beginVerify() };
+  const begin = { digest: meta.digest, entries: 0, ...firstRow(meta.last.at) };
   const place: Place | undefined =
     cursor === undefined ? { ...begin, index: store.purged.index + 1 } : parse(cursor);
   if (place?.digest !== meta.digest) {
@@ -46,7 +43,7 @@ export function verifyStep(
   const problems = cursor === undefined ? [...pointers(store), ...live()] : [];
   const next =
     place.index === undefined
-      ? verifyChunk(store, place, problems)
+      ? verifyChunk(snapshot, place, problems)
       : verifyEntries(store, place, place.index, problems);
   const rowsTotal = Object.values(meta.tables).reduce((sum, each) => sum + each.rows, 0);
   const { entries, rows } = next.place;
@@ -55,16 +52,19 @@ export function verifyStep(
   return next.isDone ? reply : { ...reply, cursor: cursorOf(next.place) };
 }
 
+/** Rises with every change of what a place says: a cursor that other code gave is not gone on with. */
+const PLACE_VERSION = 2;
+
 /** A place as text, with a hash by which one that was made up or cut short is told. */
 function cursorOf(place: Place): string {
   const text = btoa(JSON.stringify(place));
-  return `${hash52(text).toString(36)}.${text}`;
+  return `${hash52(text, PLACE_VERSION).toString(36)}.${text}`;
 }
 
 function parse(cursor: string): Place | undefined {
   const dot = cursor.indexOf(".");
   const text = cursor.slice(dot + 1);
-  const isOwn = dot > 0 && hash52(text).toString(36) === cursor.slice(0, dot);
+  const isOwn = dot > 0 && hash52(text, PLACE_VERSION).toString(36) === cursor.slice(0, dot);
   return isOwn ? (JSON.parse(atob(text)) as Place) : undefined;
 }
 
@@ -100,18 +100,8 @@ function verifyEntries(
   return { place: { ...rest, entries }, isDone: false };
 }
 
-function verifyChunk(store: SluiceStore, place: Place, problems: VerifyProblem[]): Step {
-  const { state, chunk } = place;
-  const text = store.snapshots.chunk(chunk);
-  if (text === undefined) {
-    problems.push(...endVerify(state, store.snapshots.current?.last.at ?? 0));
-    return { place, isDone: true };
-  }
-  const lines = text.split("\n").slice(0, -1);
-  for (const line of lines) {
-    // One step tells no more than anybody reads; the counts at the end tell of the rest.
-    const found = verifyRow(state, parseLine(line));
-    if (problems.length < limits.verifyProblemsMax) problems.push(...found);
-  }
-  return { place: { ...place, chunk: chunk + 1, rows: place.rows + lines.length }, isDone: false };
+function verifyChunk(snapshot: SnapshotLookup, place: Place, problems: VerifyProblem[]): Step {
+  const step = verifyRows(snapshot, place, limits.verifyProblemsMax);
+  problems.push(...step.problems);
+  return { place: { ...place, ...step.place }, isDone: step.isDone };
 }

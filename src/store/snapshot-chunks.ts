@@ -149,6 +149,16 @@ export class Chunks {
     return { totals: { chunks, bytes, digest }, place: JSON.parse(place) as T };
   }
 
+  /** The first line of a chunk. Throws LogCorrupt where there is none. */
+  head(chunk: number): string {
+    const [row] = this.#sql.rows<[line: string]>(
+      `SELECT substr(text, 1, instr(text, char(10)) - 1) FROM ${this.#table} WHERE chunk = ?`,
+      chunk,
+    );
+    if (row === undefined) throw new LogCorrupt(`chunk ${chunk} of the snapshot is missing`);
+    return row[0];
+  }
+
   /** A chunk's text; the first is 1. Throws LogCorrupt where it is missing or is not what was stored. */
   text(chunk: number): string {
     const rows = this.#sql.rows<[chunk: number, digest: string, text: string]>(

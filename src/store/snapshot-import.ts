@@ -12,6 +12,7 @@ import type { SnapshotMeta } from "./raft.ts";
 import { RowCodec, RowTooLarge, RowUnreadable } from "./row.ts";
 import type { Chunks, ChunkTotals } from "./snapshot-chunks.ts";
 import { noChunks, withChunk } from "./snapshot-chunks.ts";
+import { SnapshotLookup } from "./snapshot-lookup.ts";
 import { type AnyTable, columnsOf, parseLine, type SnapshotRow } from "./snapshot-rows.ts";
 import { IllFormed, type Sql } from "./sql.ts";
 
@@ -111,8 +112,13 @@ export class SnapshotImport {
     }
   }
 
-  /** Stages a bounded number of rows, and shows them. True once all are. Throws SnapshotInvalid for a row that is none. */
-  step(onRow: (row: SnapshotRow) => void = () => undefined): boolean {
+  /** The rows of the chunks that have come. */
+  lookup(): SnapshotLookup {
+    return new SnapshotLookup(this.#ports.chunks, this.#totals.chunks);
+  }
+
+  /** Stages a bounded number of rows. True once all are. Throws SnapshotInvalid for a row that is none. */
+  step(): boolean {
     if (this.#lines.length === 0 && !this.#nextChunk()) return true;
     let units = 0;
     let count = 0;
@@ -123,7 +129,6 @@ export class SnapshotImport {
     }
     const rows = refusing(() => this.#lines.slice(0, count).map(parseLine));
     refusing(() => this.#ports.sql.transaction(() => this.#write(rows)));
-    rows.forEach(onRow);
     this.#lines = this.#lines.slice(count);
     this.#staged += count;
     return false;

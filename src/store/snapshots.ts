@@ -11,6 +11,7 @@ import type { Settle, Snapshot, SnapshotBuilder, SnapshotMeta, SnapshotStorage }
 import { type BuildOf, SnapshotBuild } from "./snapshot-build.ts";
 import { type Chunks, type Listed, SnapshotList } from "./snapshot-chunks.ts";
 import { SnapshotImport } from "./snapshot-import.ts";
+import { SnapshotLookup } from "./snapshot-lookup.ts";
 import type { AnyTable } from "./snapshot-rows.ts";
 import type { Sql } from "./sql.ts";
 import type { TableMachine } from "./state-machine.ts";
@@ -121,6 +122,12 @@ export class SnapshotStore implements SnapshotStorage {
   /** What the current snapshot is. */
   get current(): SnapshotMeta | undefined {
     return this.#current?.about;
+  }
+
+  /** The rows of the current snapshot; undefined where there is none. */
+  currentRows(): SnapshotLookup | undefined {
+    const current = this.#current;
+    return current && new SnapshotLookup(this.#list.chunksOf(current), current.about.chunks);
   }
 
   /** One chunk of the current snapshot; the first is 1. Undefined where there is none. */

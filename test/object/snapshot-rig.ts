@@ -14,6 +14,11 @@ export interface File {
 export async function exported(queue: Harness): Promise<File> {
   await queue.run("snapshot.build", {});
   await queue.advance(0);
+  return await chunksOf(queue);
+}
+
+/** Reads the snapshot that was built last. */
+export async function chunksOf(queue: Harness): Promise<File> {
   const { current, building } = await queue.run("snapshot.get", {});
   if (current === null || building !== null) throw new Error("the build has not ended");
   const chunks: string[] = [];

@@ -3,41 +3,14 @@
  */
 import { describe, expect, it } from "vitest";
 import type { VerifyProblem } from "../../src/contract/queue.ts";
-import { type Harness, openEngine } from "../engine-harness.ts";
-import { able, act, planOf } from "../machine/plan-rig.ts";
+import type { Harness } from "../engine-harness.ts";
 import { busyQueue, exported, reexported, verified } from "./snapshot-rig.ts";
-
-/** Writes a field into the rows of a table, or into that of one id. */
-function set(table: string, field: string, value: number | string, id?: string): string {
-  const text = JSON.stringify(value);
-  const where = id === undefined ? "" : ` WHERE id = '${id}'`;
-  return `UPDATE ${table} SET value = json_set(value, '$.${field}', json('${text}'))${where}`;
-}
-
-/** A queue with an ended action and a live one, whose worker has reported a task, and another worker. */
-async function plannedQueue(): Promise<Harness> {
-  const queue = await openEngine({ config: {} });
-  await queue.run("plan.submit", planOf("p"));
-  await act(queue, ["1", "2"], { action: "ended" });
-  await queue.run("action.cancel", { id: "ended" });
-  await queue.enqueue({ id: "plain" });
-  await queue.run("job.cancel", { id: "plain" });
-  await act(queue, ["1", "2"], { action: "live" });
-  await queue.enqueue({ id: "single", plan: "p" });
-  for (const id of ["w", "v"]) await queue.run("worker.register", { id, ...able });
-  const { id, token } = await queue.claimOne({ worker: "w" });
-  await queue.settle({ op: "task", id, token, task: 1, exitCode: 0, stdout: "out" });
-  return queue;
-}
+import { damage, plannedQueue, problemsOf, set } from "./verify-rig.ts";
 
 /** What a verification tells of a queue into whose storage something was written. */
-async function problemsAfter(queue: Harness, damage: string): Promise<VerifyProblem[]> {
-  await queue.run("queue.checkpoint", {});
-  queue.sql.run(damage);
-  await queue.crash();
-  await queue.answer("snapshot.build", {});
-  await queue.fire();
-  return (await verified(queue)).problems;
+async function problemsAfter(queue: Harness, written: string): Promise<VerifyProblem[]> {
+  await damage(queue, [written]);
+  return await problemsOf(queue);
 }
 
 describe("a verification", () => {
@@ -94,8 +67,8 @@ describe("a verification", () => {
       "UPDATE jobs SET value = json_set(value, '$.failures', -1) WHERE id = 'job-9'",
     ],
     ["I14", "a lost entry", "DELETE FROM raft_log_1 WHERE log_index = 2"],
-  ] as const)("finds %s: %s", async (invariant, _, damage) => {
-    const problems = await problemsAfter(await busyQueue(), damage);
+  ] as const)("finds %s: %s", async (invariant, _, written) => {
+    const problems = await problemsAfter(await busyQueue(), written);
     expect(problems.map((each) => each.invariant)).toContain(invariant);
   });
 
@@ -103,14 +76,22 @@ describe("a verification", () => {
     ["a wrong count of an action", set("actions", "counts.ready", 9), "actions"],
     ["a lost action", "DELETE FROM actions WHERE id = 'live'", "actions"],
     ["a lost end of an action", "DELETE FROM ended_actions WHERE id = 'ended'", "ended_actions"],
-    ["another end of an action", set("actions", "ended.at", 1, "ended"), "ended_actions"],
-    ["another status of an action", set("actions", "ended.status", "failed", "ended"), "ended_"],
+    ["another end of an action", set("actions", "ended.at", 1, "id = 'ended'"), "ended_actions"],
+    [
+      "another status of an action",
+      set("actions", "ended.status", "failed", "id = 'ended'"),
+      "ended_",
+    ],
     [
       "an action that has not ended with its last job",
       "UPDATE actions SET value = json_remove(value, '$.ended') WHERE id = 'ended'",
-      "Action ended has none, by its end it has not",
+      "actions ended: it has no open job, and has not ended",
     ],
-    ["another size of an ended action", set("actions", "total", 7, "ended"), "ended_cancelled"],
+    [
+      "another size of an ended action",
+      set("actions", "total", 7, "id = 'ended'"),
+      "ended_cancelled",
+    ],
     [
       "a wrong counter of actions' jobs",
       set("counters", "action_cancelled", 1),
@@ -135,8 +116,8 @@ describe("a verification", () => {
     ["another due time of a worker", "UPDATE worker_due SET due_at = due_at + 1", "worker_due"],
     ["another last sign of a worker", set("workers", "seenAt", 1), "worker_due"],
     ["a lost worker", "DELETE FROM workers WHERE name = 'w'", "holders"],
-  ] as const)("finds %s", async (_, damage, told) => {
-    const problems = await problemsAfter(await plannedQueue(), damage);
+  ] as const)("finds %s", async (_, written, told) => {
+    const problems = await problemsAfter(await plannedQueue(), written);
     expect(problems.map(({ detail }) => detail).join("\n")).toContain(told);
   });
 

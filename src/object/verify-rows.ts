@@ -1,0 +1,59 @@
+/**
+ * Verifying the rows of a snapshot, whether it was built or is coming in: a bounded step at a time.
+ * Invariant: a step reads one chunk, and a bounded number of others to look up what its rows name; it may end within the chunk.
+ */
+import type { VerifyProblem } from "../contract/queue.ts";
+import { verifyRow } from "../machine/verify.ts";
+import { endVerify } from "../machine/verify-queue.ts";
+import { beginVerify, type VerifyState } from "../machine/verify-state.ts";
+import type { SnapshotLookup } from "../store/snapshot-lookup.ts";
+import { parseLine } from "../store/snapshot-rows.ts";
+
+/** Where a verification of rows goes on. */
+export interface RowsPlace {
+  /** The chunk to verify next, and how many of its lines are verified. */
+  readonly chunk: number;
+  readonly line: number;
+  readonly rows: number;
+  readonly state: VerifyState;
+}
+
+/** What one step found, and where the next one begins. */
+export interface RowsStep {
+  readonly place: RowsPlace;
+  readonly problems: readonly VerifyProblem[];
+  readonly isDone: boolean;
+}
+
+/** Chunks that one step reads to look rows up; the last row may need some more. */
+const READS_MAX = 16;
+
+/** The beginning, of a snapshot as of `at`, the time of its last entry. */
+export const firstRow = (at: number): RowsPlace => ({
+  chunk: 1,
+  line: 0,
+  rows: 0,
+  state: beginVerify(at),
+});
+
+/** One step. It tells at most `problemsMax` problems of rows: the counts at the end tell of the rest. */
+export function verifyRows(
+  snapshot: SnapshotLookup,
+  { chunk, line: from, rows, state }: RowsPlace,
+  problemsMax: number,
+): RowsStep {
+  if (chunk > snapshot.chunks) {
+    return { place: { chunk, line: from, rows, state }, problems: endVerify(state), isDone: true };
+  }
+  const problems: VerifyProblem[] = [];
+  const lines = snapshot.lines(chunk);
+  let line = from;
+  for (; line < lines.length && snapshot.reads < READS_MAX; line += 1) {
+    const row = parseLine(lines[line] ?? "");
+    const found = verifyRow(state, row, (table, key) => snapshot.find(table, key));
+    if (problems.length < problemsMax) problems.push(...found);
+  }
+  const isWhole = line === lines.length;
+  const next = isWhole ? { chunk: chunk + 1, line: 0 } : { chunk, line };
+  return { place: { ...next, rows: rows + line - from, state }, problems, isDone: false };
+}
