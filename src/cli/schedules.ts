@@ -122,7 +122,7 @@ function dueText({ id, paused, nextAt }: Schedule): string {
 const madeText = ({ id, lastJob, lastAction }: Schedule): string =>
   lastAction === undefined ? `${id} made job ${lastJob}.` : `${id} made action ${lastAction}.`;
 
-function timingText({ timing }: Definition): string {
+function timingText(timing: Definition): string {
   if ("cron" in timing) return `${timing.cron} ${timing.timeZone}`;
   return "at" in timing ? timeText(timing.at) : `every ${durationText(timing.everyMs)}`;
 }
@@ -141,12 +141,13 @@ function pageText({ schedules, cursor }: SchedulePage): string {
 }
 
 function scheduleText({ definition, ...schedule }: Schedule): string {
-  const { timing, endAt, job, action } = definition;
+  const { payload, ...job } = "job" in definition ? definition.job : {};
+  const { inputs, ...action } = "action" in definition ? definition.action : {};
   return fields({
     id: schedule.id,
     timing: timingText(definition),
-    "starts at": "startAt" in timing ? timeField(timing.startAt) : undefined,
-    "ends at": timeField(endAt),
+    "starts at": "startAt" in definition ? timeField(definition.startAt) : undefined,
+    "ends at": timeField(definition.endAt),
     "catch up": definition.catchUp,
     overlap: definition.overlap,
     paused: schedule.paused ? "yes" : "no",
@@ -159,9 +160,9 @@ function scheduleText({ definition, ...schedule }: Schedule): string {
     "last action": schedule.lastAction,
     created: timeText(schedule.createdAt),
     updated: timeText(schedule.updatedAt),
-    job: jsonField(job),
-    payload: jsonField(schedule.payload),
-    action: jsonField(action),
-    inputs: jsonField(schedule.inputs),
+    job: "job" in definition ? jsonField(job) : undefined,
+    payload: jsonField(payload),
+    action: "action" in definition ? jsonField(action) : undefined,
+    inputs: jsonField(inputs),
   });
 }

@@ -13,6 +13,7 @@ import type {
   ScheduleListInput,
   ScheduleRecord,
   ScheduleReply,
+  Timing,
 } from "../contract/schedules.ts";
 import { segment, type Transport } from "./transport.ts";
 
@@ -32,10 +33,11 @@ export type ScheduleTarget<Payload = unknown> =
 export type ScheduleInput<Payload = unknown> = ScheduleTiming &
   ScheduleTarget<Payload> &
   Partial<Pick<ScheduleDefinition, "catchUp" | "overlap" | "endAt">>;
-/** A schedule as the queue shows it. */
-export type Schedule<Payload = unknown> = Omit<ScheduleRecord, "payload" | "inputs"> & {
-  readonly payload?: Payload;
-  readonly inputs?: readonly unknown[];
+/** A schedule as the queue shows it; its `definition` can be put again as it is. */
+export type Schedule<Payload = unknown> = Omit<ScheduleRecord, "definition"> & {
+  readonly definition: Timing &
+    ScheduleTarget<Payload> &
+    Pick<ScheduleDefinition, "catchUp" | "overlap" | "endAt">;
 };
 export interface PutSchedule<Payload = unknown> {
   /** Whether there was none of this id. */

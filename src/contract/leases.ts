@@ -63,7 +63,7 @@ export interface EmptyClaim {
   /** Jobs that are ready. */
   readonly waiting: number;
   readonly scheduled: number;
-  /** When the next job comes due, a lease ends, or null. */
+  /** When there may be more: the next job comes due, a lease ends, or a schedule has a slot; or null. */
   readonly nextDueAt: number | null;
   /** Ready jobs that a limit holds back. */
   readonly limited: number;

@@ -115,7 +115,7 @@ export const limits = {
   jobValueBytesMax: 340_000,
 
   /** Due jobs that one sweep makes visible before a command. */
-  sweepMax: 1000,
+  sweepMax: 500,
   /** It goes this many at a time, and stops where their texts ask for a checkpoint. */
   sweepStepMax: 50,
   /** It stops once its entry has so many bytes, which leaves room for the largest slot of a schedule (asserted below). */
@@ -137,6 +137,8 @@ export const limits = {
   checkpointTailEntries: 50_000,
   /** Changed rows, at 1 to 2 µs each while the queue waits; a row to delete costs half. Jobs that come and go do not count. */
   checkpointDirtyRows: 25_000,
+  /** Rows that an alarm at work has changed, before it takes a checkpoint of its own: no request is to wait for more. */
+  checkpointAlarmRows: 2_500,
   /** UTF-16 units of texts that wait in memory for the checkpoint. */
   checkpointTextUnits: 16 * MiB,
 

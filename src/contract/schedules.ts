@@ -151,17 +151,13 @@ export const schedulePreview = z.strictObject({
 });
 export type PreviewInput = z.output<typeof schedulePreview> & { readonly id: string };
 
+/** What a schedule was defined as, in the form in which it is put. */
+export type ShownDefinition = Timing & Omit<ScheduleDefinition, "timing">;
+
 /** A schedule as the API shows it. Times are epoch ms. */
 export interface ScheduleRecord {
   readonly id: string;
-  /** What it was defined as; payload and inputs stand beside it. */
-  readonly definition: Omit<ScheduleDefinition, "job" | "action"> & {
-    readonly job?: object;
-    readonly action?: object;
-  };
-  /** The payload of its job, or the inputs of its action. */
-  readonly payload?: JsonText;
-  readonly inputs?: JsonText;
+  readonly definition: ShownDefinition;
   readonly paused: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -197,8 +193,17 @@ export interface PreviewReply {
   readonly slots: readonly number[];
 }
 
-function encodeRecord({ payload, inputs, ...fields }: ScheduleRecord): JsonText {
-  return encodeWithTexts(fields, { payload, inputs });
+function encodeDefinition({ job, action, ...fields }: ShownDefinition): JsonText {
+  const { payload, ...ofJob } = job ?? {};
+  const { inputs, ...ofAction } = action ?? {};
+  return encodeWithTexts(fields, {
+    job: job && encodeWithTexts(ofJob, { payload }),
+    action: action && encodeWithTexts(ofAction, { inputs: `[${inputs?.join()}]` }),
+  });
+}
+
+function encodeRecord({ definition, ...fields }: ScheduleRecord): JsonText {
+  return encodeWithTexts(fields, { definition: encodeDefinition(definition) });
 }
 
 /** The JSON text of a schedule. */

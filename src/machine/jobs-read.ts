@@ -179,20 +179,22 @@ interface Cursor {
   readonly queueId: string;
   readonly term: number;
   readonly state: JobState | undefined;
+  /** The action whose jobs are listed. */
+  readonly action: string | undefined;
   readonly after: IndexKey;
 }
 
-const encodeCursor = ({ queueId, term, state, after }: Cursor): string =>
-  btoa(JSON.stringify([queueId, term, state ?? null, after])).replaceAll("=", "");
+const encodeCursor = ({ queueId, term, state, action, after }: Cursor): string =>
+  btoa(JSON.stringify([queueId, term, state ?? null, after, action])).replaceAll("=", "");
 
 function decodeCursor(text: string): Cursor | undefined {
   try {
-    const parts = JSON.parse(atob(text)) as [string, number, JobState | null, IndexKey];
-    const [queueId, term, state, after] = parts;
+    type Parts = [string, number, JobState | null, IndexKey, string | null | undefined];
+    const [queueId, term, state, after, action] = JSON.parse(atob(text)) as Parts;
     if (!Array.isArray(after)) return undefined;
     if (!after.every((part) => typeof part === "string" || Number.isSafeInteger(part)))
       return undefined;
-    return { queueId, term, state: state ?? undefined, after };
+    return { queueId, term, state: state ?? undefined, action: action ?? undefined, after };
   } catch (error) {
     // Whatever is not a cursor of ours is refused by the caller, with the same words.
     if (error instanceof Error) return undefined;
@@ -225,11 +227,13 @@ export const listJobs: Read<"job.list"> = (view, input) => {
   const { config } = queueOf(view);
   const { queueId, term } = view.identity;
   // The jobs of an action stand beside one another; they are listed in the order of its inputs, in whatever state.
-  const state = input.action === undefined ? input.state : undefined;
+  const { action } = input;
+  const state = action === undefined ? input.state : undefined;
   const cursor = input.cursor === undefined ? undefined : decodeCursor(input.cursor);
   if (input.cursor !== undefined) {
     const isOwn = cursor?.queueId === queueId && cursor.term === term;
-    if (!isOwn || cursor.state !== state || !fits(cursor)) {
+    const isOfList = isOwn && cursor.state === state && cursor.action === action;
+    if (!isOfList || !fits(cursor)) {
       return refuse(
         "cursor_invalid",
         "The cursor is not of this list of this queue: begin again without one.",
@@ -249,7 +253,7 @@ export const listJobs: Read<"job.list"> = (view, input) => {
     bytes += shown === undefined ? 0 : utf8Bytes(encodeJob(shown));
     const isFull = found.length >= limit || (found.length > 0 && bytes > limits.replyBytesMax);
     if (after !== undefined && (isFull || examined >= limits.pageScanMax)) {
-      return page(view, found, encodeCursor({ queueId, term, state, after }));
+      return page(view, found, encodeCursor({ queueId, term, state, action, after }));
     }
     examined += 1;
     after = key;

@@ -18,7 +18,7 @@ import { deadline } from "../store/standing.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
 import { settleDue } from "./due.ts";
 import { attemptOf, comparePlaces, maxAttemptsOf } from "./jobs-read.ts";
-import { nextDueAt } from "./sweep.ts";
+import { nextWorkAt } from "./sweep.ts";
 import { asRegistered, isServed, seeWorker } from "./workers.ts";
 
 /** A lease ends on a whole second, so that many leases share one alarm. */
@@ -200,7 +200,7 @@ function whyEmpty(view: View, input: ClaimInput): EmptyClaim {
     ...(paused?.reason !== undefined && { pausedReason: paused.reason }),
     waiting: ready,
     scheduled,
-    nextDueAt: nextDueAt(view, "jobs") ?? null,
+    nextDueAt: nextWorkAt(view) ?? null,
     limited: 0,
     unclaimable,
   };

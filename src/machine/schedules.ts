@@ -38,19 +38,11 @@ function slotAfter(row: Pick<ScheduleRow, "definition" | "createdAt">, after: nu
 
 function toRecord(id: string, row: ScheduleRow): ScheduleRecord {
   const { definition, pausedAt, nextAt, lastSlotAt, behind: _, ...rest } = row;
-  const { job, action, ...others } = definition;
-  const { payload, ...jobRest } = job ?? {};
-  const { inputs, ...actionRest } = action ?? {};
+  const { timing, ...others } = definition;
   const { createdAt, updatedAt, fired, skipped, lastJob, lastAction, refused } = rest;
   return {
     id,
-    definition: {
-      ...others,
-      ...(job !== undefined && { job: jobRest }),
-      ...(action !== undefined && { action: actionRest }),
-    },
-    ...(payload !== undefined && { payload }),
-    ...(inputs !== undefined && { inputs: `[${inputs.join()}]` }),
+    definition: { ...timing, ...others },
     paused: pausedAt !== undefined,
     createdAt,
     updatedAt,

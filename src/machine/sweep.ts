@@ -25,9 +25,13 @@ function nextDue(view: View): Due | undefined {
   const [worker] = view.tables.worker_due.range({ limit: 1 });
   if (worker && (!next || worker[0][0] < next.at))
     next = { at: worker[0][0], worker: worker[0][1] };
-  const slot = view.tables.schedule_due.first();
-  if (slot && (!next || slot[0][0] < next.at)) next = { at: slot[0][0], schedule: slot[0][1] };
-  return next;
+  const slot = nextSlotDue(view);
+  return slot && (!next || slot.at < next.at) ? slot : next;
+}
+
+function nextSlotDue({ tables }: View): (Due & { readonly schedule: string }) | undefined {
+  const slot = tables.schedule_due.first();
+  return slot && { at: slot[0][0], schedule: slot[0][1] };
 }
 
 /** The earliest of the deadlines, leases and delays; at the same time a deadline comes first. */
@@ -101,16 +105,16 @@ function settle(tx: Transaction, due: Due): number {
   return 1;
 }
 
-/**
- * When time next does something, epoch ms; undefined when it never will. `of: "jobs"` leaves out the removal of
- * records, which no worker waits for.
- */
-export function nextDueAt(view: View, of: "all" | "jobs" = "all"): number | undefined {
-  if (of === "jobs") return nextJobDue(view)?.at;
-  const due = nextDue(view)?.at;
-  const removal = nextRemoval(view)?.at;
-  if (due === undefined || removal === undefined) return due ?? removal;
-  return Math.min(due, removal);
+/** When time next does something, epoch ms; undefined when it never will. */
+export const nextDueAt = (view: View): number | undefined =>
+  earlier(nextDue(view)?.at, nextRemoval(view)?.at);
+
+/** When time may next give a worker something to do: a job comes due, a lease ends, a schedule has a slot. */
+export const nextWorkAt = (view: View): number | undefined =>
+  earlier(nextJobDue(view)?.at, nextSlotDue(view)?.at);
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 /**

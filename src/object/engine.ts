@@ -15,6 +15,7 @@ import { openStore, type SluiceStore, salvageStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import { StoreRefusal } from "../store/store.ts";
 import { Alarm, type AlarmPort } from "./alarm.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { Claimers } from "./claimers.ts";
 import { Committer } from "./commit.ts";
 import { dropFarewell, dropQueue, farewells } from "./farewell.ts";
@@ -52,6 +53,7 @@ export class QueueEngine {
   readonly #rates = new Rates();
   readonly #claimers = new Claimers();
   readonly #committer: Committer;
+  readonly #checkpoints: Checkpoints;
   readonly #snapshots: Snapshots;
   readonly #reads: QueueReads;
   #store: SluiceStore | Damaged;
@@ -71,6 +73,10 @@ export class QueueEngine {
       now: () => ports.now(),
       store: () => this.#openStore(),
       afterAppend: (group) => this.#afterAppend(group),
+    });
+    this.#checkpoints = new Checkpoints({
+      store: () => this.#openStore(),
+      at: () => this.#committer.at(),
     });
     this.#snapshots = new Snapshots({
       ...ports,
@@ -171,9 +177,9 @@ export class QueueEngine {
     if (isDamaged(this.#store) || this.#store.readOnly) return;
     this.#retryAt = 0;
     this.#isAtWork = true;
-    await this.#trying("what is due", () => this.#doWhatIsDue());
+    await this.#trying("what is due", () => this.#checkpoints.inPieces(() => this.#doWhatIsDue()));
     await this.#trying("snapshot", () => this.#snapshots.upkeep());
-    await this.#trying("log retention", () => this.#trimLog());
+    await this.#trying("log retention", () => this.#checkpoints.trimLog());
     await this.#trying("directory", () => this.#tellDirectory());
     this.#isAtWork = false;
     await this.#trying("alarm", () => this.#arm());
@@ -206,7 +212,17 @@ export class QueueEngine {
       // What failed was reported and undone; at once again it would fail again.
       if (step.faults > 0) return this.#retryLater();
       ({ isMore } = step);
+      if (isMore) await this.#letRequestsBy();
     }
+  }
+
+  /**
+   * What storage answers at once lets no request in: that is heard only when the object waits for the clock. It comes in steps of
+   * that kind, and with one wait between two turns it sat through four of them, measured; with two through two.
+   */
+  async #letRequestsBy(): Promise<void> {
+    await this.#ports.pause();
+    await this.#ports.pause();
   }
 
   #open(): SluiceStore | Damaged {
@@ -239,13 +255,9 @@ export class QueueEngine {
   }
 
   #afterAppend(group: Group): void {
-    const store = this.#openStore();
     this.#rates.count(group.events, group.at);
     this.#arm();
-    if (store.checkpointDue) {
-      store.checkpoint();
-      this.#trimLog();
-    }
+    this.#checkpoints.behindEntry();
   }
 
   /** Arms the alarm for the earliest thing to do. */
@@ -272,13 +284,6 @@ export class QueueEngine {
     const trimAt = this.#openStore().purgeDueAt(limits.logAgeMsMax) ?? Number.POSITIVE_INFINITY;
     const work = isBusy ? atOnce : Number.POSITIVE_INFINITY;
     return Math.min(work, due > view.at ? due : atOnce, trimAt > view.at ? trimAt : atOnce);
-  }
-
-  #trimLog(): void {
-    const store = this.#openStore();
-    const bounds = { maxAgeMs: limits.logAgeMsMax, maxBytes: limits.logBytesMax };
-    const upTo = store.purgeable(this.#committer.at(), bounds);
-    if (upTo !== undefined) store.purge(upTo);
   }
 
   #checkpoint(): Promise<CommandAnswer> {

@@ -41,13 +41,17 @@ export function statsOf({ machine, log, state }: Figured): StoreStats {
   };
 }
 
+/** What the changed rows cost a checkpoint, in rows to write: one to delete counts half. */
+export const weightOf = ({ dirtyRows, tombstones }: StoreStats): number =>
+  dirtyRows - tombstones / 2;
+
 /** Whether the tail or the changed rows have reached a limit. */
 export function isCheckpointDue(stats: StoreStats, due: StoreLimits): boolean {
-  const { tailBytes, tailEntries, dirtyRows, tombstones, textUnits } = stats;
+  const { tailBytes, tailEntries, textUnits } = stats;
   return (
     tailBytes >= due.tailBytesMax ||
     tailEntries >= due.tailEntriesMax ||
-    dirtyRows - tombstones / 2 >= due.dirtyRowsMax ||
+    weightOf(stats) >= due.dirtyRowsMax ||
     textUnits >= due.textUnitsMax
   );
 }

@@ -58,10 +58,11 @@ describe("sluice schedule", () => {
     const cron = ["--cron", "30 2 * * *", "--zone", "Europe/Berlin", "--payload", '{"n":1.0}'];
     expect(await done("put", "s", ...cron)).toMatch(/^s is due at \d{4}-\d\d-\d\d 0[01]:30:00Z\.$/);
     expect(await definition("s")).toEqual({
-      timing: { cron: "30 2 * * *", timeZone: "Europe/Berlin" },
+      cron: "30 2 * * *",
+      timeZone: "Europe/Berlin",
       catchUp: "one",
       overlap: "allow",
-      job: {},
+      job: { payload: { n: 1 } },
     });
     const shown = await done("get", "s");
     expect(shown).toMatch(/\ntiming +30 2 \* \* \* Europe\/Berlin\n[\s\S]*\npayload +\{"n":1\.0\}/);
@@ -80,11 +81,12 @@ describe("sluice schedule", () => {
     const more = ["--catch-up", "all", "--overlap", "skip", "--end-at", "2030-01-01T03:00:00Z"];
     expect(await done("put", "s", ...every, ...more)).toBe("s is due at 2030-01-01 00:00:00Z.");
     expect(await definition("s")).toEqual({
-      timing: { everyMs: 5_400_000, startAt: Date.UTC(2030, 0, 1) },
+      everyMs: 5_400_000,
+      startAt: Date.UTC(2030, 0, 1),
       endAt: Date.UTC(2030, 0, 1, 3),
       catchUp: "all",
       overlap: "skip",
-      job: {},
+      job: { payload: 1 },
     });
     expect(await done("get", "s")).toMatch(
       /\ntiming +every 1h30m\nstarts at +2030-01-01 00:00:00Z/,
@@ -116,7 +118,9 @@ describe("sluice schedule", () => {
   test("reads a payload from standard input", async () => {
     const words = ["s", "--every", "1h", "--payload", "-"];
     expect((await schedule("put", words, '{"from":"stdin"}\n')).code).toBe(0);
-    expect(await value("get", "s")).toMatchObject({ payload: { from: "stdin" } });
+    expect(await value("get", "s")).toMatchObject({
+      definition: { job: { payload: { from: "stdin" } } },
+    });
   });
 
   test("lists by a pattern, page by page", async () => {

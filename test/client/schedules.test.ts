@@ -23,12 +23,12 @@ test("a schedule is made, read, left as it is, changed and removed", async () =>
   expect(schedule).toMatchObject({
     id: "s",
     definition: {
-      timing: { cron: "30 2 * * *", timeZone: "Europe/Berlin" },
+      cron: "30 2 * * *",
+      timeZone: "Europe/Berlin",
       catchUp: "one",
       overlap: "allow",
-      job: { priority: 3 },
+      job: { payload: { n: 1 }, priority: 3 },
     },
-    payload: { n: 1 },
     paused: false,
     fired: 0,
   });
@@ -42,12 +42,42 @@ test("a schedule is made, read, left as it is, changed and removed", async () =>
     overlap: "skip",
     endAt: schedule.createdAt + 3 * DAY,
   });
-  expect(changed).toMatchObject({ created: false, schedule: { payload: { n: 2 } } });
+  expect(changed).toMatchObject({
+    created: false,
+    schedule: { definition: { job: { payload: { n: 2 } } } },
+  });
   const slots = [1, 2, 3].map((days) => schedule.createdAt + days * DAY);
   expect(await schedules.preview("s")).toEqual(slots);
   expect(await schedules.preview("s", 1)).toEqual(slots.slice(0, 1));
   await schedules.remove("s");
   await expect(schedules.get("s")).rejects.toMatchObject({ code: "schedule_unknown", status: 404 });
+});
+
+test("what a schedule is shown to be defined as can be put again, and changes nothing", async () => {
+  const queue = at.queue();
+  const tasks = [{ task_number: 1, command: "true" }];
+  await queue.transport.write("PUT", `${queue.path}/plans/p`, JSON.stringify({ tasks }));
+  const job = {
+    ...{ payload: { n: 1.5, é: [null] }, kind: "plan" as const, plan: "p", planVersion: 1 },
+    ...{ priority: -2, ttlMs: 5, leaseMs: 1000, maxRunMs: 9000, maxAttempts: 2 },
+    ...{ labels: { a: "b" }, requires: ["z", "a"] },
+    backoff: { kind: "exponential" as const, delayMs: 5 },
+  };
+  const soon = Date.now() + DAY;
+  const all = [
+    { ...daily, job },
+    { cron: "0 5 * * *", job: {} },
+    { everyMs: DAY, startAt: soon, endAt: soon + DAY, catchUp: "all", job: { payload: null } },
+    { at: soon, overlap: "skip", action: { plan: "p" } },
+    { at: soon, action: { plan: "p", version: 1, inputs: [1, { x: [] }], requires: ["b"] } },
+  ] as const;
+  for (const input of all) {
+    const { schedule } = await queue.schedules.put("s", input as ScheduleInput);
+    expect(await queue.schedules.put("s", schedule.definition)).toEqual({
+      created: false,
+      schedule,
+    });
+  }
 });
 
 test("a schedule is paused, resumed and run by hand", async () => {
@@ -70,8 +100,7 @@ test("a schedule of a plan submits actions with its inputs", async () => {
   await queue.transport.write("PUT", `${queue.path}/plans/p`, JSON.stringify({ tasks }));
   const { schedule } = await schedules.put("s", ofPlan);
   expect(schedule).toMatchObject({
-    inputs: [{ x: 1 }, null],
-    definition: { action: { plan: "p" } },
+    definition: { action: { plan: "p", inputs: [{ x: 1 }, null] } },
   });
   const { lastAction } = await schedules.run("s");
   expect(lastAction).toMatch(/^\S+$/);

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { openEngine, START } from "../engine-harness.ts";
+import { put } from "./schedule-rig.ts";
 
 const idsOf = (jobs: readonly { readonly id: string }[]) => jobs.map((job) => job.id);
 
@@ -57,14 +58,17 @@ test("a command makes due jobs visible first, though no alarm has fired", async 
   expect(idsOf(await q.claim())).toEqual(["a"]);
 });
 
-test("each command promotes up to 1,000 due jobs in due order, and the alarm continues at once", async () => {
+test("each command promotes a bounded number of due jobs in due order, and the alarm continues at once", async () => {
   const q = await openEngine();
   const jobs = Array.from({ length: 1000 }, (_, i) => ({ payload: "1", runAt: START + 1000 + i }));
   await q.run("job.enqueue", { jobs });
   await q.run("job.enqueue", { jobs: [{ id: "last", payload: "1", runAt: START + 5000 }] });
   q.now += 10_000;
   await q.run("queue.pause", {});
-  expect((await q.run("queue.stats", {})).counts).toMatchObject({ ready: 1000, scheduled: 1 });
+  expect((await q.run("queue.stats", {})).counts).toMatchObject({
+    ready: limits.sweepMax,
+    scheduled: 1001 - limits.sweepMax,
+  });
   expect(q.armedAt).toBeLessThanOrEqual(q.now);
   await q.alarm();
   expect((await q.job("last")).state).toBe("ready");
@@ -214,6 +218,18 @@ test("an empty claim says what waits, what is scheduled, what it may not have, a
     limited: 0,
     unclaimable: 1,
   });
+});
+
+test("an empty claim is told of the next slot of a schedule, where that comes before all jobs", async () => {
+  const q = await openEngine();
+  await q.enqueue({ delayMs: 7000 });
+  const nextDueAt = async () => (await q.run("lease.claim", {})).nextDueAt;
+  await put(q, { everyMs: 9000 });
+  expect(await nextDueAt()).toBe(START + 7000);
+  await put(q, { everyMs: 5000 });
+  expect(await nextDueAt()).toBe(START + 5000);
+  await q.run("schedule.pause", { id: "s" });
+  expect(await nextDueAt()).toBe(START + 7000);
 });
 
 test("a plain job is unclaimable for a worker that takes only plans", async () => {

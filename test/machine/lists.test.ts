@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { ListInput } from "../../src/contract/jobs.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { type Harness, openEngine, START } from "../engine-harness.ts";
+import { act, planOf } from "./plan-rig.ts";
 
 /** The ids of each page, to the end. */
 async function pages(q: Harness, input: ListInput): Promise<string[][]> {
@@ -153,7 +154,7 @@ test("a cursor of another list, another queue or nobody is refused", async () =>
   const { cursor = "" } = await q.run("job.list", { state: "ready", limit: 1 });
   const other = (await q.run("job.list", { limit: 1 })).cursor ?? "";
   const forged = (after: unknown, state: unknown = "ready", queueId: unknown = "q0000000") =>
-    btoa(JSON.stringify([queueId, state, after]));
+    btoa(JSON.stringify([queueId, 1, state, after]));
   const refused = async (input: ListInput) => (await q.refused("job.list", input)).refusalCode;
   for (const bad of [
     other,
@@ -184,4 +185,16 @@ test("a cursor of another list, another queue or nobody is refused", async () =>
   await q.run("queue.delete", { force: "true" });
   await q.enqueue();
   expect(await refused({ state: "ready", cursor })).toBe("cursor_invalid");
+});
+
+test("a cursor of one action's jobs is refused with another's, and with none", async () => {
+  const q = await openEngine();
+  await q.run("plan.submit", planOf("p"));
+  for (const action of ["a", "b"]) await act(q, ["1", "2", "3"], { action });
+  const { cursor = "" } = await q.run("job.list", { action: "a", limit: 1 });
+  const all = (await q.run("job.list", { limit: 1 })).cursor ?? "";
+  for (const input of [{ action: "b", cursor }, { cursor }, { action: "a", cursor: all }]) {
+    expect((await q.refused("job.list", input)).refusalCode).toBe("cursor_invalid");
+  }
+  expect(await pages(q, { action: "a", limit: 1, cursor })).toHaveLength(2);
 });

@@ -10,8 +10,10 @@ test("a schedule is made with its first slot strictly after now, and creates its
   expect(created).toBe(true);
   expect(schedule).toEqual({
     id: "s",
-    definition: { ...definition, job: { priority: 5 } },
-    payload: { n: 1 },
+    definition: {
+      ...{ everyMs: MINUTE, catchUp: "one", overlap: "allow" },
+      job: { payload: { n: 1 }, priority: 5 },
+    },
     paused: false,
     createdAt: START,
     updatedAt: START,
@@ -49,8 +51,8 @@ test("a slot makes an action as it was defined, which names its schedule and slo
   await submitPlan(q, "x");
   await put(q, { everyMs: MINUTE }, { action: { plan: "p", inputs: ['{"x":1}', '{"x":2.0}'] } });
   await q.advance(MINUTE);
-  const { lastAction = "", inputs } = await get(q);
-  expect(inputs).toEqual([{ x: 1 }, { x: 2 }]);
+  const { lastAction = "", definition } = await get(q);
+  expect(definition.action).toEqual({ plan: "p", inputs: [{ x: 1 }, { x: 2 }] });
   const { action } = await q.run("action.get", { id: lastAction });
   expect(action).toMatchObject({ plan: "p", total: 2, schedule: "s", slotAt: START + MINUTE });
   expect(await actionSlots(q)).toEqual([START + MINUTE]);
@@ -297,7 +299,10 @@ test("a repeat with the same Idempotency-Key does nothing again, and keeps no pa
   expect(await q.run("schedule.put", input, key("put"))).toEqual(first);
   await q.run("schedule.run", { id: "s" }, key("run"));
   const repeated = await q.run("schedule.run", { id: "s" }, key("run"));
-  expect(repeated.schedule).toMatchObject({ fired: 1, payload: "p".repeat(10_000) });
+  expect(repeated.schedule).toMatchObject({
+    fired: 1,
+    definition: { job: { payload: "p".repeat(10_000) } },
+  });
   const { index } = q.store.last;
   await q.run("schedule.pause", { id: "s" }, key("pause"));
   expect(q.store.last.index).toBe(index + 1);

@@ -174,6 +174,8 @@ export class EngineRig extends Told {
   alarmsSet = 0;
   /** Called before the alarm is set. */
   beforeSet: () => void = () => undefined;
+  /** What happens while long work lets others have their turn. */
+  meanwhile: () => Promise<void> = () => Promise.resolve();
   engine: QueueEngine;
   #queues = 0;
 
@@ -226,7 +228,7 @@ export class EngineRig extends Told {
       now: () => this.now,
       newQueueId: () => `queue${++this.#queues}`,
       directory: () => this.directory,
-      pause: () => Promise.resolve(),
+      pause: () => this.meanwhile(),
       abort: this.abort,
       report: this.report,
     });

@@ -4,6 +4,7 @@
  */
 import type { CommandInputs, CommandName } from "../../src/contract/commands.ts";
 import type { CommandAnswer } from "../../src/contract/rpc.ts";
+import { Crew } from "./crew.ts";
 import { Importer } from "./importer.ts";
 import { someConfig, someJob, someMs } from "./jobs-drawn.ts";
 import { allStates, defined } from "./model/state.ts";
@@ -20,7 +21,6 @@ export interface Wish {
 }
 
 const memoryMax = 12;
-
 function remember<T>(all: T[], ...more: readonly T[]): void {
   all.push(...more);
   if (all.length > memoryMax) all.splice(0, all.length - memoryMax);
@@ -47,26 +47,16 @@ interface Told extends ToldOfPlans {
 }
 
 export const roles = [
-  "producer",
-  "producer",
-  "worker",
-  "worker",
-  "worker",
-  "operator",
-  "keeper",
-  "keeper",
-  "reader",
-  "planner",
-  "runner",
-  "runner",
-  "fleet",
-  "clock",
+  ...(["producer", "producer", "worker", "worker", "worker"] as const),
+  ...(["operator", "keeper", "keeper", "reader", "planner"] as const),
+  ...(["runner", "runner", "fleet", "crew", "crew", "clock"] as const),
 ] as const;
 /** Of a refusal: how many chunks of an import have come. */
 type Facts = { readonly chunks?: unknown } | undefined;
 type Role = (typeof roles)[number];
 
 type Draw = (random: Random, now: number) => Wish;
+const build: Wish = { name: "snapshot.build", input: {} };
 
 /** What all clients of a run know together: they talk to one another. */
 export class Clients {
@@ -83,12 +73,13 @@ export class Clients {
   readonly #operations: string[] = ["nothing"];
   readonly #cursors: (Wish & { readonly cursor: string })[] = [];
   readonly #planner = new Planner();
+  readonly #crew = new Crew();
 
   readonly #draws: Record<Role, readonly (readonly [number, Draw])[]> = {
     producer: [
       [12, (random, now) => this.#enqueue(random, now)],
       [2, (random, now) => this.#update(random, now)],
-      [1, (random) => this.#cancel(random)],
+      [2, (random) => this.#cancel(random)],
     ],
     worker: [
       [7, (random) => ({ name: "lease.claim", input: this.#claim(random) })],
@@ -106,13 +97,14 @@ export class Clients {
       [3, (random, now) => this.#update(random, now)],
       [4, () => ({ name: "queue.checkpoint", input: {} })],
       [2, (random) => this.#delete(random)],
-      [3, () => ({ name: "snapshot.build", input: {} })],
+      [3, () => build],
       [2, () => ({ name: "snapshot.remove", input: {} })],
     ],
     keeper: [[1, (random) => this.#importer.wish(random)]],
     planner: this.#planner.plans,
     runner: this.#planner.actions,
     fleet: this.#planner.workers,
+    crew: this.#crew.draws,
     clock: this.#planner.schedules,
     reader: [
       [4, (random) => ({ name: "job.get", input: { id: this.#id(random) } })],
@@ -142,7 +134,9 @@ export class Clients {
 
   /** What a database at its bound has no room for; undefined while no client has a file. */
   tooMuch(random: Random): Wish | undefined {
-    return this.#importer.begin(random);
+    return random.chance(0.4)
+      ? { name: "snapshot.build", input: {} }
+      : this.#importer.begin(random);
   }
 
   /** What a client was answered is known to all. */
@@ -156,6 +150,7 @@ export class Clients {
     );
     remember(this.#ids, ...own);
     this.#planner.told(wish, told);
+    this.#crew.told(wish, told as object);
     const asked = (wish.input as { readonly items?: readonly Item[] }).items ?? [];
     const isReport = (_: unknown, i: number) => items[i]?.ok === true && asked[i]?.op === "task";
     remember(this.#reported, ...asked.filter(isReport).map(({ id }) => id));
@@ -338,8 +333,8 @@ export class Clients {
   }
 
   #verify(random: Random): Wish {
-    const cursor = random.chance(0.8) ? this.#verifyCursor : undefined;
-    return { name: "queue.verify", input: cursor === undefined ? {} : { cursor } };
+    const cursor = random.pick([this.#verifyCursor, this.#verifyCursor, undefined, "bm9uc2Vuc2U"]);
+    return { name: "queue.verify", input: defined({ cursor }) };
   }
 
   #operation(random: Random): Wish {

@@ -3,8 +3,8 @@
  * Invariant: a planted defect is taken out again, so that no other test meets it.
  */
 import { afterEach, describe, expect, test } from "vitest";
-import type { Transaction } from "../../src/machine/decide.ts";
-import { decisions } from "../../src/machine/index.ts";
+import type { Transaction, View } from "../../src/machine/decide.ts";
+import { decisions, reads } from "../../src/machine/index.ts";
 import { writers } from "../../src/store/schema.ts";
 import { Store } from "../../src/store/store.ts";
 import { commandOf, rangesOf, stepsOf, violationLines } from "./report.ts";
@@ -147,6 +147,46 @@ describe("defects of plans and what runs them", () => {
     const { outcome } = await firstBroken();
     expect(outcome.failure.message).not.toBe("");
   });
+});
+
+/** A thing like another one but for some fields. */
+const like = <T extends object>(thing: T, fields: object): T =>
+  Object.create(
+    thing,
+    Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, { value }])),
+  ) as T;
+
+test("a name that keeps the leases of the worker before it is found", async () => {
+  await run({ seed: 1, steps: [] });
+  replace(decisions as Record<string, unknown>, "worker.register", (original) => {
+    const decide = original as (tx: Transaction, input: unknown) => unknown;
+    return (tx: Transaction, input: unknown) => {
+      const { held } = tx.tables;
+      type Range = Parameters<typeof held.range>[0];
+      const blind = { first: () => undefined, range: (range: Range) => held.range(range) };
+      return decide(like(tx, { tables: { ...tx.tables, held: blind } }), input);
+    };
+  });
+  const { outcome } = await firstBroken();
+  expect(outcome.failure.message).toContain("worker.register");
+});
+
+test("reports of an earlier delivery that are shown as those of this one are found", async () => {
+  await run({ seed: 1, steps: [] });
+  replace(reads as Record<string, unknown>, "job.tasks", (original) => {
+    const read = original as (view: View, input: unknown) => unknown;
+    return (view: View, input: { readonly id: string }) => {
+      const { tasks, jobs } = view.tables;
+      const { run: round, deliveries: delivery } = jobs.get([input.id]) ?? {};
+      const get = (key: [string, number]) => {
+        const row = tasks.get(key);
+        return row && { ...row, run: round, delivery };
+      };
+      return read({ ...view, tables: { ...view.tables, tasks: like(tasks, { get }) } }, input);
+    };
+  });
+  const { outcome } = await firstBroken();
+  expect(outcome.failure.message).toContain("job.tasks");
 });
 
 test("a claim that passes a pause over for which no reason was given is found", async () => {

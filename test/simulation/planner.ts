@@ -25,7 +25,7 @@ const patterns = ["p*", "?1", "s[1-3]", "t"] as const;
 const page = (random: Random, more: object): object =>
   defined({
     limit: maybe(random, 0.6, () => random.between(1, 2)),
-    cursor: maybe(random, 0.06, () => "bm9uc2Vuc2U"),
+    cursor: maybe(random, 0.12, () => "bm9uc2Vuc2U"),
     ...more,
   });
 
@@ -129,7 +129,7 @@ export class Planner {
     [4, (random) => ({ name: "worker.heartbeat", input: this.#worker(random) })],
     [2, (random) => ({ name: "worker.get", input: this.#worker(random) })],
     [2, (random) => this.#listWorkers(random)],
-    [1, (random) => ({ name: "worker.drain", input: this.#worker(random) })],
+    [2, (random) => ({ name: "worker.drain", input: this.#worker(random) })],
     [2, (random) => ({ name: "worker.remove", input: this.#worker(random) })],
   ];
 

@@ -13,6 +13,9 @@ const commandSets = [["cp"], ["cp"], ["cp", "tar"]] as const;
 const args = ["-x", "{{input.n}}", "to={{input.to}}", "{{input.n}}{{input.n}}"] as const;
 /** Inputs of plans: some have the fields that are asked for, and some have them with parts. */
 const inputs = ['{"n":1,"to":"é"}', '{"n":true,"to":null}', '{"to":"x","n":"é"}'] as const;
+type Some<T> = readonly [T, ...T[]];
+/** Sets of requirements that jobs of no plan have too. */
+const needs: Some<readonly string[]> = [["gpu"], ["arm", "gpu"], ["gpu", "ssd"], ["ssd"]];
 const misfits = ["null", '{"n":[1],"to":1}', "[1]", '{"to":2}'] as const;
 
 export const maybe = <T>(random: Random, probability: number, draw: () => T): T | undefined =>
@@ -48,7 +51,7 @@ const someOptions = (random: Random, now: number) => ({
   expiresAt: maybe(random, 0.1, () => now + random.between(-500, 20_000)),
   leaseMs: maybe(random, 0.2, () => random.pick([1000, 5000])),
   maxAttempts: maybe(random, 0.3, () => random.between(1, 3)),
-  requires: maybe(random, 0.1, () => ["arm"]),
+  requires: maybe(random, 0.25, () => [...random.pick(needs)]),
   labels: maybe(random, 0.1, () => ({ team: "red" })),
 });
 
@@ -110,7 +113,7 @@ export function someSchedule(
   const count = random.between(0, 3);
   const payload = random.pick(["null", '{"n":1,"to":"é"}']);
   const makes = random.weighted([
-    [3, { job: { payload } }],
+    [3, { job: defined({ payload, requires: maybe(random, 0.4, () => [...random.pick(needs)]) }) }],
     [1, { job: defined({ payload, plan, planVersion: version, kind: "plan" }) }],
     [
       3,

@@ -21,13 +21,21 @@ interface Message {
 
 const jobsMax = 55;
 const unknownsMax = 8;
+const answeredMax = 40;
+
+/** Whether a command was about a job that is not kept any more. */
+const isGone = (jobs: ReadonlyMap<string, unknown>, { id }: { readonly id?: string }): boolean =>
+  id !== undefined && !jobs.has(id);
 
 export class Scheduler {
   readonly #world: World;
+  readonly #isCrews: boolean;
   readonly #clients = new Clients();
   readonly #network: Message[] = [];
   /** Requests whose outcome a client does not know. */
   readonly #unknown: { readonly wish: Wish; readonly request: CommandRequest }[] = [];
+  /** Requests with a key that were answered: what they were about may be gone since. */
+  readonly #answered: { readonly wish: Wish; readonly request: CommandRequest }[] = [];
   #calls = 0;
   /** What the step was, for a report. */
   said = "";
@@ -43,8 +51,10 @@ export class Scheduler {
     [6, ["fault", (random) => this.#fault(random)]],
   ];
 
-  constructor(world: World) {
+  /** `isCrews`: the crew acts most of the time. */
+  constructor(world: World, isCrews: boolean) {
     this.#world = world;
+    this.#isCrews = isCrews;
     restoreBound();
   }
 
@@ -72,7 +82,9 @@ export class Scheduler {
   async #act(random: Random, mayWait = true): Promise<void> {
     const world = this.#world;
     if (this.#unknown.length > 0 && random.chance(0.4)) return this.#retry(random, mayWait);
-    const client = random.below(roles.length);
+    if (this.#answered.length > 0 && random.chance(0.08)) return this.#repeat(random, mayWait);
+    const isCrew = this.#isCrews && random.chance(0.7);
+    const client = isCrew ? roles.indexOf("crew") : random.below(roles.length);
     const { queue, jobs } = world.auditor.state;
     // Without a queue there is little to see, and not every enqueue makes one.
     const isCrowded = jobs.size > jobsMax || (queue === undefined && random.chance(0.02));
@@ -104,10 +116,24 @@ export class Scheduler {
     await this.#send(this.#call(known.wish, known.request), random, mayWait);
   }
 
+  /** Sends a request once more that was answered some time ago. */
+  async #repeat(random: Random, mayWait: boolean): Promise<void> {
+    const { jobs } = this.#world.auditor.state;
+    const ofGone = this.#answered.filter(
+      ({ wish: { name, input } }) => name.startsWith("job.") && isGone(jobs, input),
+    );
+    const known = random.pickFrom(random.chance(0.5) ? ofGone : this.#answered);
+    if (known === undefined) return;
+    this.said = `repeats: ${known.request.name} ${JSON.stringify(known.wish.input)} ${known.request.key?.key}`;
+    await this.#send(this.#call(known.wish, known.request), random, mayWait);
+  }
+
   #request({ name, input }: Wish, random: Random): CommandRequest {
     const isKeyed = commands[name].refusals.some((code) => code === "idempotency_key_reused");
     const body = JSON.stringify(input);
-    const key = random.chance(0.1) ? `k${random.below(4)}` : `u${this.#calls}`;
+    const taken = random.chance(0.2) ? random.pickFrom(this.#answered) : undefined;
+    const fresh = random.chance(0.1) ? `k${random.below(4)}` : `u${this.#calls}`;
+    const key = taken?.request.key?.key ?? fresh;
     return {
       ...{ v: 1, name, input, bytes: body.length },
       ...(isKeyed && random.chance(0.5) && { key: { key, bodyHash: hashOf(name + body) } }),
@@ -117,10 +143,17 @@ export class Scheduler {
   #call(wish: Wish, request: CommandRequest): Call {
     this.#calls += 1;
     const onEnd = (answer: CommandAnswer | undefined) => {
-      if (answer !== undefined) this.#clients.told(wish, answer);
+      if (answer !== undefined) this.#told(wish, request, answer);
       else if (this.#unknown.length < unknownsMax) this.#unknown.push({ wish, request });
     };
     return { number: this.#calls, request, onEnd, isOver: false };
+  }
+
+  #told(wish: Wish, request: CommandRequest, answer: CommandAnswer): void {
+    this.#clients.told(wish, answer);
+    if (request.key === undefined || "refusal" in answer) return;
+    this.#answered.push({ wish, request });
+    if (this.#answered.length > answeredMax) this.#answered.shift();
   }
 
   /** `mayWait`: the client may wait for the answer before anybody else does anything. */

@@ -8,9 +8,9 @@ import { Store } from "../../src/store/store.ts";
 /** What is lower than in production. */
 export const small = {
   /** Distinct sets of requirements that may wait. */
-  lanesMax: 4,
-  sweepMax: 15,
-  sweepStepMax: 4,
+  lanesMax: 3,
+  sweepMax: 3,
+  sweepStepMax: 2,
   operationStepMax: 4,
   operationsKeptMax: 4,
   attemptsKeptMax: 3,

@@ -149,8 +149,12 @@ function endsBefore(a: Job, b: Job): boolean {
   return isBefore([a.endedAt ?? 0, a.id], [b.endedAt ?? 0, b.id]);
 }
 
-/** When time next does something to an open job, or null. */
-export const nextJobDueAt = (state: State): number | null => nextJobDue(state)?.at ?? null;
+/** When time next does something to an open job, or a schedule has a slot; or null. */
+export function nextWorkAt(state: State): number | null {
+  const slots = [...state.schedules.values()].map(({ nextAt = Infinity }) => nextAt);
+  const next = Math.min(nextJobDue(state)?.at ?? Infinity, ...slots);
+  return next === Infinity ? null : next;
+}
 
 /** When time next does anything, or null. */
 export function nextDueAt(state: State, at: number): number | null {

@@ -4,7 +4,7 @@
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { small } from "../small.ts";
-import { holderOf, nextJobDueAt } from "./due.ts";
+import { holderOf, nextWorkAt } from "./due.ts";
 import { idOf, pad } from "./jobs.ts";
 import type { Report } from "./nouns.ts";
 import { tasksIn, versionOf } from "./plans.ts";
@@ -108,7 +108,7 @@ function whyEmpty({ queue, state }: Turn, input: ClaimInput): object {
     ...(paused?.reason !== undefined && { pausedReason: paused.reason }),
     waiting: ready.length,
     scheduled: all.filter((job) => job.state === "scheduled").length,
-    nextDueAt: nextJobDueAt(state),
+    nextDueAt: nextWorkAt(state),
     limited: 0,
     unclaimable: ready.filter((job) => !mayHave(job, input)).length,
   };

@@ -44,7 +44,7 @@ export function listJobs(
   if (queue === undefined) throw new Error("the model has no queue");
   // The jobs of an action are listed in the order of its inputs, in whatever state.
   const order = input.action === undefined ? input.state : undefined;
-  const list = `jobs ${order ?? ""}`;
+  const list = `jobs ${order ?? ""} ${input.action ?? ""}`;
   if (!isGood(state, { input, meaning, list })) return { answer: refused("cursor_invalid") };
   const limit = input.limit ?? 100;
   const jobs: object[] = [];

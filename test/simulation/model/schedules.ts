@@ -30,14 +30,15 @@ function slotAfter(
 function record(id: string, schedule: Schedule): object {
   const { definition, createdAt, updatedAt, pausedAt, fired, skipped, refused: code } = schedule;
   const { nextAt = null, lastSlotAt = null, lastJob, lastAction } = schedule;
-  const { job, action, ...others } = definition;
-  const { payload, ...jobRest } = job ?? {};
-  const { inputs, ...actionRest } = action ?? {};
+  const { timing, job, action, ...others } = definition;
+  const parsed = (text: string): unknown => JSON.parse(text);
   return defined({
     ...{ id, createdAt, updatedAt, nextAt, lastSlotAt, lastJob, lastAction, fired, skipped },
-    definition: { ...others, ...(job && { job: jobRest }), ...(action && { action: actionRest }) },
-    payload: payload === undefined ? undefined : (JSON.parse(payload) as unknown),
-    inputs: inputs?.map((text) => JSON.parse(text) as unknown),
+    definition: {
+      ...{ ...timing, ...others },
+      ...(job && { job: { ...job, payload: parsed(job.payload) } }),
+      ...(action && { action: { ...action, inputs: action.inputs.map(parsed) } }),
+    },
     paused: pausedAt !== undefined,
     refused: code,
   });

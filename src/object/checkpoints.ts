@@ -1,0 +1,66 @@
+/**
+ * When a queue's object takes a checkpoint behind an entry, and what of the log goes with it.
+ * Invariant: the turns of an alarm never leave more changed rows to one checkpoint than it may write while requests wait.
+ */
+import { limits } from "../contract/limits.ts";
+import { weightOf } from "../store/figures.ts";
+import type { SluiceStore } from "../store/schema.ts";
+
+/** What checkpoints need of the engine. */
+interface CheckpointPorts {
+  store(): SluiceStore;
+  /** The time as of now: never before the last entry's. */
+  at(): number;
+}
+
+export class Checkpoints {
+  readonly #ports: CheckpointPorts;
+  /** Changed rows that the alarm at work has found, or has left behind its last checkpoint; undefined while it rests. */
+  #found: number | undefined;
+
+  constructor(ports: CheckpointPorts) {
+    this.#ports = ports;
+  }
+
+  /**
+   * Does the work of an alarm. It may change a hundred thousand rows in turns that follow one another, which nobody asks for
+   * again at once: checkpoints in pieces write each of them once all the same, and none holds a request up for long.
+   */
+  async inPieces(work: () => Promise<void>): Promise<void> {
+    this.#found = this.#changed;
+    try {
+      await work();
+    } finally {
+      this.#found = undefined;
+    }
+  }
+
+  /** Takes a checkpoint if one is due. To be called behind every entry. */
+  behindEntry(): void {
+    const store = this.#ports.store();
+    if (!store.checkpointDue && !this.#isPieceDue) return;
+    store.checkpoint();
+    if (this.#found !== undefined) this.#found = this.#changed;
+    this.trimLog();
+  }
+
+  /** Drops what the log need not keep any more. */
+  trimLog(): void {
+    const store = this.#ports.store();
+    const bounds = { maxAgeMs: limits.logAgeMsMax, maxBytes: limits.logBytesMax };
+    const upTo = store.purgeable(this.#ports.at(), bounds);
+    if (upTo !== undefined) store.purge(upTo);
+  }
+
+  get #isPieceDue(): boolean {
+    if (this.#found === undefined) return false;
+    // Another checkpoint may have come between: then less is there than was found.
+    this.#found = Math.min(this.#found, this.#changed);
+    return this.#changed - this.#found >= limits.checkpointAlarmRows;
+  }
+
+  /** As for a checkpoint at any time, a row to delete counts half. */
+  get #changed(): number {
+    return weightOf(this.#ports.store().stats);
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * An alarm with much to do at once: who gets a word in, and what its checkpoints come to.
+ * Invariant: no turn of it does more than a bounded part, whatever has come due.
+ */
+import { afterEach, expect, test, vi } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
+import { weightOf } from "../../src/store/figures.ts";
+import { Store } from "../../src/store/store.ts";
+import { command, enqueue, idsOf } from "./commands.ts";
+import { EngineRig } from "./rig.ts";
+
+afterEach(() => vi.restoreAllMocks());
+
+/** More than two turns have room for. */
+const BATCHES = 4;
+const BATCH = 1000;
+
+/** A rig in which so many jobs are due at once, all of them in SQLite. */
+async function rigWithDue(): Promise<EngineRig> {
+  const rig = await EngineRig.registered();
+  for (let i = 0; i < BATCHES; i += 1) {
+    await rig.engine.submit(enqueue(Array(BATCH).fill({ delayMs: 1000 })));
+  }
+  await rig.engine.submit(command("queue.checkpoint", {}));
+  return rig;
+}
+
+/** The changed rows that each checkpoint from now on finds. */
+function rowsOfCheckpoints(): number[] {
+  const rows: number[] = [];
+  const { checkpoint } = Store.prototype;
+  vi.spyOn(Store.prototype, "checkpoint").mockImplementation(function (this: Store<never, never>) {
+    rows.push(weightOf(this.stats));
+    checkpoint.call(this);
+  });
+  return rows;
+}
+
+test("reads and commands are answered while some of it is still to do", async () => {
+  const rig = await rigWithDue();
+  const scheduled: number[] = [];
+  const enqueued: (readonly string[])[] = [];
+  rig.meanwhile = async () => {
+    scheduled.push((await rig.stats()).counts.scheduled);
+    enqueued.push(idsOf(await rig.engine.submit(enqueue([{}]))));
+  };
+  await rig.fire();
+  const halfway = scheduled.filter((count) => count > 0 && count < BATCHES * BATCH);
+  expect(halfway.length).toBeGreaterThan(2);
+  expect(new Set(enqueued.flat()).size).toBe(scheduled.length);
+  expect((await rig.stats()).counts).toMatchObject({
+    ready: BATCHES * BATCH + enqueued.length,
+    scheduled: 0,
+  });
+});
+
+test("its rows are checkpointed in pieces, of which none is much over the bound", async () => {
+  const rig = await rigWithDue();
+  const rows = rowsOfCheckpoints();
+  await rig.fire();
+  expect(rows.length).toBeGreaterThan(2);
+  const rowsOfChange = 3;
+  expect(Math.max(...rows)).toBeLessThan(
+    limits.checkpointAlarmRows + rowsOfChange * limits.sweepMax,
+  );
+});
+
+test("the rows that others have changed do not make an alarm take a checkpoint", async () => {
+  const rig = await EngineRig.registered();
+  for (let i = 0; i < BATCHES; i += 1) await rig.engine.submit(enqueue(Array(BATCH).fill({})));
+  await rig.engine.submit(enqueue([{ delayMs: 1000 }]));
+  const rows = rowsOfCheckpoints();
+  await rig.fire();
+  expect((await rig.stats()).counts.scheduled).toBe(0);
+  expect(rows).toEqual([]);
+});
+
+test("once it is done, entries take a checkpoint only where one is due at any time", async () => {
+  const rig = await rigWithDue();
+  await rig.fire();
+  const rows = rowsOfCheckpoints();
+  for (let i = 0; i < BATCHES; i += 1) await rig.engine.submit(enqueue(Array(BATCH).fill({})));
+  expect(rows).toEqual([]);
+});
