@@ -158,7 +158,7 @@ export const objectMutants: readonly Mutant[] = [
   {
     name: "log-bytes-unbounded",
     breaks: "the log goes by its age alone, however long it is",
-    file: "src/object/engine.ts",
+    file: "src/object/checkpoints.ts",
     from: "maxBytes: limits.logBytesMax }",
     to: "maxBytes: limits.databaseBytesMax }",
     tests: ["test/object/log-retention.test.ts"],

@@ -127,6 +127,15 @@ export const damages: readonly Damage[] = [
     readable: ["a", "b", "c", "d", "e"],
   },
   {
+    name: "a term that the queue never reached, and a bad checksum behind it",
+    queries: (table, last) => [
+      "UPDATE raft_state SET term = 0",
+      `UPDATE ${table} SET texts = replace(texts, 'e', 'f') WHERE log_index = ${last}`,
+    ],
+    code: "store_corrupt",
+    readable: ["a", "b", "c", "d"],
+  },
+  {
     name: "a checkpoint of an entry that is another one",
     queries: () => [
       `UPDATE raft_state SET checkpointed = json_set(checkpointed, '$.hash', 'another')`,

@@ -95,12 +95,16 @@ export function snapshotSuite(withSql: WithSql): void {
         let running = store;
         while (running.snapshots.building?.step() === false) {
           turns += 1;
-          if (turns % 40 === 0) {
-            commit(running, [deleted(`n${turns}`), put(`n${11_000 + turns}`, "changed")]);
+          // A chunk takes up to thirty turns; what was read since the last one is read again.
+          if (turns % 35 === 0) {
+            // All over the table: rows that are stored in a chunk, that were only read, and that are still to be read.
+            const changed = Array.from({ length: 60 }, (_, i) => put(`n${i * 200}`, `${turns}`));
+            commit(running, [deleted(`n${turns}`), ...changed]);
             running.checkpoint();
             running = openNotes(sql);
           }
         }
+        expect(turns).toBeGreaterThan(47);
         expect(current(running).meta).toEqual(expected.meta);
         expect(current(running).chunks).toEqual(expected.chunks);
       }));
