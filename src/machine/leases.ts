@@ -2,7 +2,7 @@
  * What a claim means: which jobs a worker gets, in which order, and why it got none.
  * Invariant: a job is handed out only while nobody holds it, with a token greater than any before.
  */
-import { utf8Bytes } from "../contract/fields.ts";
+import { type JobKind, utf8Bytes } from "../contract/fields.ts";
 import { leaseToken } from "../contract/ids.ts";
 import type {
   ClaimedJob,
@@ -13,7 +13,7 @@ import type {
 } from "../contract/leases.ts";
 import { defaults, limits } from "../contract/limits.ts";
 import type { JobRow } from "../store/jobs.ts";
-import { PLAIN_LANE } from "../store/lanes.ts";
+import { laneName, PLAIN_LANE } from "../store/lanes.ts";
 import { deadline } from "../store/standing.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
 import { settleDue } from "./due.ts";
@@ -27,15 +27,42 @@ export const leaseEnd = (at: number, leaseMs: number): number =>
 
 /** The lanes whose jobs this worker may have. */
 function lanesFor(view: View, { kinds = ["payload"], capabilities = [] }: ClaimInput): number[] {
-  const able = new Set(capabilities);
   const lanes = kinds.includes("payload") ? [PLAIN_LANE] : [];
   if (countersOf(view).lane === PLAIN_LANE) return lanes;
-  for (const [[lane], row] of view.tables.lanes.scan({})) {
-    if (row.ready > 0 && kinds.includes(row.kind) && row.requires.every((need) => able.has(need))) {
-      lanes.push(lane);
+  const able = new Set(capabilities);
+  for (const kind of new Set(kinds)) {
+    for (const [lane, requires] of lanesBy(view, kind, capabilities)) {
+      if (requires.every((need) => able.has(need))) lanes.push(lane);
     }
   }
   return lanes;
+}
+
+/** Capabilities up to which lanes are sought by them, instead of looking at all of a kind. */
+const SOUGHT_MAX = 16;
+
+/**
+ * Lanes of a kind with ready jobs, all that a worker covers among them. Requirements are sorted, so that the name of such a lane
+ * begins with one of the worker's capabilities: it is found however many others there are.
+ */
+function* lanesBy({ tables }: View, kind: JobKind, capabilities: readonly string[]) {
+  const isSought = capabilities.length <= SOUGHT_MAX;
+  const bare = laneName(kind, []);
+  const starts = isSought ? capabilities.map((first) => laneName(kind, [first])) : [bare];
+  for (const name of isSought ? [bare, ...starts] : [bare]) {
+    const exact = tables.lane_index.get([name]);
+    if (exact !== undefined) yield* readyIn(tables, exact.lane);
+  }
+  for (const start of starts) {
+    // Longer names go on with a comma, and "-" is the character behind it.
+    const longer = { from: [`${start},`], to: [`${start}-`] } as const;
+    for (const [, { lane }] of tables.lane_index.scan(longer)) yield* readyIn(tables, lane);
+  }
+}
+
+function* readyIn({ lanes }: View["tables"], lane: number) {
+  const row = lanes.get([lane]);
+  if (row !== undefined && row.ready > 0) yield [lane, row.requires] as const;
 }
 
 /** Takes ready jobs from the heads of lanes, best first, for as long as `take` wants more. */
