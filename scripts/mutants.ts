@@ -29,7 +29,9 @@ async function main(): Promise<void> {
   await checkBaseline(trees, all);
   const tried = await tryAll(trees, all);
   for (const each of all) console.log(line(each, tried.get(each)));
-  const killed = [...tried.values()].filter(({ failed }) => failed !== undefined).length;
+  const alive = all.filter((each) => tried.get(each)?.failed === undefined);
+  for (const { name, breaks } of alive) console.log(`Not killed: ${name}: ${breaks}`);
+  const killed = all.length - alive.length;
   const seconds = Math.round((performance.now() - startedAt) / 1000);
   console.log(`${killed} of ${all.length} mutants killed, ${seconds} s`);
   if (killed < all.length) process.exitCode = 1;
