@@ -14,6 +14,8 @@ const {
   kind: _kind,
   plan: _plan,
   planVersion: _,
+  unique: _unique,
+  after: _after,
   ...options
 } = jobOptions;
 const { delayMs: _delayMs, runAt: _runAt, ...withoutDue } = options;

@@ -4,8 +4,11 @@
  */
 import type * as actions from "./actions.ts";
 import { type CommandRow, key, row } from "./command-row.ts";
+import type * as flows from "./flows.ts";
 import { jobCommands } from "./job-commands.ts";
 import * as jobs from "./jobs.ts";
+import { keyCommands } from "./key-commands.ts";
+import type * as keys from "./keys.ts";
 import * as leases from "./leases.ts";
 import type * as operations from "./operations.ts";
 import { planCommands } from "./plan-commands.ts";
@@ -18,6 +21,7 @@ import type * as workers from "./workers.ts";
 
 export const commands = {
   ...jobCommands,
+  ...keyCommands,
   ...planCommands,
   "queue.get": row("read", "Read a queue", undefined, "queue_unknown"),
   "queue.configure": row("write", "Create or configure a queue", queue.queueConfig, key),
@@ -88,7 +92,13 @@ export interface CommandInputs {
   "job.cancel": jobs.CancelInput;
   "job.retry": jobs.JobReference;
   "job.remove": jobs.JobReference;
+  "job.parents": flows.ParentListInput;
+  "job.discard": operations.DiscardInput;
   "job.redrive": operations.RedriveInput;
+  "key.list": keys.KeyListInput;
+  "key.get": keys.KeyReference;
+  "key.put": keys.PutKeyInput;
+  "key.remove": keys.KeyReference;
   "job.tasks": tasks.TasksInput;
   "plan.submit": plans.SubmitPlanInput;
   "plan.get": plans.PlanInput;
@@ -142,7 +152,13 @@ export interface CommandReplies {
   "job.cancel": jobs.JobReply;
   "job.retry": jobs.JobReply;
   "job.remove": jobs.RemoveReply;
+  "job.parents": jobs.ListReply;
+  "job.discard": queue.OperationReply;
   "job.redrive": queue.OperationReply;
+  "key.list": keys.KeyListReply;
+  "key.get": keys.KeyReply;
+  "key.put": keys.KeyReply;
+  "key.remove": keys.KeyReply;
   "job.tasks": tasks.TasksReply;
   "plan.submit": plans.SubmitPlanReply;
   "plan.get": plans.PlanReply;
@@ -195,6 +211,7 @@ const encoders: { [N in CommandName]?: (reply: CommandReplies[N]) => string } = 
   "job.enqueue": jobs.encodeEnqueue,
   "job.get": jobReplyText,
   "job.list": jobs.encodeList,
+  "job.parents": jobs.encodeList,
   "job.update": jobReplyText,
   "job.cancel": jobReplyText,
   "job.retry": jobReplyText,

@@ -5,16 +5,22 @@
 
 import type { EndStatus } from "./actions.ts";
 import type { JobKind, JobState } from "./fields.ts";
+import type { Parent } from "./flows.ts";
 import type { Backoff } from "./jobs.ts";
 import type { JsonText } from "./json.ts";
+import type { KeySettings } from "./keys.ts";
 import type { OperationKind } from "./operations.ts";
 import type { QueueConfig } from "./queue.ts";
 import type { RefusalCode } from "./refusals.ts";
 import type { ScheduleDefinition } from "./schedules.ts";
+import type { Unique } from "./uniques.ts";
 
 /** What may be said of a job, beside what it is. */
 interface JobOptions {
   lane: number;
+  /** Of a job with a key and requirements: the lane of its kind and requirements, which counts it too. */
+  set?: number | undefined;
+  key?: string | undefined;
   runAt?: number | undefined;
   priority?: number | undefined;
   ttlMs?: number | undefined;
@@ -65,6 +71,17 @@ export interface EventFacts {
     schedule?: string | undefined;
     slotAt?: number | undefined;
     fingerprint?: string | undefined;
+    unique?: Unique | undefined;
+    /** Jobs that it waits for; those that have ended already, well enough for it, are no longer waited for. */
+    after?: readonly Parent[] | undefined;
+  };
+  /** A job that waits took another payload and due time, in the place of one with its unique key. */
+  "job.replaced": {
+    id: string;
+    payload: JsonText;
+    payloadBytes: number;
+    /** Without it, the job is due at the entry's time. */
+    runAt?: number | undefined;
   };
   /** A scheduled job came due and takes its place. */
   "job.promoted": { id: string };
@@ -84,18 +101,31 @@ export interface EventFacts {
   /** A lease ended by time, or with its worker. The job keeps its place, or has failed. */
   "job.lease_expired": { id: string; failed?: true; died?: true };
   /** A worker gave a job back; the attempt does not count. */
-  "job.released": { id: string; runAt?: number };
+  "job.released": { id: string; runAt?: number; holdKeyUntil?: number };
   "job.extended": { id: string; leaseUntil: number };
   "job.progressed": { id: string; progress: JsonText };
   "job.cancelled": { id: string; reason?: string };
   /** A time to live or a deadline passed. */
   "job.expired": { id: string; reason: "ttl" | "deadline" };
   /** An ended job runs again, at the tail. */
-  "job.retried": { id: string; seq: number; lane: number };
+  "job.retried": { id: string; seq: number; lane: number; set?: number | undefined };
   /** Priority or due time changed. `runAt: null` makes a scheduled job ready. */
   "job.updated": { id: string; priority?: number; runAt?: number | null };
   /** A job's record is gone. */
   "job.removed": { id: string };
+  /** The next so many jobs that wait for an ended one, in the order of their ids, wait for it no longer. */
+  "job.parent_ended": { id: string; children: number };
+
+  /** What a key says for itself; empty: nothing any more. */
+  "key.put": { key: string; settings: KeySettings };
+  "key.paused": { key: string; reason?: string | undefined; job?: string };
+  "key.resumed": { key: string };
+  /** Time, or a change of the queue's defaults, may have opened or closed it: its place in the turns is brought up to date. */
+  "key.refreshed": { key: string };
+  /** The worker of a job that was cancelled or expired in its hands has let go of it, or its lease has ended. */
+  "lingering.ended": { id: string; grant: number; until: number };
+  /** The time for which a job was the only one of its unique key is over. */
+  "unique.expired": { key: string };
 
   /** A task of a job's plan has ended. Outputs are as long as they are kept; the bytes are of all that was written. */
   "task.reported": {
@@ -203,6 +233,8 @@ export interface EventFacts {
     grantMax?: number;
     total: number;
     label?: string;
+    key?: string;
+    error?: string;
     endedAfter?: number;
     endedBefore?: number;
   };
@@ -227,6 +259,7 @@ export type Event = { [T in EventType]: EventOf<T> }[EventType];
 export const eventTexts = {
   "action.submitted": ["inputs"],
   "job.enqueued": ["payload"],
+  "job.replaced": ["payload"],
   "job.completed": ["result"],
   "job.progressed": ["progress"],
   "plan.submitted": ["body"],

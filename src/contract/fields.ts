@@ -26,6 +26,19 @@ export const text = (bytesMax: number) =>
 export const noFields = z.strictObject({});
 export const workerName = z.string().min(1).max(limits.workerCharsMax);
 export const reason = text(limits.reasonBytesMax);
+/** The name of a flow key, or of what a job is the only one of. U+0000 would end it in SQLite. */
+const nameOf = (charsMax: number) =>
+  z
+    .string()
+    .min(1)
+    .max(charsMax)
+    .refine((name) => !name.includes("\0"), "U+0000 cannot stand in a name");
+/** Addresses name flow keys, and `.` and `..` are resolved in them, however they are encoded. */
+export const flowKey = nameOf(limits.flowKeyCharsMax).refine(
+  (name) => name !== "." && name !== "..",
+  ". and .. cannot stand in an address",
+);
+export const uniqueKey = nameOf(limits.uniqueKeyCharsMax);
 
 export const jobKinds = ["payload", "plan"] as const;
 export type JobKind = (typeof jobKinds)[number];

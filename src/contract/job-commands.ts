@@ -3,6 +3,7 @@
  * Invariant: as `command-row.ts` has it.
  */
 import { type CommandRow, key, row } from "./command-row.ts";
+import * as flows from "./flows.ts";
 import * as jobs from "./jobs.ts";
 import * as leases from "./leases.ts";
 import * as operations from "./operations.ts";
@@ -15,9 +16,13 @@ export const jobCommands = {
     undefined,
     key,
     "queue_unknown",
+    "flow_cycle",
     "job_exists",
+    "unique_conflict",
     "plan_unknown",
     "input_mismatch",
+    "parent_unknown",
+    "key_full",
     "queue_full",
     "requires_limit",
   ),
@@ -53,6 +58,7 @@ export const jobCommands = {
     "job_unknown",
     "job_state",
     "plan_unknown",
+    "unique_conflict",
     "requires_limit",
   ),
   "job.tasks": row(
@@ -72,6 +78,15 @@ export const jobCommands = {
     "job_unknown",
     "job_state",
   ),
+  "job.parents": row(
+    "read",
+    "Read the jobs that a job waits for, with their results",
+    flows.parentList,
+    "queue_unknown",
+    "job_unknown",
+    "cursor_invalid",
+  ),
+  "job.discard": row("write", "Forget many ended jobs", operations.discard, key, "queue_unknown"),
   "job.redrive": row(
     "write",
     "Run many ended jobs again",

@@ -6,6 +6,7 @@ import * as z from "zod";
 import {
   capabilities,
   duration,
+  flowKey,
   instant,
   integer,
   type JobKind,
@@ -16,10 +17,12 @@ import {
   leaseMs,
   reason,
 } from "./fields.ts";
+import { after, type Parent } from "./flows.ts";
 import { LABEL_NAME } from "./ids.ts";
 import { encodeWithTexts, type JsonText } from "./json.ts";
 import { limits } from "./limits.ts";
 import type { Problem } from "./refusals.ts";
+import { type Unique, unique } from "./uniques.ts";
 
 const jitter = z.enum(["full", "none"]);
 const capMs = duration;
@@ -79,6 +82,9 @@ export const jobOptions = {
   /** The plan that is run, whose input the payload is then. */
   plan: jobId.optional(),
   planVersion: integer(1, limits.planVersionsMax).optional(),
+  key: flowKey.optional(),
+  unique: unique.optional(),
+  after: after.optional(),
   idempotencyKey: z.string().min(1).max(limits.idempotencyKeyCharsMax).optional(),
 };
 
@@ -117,8 +123,10 @@ export interface EnqueueInput {
 }
 export interface EnqueueResult {
   readonly id: string;
-  /** The job was there already, with the same content. */
+  /** The job was there already, with the same content, or has the unique key. */
   readonly deduplicated?: true;
+  /** The job waits already, and has the new payload and due time now. */
+  readonly replaced?: true;
 }
 export interface EnqueueReply {
   readonly now: number;
@@ -149,6 +157,11 @@ export const jobList = z.strictObject({
   state: z.enum(jobStates).optional(),
   plan: jobId.optional(),
   action: jobId.optional(),
+  key: flowKey.optional(),
+  /** A part of the error of its last attempt. */
+  error: z.string().min(1).max(256).optional(),
+  endedAfter: instant.optional(),
+  endedBefore: instant.optional(),
   /** `name` or `name:value`. */
   label: z.string().min(1).max(512).optional(),
   include: z.literal("payload").optional(),
@@ -178,7 +191,7 @@ export interface Attempt {
 export interface JobRecord {
   readonly id: string;
   readonly state: JobState;
-  /** Why it is in this state: `lease_expired`, `worker_died`, `delivery_limit`, `ttl`, `deadline`, or a user's words. */
+  /** Why it is in this state: `lease_expired`, `worker_died`, `delivery_limit`, `ttl`, `deadline`, `parent_failed`, or a user's words. */
   readonly reason?: string;
   readonly kind: JobKind;
   readonly plan?: string;
@@ -191,6 +204,12 @@ export interface JobRecord {
   readonly slotAt?: number;
   readonly labels?: Readonly<Record<string, string>>;
   readonly requires?: readonly string[];
+  readonly key?: string;
+  readonly unique?: Unique;
+  /** The jobs that it waits for, or waited for. */
+  readonly after?: readonly Parent[];
+  /** How many of them have not ended. */
+  readonly pending?: number;
   readonly priority: number;
   readonly run: number;
   readonly attempt: number;
@@ -232,7 +251,8 @@ export interface RemoveReply {
 
 /** Written out where a job was just taken, since ids have no character that JSON would escape. */
 function encodeResult(result: EnqueueReply["results"][number]): JsonText {
-  const isPlain = "id" in result && result.deduplicated === undefined;
+  const isPlain =
+    "id" in result && result.deduplicated === undefined && result.replaced === undefined;
   return isPlain ? `{"id":"${result.id}"}` : JSON.stringify(result);
 }
 

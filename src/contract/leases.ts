@@ -46,6 +46,9 @@ export interface ClaimedJob {
   readonly attempt: number;
   readonly maxAttempts: number;
   readonly deliveries: number;
+  readonly key?: string | undefined;
+  /** Whether it waited for other jobs, whose results `GET …/jobs/{id}/parents` has. */
+  readonly parents?: number | undefined;
   readonly priority: number;
   readonly createdAt: number;
   readonly labels?: Readonly<Record<string, string>> | undefined;
@@ -63,7 +66,7 @@ export interface EmptyClaim {
   /** Jobs that are ready. */
   readonly waiting: number;
   readonly scheduled: number;
-  /** When there may be more: the next job comes due, a lease ends, or a schedule has a slot; or null. */
+  /** When there may be more: a job comes due, a lease ends, a key or the queue's rate opens, or a schedule has a slot; or null. */
   readonly nextDueAt: number | null;
   /** Ready jobs that a limit holds back. */
   readonly limited: number;
@@ -96,7 +99,13 @@ export const settlementWire = z.discriminatedUnion("op", [
     retryable: z.boolean().optional(),
     delayMs: duration.optional(),
   }),
-  z.strictObject({ op: z.literal("release"), ...held, delayMs: duration.optional() }),
+  z.strictObject({
+    op: z.literal("release"),
+    ...held,
+    delayMs: duration.optional(),
+    /** For so long no job of its key is handed out: what an API that asked for time is given. */
+    holdKeyMs: duration.optional(),
+  }),
   z.strictObject({ op: z.literal("extend"), ...held, leaseMs: leaseMs.optional() }),
   z.strictObject({ op: z.literal("progress"), ...held, progress: z.unknown() }),
   z.strictObject({ op: z.literal("task"), ...held, ...taskReport }),
@@ -150,6 +159,8 @@ function encodeClaimed(job: ClaimedJob): JsonText {
   if (job.action !== undefined) json += `,"action":"${job.action}"`;
   if (job.schedule !== undefined) json += `,"schedule":"${job.schedule}"`;
   if (job.slotAt !== undefined) json += `,"slotAt":${job.slotAt}`;
+  if (job.key !== undefined) json += `,"key":${JSON.stringify(job.key)}`;
+  if (job.parents !== undefined) json += `,"parents":${job.parents}`;
   if (job.labels !== undefined) json += `,"labels":${JSON.stringify(job.labels)}`;
   if (job.requires !== undefined) json += `,"requires":${JSON.stringify(job.requires)}`;
   if (job.progress !== undefined) json += `,"progress":${job.progress}`;

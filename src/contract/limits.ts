@@ -60,6 +60,18 @@ export const limits = {
   labelValueCharsMax: 256,
   requiresPerJobMax: 16,
   capabilitiesPerClaimMax: 256,
+  /** Names of flow keys, and of what a job is the only one of. */
+  flowKeyCharsMax: 128,
+  uniqueKeyCharsMax: 256,
+  /** Keys that say something for themselves; keys that only have jobs are not counted. */
+  keysMax: 100_000,
+  concurrencyMax: 1_000_000,
+  rateMax: 1_000_000_000,
+  ratePerMsMax: 365 * DAY_MS,
+  /** Jobs of one turn: more would be no turn. */
+  weightMax: 1000,
+  /** Jobs that one job may wait for. */
+  parentsPerJobMax: 1000,
   /** Distinct (kind, requires) sets that may wait at once: a claim looks at each of them. */
   lanesMax: 1024,
 
@@ -112,7 +124,10 @@ export const limits = {
   rowBytesMax: 1_900_000,
 
   /** The JSON of a job's row without its texts: history, labels, requirements, reasons. */
-  jobValueBytesMax: 340_000,
+  jobValueBytesMax: 430_000,
+
+  /** The JSON of a key's row: a lane for each set of requirements, and what was said of it. */
+  keyValueBytesMax: 200_000,
 
   /** Due jobs that one sweep makes visible before a command. */
   sweepMax: 500,
@@ -176,6 +191,15 @@ export const defaults = {
   /** A job is handed out at most this many times for each attempt it may have. */
   deliveriesPerAttempt: 10,
   backoff: { kind: "exponential", delayMs: SECOND_MS, factor: 2, capMs: HOUR_MS, jitter: "full" },
+  keys: {
+    concurrency: null,
+    rate: null,
+    weight: 1,
+    maxBacklog: null,
+    order: "priority",
+    onRetry: "block",
+    onFail: "next",
+  },
   maxBytes: 4_000_000_000,
   maxJobs: 100_000_000,
   retention: {
@@ -223,6 +247,8 @@ assertRelation(
   limits.attemptsKeptMax * 6 * (limits.errorBytesMax + limits.workerCharsMax + 32) +
     limits.labelsPerJobMax * (limits.labelNameCharsMax + 6 * limits.labelValueCharsMax) +
     (limits.requiresPerJobMax + limits.tasksPerPlanMax) * 260 +
+    limits.parentsPerJobMax * 80 +
+    6 * (limits.flowKeyCharsMax + limits.uniqueKeyCharsMax) +
     6 * (limits.errorBytesMax + limits.reasonBytesMax + limits.progressBytesMax) +
     10_000 <
     limits.jobValueBytesMax,
@@ -237,5 +263,9 @@ assertRelation(
   limits.jobValueBytesMax + 2 * (limits.payloadBytesMax + limits.resultBytesMax) + 10_000 <
     limits.rowBytesMax,
   "a line of a snapshot fits a row",
+);
+assertRelation(
+  limits.lanesMax * 150 + 6 * limits.reasonBytesMax + 2000 < limits.keyValueBytesMax,
+  "the value of a key's row is bounded",
 );
 assertRelation(limits.snapshotChunkBytes < limits.rowBytesMax, "a chunk fits a row");

@@ -3,29 +3,38 @@
  * Invariant: an operation touches only jobs that were there when it began.
  */
 import * as z from "zod";
-import { instant, type JobState, jobId } from "./fields.ts";
+import { type EndState, endStates, flowKey, instant, type JobState, jobId } from "./fields.ts";
 import { limits } from "./limits.ts";
 
-/** Which ended jobs to run again. */
-export const redrive = z
-  .strictObject({
-    ids: z.array(jobId).min(1).max(limits.idsPerRedriveMax).optional(),
-    states: z
-      .array(z.enum(["failed", "cancelled", "expired"]))
-      .min(1)
-      .optional(),
-    label: z.string().min(1).max(512).optional(),
-    endedAfter: instant.optional(),
-    endedBefore: instant.optional(),
-  })
-  .refine(
-    (input) => input.ids === undefined || Object.keys(input).length === 1,
-    "ids stand alone: leave out the filter",
-  );
+/** Which ended jobs: those named, or all that a filter leaves. */
+const endedJobs = <S extends EndState>(states: readonly [S, ...S[]]) =>
+  z
+    .strictObject({
+      ids: z.array(jobId).min(1).max(limits.idsPerRedriveMax).optional(),
+      states: z.array(z.enum(states)).min(1).optional(),
+      label: z.string().min(1).max(512).optional(),
+      key: flowKey.optional(),
+      /** A part of the error of the last attempt. */
+      error: z.string().min(1).max(256).optional(),
+      endedAfter: instant.optional(),
+      endedBefore: instant.optional(),
+    })
+    .refine(
+      (input) => input.ids === undefined || Object.keys(input).length === 1,
+      "ids stand alone: leave out the filter",
+    );
+/** Which ended jobs to run again: failed ones, unless it says otherwise. */
+export const redrive = endedJobs(["failed", "cancelled", "expired"]);
+/** Which ended jobs to forget: failed ones, unless it says otherwise. */
+export const discard = endedJobs(endStates);
+export type DiscardInput = z.output<typeof discard>;
 export type RedriveInput = z.output<typeof redrive>;
 
-/** `release` gives back what was running when the queue's state was imported. */
-export type OperationKind = "purge" | "redrive" | "release";
+/**
+ * `release` gives back what was running when the queue's state was imported; `resize` looks at every key after a change of the
+ * defaults for keys, and changes none of the jobs.
+ */
+export type OperationKind = "purge" | "redrive" | "discard" | "release" | "resize";
 
 /** An operation as the API shows it. */
 export interface OperationRecord {

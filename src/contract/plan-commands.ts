@@ -38,6 +38,7 @@ export const planCommands = {
     "action_exists",
     "plan_unknown",
     "input_mismatch",
+    "key_full",
     "queue_full",
     "requires_limit",
   ),

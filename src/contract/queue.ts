@@ -13,6 +13,7 @@ import {
   reason,
 } from "./fields.ts";
 import { backoff } from "./jobs.ts";
+import { concurrency, type KeyLimits, keyLimits, type Rate, rate } from "./keys.ts";
 import { limits } from "./limits.ts";
 import type { OperationRecord } from "./operations.ts";
 import type { WorkerState } from "./workers.ts";
@@ -35,6 +36,12 @@ export const queueConfig = z.strictObject({
   /** Hand-outs per run; by default ten for each attempt. */
   maxDeliveries: integer(1, 1_000_000).nullable().optional(),
   backoff: backoff.optional(),
+  /** Jobs that run at once, over all keys. */
+  concurrency: concurrency.optional(),
+  /** Hand-outs, over all keys. */
+  rate: rate.nullable().optional(),
+  /** What holds for every key that does not say otherwise. */
+  keys: z.strictObject(keyLimits).optional(),
   maxBytes: integer(0, limits.databaseBytesMax).optional(),
   maxJobs: integer(0, 1_000_000_000).optional(),
   retention: z
@@ -60,6 +67,9 @@ export interface QueueConfig {
   readonly workerTtlMs: number;
   readonly maxDeliveries: number | null;
   readonly backoff: z.output<typeof backoff>;
+  readonly concurrency: number | null;
+  readonly rate: Rate | null;
+  readonly keys: KeyLimits;
   readonly maxBytes: number;
   readonly maxJobs: number;
   readonly retention: Readonly<Record<(typeof endStates)[number], Retention>>;

@@ -86,7 +86,7 @@ export const timing = said.transform((given, context): Timing => {
 /** A job that a schedule enqueues: as in an enqueue, but it has no id and no due time of its own. */
 const scheduledJob = z
   .strictObject({ payload: z.unknown().optional(), ...jobOptions })
-  .omit({ id: true, idempotencyKey: true, delayMs: true, runAt: true })
+  .omit({ id: true, idempotencyKey: true, delayMs: true, runAt: true, after: true })
   .refine(onePlan, onePlanMessage);
 /** An action that a schedule submits. */
 const scheduledAction = z.strictObject({
@@ -129,7 +129,10 @@ type Wire = z.output<typeof scheduleWire>;
 /** What a schedule is: when it is due, and what it then does. */
 export interface ScheduleDefinition extends Omit<Wire, "job" | "action" | "endAt"> {
   readonly endAt?: number;
-  readonly job?: Omit<JobSpec, "id" | "delayMs" | "runAt" | "idempotencyKey" | "fingerprint">;
+  readonly job?: Omit<
+    JobSpec,
+    "id" | "delayMs" | "runAt" | "after" | "idempotencyKey" | "fingerprint"
+  >;
   readonly action?: Omit<NonNullable<Wire["action"]>, "inputs"> & {
     readonly inputs: readonly JsonText[];
   };

@@ -14,7 +14,7 @@ import { countersOf, type Decide, type Read, type Transaction, type View } from 
 import { jobAsOfNow, settleDue } from "./due.ts";
 import { laneFor, type OfSchedule, runAgain } from "./jobs.ts";
 import { mismatch, runnable, versionOf } from "./plans.ts";
-import { whyFull } from "./room.ts";
+import { whyFull, whyKeyFull } from "./room.ts";
 
 const actionUnknown = (id: string): Refusal =>
   refuse("action_unknown", `There is no action ${id}: it was never here, or was removed.`, { id });
@@ -56,11 +56,12 @@ export function submit(
   const wrong = mismatch(found, inputs, (index) => `/inputs/${index}`);
   if (wrong !== undefined) return wrong;
   const bytes = inputs.reduce((sum, text) => sum + utf8Bytes(text), 0);
-  const full = whyFull(tx, inputs.length, bytes);
+  const full = whyKeyFull(tx, input.key, inputs.length) ?? whyFull(tx, inputs.length, bytes);
   if (full !== undefined) return full;
-  const lane = laneFor(tx, { kind: "plan", requires: requirements(row.commands, input.requires) });
-  if (isRefusal(lane)) return lane;
-  const jobs = take(tx, { id, seq, lane, planVersion: version, of }, { ...input, inputs });
+  const requires = requirements(row.commands, input.requires);
+  const lanes = laneFor(tx, { key: input.key, kind: "plan", requires });
+  if (isRefusal(lanes)) return lanes;
+  const jobs = take(tx, { id, seq, lanes, planVersion: version, of }, { ...input, inputs });
   return replyWith(tx, id, jobs);
 }
 
@@ -87,14 +88,14 @@ function findRepeat(tx: Transaction, { action: id, id: plan, fingerprint }: Subm
 interface Taken {
   readonly id: string;
   readonly seq: number;
-  readonly lane: number;
+  readonly lanes: { readonly lane: number; readonly set?: number };
   readonly planVersion: number;
   readonly of: OfSchedule | undefined;
 }
 
 /** Takes the action and its jobs. Returns their ids. */
 function take(tx: Transaction, taken: Taken, input: SubmitActionInput): string[] {
-  const { of, lane, ...known } = taken;
+  const { of, lanes, ...known } = taken;
   const { id: plan, inputs, action: _, version: __, fingerprint, delayMs, ...said } = input;
   const firstSeq = countersOf(tx).seq + 1;
   const { queueId, term } = tx.identity;
@@ -109,7 +110,7 @@ function take(tx: Transaction, taken: Taken, input: SubmitActionInput): string[]
     inputs: inputs.join(""),
     lengths: inputs.map(({ length }) => length),
     ...(fingerprint !== undefined && { fingerprint }),
-    options: { ...options, lane, ...(due !== undefined && due > tx.at && { runAt: due }) },
+    options: { ...options, ...lanes, ...(due !== undefined && due > tx.at && { runAt: due }) },
   });
   const idOf = jobIds(tx.identity);
   return inputs.map((_input, index) => idOf(firstSeq + index));

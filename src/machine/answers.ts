@@ -9,7 +9,7 @@ import {
   type CommandReplies,
   encodeReply,
 } from "../contract/commands.ts";
-import { grantOf, jobIds } from "../contract/ids.ts";
+import { grantOf, isGenerated, jobIds } from "../contract/ids.ts";
 import type { EnqueueReply } from "../contract/jobs.ts";
 import type { ClaimReply, SettleReply } from "../contract/leases.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
@@ -60,9 +60,14 @@ function keptSettle({ now, items, refused, claim }: SettleReply): string | undef
 }
 
 function keptEnqueue(view: View, reply: EnqueueReply): string {
-  const isPlain = reply.results.every((result) => "id" in result && !result.deduplicated);
-  if (!isPlain) return encodeReply("job.enqueue", reply);
   const first = countersOf(view).seq - reply.results.length + 1;
+  const idOf = jobIds(view.identity);
+  // Jobs that wait for others of the request were perhaps taken in another order than they were said.
+  const isPlain = reply.results.every((result, i) => {
+    if (!("id" in result) || result.deduplicated || result.replaced) return false;
+    return result.id === idOf(first + i) || !isGenerated(view.identity, result.id);
+  });
+  if (!isPlain) return encodeReply("job.enqueue", reply);
   return JSON.stringify([reply.now, view.identity.term, first] satisfies KeptEnqueue);
 }
 

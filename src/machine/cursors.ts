@@ -17,28 +17,42 @@ export const cursorInvalid = refuse(
 const nameOf = (list: string): string => hash52(list).toString(36);
 
 const encode = ({ identity }: View, list: string, id: string): string =>
-  btoa([identity.queueId, identity.term, nameOf(list), id].join("\n")).replaceAll("=", "");
+  btoa(
+    [identity.queueId, identity.term, nameOf(list), encodeURIComponent(id)].join("\n"),
+  ).replaceAll("=", "");
 
 /** The id behind which a list goes on; undefined at its beginning. */
-function placeOf({ identity }: View, list: string, cursor: string | undefined) {
+function placeOf(
+  { identity }: View,
+  list: string,
+  cursor: string | undefined,
+  isId: (id: string) => boolean,
+) {
   if (cursor === undefined) return undefined;
   try {
-    const [queueId, term, name, id = ""] = atob(cursor).split("\n");
+    const [queueId, term, name, place = ""] = atob(cursor).split("\n");
+    const id = decodeURIComponent(place);
     const isOfQueue = queueId === identity.queueId && term === String(identity.term);
     const isOwn = isOfQueue && name === nameOf(list);
-    return isOwn && JOB_ID.test(id) ? id : cursorInvalid;
+    return isOwn && isId(id) ? id : cursorInvalid;
   } catch {
-    // What is not even base64 is no cursor of ours either.
+    // What is not even base64, or not of this form, is no cursor of ours either.
     return cursorInvalid;
   }
 }
+
+const isJobId = (id: string): boolean => JOB_ID.test(id);
 
 interface PageOf<Row, Item> {
   readonly list: string;
   readonly cursor: string | undefined;
   readonly limit: number | undefined;
+  /** What may stand in a cursor; ids of jobs and their like, unless it is said. */
+  readonly isId?: (id: string) => boolean;
   /** The rows behind an id, or from the beginning. */
   readonly rows: (after: string | undefined) => Iterable<readonly [readonly [string], Row]>;
+  /** What an item takes in the reply, where that may be much. */
+  readonly bytesOf?: (item: Item) => number;
   /** What a row is shown as; undefined for one that is not meant. */
   readonly show: (id: string, row: Row) => Item | undefined;
 }
@@ -46,18 +60,23 @@ interface PageOf<Row, Item> {
 /** A page of a list: a bounded number of rows is looked at, and only an absent cursor means the end. */
 export function pageOf<Row, Item>(
   view: View,
-  { list, cursor, limit = 100, rows, show }: PageOf<Row, Item>,
+  { list, cursor, limit = 100, rows, show, isId = isJobId, bytesOf = () => 0 }: PageOf<Row, Item>,
 ): { readonly items: readonly Item[]; readonly cursor?: string } | Refusal {
-  const after = placeOf(view, list, cursor);
+  const after = placeOf(view, list, cursor, isId);
   if (typeof after === "object") return after;
   const items: Item[] = [];
   let examined = 0;
+  let bytes = 0;
   let last = "";
   for (const [[id], row] of rows(after)) {
     if (items.length >= limit || examined >= limits.pageScanMax) {
       return { items, cursor: encode(view, list, last) };
     }
     const item = show(id, row);
+    bytes += item === undefined ? 0 : bytesOf(item);
+    if (bytes > limits.replyBytesMax && items.length > 0) {
+      return { items, cursor: encode(view, list, last) };
+    }
     if (item !== undefined) items.push(item);
     examined += 1;
     last = id;

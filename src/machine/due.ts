@@ -2,6 +2,7 @@
  * What time does to one job: its lease ends, its delay is over, its life runs out, its worker dies.
  * Invariant: it makes visible what is already true at `at`, each in the order of its time.
  */
+import { isEndState } from "../contract/fields.ts";
 import type { JobRow } from "../store/jobs.ts";
 import { workerDueAt } from "../store/workers.ts";
 import { queueOf, type Transaction, type View } from "./decide.ts";
@@ -22,7 +23,7 @@ export function settleDue(tx: Transaction, id: string): boolean {
 }
 
 function applyDue(tx: Transaction, id: string, job: JobRow): boolean {
-  if (job.state !== "ready" && job.state !== "scheduled" && job.state !== "running") return false;
+  if (isEndState(job.state)) return false;
   const expiry = Math.min(job.ttlUntil ?? Infinity, job.expiresAt ?? Infinity);
   const lease = job.state === "running" ? (job.leaseUntil ?? Infinity) : Infinity;
   const delay = job.state === "scheduled" ? (job.runAt ?? Infinity) : Infinity;

@@ -5,10 +5,12 @@
 import type { CommandName } from "../contract/commands.ts";
 import { cancelAction, getAction, listActions, retryAction, submitAction } from "./actions.ts";
 import type { Decide, Read } from "./decide.ts";
+import { listParents } from "./flows.ts";
 import { cancelJob, enqueue, removeJob, retryJob, updateJob } from "./jobs.ts";
 import { getJob, listJobs } from "./jobs-read.ts";
+import { getKey, listKeys, putKey, removeKey } from "./keys.ts";
 import { claim } from "./leases.ts";
-import { getOperation, purge, redrive } from "./operations.ts";
+import { discard, getOperation, purge, redrive } from "./operations.ts";
 import { getPlan, listPlans, removePlan, submitPlan } from "./plans.ts";
 import { configureQueue, getQueue, pauseQueue, resumeQueue } from "./queue.ts";
 import {
@@ -48,7 +50,10 @@ type ReadName =
   | "action.list"
   | "job.get"
   | "job.list"
+  | "job.parents"
   | "job.tasks"
+  | "key.get"
+  | "key.list"
   | "operation.get"
   | "plan.get"
   | "plan.list"
@@ -67,10 +72,13 @@ export const decisions: { readonly [N in WriteName]: Decide<N> } = {
   "action.submit": submitAction,
   "job.cancel": cancelJob,
   "job.enqueue": enqueue,
+  "job.discard": discard,
   "job.redrive": redrive,
   "job.remove": removeJob,
   "job.retry": retryJob,
   "job.update": updateJob,
+  "key.put": putKey,
+  "key.remove": removeKey,
   "lease.claim": claim,
   "lease.settle": settle,
   "plan.remove": removePlan,
@@ -96,7 +104,10 @@ export const reads: { readonly [N in ReadName]: Read<N> } = {
   "action.list": listActions,
   "job.get": getJob,
   "job.list": listJobs,
+  "job.parents": listParents,
   "job.tasks": getTasks,
+  "key.get": getKey,
+  "key.list": listKeys,
   "operation.get": getOperation,
   "plan.get": getPlan,
   "plan.list": listPlans,

@@ -2,15 +2,15 @@
  * How jobs are shown: one record, and pages in the order of their state.
  * Invariant: a page looks at a bounded number of rows; only an absent cursor means the end.
  */
-import { type EndState, isEndState, type JobState, utf8Bytes } from "../contract/fields.ts";
+import { type JobState, utf8Bytes } from "../contract/fields.ts";
 import { JOB_ID } from "../contract/ids.ts";
 import { encodeJob, type JobRecord, type ListInput, type ListReply } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import type { QueueConfig } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { JobRow } from "../store/jobs.ts";
-import { PLAIN_LANE } from "../store/lanes.ts";
 import { queueOf, type Read, type View } from "./decide.ts";
+import { type IndexKey, type Place, placesOf, placesOfKey } from "./places.ts";
 
 /** How often a job may be tried in one run. */
 export const maxAttemptsOf = (job: JobRow, config: QueueConfig): number =>
@@ -35,6 +35,10 @@ export function toRecord(id: string, job: JobRow, config: QueueConfig): JobRecor
     slotAt: job.slotAt,
     labels: job.labels,
     requires: job.requires,
+    key: job.key,
+    unique: job.unique,
+    after: job.after,
+    pending: job.pending,
     priority: job.priority,
     run: job.run,
     attempt: attemptOf(job, config),
@@ -73,95 +77,6 @@ export const getJob: Read<"job.get"> = (view, { id }) => {
   if (job === undefined) return jobUnknown(id);
   return { now: view.at, job: toRecord(id, job, queueOf(view).config) };
 };
-
-type IndexKey = readonly (string | number)[];
-/** A place in the order of a state: the key of the row behind it, and the job it stands for. */
-export type Place = readonly [key: IndexKey, id: string];
-
-/** Ready jobs of all lanes in claim order: by priority, then place, as a worker that can do all would get them. */
-function* readyPlaces(view: View, after: IndexKey | undefined): Generator<Place> {
-  const { ready, lanes } = view.tables;
-  const order = [PLAIN_LANE, ...[...lanes.scan({})].map(([[lane]]) => lane)];
-  const [priority, readyAt, seq] = (after ?? []) as number[];
-  const scans = order.map((lane) =>
-    after === undefined || priority === undefined || readyAt === undefined || seq === undefined
-      ? ready.scan({ prefix: [lane] })
-      : ready.scan({ prefix: [lane], after: [lane, priority, readyAt, seq] }),
-  );
-  const all = mergeInOrder(
-    scans,
-    (a, b) => comparePlaces(a[0], b[0]),
-    (row) => row,
-  );
-  for (const [[, ...place], { id }] of all) yield [place, id];
-}
-
-type ReadyKey = readonly [lane: number, priority: number, readyAt: number, seq: number];
-
-/** Whether one ready job comes before another of any lane (negative), or after it (positive). */
-export function comparePlaces(a: ReadyKey, b: ReadyKey): number {
-  return a[1] - b[1] || a[2] - b[2] || a[3] - b[3];
-}
-
-export function* placesOf(
-  view: View,
-  state: JobState | undefined,
-  after?: IndexKey,
-): Generator<Place> {
-  const { jobs, scheduled, leases } = view.tables;
-  const from = after === undefined ? {} : { after: after as never };
-  if (state === undefined) {
-    for (const [key] of jobs.scan(from)) yield [key, key[0]];
-  } else if (state === "ready") {
-    yield* readyPlaces(view, after);
-  } else if (state === "scheduled") {
-    for (const [key, { id }] of scheduled.scan(from)) yield [key, id];
-  } else if (state === "running") {
-    for (const [key, { id }] of leases.scan(from)) yield [key, id];
-  } else if (isEndState(state)) {
-    yield* endedPlaces(view, state, after);
-  }
-}
-
-/** Ended jobs in the order of their ends: those of actions stand apart. */
-function* endedPlaces(view: View, state: EndState, after: IndexKey | undefined): Generator<Place> {
-  const [endedAt, id] = (after ?? []) as [number?, string?];
-  const scans = [state, `${state}/action`].map((shelf) => {
-    const isBegun = endedAt !== undefined && id !== undefined;
-    const from = isBegun ? { after: [shelf, endedAt, id] as const } : {};
-    return view.tables.finished.scan({ prefix: [shelf], ...from });
-  });
-  for (const [, ended, job] of mergeInOrder(scans, (a, b) => compareEnds(a[0], b[0]), keyOf)) {
-    yield [[ended, job], job];
-  }
-}
-
-const keyOf = <K>([key]: readonly [K, unknown]): K => key;
-
-type EndKey = readonly [shelf: string, endedAt: number, id: string];
-const compareEnds = (a: EndKey, b: EndKey): number => a[1] - b[1] || (a[2] < b[2] ? -1 : 1);
-
-/** The rows of scans that are in order each, in one order. */
-function* mergeInOrder<T, R>(
-  scans: readonly Iterator<T, unknown>[],
-  compare: (a: T, b: T) => number,
-  show: (row: T) => R,
-): Generator<R> {
-  const heads = scans.map((scan) => scan.next());
-  for (;;) {
-    let best = -1;
-    for (let i = 0; i < heads.length; i++) {
-      const [head, bestHead] = [heads[i], heads[best]];
-      if (!head || head.done) continue;
-      if (!bestHead || bestHead.done || compare(head.value, bestHead.value) < 0) best = i;
-    }
-    const head = heads[best];
-    if (!head || head.done) return;
-    yield show(head.value);
-    const next = scans[best]?.next();
-    if (next !== undefined) heads[best] = next;
-  }
-}
 
 /** Whether a job has a label: `name` or `name:value`. */
 export function hasLabel(job: JobRow, label: string): boolean {
@@ -211,7 +126,8 @@ const isPriority = (part: Part): boolean =>
 /** The parts of a place in each list. */
 function partsOf(state: JobState | undefined): readonly ((part: Part) => boolean)[] {
   if (state === undefined) return [isId];
-  if (state === "ready") return [isPriority, isCount, isCount];
+  if (state === "ready") return [isCount, isPriority, isCount, isCount];
+  if (state === "blocked") return [isCount];
   if (state === "scheduled") return [isCount, isCount];
   if (state === "running") return [isCount, isCount];
   return [isCount, isId];
@@ -248,7 +164,8 @@ export const listJobs: Read<"job.list"> = (view, input) => {
   for (const [key, id] of placesFor(view, input, after)) {
     const job = view.tables.jobs.get([id]);
     if (job === undefined) throw new Error(`job ${id} stands in the index but is not kept`);
-    const isMeant = isOfFilter(job, input);
+    const isOfState = input.state === undefined || job.state === input.state;
+    const isMeant = isOfState && isOfFilter(job, input);
     const shown = isMeant ? toListed(id, job, config, input.include !== undefined) : undefined;
     bytes += shown === undefined ? 0 : utf8Bytes(encodeJob(shown));
     const isFull = found.length >= limit || (found.length > 0 && bytes > limits.replyBytesMax);
@@ -264,26 +181,39 @@ export const listJobs: Read<"job.list"> = (view, input) => {
 
 function* placesFor(
   view: View,
-  { action, state }: ListInput,
+  { action, state, key }: ListInput,
   after: IndexKey | undefined,
 ): Generator<Place> {
   if (action === undefined) {
-    yield* placesOf(view, state, after);
+    const isOfKey = state === "ready" && key !== undefined;
+    yield* isOfKey ? placesOfKey(view, key, after) : placesOf(view, state, after);
     return;
   }
   const row = view.tables.actions.get([action]);
   if (row === undefined) return;
   const from = after === undefined ? { from: [row.firstJob] as const } : { after: after as never };
-  for (const [key] of view.tables.jobs.scan(from)) {
-    if (key[0] > row.lastJob) return;
-    yield [key, key[0]];
+  for (const [place] of view.tables.jobs.scan(from)) {
+    if (place[0] > row.lastJob) return;
+    yield [place, place[0]];
   }
 }
 
-function isOfFilter(job: JobRow, { state, label, plan, action }: ListInput): boolean {
-  if (state !== undefined && job.state !== state) return false;
+/** What a list, or an operation, looks for beside the state. */
+type Filter = Pick<
+  ListInput,
+  "plan" | "action" | "key" | "label" | "error" | "endedAfter" | "endedBefore"
+>;
+
+/** Whether a job is what a filter looks for. What has not ended has no end that could be too early or late. */
+export function isOfFilter(job: JobRow, filter: Filter): boolean {
+  const { plan, action, key, label, error, endedAfter = 0, endedBefore = Infinity } = filter;
   if (plan !== undefined && job.plan !== plan) return false;
   if (action !== undefined && job.action !== action) return false;
+  if (key !== undefined && job.key !== key) return false;
+  if (error !== undefined && !job.error?.includes(error)) return false;
+  const isTimed = filter.endedAfter !== undefined || filter.endedBefore !== undefined;
+  if (isTimed && (job.endedAt ?? 0) < endedAfter) return false;
+  if (isTimed && (job.endedAt ?? Infinity) >= endedBefore) return false;
   return label === undefined || hasLabel(job, label);
 }
 

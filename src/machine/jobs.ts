@@ -9,23 +9,32 @@ import type { EnqueueResult, JobSpec } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, problemOf, type Refusal, refuse } from "../contract/refusals.ts";
 import type { JobRow } from "../store/jobs.ts";
+import { MIXED, orderOf } from "../store/keys.ts";
 import { laneName, PLAIN_LANE, requirements } from "../store/lanes.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
 import { jobAsOfNow } from "./due.ts";
+import { inFlowOrder, whyOrphan } from "./flows.ts";
 import { jobUnknown, toRecord } from "./jobs-read.ts";
 import { mismatch, type RunnablePlan, runnable, versionOf } from "./plans.ts";
-import { whyFull } from "./room.ts";
+import { whyFull, whyKeyFull } from "./room.ts";
+import { findHolder, whyTaken } from "./uniques.ts";
 
 export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
+  const order = inFlowOrder(jobs);
+  if (isRefusal(order)) return order;
   let refused = 0;
   const idOf = jobIds(tx.identity);
   const plans = new Map<string, RunnablePlan>();
-  const results = jobs.map((spec) => {
+  const take = (spec: JobSpec) => {
     const result = enqueueOne(tx, spec, idOf, plans);
     if (!isRefusal(result)) return result;
     refused += 1;
     return { problem: problemOf(result) };
-  });
+  };
+  if (order === undefined) return { now: tx.at, results: jobs.map(take), refused };
+  // Jobs are taken behind those they wait for, and answered in the order in which they were said.
+  const taken = new Map(order.map((spec) => [spec, take(spec)]));
+  const results = jobs.map((spec) => taken.get(spec) as ReturnType<typeof take>);
   return { now: tx.at, results, refused };
 };
 
@@ -45,23 +54,31 @@ export function enqueueOne(
 ): EnqueueResult | Refusal {
   const repeat = findRepeat(tx, spec);
   if (repeat !== undefined) return repeat;
+  const holder = findHolder(tx, spec);
+  if (holder !== undefined) {
+    // What was replaced once is not replaced again by a repeat: another one may have come between.
+    if (!isRefusal(holder) && holder.replaced) keepItem(tx, spec, holder.id);
+    return holder;
+  }
   const ofPlan = planFor(tx, spec, plans);
   if (isRefusal(ofPlan)) return ofPlan;
+  const orphan = whyOrphan(tx, spec);
+  if (orphan !== undefined) return orphan;
   const payloadBytes = utf8Bytes(spec.payload);
-  const full = whyFull(tx, 1, payloadBytes);
+  const full = whyKeyFull(tx, spec.key, 1) ?? whyFull(tx, 1, payloadBytes);
   if (full !== undefined) return full;
-  const lane = laneFor(tx, ofPlan ?? spec);
-  if (isRefusal(lane)) return lane;
+  const lanes = laneFor(tx, { key: spec.key, ...(ofPlan ?? spec) });
+  if (isRefusal(lanes)) return lanes;
 
-  const { payload, delayMs, runAt: runAtSpec, idempotencyKey, kind: _, ...options } = spec;
+  const { payload, delayMs, runAt: runAtSpec, idempotencyKey: _key, kind: _, ...options } = spec;
   const { kind, planVersion } = ofPlan ?? {};
   const seq = countersOf(tx).seq + 1;
   const id = spec.id ?? idOf(seq);
   const runAt = runAtSpec ?? (delayMs === undefined ? undefined : tx.at + delayMs);
   const isLater = runAt !== undefined && runAt > tx.at;
-  const facts = { ...options, ...of, kind, planVersion, id, seq, lane, payload, payloadBytes };
+  const facts = { ...options, ...of, kind, planVersion, id, seq, ...lanes, payload, payloadBytes };
   tx.emit("job.enqueued", isLater ? { ...facts, runAt } : facts);
-  if (idempotencyKey !== undefined) tx.keep(itemKey(idempotencyKey), spec.fingerprint ?? "", id);
+  keepItem(tx, spec, id);
   return { id };
 }
 
@@ -87,6 +104,15 @@ function planFor(
 }
 
 const itemKey = (key: string): string => `job:${key}`;
+
+/** Keeps which job an item of a request came to, under the item's own key. */
+function keepItem(
+  tx: Transaction,
+  { idempotencyKey, fingerprint = "" }: JobSpec,
+  id: string,
+): void {
+  if (idempotencyKey !== undefined) tx.keep(itemKey(idempotencyKey), fingerprint, id);
+}
 
 /** The answer to a job that is here already, by its idempotency key or its id. */
 function findRepeat(tx: Transaction, spec: JobSpec): EnqueueResult | Refusal | undefined {
@@ -114,15 +140,30 @@ function findRepeat(tx: Transaction, spec: JobSpec): EnqueueResult | Refusal | u
   });
 }
 
-/** The lane of a job's kind and requirements: the one that is there, or the next number. */
+/** What decides where a job waits. */
+interface Waits {
+  readonly key?: string | undefined;
+  readonly kind?: "payload" | "plan" | undefined;
+  readonly requires?: readonly string[] | undefined;
+}
+
+/** Where a job waits: the lane of its kind and requirements, or of its key for these. */
 export function laneFor(
   tx: Transaction,
-  job: {
-    readonly kind?: "payload" | "plan" | undefined;
-    readonly requires?: readonly string[] | undefined;
-  },
-): number | Refusal {
-  const { kind = "payload", requires = [] } = job;
+  job: Waits,
+): { readonly lane: number; readonly set?: number } | Refusal {
+  const set = setFor(tx, job);
+  if (isRefusal(set)) return set;
+  if (job.key === undefined) return { lane: set };
+  const row = tx.tables.keys.get([job.key]);
+  const isOrdered = orderOf(row, queueOf(tx).config) === "fifo";
+  const known = row?.lanes[isOrdered ? MIXED : set]?.lane;
+  const lane = known ?? Math.max(countersOf(tx).lane, set) + 1;
+  return set === PLAIN_LANE ? { lane } : { lane, set };
+}
+
+/** The number of a job's kind and requirements: that of the set that is there, or the next one. */
+function setFor(tx: Transaction, { kind = "payload", requires = [] }: Waits): number | Refusal {
   if (kind === "payload" && requires.length === 0) return PLAIN_LANE;
   const known = tx.tables.lane_index.get([laneName(kind, requires)]);
   if (known !== undefined) return known.lane;
@@ -208,26 +249,30 @@ export function runAgain(tx: Transaction, id: string, job: JobRow): Refusal | un
     const version = versionOf(tx, job.plan, job.planVersion);
     if (isRefusal(version)) return version;
   }
-  const lane = laneFor(tx, job);
-  if (isRefusal(lane)) return lane;
-  tx.emit("job.retried", { id, seq: countersOf(tx).seq + 1, lane });
+  const taken = whyTaken(tx, id, job);
+  if (taken !== undefined) return taken;
+  const lanes = laneFor(tx, job);
+  if (isRefusal(lanes)) return lanes;
+  tx.emit("job.retried", { id, seq: countersOf(tx).seq + 1, ...lanes });
   return undefined;
 }
 
-/** Whether a job is of an action that has open jobs: then its record must stay. */
-export function isOfLiveAction({ tables }: View, { action }: JobRow): boolean {
-  return action !== undefined && tables.actions.get([action])?.ended === undefined;
+/** Who still needs a job's record: the action that it is of, or jobs that wait for it; undefined where nobody does. */
+export function neededBy({ tables }: View, job: JobRow): "action" | "children" | undefined {
+  if (job.action !== undefined && tables.actions.get([job.action])?.ended === undefined) {
+    return "action";
+  }
+  return job.dependents ? "children" : undefined;
 }
 
 export const removeJob: Decide<"job.remove"> = (tx, { id }) => {
   const job = currentJob(tx, id);
   if (isRefusal(job)) return job;
   if (!isEndState(job.state)) return wrongState(id, job, "an ended job");
-  if (isOfLiveAction(tx, job)) {
-    return refuse("job_state", `Job ${id} is kept until its action ${job.action} has ended.`, {
-      id,
-      state: job.state,
-    });
+  const needed = neededBy(tx, job);
+  if (needed !== undefined) {
+    const by = needed === "action" ? `its action ${job.action} has` : "those that wait for it have";
+    return refuse("job_state", `Job ${id} is kept until ${by} ended.`, { id, state: job.state });
   }
   tx.emit("job.removed", { id });
   return { now: tx.at, removed: true };

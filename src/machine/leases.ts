@@ -2,7 +2,7 @@
  * What a claim means: which jobs a worker gets, in which order, and why it got none.
  * Invariant: a job is handed out only while nobody holds it, with a token greater than any before.
  */
-import { type JobKind, utf8Bytes } from "../contract/fields.ts";
+import { utf8Bytes } from "../contract/fields.ts";
 import { leaseToken } from "../contract/ids.ts";
 import type {
   ClaimedJob,
@@ -13,75 +13,18 @@ import type {
 } from "../contract/leases.ts";
 import { defaults, limits } from "../contract/limits.ts";
 import type { JobRow } from "../store/jobs.ts";
-import { laneName, PLAIN_LANE } from "../store/lanes.ts";
 import { deadline } from "../store/standing.ts";
+import { opensAt } from "../store/token-bucket.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
 import { settleDue } from "./due.ts";
-import { attemptOf, comparePlaces, maxAttemptsOf } from "./jobs-read.ts";
-import { nextWorkAt } from "./sweep.ts";
+import { attemptOf, maxAttemptsOf } from "./jobs-read.ts";
+import { earlier, nextWorkAt } from "./sweep.ts";
+import { setsFor, takeInOrder } from "./turns.ts";
 import { asRegistered, isServed, seeWorker } from "./workers.ts";
 
 /** A lease ends on a whole second, so that many leases share one alarm. */
 export const leaseEnd = (at: number, leaseMs: number): number =>
   Math.ceil((at + leaseMs) / 1000) * 1000;
-
-/** The lanes whose jobs this worker may have. */
-function lanesFor(view: View, { kinds = ["payload"], capabilities = [] }: ClaimInput): number[] {
-  const lanes = kinds.includes("payload") ? [PLAIN_LANE] : [];
-  if (countersOf(view).lane === PLAIN_LANE) return lanes;
-  const able = new Set(capabilities);
-  for (const kind of new Set(kinds)) {
-    for (const [lane, requires] of lanesBy(view, kind, capabilities)) {
-      if (requires.every((need) => able.has(need))) lanes.push(lane);
-    }
-  }
-  return lanes;
-}
-
-/** Capabilities up to which lanes are sought by them, instead of looking at all of a kind. */
-const SOUGHT_MAX = 16;
-
-/**
- * Lanes of a kind with ready jobs, all that a worker covers among them. Requirements are sorted, so that the name of such a lane
- * begins with one of the worker's capabilities: it is found however many others there are.
- */
-function* lanesBy({ tables }: View, kind: JobKind, capabilities: readonly string[]) {
-  const isSought = capabilities.length <= SOUGHT_MAX;
-  const bare = laneName(kind, []);
-  const starts = isSought ? capabilities.map((first) => laneName(kind, [first])) : [bare];
-  for (const name of isSought ? [bare, ...starts] : [bare]) {
-    const exact = tables.lane_index.get([name]);
-    if (exact !== undefined) yield* readyIn(tables, exact.lane);
-  }
-  for (const start of starts) {
-    // Longer names go on with a comma, and "-" is the character behind it.
-    const longer = { from: [`${start},`], to: [`${start}-`] } as const;
-    for (const [, { lane }] of tables.lane_index.scan(longer)) yield* readyIn(tables, lane);
-  }
-}
-
-function* readyIn({ lanes }: View["tables"], lane: number) {
-  const row = lanes.get([lane]);
-  if (row !== undefined && row.ready > 0) yield [lane, row.requires] as const;
-}
-
-/** Takes ready jobs from the heads of lanes, best first, for as long as `take` wants more. */
-function takeInOrder(view: View, lanes: readonly number[], take: (id: string) => boolean): void {
-  const { ready } = view.tables;
-  const heads = lanes.map((lane) => ready.first([lane]));
-  for (;;) {
-    let best = -1;
-    for (let i = 0; i < heads.length; i++) {
-      const head = heads[i];
-      const bestHead = heads[best];
-      if (head && (!bestHead || comparePlaces(head[0], bestHead[0]) < 0)) best = i;
-    }
-    const head = heads[best];
-    const lane = lanes[best];
-    if (!head || lane === undefined || !take(head[1].id)) return;
-    heads[best] = ready.first([lane]);
-  }
-}
 
 export const claim: Decide<"lease.claim"> = (tx, said) => {
   const queue = queueOf(tx);
@@ -96,7 +39,7 @@ export const claim: Decide<"lease.claim"> = (tx, said) => {
     const max = input.max ?? 1;
     let bytes = 0;
     let over = 0;
-    takeInOrder(tx, lanesFor(tx, input), (id) => {
+    takeInOrder(tx, mayHandOut(tx) ? setsFor(tx, input) : [], (id) => {
       const job = tx.tables.jobs.get([id]);
       if (job === undefined) throw new Error(`ready job ${id} is not kept`);
       if (endIfOver(tx, id, job)) {
@@ -108,13 +51,21 @@ export const claim: Decide<"lease.claim"> = (tx, said) => {
       if (jobs.length > 0 && bytes > limits.replyBytesMax) return false;
       if (plan !== undefined) plans.set(planName(job), plan);
       jobs.push(handOut(tx, id, job, grant, token, input, worker !== undefined));
-      return jobs.length < max;
+      return jobs.length < max && mayHandOut(tx);
     });
   }
   if (jobs.length > 0) return { now: tx.at, jobs, ...shown(plans) };
   const draining = isDraining ? { draining: true as const } : {};
   return { now: tx.at, jobs, ...whyEmpty(tx, input), ...draining };
 };
+
+/** Whether the queue's own limits leave room for one more job. */
+function mayHandOut(view: View): boolean {
+  const { concurrency, rate } = queueOf(view).config;
+  const { running, lingering, used_until } = countersOf(view);
+  if (concurrency !== null && running + lingering >= concurrency) return false;
+  return opensAt(used_until, rate) <= view.at;
+}
 
 const planName = ({ plan, planVersion }: JobRow): string => `${plan} ${planVersion}`;
 
@@ -195,6 +146,8 @@ function toClaimed(
     plan: job.plan,
     planVersion: job.planVersion,
     action: job.action,
+    key: job.key,
+    parents: job.after?.length,
     schedule: job.schedule,
     slotAt: job.slotAt,
     run: job.run,
@@ -211,10 +164,11 @@ function toClaimed(
 }
 
 function whyEmpty(view: View, input: ClaimInput): EmptyClaim {
-  const { paused } = queueOf(view);
-  const { ready, scheduled } = countersOf(view);
+  const { paused, config } = queueOf(view);
+  const { ready, scheduled, limited, used_until } = countersOf(view);
   const { kinds = ["payload"] } = input;
-  const mine = new Set(lanesFor(view, input));
+  const mine = new Set(setsFor(view, input));
+  const rateAt = opensAt(used_until, config.rate);
   let unclaimable = 0;
   let elsewhere = 0;
   for (const [[lane], row] of view.tables.lanes.scan({})) {
@@ -227,8 +181,8 @@ function whyEmpty(view: View, input: ClaimInput): EmptyClaim {
     ...(paused?.reason !== undefined && { pausedReason: paused.reason }),
     waiting: ready,
     scheduled,
-    nextDueAt: nextWorkAt(view) ?? null,
-    limited: 0,
+    nextDueAt: earlier(nextWorkAt(view), rateAt > view.at ? rateAt : undefined) ?? null,
+    limited: mayHandOut(view) ? limited : ready,
     unclaimable,
   };
 }

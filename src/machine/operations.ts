@@ -5,14 +5,24 @@
 import { isEndState, type JobState } from "../contract/fields.ts";
 import { operationId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
-import type { OperationRecord } from "../contract/operations.ts";
+import type { DiscardInput, OperationRecord } from "../contract/operations.ts";
 import { refuse } from "../contract/refusals.ts";
 import type { JobRow } from "../store/jobs.ts";
+import { keyDueAt, keyOpensAt, limitsOf } from "../store/keys.ts";
 import type { OperationRow } from "../store/operations.ts";
-import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
+import { bounded } from "../store/token-bucket.ts";
+import {
+  countersOf,
+  type Decide,
+  queueOf,
+  type Read,
+  type Transaction,
+  type View,
+} from "./decide.ts";
 import { settleDue } from "./due.ts";
-import { isOfLiveAction, runAgain } from "./jobs.ts";
-import { hasLabel, type Place, placesOf } from "./jobs-read.ts";
+import { neededBy, runAgain } from "./jobs.ts";
+import { isOfFilter } from "./jobs-read.ts";
+import { type Place, placesOf } from "./places.ts";
 
 function toRecord(row: OperationRow): OperationRecord {
   const { id, kind, states, changed, examined, total, startedAt, endedAt } = row;
@@ -37,16 +47,26 @@ export const purge: Decide<"queue.purge"> = (tx, { states }) => {
   return start(tx, "purge", wanted, {});
 };
 
-export const redrive: Decide<"job.redrive"> = (tx, input) => {
-  if (input.ids !== undefined) return redriveIds(tx, input.ids);
-  const { states = ["failed"], label, endedAfter, endedBefore } = input;
-  const filter: Filter = {
-    ...(label !== undefined && { label }),
-    ...(endedAfter !== undefined && { endedAfter }),
-    ...(endedBefore !== undefined && { endedBefore }),
-  };
-  return start(tx, "redrive", [...new Set(states)], filter);
-};
+export const redrive: Decide<"job.redrive"> = (tx, input) => changeEnded(tx, "redrive", input);
+
+export const discard: Decide<"job.discard"> = (tx, input) => changeEnded(tx, "discard", input);
+
+/** Runs ended jobs again, or forgets them: those that are named, or all that a filter leaves. */
+function changeEnded(
+  tx: Transaction,
+  kind: "redrive" | "discard",
+  { ids, states = ["failed"], ...said }: DiscardInput,
+) {
+  if (ids !== undefined) return changeIds(tx, kind, ids);
+  const filter: Record<string, unknown> = { ...said };
+  for (const name in filter) if (filter[name] === undefined) delete filter[name];
+  return start(tx, kind, [...new Set(states)], filter);
+}
+
+/** After a change of the defaults for keys: looks at each, whether it is open or shut by them. */
+export function resizeKeys(tx: Transaction): void {
+  if (countersOf(tx).keys > 0) start(tx, "resize", ["ready"], {});
+}
 
 /** Gives back every running job, uncounted: their workers hold tokens of another history. */
 export function releaseRunning(tx: Transaction): void {
@@ -54,7 +74,10 @@ export function releaseRunning(tx: Transaction): void {
   if (running > 0) start(tx, "release", ["running"], { grantMax: grant });
 }
 
-type Filter = Pick<OperationRow, "label" | "endedAfter" | "endedBefore" | "grantMax">;
+type Filter = Pick<
+  OperationRow,
+  "label" | "key" | "error" | "endedAfter" | "endedBefore" | "grantMax"
+>;
 
 function start(
   tx: Transaction,
@@ -64,25 +87,26 @@ function start(
 ) {
   const counters = countersOf(tx);
   const seq = counters.operation + 1;
-  const total = states.reduce((sum, state) => sum + counters[state], 0);
+  const jobs = states.reduce((sum, state) => sum + counters[state], 0);
+  const total = kind === "resize" ? counters.keys : jobs;
   const id = operationId(tx.identity, seq);
   tx.emit("operation.started", { id, seq, kind, states, seqMax: counters.seq, total, ...filter });
   advance(tx, seq);
   return replyWith(tx, seq);
 }
 
-/** Redrive by ids is one step: it changes those that can run again and passes over the rest. */
-function redriveIds(tx: Transaction, ids: readonly string[]) {
+/** By ids it is one step: it changes those it can and passes over the rest. */
+function changeIds(tx: Transaction, kind: "redrive" | "discard", ids: readonly string[]) {
   const counters = countersOf(tx);
   const seq = counters.operation + 1;
   const id = operationId(tx.identity, seq);
-  const facts = { kind: "redrive", states: [], seqMax: counters.seq, total: ids.length } as const;
+  const facts = { kind, states: [], seqMax: counters.seq, total: ids.length } as const;
   tx.emit("operation.started", { id, seq, ...facts });
   let changed = 0;
   for (const jobId of new Set(ids)) {
     settleDue(tx, jobId);
     const job = tx.tables.jobs.get([jobId]);
-    if (job !== undefined && runAgain(tx, jobId, job) === undefined) changed += 1;
+    if (job !== undefined && isEndState(job.state) && changeOne(tx, kind, jobId, job)) changed += 1;
   }
   tx.emit("operation.advanced", { seq, changed, examined: ids.length });
   return replyWith(tx, seq);
@@ -109,7 +133,11 @@ export function advance(tx: Transaction, seq: number): void {
   while (room > 0) {
     const operation = tx.tables.operations.get([seq]);
     if (operation?.state === undefined) return;
-    room -= Math.max(1, step(tx, seq, operation, operation.state, room));
+    const done =
+      operation.kind === "resize"
+        ? resizeStep(tx, seq, operation, room)
+        : step(tx, seq, operation, operation.state, room);
+    room -= Math.max(1, done);
   }
 }
 
@@ -132,9 +160,10 @@ function step(
   for (const [, id] of places) {
     if (units >= limits.operationStepTextUnits) break;
     const job = tx.tables.jobs.get([id]);
-    if (job === undefined) throw new Error(`job ${id} stands in the index but is not kept`);
-    if (isMeant(operation, job) && change(tx, operation, id, job)) changed += 1;
     examined += 1;
+    // What became of one of this step may have ended another, which waited for it.
+    if (job?.state !== state) continue;
+    if (isMeant(operation, job) && changeOne(tx, operation.kind, id, job)) changed += 1;
     units += job.payload.length + (job.result?.length ?? 0);
   }
   const done = { seq, changed, examined };
@@ -149,24 +178,47 @@ function step(
 }
 
 function isMeant(operation: OperationRow, job: JobRow): boolean {
-  const { seqMax, grantMax = Infinity, label, endedAfter = 0, endedBefore = Infinity } = operation;
-  if ((job.grant ?? 0) > grantMax) return false;
-  if (job.seq > seqMax || (label !== undefined && !hasLabel(job, label))) return false;
-  const endedAt = job.endedAt ?? 0;
-  return !isEndState(job.state) || (endedAt >= endedAfter && endedAt < endedBefore);
+  const { seqMax, grantMax = Infinity } = operation;
+  if ((job.grant ?? 0) > grantMax || job.seq > seqMax) return false;
+  return isOfFilter(job, operation);
 }
 
-function change(tx: Transaction, operation: OperationRow, id: string, job: JobRow): boolean {
-  if (operation.kind === "redrive") return runAgain(tx, id, job) === undefined;
-  if (operation.kind === "release") {
+function changeOne(tx: Transaction, kind: OperationRow["kind"], id: string, job: JobRow): boolean {
+  if (kind === "redrive") return runAgain(tx, id, job) === undefined;
+  if (kind === "release") {
     tx.emit("job.released", { id });
-  } else if (!isOfLiveAction(tx, job)) {
+  } else if (neededBy(tx, job) === undefined) {
     tx.emit("job.removed", { id });
   } else if (isEndState(job.state)) {
     return false;
   } else {
-    // Its action keeps it, and has to hear what became of it.
+    // Its action or its children keep it, and have to hear what became of it.
     tx.emit("job.cancelled", { id, reason: "purged" });
   }
   return true;
+}
+
+/** One step of looking at keys: those that the new defaults open or shut are brought up to date. */
+function resizeStep(tx: Transaction, seq: number, { after }: OperationRow, most: number): number {
+  const from = after === undefined ? {} : { after: after as readonly [string] };
+  const rows = tx.tables.keys.range({ ...from, limit: most });
+  const { config } = queueOf(tx);
+  let changed = 0;
+  for (const [[key], row] of rows) {
+    const all = limitsOf(row, config);
+    const usedUntil = bounded(row.usedUntil, all.rate, tx.at);
+    const opensAt = keyOpensAt({ ...row, usedUntil }, all);
+    const hasTurn = Object.values(row.lanes).some(({ round }) => round !== undefined);
+    // Also one that stays shut may open at another time than before, and needs a timer for it.
+    const isTimed = keyDueAt(row, opensAt, tx.at) === row.dueAt;
+    const isPlaced = row.ready === 0 || (opensAt <= tx.at === hasTurn && isTimed);
+    if (isPlaced && usedUntil === row.usedUntil) continue;
+    tx.emit("key.refreshed", { key });
+    changed += 1;
+  }
+  const done = { seq, changed, examined: rows.length };
+  const last = rows.at(-1);
+  const isMore = rows.length === most && last !== undefined;
+  tx.emit("operation.advanced", isMore ? { ...done, state: "ready", after: last[0] } : done);
+  return rows.length;
 }

@@ -13,7 +13,6 @@ import type {
   QueueStats,
   Unclaimable,
 } from "../contract/queue.ts";
-import { PLAIN_LANE } from "../store/lanes.ts";
 import { canonical } from "../store/snapshot-rows.ts";
 import {
   countersOf,
@@ -23,7 +22,7 @@ import {
   type Transaction,
   type View,
 } from "./decide.ts";
-import { releaseRunning } from "./operations.ts";
+import { releaseRunning, resizeKeys } from "./operations.ts";
 import { keepNumbers, type PlanNumber } from "./plans.ts";
 import { nextDueAt } from "./sweep.ts";
 import { countByState, liveWorkers } from "./workers.ts";
@@ -36,6 +35,9 @@ export const defaultConfig: QueueConfig = {
   workerTtlMs: defaults.workerTtlMs,
   maxDeliveries: null,
   backoff: defaults.backoff,
+  concurrency: null,
+  rate: null,
+  keys: defaults.keys,
   maxBytes: defaults.maxBytes,
   maxJobs: defaults.maxJobs,
   retention: defaults.retention,
@@ -43,10 +45,11 @@ export const defaultConfig: QueueConfig = {
 
 /** A configuration with a change: what the change leaves out stays. */
 function withChange(config: QueueConfig, change: QueueConfigChange): QueueConfig {
-  const { retention = {}, ...rest } = change;
+  const { retention = {}, keys, ...rest } = change;
   const merged: Record<string, unknown> = { ...config };
   for (const [name, value] of Object.entries(rest)) if (value !== undefined) merged[name] = value;
   const { completed, failed, cancelled, expired } = config.retention;
+  if (keys !== undefined) merged["keys"] = withSaid(config.keys, keys);
   merged["retention"] = {
     completed: { ...completed, ...retention.completed },
     failed: { ...failed, ...retention.failed },
@@ -54,6 +57,16 @@ function withChange(config: QueueConfig, change: QueueConfigChange): QueueConfig
     expired: { ...expired, ...retention.expired },
   };
   return merged as unknown as QueueConfig;
+}
+
+/** Settings with those that were said. */
+export function withSaid<T extends object>(
+  settings: T,
+  said: { readonly [F in keyof T]?: T[F] | undefined },
+): T {
+  const merged = { ...settings };
+  for (const name in said) if (said[name] !== undefined) merged[name] = said[name];
+  return merged;
 }
 
 /** One node keeps the queue. Its id is the index of the entry that lets it in, so that none is ever used again. */
@@ -109,6 +122,8 @@ export const configureQueue: Decide<"queue.configure"> = (tx, change) => {
   const config = withChange(before, change);
   // A configuration that was imported has its fields in another order.
   if (canonical(config) !== canonical(before)) tx.emit("queue.configured", { config });
+  // What holds for keys that say nothing for themselves has changed for as many as there are.
+  if (canonical(config.keys) !== canonical(before.keys)) resizeKeys(tx);
   return replyWith(tx);
 };
 
@@ -125,25 +140,21 @@ export const resumeQueue: Decide<"queue.resume"> = (tx) => {
   return replyWith(tx);
 };
 
-/** How many levels of priority the search for the oldest ready job looks at. */
+/** How many levels of priority, of all lanes, the search for the oldest ready job looks at. */
 const LEVELS_MAX = 256;
 
 /**
- * Since when the oldest ready job has been ready: the head of each priority of each lane is the oldest of it.
- * Exact up to 256 levels, then of those that come first.
+ * Since when the oldest ready job has been ready: the head of each priority of each lane, also of those of keys, is the oldest of
+ * it. Exact up to 256 levels, then of those that come first.
  */
-function oldestReadyAt(view: View): number | undefined {
-  const { ready, lanes } = view.tables;
+function oldestReadyAt({ tables: { ready } }: View): number | undefined {
   let oldest: number | undefined;
-  let levels = 0;
-  for (const lane of [PLAIN_LANE, ...[...lanes.scan({})].map(([[number]]) => number)]) {
-    let head = ready.first([lane]);
-    for (; head !== undefined && levels < LEVELS_MAX; levels++) {
-      const [, priority, readyAt] = head[0];
-      oldest = Math.min(oldest ?? readyAt, readyAt);
-      // The next level is sought from its first key on: past a key's leading parts SQLite would walk.
-      head = ready.range({ prefix: [lane], from: [lane, priority + 1], limit: 1 })[0];
-    }
+  let head = ready.first();
+  for (let levels = 0; head !== undefined && levels < LEVELS_MAX; levels++) {
+    const [lane, priority, readyAt] = head[0];
+    oldest = Math.min(oldest ?? readyAt, readyAt);
+    // The next level is sought from its first key on: past a key's leading parts SQLite would walk.
+    head = ready.range({ from: [lane, priority + 1], limit: 1 })[0];
   }
   return oldest;
 }

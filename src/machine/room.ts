@@ -5,7 +5,29 @@
 import { jobStates } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
+import { limitsOf } from "../store/keys.ts";
 import { countersOf, queueOf, type Transaction } from "./decide.ts";
+
+/** Why a key takes no more jobs, if it does not. */
+export function whyKeyFull(
+  tx: Transaction,
+  key: string | undefined,
+  more: number,
+): Refusal | undefined {
+  if (key === undefined) return undefined;
+  const row = tx.tables.keys.get([key]);
+  const { maxBacklog } = limitsOf(row, queueOf(tx).config);
+  const waiting = (row?.later ?? 0) + (row?.ready ?? 0);
+  if (maxBacklog === null || waiting + more <= maxBacklog) return undefined;
+  return refuse(
+    "key_full",
+    `Of key ${key} ${waiting} jobs wait; its maxBacklog is ${maxBacklog}.`,
+    {
+      key,
+      maxBacklog,
+    },
+  );
+}
 
 /** Why there is no room for so many more jobs and bytes, if there is none. */
 export function whyFull(tx: Transaction, more: number, moreBytes: number): Refusal | undefined {

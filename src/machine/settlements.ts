@@ -61,6 +61,11 @@ function settleOne(
   if (outcome !== undefined && outcomeOf[item.op] === outcome) {
     return { id: item.id, ok: true, state: job.state, repeated: true };
   }
+  // Its worker hears now that it ended: its slots are free.
+  const { lingersUntil: until } = job;
+  if (isLatest && until !== undefined && grant !== undefined) {
+    tx.emit("lingering.ended", { id: item.id, grant, until });
+  }
   if (job.state === "cancelled") {
     return refuse("job_cancelled", `Job ${item.id} was cancelled: stop working on it.`, {
       id: item.id,
@@ -166,13 +171,15 @@ function fail(tx: Transaction, item: Verb<"fail">, job: JobRow): Settled {
   return isDue ? { id, ok: true, state: "ready" } : { id, ok: true, state: "scheduled", runAt };
 }
 
-function release(tx: Transaction, { id, delayMs = 0 }: Verb<"release">): Settled {
+function release(tx: Transaction, item: Verb<"release">): Settled {
+  const { id, delayMs = 0, holdKeyMs = 0 } = item;
+  const held = holdKeyMs === 0 ? {} : { holdKeyUntil: tx.at + holdKeyMs };
   if (delayMs === 0) {
-    tx.emit("job.released", { id });
+    tx.emit("job.released", { id, ...held });
     return { id, ok: true, state: "ready" };
   }
   const runAt = tx.at + delayMs;
-  tx.emit("job.released", { id, runAt });
+  tx.emit("job.released", { id, runAt, ...held });
   return { id, ok: true, state: "scheduled", runAt };
 }
 

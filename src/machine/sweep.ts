@@ -4,9 +4,12 @@
  */
 import { endStates } from "../contract/fields.ts";
 import { endedBy, keptBy } from "../store/actions.ts";
+import { slotOf } from "../store/lingering.ts";
+import type { TimerKind } from "../store/timers.ts";
 import { jobsOf } from "./action-jobs.ts";
 import { countersOf, queueOf, type Transaction, type View } from "./decide.ts";
 import { settleDue } from "./due.ts";
+import { resolveChildren } from "./flows.ts";
 import { passSlot } from "./schedules.ts";
 import { advanceWorker } from "./workers.ts";
 
@@ -15,6 +18,7 @@ type Due = { readonly at: number } & (
   | { readonly id: string }
   | { readonly worker: string }
   | { readonly schedule: string }
+  | { readonly timer: TimerKind; readonly name: string }
 );
 /** The next record that is forgotten: when, and of which job or action. */
 type Removal = { readonly at: number } & ({ readonly id: string } | { readonly action: string });
@@ -25,6 +29,10 @@ function nextDue(view: View): Due | undefined {
   const [worker] = view.tables.worker_due.range({ limit: 1 });
   if (worker && (!next || worker[0][0] < next.at))
     next = { at: worker[0][0], worker: worker[0][1] };
+  const timer = view.tables.timers.first();
+  if (timer && (!next || timer[0][0] < next.at)) {
+    next = { at: timer[0][0], timer: timer[0][1] as TimerKind, name: timer[0][2] };
+  }
   const slot = nextSlotDue(view);
   return slot && (!next || slot.at < next.at) ? slot : next;
 }
@@ -46,14 +54,23 @@ function nextJobDue({ tables }: View): (Due & { readonly id: string }) | undefin
   return next;
 }
 
+/** Timers that are looked at for the next one of a key. */
+const TIMERS_MAX = 16;
+
+/** When the first of the keys that are shut for a time opens, as far as that is among the next timers. */
+function nextKeyDue({ tables }: View): number | undefined {
+  const next = tables.timers.range({ limit: TIMERS_MAX });
+  return next.find(([[, kind], { key }]) => kind === "key" || key !== undefined)?.[0][0];
+}
+
 /** The earliest end of the retention of an ended job; now, when there are more than may be kept. */
 function nextRemoval(view: View): Removal | undefined {
   const { retention } = queueOf(view).config;
   const counters = countersOf(view);
   let next: Removal | undefined;
   for (const state of endStates) {
-    const ofActions = counters[keptBy(state)];
-    const alone = counters[state] - ofActions;
+    const ofOthers = counters[keptBy(state)] + counters[`parent_${state}`];
+    const alone = counters[state] - ofOthers;
     if (alone === 0) continue;
     const head = view.tables.finished.first([state]);
     if (head === undefined) throw new Error(`${alone} jobs are ${state}, but none is kept`);
@@ -95,8 +112,24 @@ function removeOfAction(tx: Transaction, id: string, most: number): number {
   return going.length + 1;
 }
 
+/** Does what a timer stands for. Returns how many changes that was. */
+function passTimer(
+  tx: Transaction,
+  kind: TimerKind,
+  name: string,
+  at: number,
+  most: number,
+): number {
+  if (kind === "parent") return resolveChildren(tx, name, most);
+  if (kind === "key") tx.emit("key.refreshed", { key: name });
+  else if (kind === "unique") tx.emit("unique.expired", { key: name });
+  else tx.emit("lingering.ended", { ...slotOf(name), until: at });
+  return 1;
+}
+
 /** Does what is due. Returns how many changes it counts for: a slot may make a thousand jobs. */
-function settle(tx: Transaction, due: Due): number {
+function settle(tx: Transaction, due: Due, most: number): number {
+  if ("timer" in due) return passTimer(tx, due.timer, due.name, due.at, most);
   if ("schedule" in due) return passSlot(tx, due.schedule);
   if ("worker" in due) advanceWorker(tx, due.worker);
   else if (!settleDue(tx, due.id)) {
@@ -109,11 +142,12 @@ function settle(tx: Transaction, due: Due): number {
 export const nextDueAt = (view: View): number | undefined =>
   earlier(nextDue(view)?.at, nextRemoval(view)?.at);
 
-/** When time may next give a worker something to do: a job comes due, a lease ends, a schedule has a slot. */
+/** When time may next give a worker something to do: a job comes due, a lease ends, a key opens, a schedule has a slot. */
 export const nextWorkAt = (view: View): number | undefined =>
-  earlier(nextJobDue(view)?.at, nextSlotDue(view)?.at);
+  earlier(earlier(nextJobDue(view)?.at, nextKeyDue(view)), nextSlotDue(view)?.at);
 
-function earlier(a: number | undefined, b: number | undefined): number | undefined {
+/** The earlier of two times, of which either may not come. */
+export function earlier(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
@@ -125,7 +159,9 @@ export function sweep(tx: Transaction, most: number, isEnough: () => boolean): n
   let changes = 0;
   const mayGoOn = <D extends Due | Removal>(due: D | undefined): due is D =>
     due !== undefined && due.at <= tx.at && changes < most && !isEnough();
-  for (let due = nextDue(tx); mayGoOn(due); due = nextDue(tx)) changes += settle(tx, due);
+  for (let due = nextDue(tx); mayGoOn(due); due = nextDue(tx)) {
+    changes += settle(tx, due, most - changes);
+  }
   let removal = changes < most ? nextRemoval(tx) : undefined;
   for (; mayGoOn(removal); removal = nextRemoval(tx)) {
     if ("action" in removal) {

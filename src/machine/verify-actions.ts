@@ -29,16 +29,26 @@ export function verifyAction(check: RowCheck, id: string, row: ActionRow): void 
     add(found.actions, [id, state], count);
     if (isEndState(state)) counted[`action_${state}`] += count;
   }
-  const { firstJob, plan, planVersion, schedule = "", slotAt = "", createdAt, ended } = row;
+  const {
+    firstJob,
+    plan,
+    planVersion,
+    schedule = "",
+    slotAt = "",
+    createdAt,
+    ended,
+    parents = 0,
+  } = row;
   const facts = [id, firstJob, plan, planVersion, schedule, slotAt, createdAt];
   add(found["jobs of actions"], facts, kept);
+  add(found["parents of actions"], [id], parents);
   if (ended !== undefined) {
-    add(implied.ended_actions, [ended.status, ended.at, id]);
+    if (parents === 0) add(implied.ended_actions, [ended.status, ended.shelvedAt ?? ended.at, id]);
     counted[`ended_${ended.status}`] += row.total;
   }
   checkShape(check, row, kept);
   checkEnd(check, row, kept);
-  check.expectPast({ createdAt, "ended.at": ended?.at });
+  check.expectPast({ createdAt, "ended.at": ended?.at, "ended.shelvedAt": ended?.shelvedAt });
   const latest = (check.find("plans", [plan]) as PlanRow | undefined)?.latest ?? 0;
   const version = `version ${planVersion} of plan ${plan}`;
   check.expect(latest >= planVersion, "I11", `it is of ${version}, which was never made`);

@@ -9,6 +9,7 @@ import type { JobRow } from "../store/jobs.ts";
 import { PLAIN_LANE } from "../store/lanes.ts";
 import type { PlanRow } from "../store/plans.ts";
 import { shiftedId } from "./verify-actions.ts";
+import { verifyFlowOf } from "./verify-flows.ts";
 import { verifySlot } from "./verify-schedules.ts";
 import { add, follow, type RowCheck, type VerifiedRow, type VerifyState } from "./verify-state.ts";
 
@@ -22,6 +23,7 @@ export function verifyJob(check: RowCheck, { key, value, texts }: VerifiedRow): 
   countJob(check.state, job);
   check.state.counted.bytes += utf8Bytes(payload ?? "") + utf8Bytes(result ?? "");
   implyIndexes(check.state, id, job);
+  verifyFlowOf(check, id, job);
   if (job.action !== undefined) implyAction(check.state, id, job.action, job);
   checkShape(check, job, payload);
   checkTimes(check, job);
@@ -35,14 +37,15 @@ function countJob({ counted }: VerifyState, job: Job): void {
   counted[job.state] += 1;
   counted.seq = Math.max(counted.seq, job.seq);
   counted.grant = Math.max(counted.grant, job.grant ?? 0);
-  if (!isEndState(job.state)) counted.lane = Math.max(counted.lane, job.lane);
+  if (!isEndState(job.state)) counted.lane = Math.max(counted.lane, job.lane, setOf(job));
 }
 
 /** The index rows that follow from a job, and what lanes, plans and workers count of it. */
 function implyIndexes({ implied }: VerifyState, id: string, job: Job): void {
   const { lane, priority, readyAt = -1, runAt = -1, leaseUntil = -1, endedAt = -1, seq } = job;
   const { action, plan, worker = "" } = job;
-  if (job.state === "ready") add(implied.ready, [lane, priority, readyAt, seq, id]);
+  const rank = job.ordered ? 0 : priority;
+  if (job.state === "ready") add(implied.ready, [lane, rank, readyAt, seq, id]);
   if (job.state === "scheduled") add(implied.scheduled, [runAt, seq, id]);
   if (job.state === "running") add(implied.leases, [leaseUntil, seq, id]);
   if (job.state === "running" && job.tracked) {
@@ -50,18 +53,23 @@ function implyIndexes({ implied }: VerifyState, id: string, job: Job): void {
     add(implied.holders, [worker]);
   }
   if (isEndState(job.state)) {
-    const shelf = action === undefined ? job.state : `${job.state}/action`;
-    add(implied.finished, [shelf, endedAt, id]);
+    const ofOthers = (job.dependents ?? 0) > 0 ? `${job.state}/parent` : job.state;
+    const shelf = action === undefined ? ofOthers : `${job.state}/action`;
+    add(implied.finished, [shelf, job.shelvedAt ?? endedAt, id]);
     return;
   }
   if (plan !== undefined) add(implied.plans, [plan]);
   const ends = Math.min(job.ttlUntil ?? Infinity, job.expiresAt ?? Infinity);
   if (ends < Infinity) add(implied.deadlines, [ends, id]);
-  if (lane === PLAIN_LANE) return;
+  const set = setOf(job);
+  if (set === PLAIN_LANE) return;
   const name = [job.kind ?? "payload", ...(job.requires ?? [])].join();
-  add(implied.open, [lane, name]);
-  if (job.state === "ready") add(implied["ready in lanes"], [lane, name]);
+  add(implied.open, [set, name]);
+  if (job.state === "ready") add(implied["ready in lanes"], [set, name]);
 }
+
+/** The lane of its kind and requirements, also where it waits in one of its key's. */
+const setOf = ({ key, lane, set }: Job): number => (key === undefined ? lane : (set ?? PLAIN_LANE));
 
 /** The action that follows from one of its jobs: its number in the action tells the id of the first one. */
 function implyAction({ implied }: VerifyState, id: string, action: string, job: Job): void {
@@ -84,12 +92,19 @@ function checkShape(check: RowCheck, job: Job, payload: string | null): void {
   );
   check.expect(has(isEndState(state), job.endedAt), "I1", `it is ${state}, by its end it is not`);
   check.expect(has(state === "running", job.leaseUntil), "I2", `it is ${state}, its lease not`);
-  check.expect(has(state === "scheduled", job.runAt), "I1", `it is ${state}, its due time not`);
+  // A blocked one may be due at a time once it waits for nobody.
+  const isTimed = state === "blocked" || has(state === "scheduled", job.runAt);
+  check.expect(isTimed, "I1", `it is ${state}, its due time not`);
   check.expect(state !== "ready" || job.readyAt !== undefined, "I1", "it is ready without a place");
   check.expect(state !== "running" || job.grant !== undefined, "I2", "it runs without a token");
   const isPlain = (job.kind ?? "payload") === "payload" && (job.requires ?? []).length === 0;
-  const isInPlain = job.lane === PLAIN_LANE;
-  check.expect(isPlain === isInPlain, "I6", "its lane is not that of its kind and requirements");
+  const isInPlain = setOf(job) === PLAIN_LANE;
+  const isOwn = job.key === undefined || job.lane !== setOf(job) || isEndState(state);
+  check.expect(
+    isPlain === isInPlain && isOwn,
+    "I6",
+    "its lane is not that of its kind and requirements",
+  );
   check.expect(has(job.kind === "plan", job.plan), "I1", "its kind and its plan differ");
   check.expect(
     has(job.action !== undefined, job.inputIndex),

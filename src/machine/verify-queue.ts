@@ -9,16 +9,19 @@ import type { LaneRow } from "../store/lanes.ts";
 import type { OperationRow } from "../store/operations.ts";
 import type { Counters, QueueRow } from "../store/queue.ts";
 import type { WorkerRow } from "../store/workers.ts";
-import { add, derived, type RowCheck, type RowSet, type VerifyState } from "./verify-state.ts";
+import { checkPassed } from "./verify-keys.ts";
+import { add, derived, type RowCheck, type VerifyState } from "./verify-state.ts";
 
 export function verifyQueue(check: RowCheck, { createdAt, paused }: QueueRow): void {
   check.state.queues += 1;
   check.expectPast({ createdAt, "paused.at": paused?.at });
 }
 
-export function verifyCounters({ state }: RowCheck, row: Counters): void {
+export function verifyCounters(check: RowCheck, row: Counters): void {
+  const { state } = check;
+  checkPassed(check, row.plain_passed, row.passed);
   const names = Object.keys(state.counted) as (keyof Counters)[];
-  state.counters = Object.fromEntries(names.map((name) => [name, Number(row[name])]));
+  state.counters = Object.fromEntries(names.map((name) => [name, Number(row[name] ?? 0)]));
 }
 
 export function verifyLane({ state }: RowCheck, lane: number, row: LaneRow): void {
@@ -71,6 +74,7 @@ export function verifyOperation(check: RowCheck, seq: number, row: OperationRow)
 const alsoCounted = [
   ...(["ended_completed", "ended_failed", "ended_cancelled"] as const),
   ...(["bytes", "underway", "workers", "schedules", "operation"] as const),
+  ...(["keys", "keys_set", "lingering", "turns", "limited"] as const),
 ];
 
 /** What does not agree once every row was taken in. */
@@ -81,15 +85,16 @@ export function endVerify(state: VerifyState): VerifyProblem[] {
     if (!holds) problems.push({ invariant, detail });
   };
   for (const name of derived) {
-    const [is, must] = [found[name], implied[name]];
-    const told = `${name}: ${is.rows} rows, and the rows they follow from imply ${must.rows}`;
-    const isSame = is.rows === must.rows && is.sum === must.sum;
-    expect(isSame, "I11", `${told}${sameNumber(is, must)}.`);
+    const [[rows, sum], [impliedRows, impliedSum]] = [found[name], implied[name]];
+    const told = `${name}: ${rows} rows, and the rows they follow from imply ${impliedRows}`;
+    const isSame = rows === impliedRows && sum === impliedSum;
+    expect(isSame, "I11", `${told}${rows === impliedRows ? ", but others" : ""}.`);
   }
   expect(queues === 1, "I11", `The queue has ${queues} rows, not one.`);
   if (counters === undefined) return [...problems, { invariant: "I11", detail: "No counters." }];
   const ofActions = endStates.map((each) => `action_${each}` as const);
-  for (const name of [...jobStates, ...ofActions, ...alsoCounted] as const) {
+  const ofParents = endStates.map((each) => `parent_${each}` as const);
+  for (const name of [...jobStates, ...ofActions, ...ofParents, ...alsoCounted] as const) {
     const told = `The counter ${name} is ${counters[name]}; a recount gives ${counted[name]}.`;
     expect(counters[name] === counted[name], "I11", told);
   }
@@ -99,6 +104,3 @@ export function endVerify(state: VerifyState): VerifyProblem[] {
   }
   return problems;
 }
-
-const sameNumber = (is: RowSet, must: RowSet): string =>
-  is.rows === must.rows ? ", but others" : "";

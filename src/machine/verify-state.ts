@@ -27,40 +27,47 @@ export type FindRow = (table: string, key: RowKey) => object | undefined;
 
 /**
  * Rows as a set: their number, and the sum of their hashes. Two sums that agree mean the same rows, but for a chance of one in
- * 10^15; which row is at fault they do not tell.
+ * 10^15; which row is at fault they do not tell. A pair, for there are many in a cursor.
  */
-export interface RowSet {
-  rows: number;
-  sum: number;
-}
+export type RowSet = [rows: number, sum: number];
 
 /**
- * The tables that follow from others, and what lanes, plans, actions and workers (`holders`) count of jobs. Where many rows name
- * one, the sums fit only if that row counts them; other rows that are named are looked up.
+ * The tables that follow from others, and what lanes, keys, rounds, plans, actions, parents (`dependents`) and workers (`holders`)
+ * count of jobs. Where many rows name one, the sums fit only if that row counts them; other rows that are named are looked up.
  */
 export const derived = [
   "actions",
+  "blocked",
   "deadlines",
+  "dependents",
+  "edges",
   "ended_actions",
   "finished",
   "held",
   "holders",
   "jobs of actions",
+  "keys",
   "lane_index",
+  "lanes of keys",
   "leases",
   "open",
+  "parents of actions",
   "plans",
   "ready",
   "ready in lanes",
+  "rounds",
   "schedule_due",
   "scheduled",
   "schedules of plans",
+  "timers",
+  "turns",
   "worker_due",
 ] as const;
 type Derived = (typeof derived)[number];
 
-type Counted = JobState | `action_${EndState}` | `ended_${EndStatus}`;
-type AlsoCounted = "workers" | "schedules" | "bytes" | "underway";
+type Counted = JobState | `action_${EndState}` | `parent_${EndState}` | `ended_${EndStatus}`;
+type OfKeys = "keys" | "keys_set" | "lingering" | "turns" | "limited";
+type AlsoCounted = OfKeys | "workers" | "schedules" | "bytes" | "underway";
 type Sequence = "seq" | "grant" | "lane" | "operation" | "action";
 
 /** What a verification remembers. */
@@ -73,7 +80,7 @@ export interface VerifyState {
   counters?: Partial<Counters>;
   readonly counted: Record<Counted | AlsoCounted | Sequence, number>;
   queues: number;
-  /** The row before; unset where its key is too long to travel. */
+  /** The row before; unset where its key cannot travel. */
   before?: RowPlace | undefined;
   /** The newest slot seen of a schedule, and who holds a grant: of the first of them only. */
   readonly slots: Record<string, number>;
@@ -81,16 +88,18 @@ export interface VerifyState {
 }
 
 const sets = (): Record<Derived, RowSet> =>
-  Object.fromEntries(derived.map((name) => [name, { rows: 0, sum: 0 }])) as Record<Derived, RowSet>;
+  Object.fromEntries(derived.map((name) => [name, [0, 0]])) as Record<Derived, RowSet>;
 
 /** The beginning of a verification of a state as of `at`, the time of its last entry. */
 export function beginVerify(at: number): VerifyState {
   const states = Object.fromEntries(jobStates.map((state) => [state, 0]));
   const ofActions = Object.fromEntries(endStates.map((state) => [`action_${state}`, 0]));
   const ended = { ended_completed: 0, ended_failed: 0, ended_cancelled: 0 };
-  const also = { workers: 0, schedules: 0, bytes: 0, underway: 0 };
+  const ofParents = Object.fromEntries(endStates.map((state) => [`parent_${state}`, 0]));
+  const ofKeys = { keys: 0, keys_set: 0, lingering: 0, turns: 0, limited: 0 };
+  const also = { ...ofKeys, workers: 0, schedules: 0, bytes: 0, underway: 0 };
   const sequences = { seq: 0, grant: 0, lane: 0, operation: 0, action: 0 };
-  const counted = { ...states, ...ofActions, ...ended, ...also, ...sequences };
+  const counted = { ...states, ...ofActions, ...ofParents, ...ended, ...also, ...sequences };
   return {
     at,
     found: sets(),
@@ -102,14 +111,35 @@ export function beginVerify(at: number): VerifyState {
   };
 }
 
+/** A state as it travels: the sets without their names, which would be a tenth of a cursor. */
+export interface PackedState extends Omit<VerifyState, "found" | "implied"> {
+  readonly sets: readonly (readonly [found: RowSet, implied: RowSet])[];
+}
+
+export function pack({ found, implied, ...state }: VerifyState): PackedState {
+  return { ...state, sets: derived.map((name) => [found[name], implied[name]]) };
+}
+
+export function unpack({ sets: all, ...state }: PackedState): VerifyState {
+  const found = sets();
+  const implied = sets();
+  for (const [i, name] of derived.entries())
+    [found[name], implied[name]] = all[i] ?? [
+      [0, 0],
+      [0, 0],
+    ];
+  return { ...state, found, implied };
+}
+
 const SUM_MAX = 2 ** 52;
 
 /** Takes a row into a set, or as many that are alike. */
 export function add(set: RowSet, facts: readonly (string | number)[], times = 1): void {
+  if (times === 0) return;
   const hash = hash52(facts.join("\n"));
   const product = times === 1 ? hash : Number((BigInt(hash) * BigInt(times)) % BigInt(SUM_MAX));
-  set.rows += times;
-  set.sum = (set.sum + product) % SUM_MAX;
+  set[0] += times;
+  set[1] = (set[1] + product) % SUM_MAX;
 }
 
 /** Most names of which a fact is remembered. With all else, a cursor stays below 8,192 characters. */

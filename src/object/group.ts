@@ -9,7 +9,7 @@ import { limits } from "../contract/limits.ts";
 import { isRefusal, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import { answerToKeep, repeatedAnswer } from "../machine/answers.ts";
-import { withConsequences } from "../machine/consequences.ts";
+import { type Following, withConsequences } from "../machine/consequences.ts";
 import { type Decide, eventOf, type KeptAnswer, type Transaction } from "../machine/decide.ts";
 import { decisions, isDecided } from "../machine/index.ts";
 import { emptyClaim } from "../machine/leases.ts";
@@ -45,6 +45,7 @@ interface Mark {
 /** Commands that need nothing that is in a queue already. */
 const beginners: ReadonlySet<CommandName> = new Set<CommandName>([
   "job.enqueue",
+  "key.put",
   "plan.submit",
   "schedule.put",
   "worker.register",
@@ -57,7 +58,7 @@ const creates = (name: CommandName, autoCreate: boolean): boolean =>
 export class Group {
   readonly #context: GroupContext;
   readonly #builder: EntryBuilder<Event>;
-  readonly #tx: Transaction;
+  readonly #following: Following;
   /** Answers kept by this group, which the log does not have yet. */
   readonly #kept = new Map<string, KeptAnswer>();
   readonly #keptKeys: string[] = [];
@@ -69,7 +70,7 @@ export class Group {
   constructor(context: GroupContext) {
     this.#context = context;
     this.#builder = context.store.builder();
-    this.#tx = withConsequences({
+    this.#following = withConsequences({
       tables: context.store.tables,
       at: context.at,
       identity: context.identity,
@@ -79,6 +80,10 @@ export class Group {
       keep: (key, bodyHash, answer) => this.#keep(key, bodyHash, answer),
     });
     this.#start = this.#mark();
+  }
+
+  get #tx(): Transaction {
+    return this.#following.tx;
   }
 
   /** The time of the group's entry. */
@@ -265,6 +270,7 @@ export class Group {
   /** Does some work. A fault in it is undone and reported, and the result is then what `otherwise` makes of it. */
   #guarded<T>(what: string, work: () => T, otherwise: (fault: unknown) => T): T {
     const before = this.#mark();
+    this.#following.renew();
     try {
       return work();
     } catch (error) {

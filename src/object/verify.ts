@@ -6,12 +6,13 @@ import { hash52 } from "../contract/hash.ts";
 import { limits } from "../contract/limits.ts";
 import type { VerifyProblem, VerifyReply } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
+import { type PackedState, pack, unpack } from "../machine/verify-state.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { SnapshotLookup } from "../store/snapshot-lookup.ts";
 import { firstRow, type RowsPlace, verifyRows } from "./verify-rows.ts";
 
 /** Where a verification goes on. */
-interface Place extends RowsPlace {
+export interface Place extends RowsPlace {
   /** Of the snapshot. */
   readonly digest: string;
   /** The entry to verify next; undefined once all are. */
@@ -53,11 +54,11 @@ export function verifyStep(
 }
 
 /** Rises with every change of what a place says: a cursor that other code gave is not gone on with. */
-const PLACE_VERSION = 2;
+const PLACE_VERSION = 3;
 
 /** A place as text, with a hash by which one that was made up or cut short is told. */
-function cursorOf(place: Place): string {
-  const text = btoa(JSON.stringify(place));
+export function cursorOf(place: Place): string {
+  const text = btoa(JSON.stringify({ ...place, state: pack(place.state) }));
   return `${hash52(text, PLACE_VERSION).toString(36)}.${text}`;
 }
 
@@ -65,7 +66,9 @@ function parse(cursor: string): Place | undefined {
   const dot = cursor.indexOf(".");
   const text = cursor.slice(dot + 1);
   const isOwn = dot > 0 && hash52(text, PLACE_VERSION).toString(36) === cursor.slice(0, dot);
-  return isOwn ? (JSON.parse(atob(text)) as Place) : undefined;
+  if (!isOwn) return undefined;
+  const place = JSON.parse(atob(text)) as Omit<Place, "state"> & { readonly state: PackedState };
+  return { ...place, state: unpack(place.state) };
 }
 
 /** I14, as far as memory tells. */

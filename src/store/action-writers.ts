@@ -5,7 +5,7 @@
 import type { EventOf } from "../contract/events.ts";
 import { utf8Bytes } from "../contract/fields.ts";
 import { jobIds } from "../contract/ids.ts";
-import { type ActionRow, endedBy, noCounts } from "./actions.ts";
+import { type ActionRow, endedBy, noCounts, shelve, unshelve } from "./actions.ts";
 import { enter, optionsOf, requiredBy } from "./job-writers.ts";
 import { editCounters } from "./queue.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
@@ -45,32 +45,27 @@ function submitted(tables: SluiceTables, event: EventOf<"action.submitted">, at:
 function ended(tables: SluiceTables, event: EventOf<"action.ended">, at: number): void {
   const { id, status } = event;
   const row = rowOf(tables, id);
-  tables.actions.put([id], { ...row, ended: { at, status } });
+  tables.actions.put([id], shelve(tables, id, row, { at, status }, at));
   editCounters(tables)[endedBy(status)] += row.total;
-  tables.ended_actions.insert([status, at, id], {});
 }
 
 function reopened(tables: SluiceTables, { id }: EventOf<"action.reopened">): void {
-  const { ended: end, ...row } = rowOf(tables, id);
-  if (end === undefined) throw new Error(`action ${id} is reopened, but has not ended`);
-  forgetEnd(tables, id, end, row.total);
+  const before = rowOf(tables, id);
+  if (before.ended === undefined) throw new Error(`action ${id} is reopened, but has not ended`);
+  forgetEnd(tables, id, before);
+  const { ended: _, ...row } = before;
   tables.actions.put([id], { ...row, round: row.round + 1 });
 }
 
 function removed(tables: SluiceTables, { id }: EventOf<"action.removed">): void {
-  const { ended: end, total } = rowOf(tables, id);
-  if (end !== undefined) forgetEnd(tables, id, end, total);
+  forgetEnd(tables, id, rowOf(tables, id));
   tables.actions.remove([id]);
 }
 
-function forgetEnd(
-  tables: SluiceTables,
-  id: string,
-  { status, at }: NonNullable<ActionRow["ended"]>,
-  total: number,
-): void {
-  tables.ended_actions.remove([status, at, id]);
-  editCounters(tables)[endedBy(status)] -= total;
+function forgetEnd(tables: SluiceTables, id: string, row: ActionRow): void {
+  if (row.ended === undefined) return;
+  unshelve(tables, id, row);
+  editCounters(tables)[endedBy(row.ended.status)] -= row.total;
 }
 
 export const actionWriters = {

@@ -3,8 +3,8 @@
  * Invariant: it changes only in `write`, so between checkpoints what was read once stays true.
  */
 import { BulkWriter } from "./bulk.ts";
-import type { Key, KeyColumn, KeyPart, Position } from "./keys.ts";
-import { after, isAfter, partsOf } from "./keys.ts";
+import type { Key, KeyColumn, KeyPart, Position } from "./key-columns.ts";
+import { after, isAfter, partsOf } from "./key-columns.ts";
 import type { RowCodec } from "./row.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
 

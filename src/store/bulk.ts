@@ -4,7 +4,7 @@
  * Invariant: rows of numbers and short strings go as JSON, rows with texts are bound, so that no text is escaped on its way.
  */
 import type { BaseDeclaration } from "./base.ts";
-import type { Key } from "./keys.ts";
+import type { Key } from "./key-columns.ts";
 import type { Sql, SqlValue } from "./sql.ts";
 
 /** Bound parameters of one statement in production. */

@@ -4,7 +4,7 @@
  * and writes several times as fast.
  */
 import SortedBTree from "sorted-btree";
-import type { KeyPart, Position } from "./keys.ts";
+import type { KeyPart, Position } from "./key-columns.ts";
 
 /** The package is CommonJS: what is its default export to a bundler is a property of that to Node. */
 const BTree =
@@ -16,6 +16,7 @@ type Compare = (a: Position, b: Position) => number;
 export interface Cells<C> {
   /** Whether a cell is found by hash rather than by order. */
   readonly isHashed: boolean;
+  readonly size: number;
   get(key: Position): C | undefined;
   set(key: Position, cell: C): void;
   /** Sets the cell of a key that has none; false, and nothing changes, if it has one. */
@@ -43,6 +44,10 @@ class TreeCells<C> implements Cells<C> {
 
   constructor(compare: Compare) {
     this.#tree = new BTree<Position, C>(undefined, compare);
+  }
+
+  get size(): number {
+    return this.#tree.size;
   }
 
   get(key: Position): C | undefined {
@@ -90,6 +95,10 @@ class HashCells<C> implements Cells<C> {
 
   constructor(compare: Compare) {
     this.#compare = compare;
+  }
+
+  get size(): number {
+    return this.#pairs.size;
   }
 
   get(key: Position): C | undefined {

@@ -2,7 +2,7 @@
  * How tables are declared: a name, ordered key columns, a row type and its version.
  * Invariant: names and columns are part of the stored format; what is declared once keeps its meaning.
  */
-import type { Key, KeyColumn } from "./keys.ts";
+import type { Key, KeyColumn } from "./key-columns.ts";
 import type { Table } from "./table.ts";
 
 /** A table's shape. Made by `declareTable`; K is the tuple of its key parts, V its row type. */
@@ -12,6 +12,7 @@ export interface TableDeclaration<K extends Key, V extends object> {
   readonly version: number;
   readonly texts: readonly string[];
   readonly resident: boolean;
+  readonly warmRowsMax: number;
   readonly upgrade: ((version: number, value: unknown) => V) | undefined;
   readonly valueBytesMax: number | undefined;
   readonly identity: readonly string[];
@@ -36,6 +37,8 @@ export interface TableOptions<K extends Key, V extends object> {
   readonly texts?: readonly TextField<V>[];
   /** Loads all rows when the store opens, so that reads never touch SQL. For small tables. */
   readonly resident?: boolean;
+  /** Rows that memory may go on holding over a checkpoint, also those not written since: for rows that are changed again and again. */
+  readonly warmRowsMax?: number;
   readonly upgrade?: (version: number, value: unknown) => V;
   /** Fields that say whose row it is: a snapshot leaves them out, and the queue that takes it in sets its own. */
   readonly identity?: readonly (keyof V & string)[];
@@ -59,14 +62,15 @@ const fieldName = /^[a-zA-Z][a-zA-Z0-9_]*$/;
 export function declareTable<V extends object>() {
   return <const K extends Key>(options: TableOptions<K, V>): TableDeclaration<K, V> => {
     const { name, key, version, texts = [], resident = false, upgrade, valueBytesMax } = options;
-    const { identity = [] } = options;
+    const { identity = [], warmRowsMax = 0 } = options;
     const columns: string[] = [...key.map((each) => each.name), "version", "value", ...texts];
     const isDistinct = new Set(columns.map((each) => each.toLowerCase())).size === columns.length;
     if (!tableName.test(name) || !columns.every((each) => fieldName.test(each))) {
       throw new TypeError(`table "${name}": a name in its declaration cannot be a SQL name`);
     }
     if (!isDistinct || key.length === 0) throw new TypeError(`table "${name}": bad columns`);
-    return { name, key, version, texts, resident, upgrade, valueBytesMax, identity };
+    const memory = { resident, warmRowsMax };
+    return { name, key, version, texts, ...memory, upgrade, valueBytesMax, identity };
   };
 }
 

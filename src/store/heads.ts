@@ -3,13 +3,13 @@
  * Invariant: below a head's marks there is no live row of its prefix, except the overlay rows listed as early.
  */
 import type { Base } from "./base.ts";
-import type { Key, Position } from "./keys.ts";
-import { after } from "./keys.ts";
+import type { Key, Position } from "./key-columns.ts";
+import { after } from "./key-columns.ts";
 import type { Overlay } from "./overlay.ts";
 
 /** Prefixes remembered, and base rows held for all of them; past either, all are forgotten and found again. */
-const headsMax = 4_096;
-const rowsHeldMax = 32_768;
+const headsMax = 16_384;
+const rowsHeldMax = 65_536;
 /** Pages grow, so that many prefixes hold little and a deep backlog is read in few queries. */
 const pageRowsMin = 8;
 const pageRowsMax = 128;
@@ -17,6 +17,7 @@ const pageRowsMax = 128;
 const earlyMax = 64;
 
 interface Head<V> {
+  readonly prefix: Position;
   readonly high: Position;
   /** No live overlay row below this position, except the early ones. */
   mark: Position;
@@ -30,7 +31,7 @@ interface Head<V> {
   next: Position | undefined;
 }
 
-/** The heads of one table. Everything is forgotten when the base changes or an undo has changed the overlay. */
+/** The heads of one table. Everything is forgotten when an undo has changed the overlay. */
 export class Heads<V extends object> {
   readonly #overlay: Overlay<V>;
   readonly #base: Base<V> | undefined;
@@ -77,6 +78,39 @@ export class Heads<V extends object> {
     this.#rowsHeld = 0;
   }
 
+  /**
+   * To be told that the base is about to become what overlay and base are together, and the overlay empty. What was read ahead stays
+   * good where nothing was written between its rows.
+   */
+  carry(): void {
+    this.#rowsHeld = 0;
+    for (const heads of this.#heads) {
+      for (const [name, head] of heads) {
+        if (this.#carryHead(head)) {
+          this.#rowsHeld += head.page.length;
+          continue;
+        }
+        heads.delete(name);
+        this.#count -= 1;
+      }
+    }
+  }
+
+  #carryHead(head: Head<V>): boolean {
+    const written = this.#firstInOverlay(head)?.[0];
+    const rows = head.page.slice(head.at).filter(([key]) => this.#overlay.get(key) === undefined);
+    const last = head.page.at(-1)?.[0];
+    if (written !== undefined) {
+      if (last === undefined || this.#compare(written, last) <= 0) return false;
+      head.next ??= after(last);
+    }
+    head.page = rows;
+    head.at = 0;
+    head.early = [];
+    head.mark = head.prefix;
+    return true;
+  }
+
   #headOf(prefix: Key): Head<V> {
     while (this.#heads.length <= prefix.length) this.#heads.push(new Map());
     const name = nameOf(prefix, prefix.length);
@@ -84,6 +118,7 @@ export class Heads<V extends object> {
     if (known !== undefined) return known;
     if (this.#count >= headsMax) this.forget();
     const head: Head<V> = {
+      prefix,
       high: after(prefix),
       mark: prefix,
       early: [],

@@ -3,11 +3,18 @@
  * Invariant: a writer takes the event's facts as they are and never refuses or decides.
  */
 import type { EventFacts, EventOf } from "../contract/events.ts";
+import { isEndState } from "../contract/fields.ts";
+import type { Parent } from "../contract/flows.ts";
+import { resolveEdges, waitFor } from "./flows.ts";
 import type { JobRow } from "./jobs.ts";
+import { orderOf } from "./keys.ts";
 import { requirements } from "./lanes.ts";
 import { withAttempt } from "./leases.ts";
+import { linger } from "./lingering.ts";
+import { readQueue } from "./queue.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
-import { end, move, rowOf } from "./standing.ts";
+import { end, keep, move, rowOf } from "./standing.ts";
+import { dropUnique, takeUnique } from "./uniques.ts";
 
 /** What an enqueue may say of a job; in the row only if it was said. */
 const options = [
@@ -18,6 +25,10 @@ const options = [
   "inputIndex",
   "schedule",
   "slotAt",
+  "set",
+  "key",
+  "unique",
+  "after",
   "labels",
   "requires",
   "maxAttempts",
@@ -65,8 +76,12 @@ export function enter(
   at: number,
 ): void {
   const { id, seq, lane, payload, payloadBytes, priority = 0, runAt, ttlMs } = facts;
+  const { key, after } = said;
+  const waits = after === undefined ? undefined : waitFor(tables, id, after, true);
+  const isBlocked = waits !== undefined && waits.pending > 0;
+  const isReady = runAt === undefined && !isBlocked;
   const row: { -readonly [F in keyof JobRow]: JobRow[F] } = {
-    state: runAt === undefined ? "ready" : "scheduled",
+    state: isBlocked ? "blocked" : isReady ? "ready" : "scheduled",
     seq,
     lane,
     createdAt: at,
@@ -79,9 +94,49 @@ export function enter(
     ...said,
   };
   if (runAt !== undefined) row.runAt = runAt;
-  else row.readyAt = at;
-  if (runAt === undefined && ttlMs !== undefined) row.ttlUntil = at + ttlMs;
-  move(tables, id, undefined, row, { seq });
+  else if (isReady) row.readyAt = at;
+  if (isReady && ttlMs !== undefined) row.ttlUntil = at + ttlMs;
+  if (isBlocked) row.pending = waits.pending;
+  if (key !== undefined && isOrdered(tables, key)) row.ordered = true;
+  move(tables, at, id, undefined, row, { seq });
+  if (waits !== undefined) keep(tables, at, waits.kept);
+  if (row.unique !== undefined) takeUnique(tables, at, id, row);
+}
+
+const isOrdered = (tables: SluiceTables, key: string): boolean =>
+  orderOf(tables.keys.get([key]), readQueue(tables).config) === "fifo";
+
+const isHolder = (tables: SluiceTables, id: string, { key }: JobRow): boolean =>
+  key !== undefined && tables.keys.get([key])?.holder === id;
+
+/** An open job is given another payload and due time. */
+function replaced(tables: SluiceTables, event: EventOf<"job.replaced">, at: number): void {
+  const { id, payload, payloadBytes, runAt } = event;
+  const before = rowOf(tables, id);
+  const job = { ...before, payload, payloadBytes };
+  let after: JobRow = { ...job, runAt };
+  // One that holds its key keeps its place, whenever it is tried again.
+  const readyAt = isHolder(tables, id, before) ? before.readyAt : undefined;
+  if (before.state !== "blocked") {
+    if (runAt !== undefined) after = { ...job, state: "scheduled", runAt, readyAt };
+    else if (before.state === "scheduled") after = becomeReady(job, before.readyAt ?? at);
+  }
+  move(tables, at, id, before, after);
+}
+
+/** Others have waited for a job long enough: each that now waits for none takes its place, at the tail. */
+function parentEnded(tables: SluiceTables, event: EventOf<"job.parent_ended">, at: number): void {
+  for (const id of resolveEdges(tables, event.id, event.children)) {
+    const before = rowOf(tables, id);
+    const pending = (before.pending ?? 0) - 1;
+    move(tables, at, id, before, pending > 0 ? { ...before, pending } : unblocked(before, at));
+  }
+}
+
+function unblocked(before: JobRow, at: number): JobRow {
+  const job = { ...before, pending: undefined };
+  const isLater = job.runAt !== undefined && job.runAt > at;
+  return isLater ? { ...job, state: "scheduled" } : becomeReady(job, at);
 }
 
 /** What a job of a plan requires: what was said, and the commands of the plan. */
@@ -107,7 +162,7 @@ function becomeReady(before: JobRow, readyAt: number): JobRow {
 function promoted(tables: SluiceTables, event: EventOf<"job.promoted">, at: number): void {
   const before = rowOf(tables, event.id);
   // A released job still has its place; every other one takes it now.
-  move(tables, event.id, before, becomeReady(before, before.readyAt ?? before.runAt ?? at));
+  move(tables, at, event.id, before, becomeReady(before, before.readyAt ?? before.runAt ?? at));
 }
 
 function cancelled(tables: SluiceTables, event: EventOf<"job.cancelled">, at: number): void {
@@ -126,24 +181,39 @@ function expired(tables: SluiceTables, event: EventOf<"job.expired">, at: number
 
 function retried(tables: SluiceTables, event: EventOf<"job.retried">, at: number): void {
   const before = rowOf(tables, event.id);
-  const { seq, lane } = event;
+  const { id, seq, lane } = event;
+  const waits = before.after === undefined ? undefined : waitFor(tables, id, before.after, false);
+  const pending = waits?.pending || undefined;
   const after: JobRow = {
     ...before,
-    state: "ready",
+    state: pending === undefined ? "ready" : "blocked",
     seq,
     lane,
+    set: event.set,
+    ordered: before.key !== undefined && isOrdered(tables, before.key) ? true : undefined,
+    after: waits?.kept.map(({ id: parent }) => findParent(before.after, parent)),
+    pending,
     run: before.run + 1,
     failures: 0,
     deliveries: 0,
-    readyAt: at,
+    readyAt: pending === undefined ? at : undefined,
     endedAt: undefined,
+    shelvedAt: undefined,
+    lingersUntil: undefined,
     reason: undefined,
     error: undefined,
     result: undefined,
     late: undefined,
     worker: undefined,
   };
-  move(tables, event.id, before, after, { seq });
+  move(tables, at, event.id, before, after, { seq });
+  if (waits !== undefined) keep(tables, at, waits.kept);
+  const holder = after.unique && tables.uniques.get([after.unique.key]);
+  if (after.unique !== undefined && holder === undefined) takeUnique(tables, at, id, after);
+}
+
+function findParent(parents: readonly Parent[] = [], id: string): Parent {
+  return parents.find((each) => each.id === id) ?? { id };
 }
 
 function updated(tables: SluiceTables, event: EventOf<"job.updated">, at: number): void {
@@ -151,21 +221,28 @@ function updated(tables: SluiceTables, event: EventOf<"job.updated">, at: number
   const { runAt, priority = before.priority } = event;
   const job = { ...before, priority };
   let after: JobRow = job;
-  if (runAt === null) after = becomeReady(job, at);
-  else if (runAt !== undefined) after = { ...job, state: "scheduled", runAt, readyAt: undefined };
-  move(tables, event.id, before, after);
+  // One that holds its key keeps its place, whenever it is tried again.
+  const readyAt = isHolder(tables, event.id, job) ? job.readyAt : undefined;
+  if (runAt === null) after = becomeReady(job, readyAt ?? at);
+  else if (runAt !== undefined) after = { ...job, state: "scheduled", runAt, readyAt };
+  move(tables, at, event.id, before, after);
 }
 
-function removed(tables: SluiceTables, event: EventOf<"job.removed">): void {
-  move(tables, event.id, rowOf(tables, event.id), undefined);
+function removed(tables: SluiceTables, { id }: EventOf<"job.removed">, at: number): void {
+  const before = rowOf(tables, id);
+  if (before.state === "running") linger(tables, at, id, before);
+  if (!isEndState(before.state)) dropUnique(tables, at, id, before);
+  move(tables, at, id, before, undefined);
 }
 
 export const jobWriters = {
   "job.cancelled": cancelled,
   "job.enqueued": enqueued,
   "job.expired": expired,
+  "job.parent_ended": parentEnded,
   "job.promoted": promoted,
   "job.removed": removed,
+  "job.replaced": replaced,
   "job.retried": retried,
   "job.updated": updated,
 } satisfies Partial<EventWriters>;

@@ -3,11 +3,13 @@
  * Invariant: index rows and counters are written by `standing.ts` alone, derived from the job's row.
  */
 import type { JobState } from "../contract/fields.ts";
+import type { Parent } from "../contract/flows.ts";
 import type { Attempt, Backoff } from "../contract/jobs.ts";
 import type { JsonText } from "../contract/json.ts";
 import { limits } from "../contract/limits.ts";
+import type { Unique } from "../contract/uniques.ts";
 import { declareTable } from "./declare.ts";
-import { ascii, integer, signed } from "./keys.ts";
+import { ascii, integer, signed } from "./key-columns.ts";
 
 /** What the latest lease of a job came to. */
 export type LeaseOutcome = "completed" | "failed" | "released" | "expired";
@@ -17,8 +19,20 @@ export interface JobRow {
   readonly state: JobState;
   /** Enqueue order; a new one after a retry by hand. Breaks ties of `readyAt`. */
   readonly seq: number;
-  /** Where it waits: one lane for each set of kind and requirements. */
+  /** Where it waits: one lane for each set of kind and requirements, and for each key apart. */
   readonly lane: number;
+  /** Of a job with a key and requirements: the lane of these, which counts it too. */
+  readonly set?: number | undefined;
+  readonly key?: string | undefined;
+  /** Its key is in strict order. */
+  readonly ordered?: true | undefined;
+  readonly unique?: Unique | undefined;
+  /** The jobs it waits for, or waited for. */
+  readonly after?: readonly Parent[] | undefined;
+  /** How many of them it still waits for. */
+  readonly pending?: number | undefined;
+  /** Open jobs that wait for it, or did: it is kept for them. */
+  readonly dependents?: number | undefined;
   readonly createdAt: number;
   readonly run: number;
   /** Counted failures of this run. */
@@ -67,6 +81,10 @@ export interface JobRow {
   /** What the latest hand-out came to, also in a later run; not set while it is held. */
   readonly outcome?: LeaseOutcome | undefined;
   readonly endedAt?: number | undefined;
+  /** When its retention began, where that was not at its end. */
+  readonly shelvedAt?: number | undefined;
+  /** It ended in a worker's hands without its knowledge: its slots are taken until then. */
+  readonly lingersUntil?: number | undefined;
   readonly reason?: string | undefined;
   readonly error?: string | undefined;
   readonly late?: true | undefined;
@@ -103,6 +121,13 @@ export const scheduled = declareTable<JobPointer>()({
   name: "scheduled",
   version: 1,
   key: [integer("run_at"), integer("seq")],
+  valueBytesMax: 1000,
+});
+/** Jobs that wait for others, in the order in which they were enqueued. */
+export const blocked = declareTable<JobPointer>()({
+  name: "blocked",
+  version: 1,
+  key: [integer("seq")],
   valueBytesMax: 1000,
 });
 /** Open jobs that end by themselves at a time. */

@@ -2,7 +2,7 @@
  * The undo journal that all tables share: what every changed row was before, in order.
  * Invariant: undoing to a mark restores every table to exactly what it held when the mark was taken.
  */
-import type { Position } from "./keys.ts";
+import type { Position } from "./key-columns.ts";
 
 /** A table as the journal sees it. */
 export interface Undoable {

@@ -1,221 +1,147 @@
 /**
- * Key columns: what a part of a key may be, how SQLite stores it, and the one order that memory and SQLite share.
- * Invariant: for valid keys a, b of one table, `compare(a, b)` has the sign of SQLite's comparison of their stored columns.
+ * Where flow keys are kept: what each has waiting and running, what holds it back, and when its next turn is.
+ * Invariant: a key has a row exactly while it has open jobs, slots taken, settings, a pause or used-up rate; its counts equal a
+ * recount; a lane has turns exactly while it has ready jobs and its key was open when an event last touched it.
  */
-import { Buffer } from "node:buffer";
-import type { SqlValue } from "./sql.ts";
-import { IllFormed } from "./sql.ts";
+import type { KeyLimits, KeySettings } from "../contract/keys.ts";
+import { limits } from "../contract/limits.ts";
+import type { QueueConfig } from "../contract/queue.ts";
+import { declareTable } from "./declare.ts";
+import type { JobRow } from "./jobs.ts";
+import { integer, signed, text } from "./key-columns.ts";
+import { readQueue } from "./queue.ts";
+import type { SluiceTables } from "./schema.ts";
+import { opensAt as rateOpensAt } from "./token-bucket.ts";
 
-/** A part of a key as programs see it. */
-export type KeyPart = number | string;
+/** Where a lane takes its turns: among those whose next job has the same set of kind and requirements, and the same priority. */
+export type Round = readonly [set: number, priority: number];
 
-/** A whole key: one part per column, in column order. */
-export type Key = readonly KeyPart[];
-
-/** A key's leading parts: none, some, or all. */
-export type Leading<K extends readonly unknown[]> = number extends K["length"]
-  ? K
-  : K extends readonly [...infer Rest, unknown]
-    ? K | Leading<Rest>
-    : readonly [];
-
-/** One column of a key. Made by `integer`, `ascii`, `text`, `signed`, `bytes` and `double`. */
-export interface KeyColumn<T extends KeyPart = KeyPart> {
-  readonly name: string;
-  readonly sqlType: "INTEGER" | "TEXT" | "BLOB";
-  /** Whether `<` on the parts is already the order of the stored values. */
-  readonly isNative: boolean;
-  /** The value to bind. Throws IllFormed for a part that this column does not take. */
-  encode(part: T): SqlValue;
-  decode(stored: SqlValue): T;
+/** The jobs of a key that have one kind and set of requirements; or all of them, where the key is in strict order. */
+export interface KeyLane {
+  /** Where its ready jobs stand in `ready`. */
+  readonly lane: number;
+  readonly open: number;
+  readonly ready: number;
+  /** The priority of its first ready job, of which at least so many have that priority; 0: it has to be looked up. */
+  readonly top: number;
+  readonly atTop: number;
+  /** The round it has turns in; none while it has no ready job, or its key is shut. */
+  readonly round?: Round | undefined;
 }
 
-const columnName = /^[a-z][a-z0-9_]*$/;
-
-function column<T extends KeyPart>(name: string, codec: Omit<KeyColumn<T>, "name">): KeyColumn<T> {
-  if (!columnName.test(name)) throw new TypeError(`"${name}" is not a column name`);
-  return { ...codec, name };
-}
-
-/** A safe integer ≥ 0. */
-export function integer(name: string): KeyColumn<number> {
-  return signed(name, 0);
-}
-
-/** A safe integer ≥ −offset, stored as value + offset. The offset is part of the stored format. */
-export function signed(name: string, offset: number): KeyColumn<number> {
-  return column<number>(name, {
-    sqlType: "INTEGER",
-    isNative: true,
-    encode(part) {
-      const stored = part + offset;
-      const isExact = Number.isSafeInteger(part) && Number.isSafeInteger(stored);
-      if (!isExact || stored < 0 || Object.is(part, -0)) {
-        throw new IllFormed(`key column ${name}: ${part} is not an integer ≥ ${-offset}`);
+export interface KeyRow {
+  readonly settings?: KeySettings | undefined;
+  readonly paused?:
+    | {
+        readonly at: number;
+        readonly reason?: string | undefined;
+        readonly job?: string | undefined;
       }
-      return stored;
-    },
-    decode: (stored) => expectNumber(name, stored) - offset,
-  });
+    | undefined;
+  /** The order its open jobs stand in, which it keeps until it has none. */
+  readonly order?: "fifo" | undefined;
+  /** Blocked and scheduled jobs. */
+  readonly later: number;
+  readonly ready: number;
+  readonly running: number;
+  /** Slots of jobs that ended in a worker's hands without its knowledge. */
+  readonly lingering: number;
+  /** In strict order: the job that waits to be tried again, and holds the others back. */
+  readonly holder?: string | undefined;
+  /** No job is handed out before, since an API asked for time. */
+  readonly heldUntil?: number | undefined;
+  /** Up to when the rate is used. */
+  readonly usedUntil?: number | undefined;
+  /** Its timer, if it has one. */
+  readonly dueAt?: number | undefined;
+  /** By the number of the kind and requirements; in strict order the one lane is under 0. */
+  readonly lanes: Readonly<Record<number, KeyLane>>;
 }
 
-const printable = /^[\x20-\x7e]*$/;
+export const MIXED = 0;
 
-/** Printable ASCII, U+0020–U+007E. The fastest text column. */
-export function ascii(name: string): KeyColumn<string> {
-  return column<string>(name, {
-    sqlType: "TEXT",
-    isNative: true,
-    encode(part) {
-      if (typeof part !== "string" || !printable.test(part))
-        throw new IllFormed(`key column ${name}: not printable ASCII`);
-      return part;
-    },
-    decode: (stored) => expectString(name, stored),
-  });
+export const keys = declareTable<KeyRow>()({
+  name: "keys",
+  version: 1,
+  key: [text("key")],
+  warmRowsMax: 32_768,
+  // Mostly its lanes, one for each set of requirements, of up to 150 bytes.
+  valueBytesMax: limits.keyValueBytesMax,
+});
+/** Lanes that have turns. */
+export const turns = declareTable<{ readonly key: string }>()({
+  name: "turns",
+  version: 1,
+  key: [integer("set_number"), signed("priority", -limits.priorityMin), integer("lane")],
+  valueBytesMax: 1000,
+});
+
+export interface RoundRow {
+  /** How many lanes have turns in it. */
+  readonly lanes: number;
+  /** The lane whose turn it was last, and the jobs that it is still given in it. The next lane by number is next. */
+  readonly lane: number;
+  readonly left: number;
+  /** How many rounds it has gone through, as far as other rounds are concerned: those that have gone through less come first. */
+  readonly passed: number;
 }
 
-/**
- * Well-formed Unicode without U+0000, ordered by code point. U+0000 is refused because SQLite's text functions and tools
- * end a string there; use `bytes` for keys that may hold it.
- */
-export function text(name: string): KeyColumn<string> {
-  return column<string>(name, {
-    sqlType: "TEXT",
-    isNative: false,
-    encode(part) {
-      if (typeof part !== "string" || !part.isWellFormed() || part.includes("\0")) {
-        throw new IllFormed(`key column ${name}: not well-formed Unicode without U+0000`);
-      }
-      return part;
-    },
-    decode: (stored) => expectString(name, stored),
-  });
+/** One row for each set and priority in which any lane has turns. */
+export const rounds = declareTable<RoundRow>()({
+  name: "rounds",
+  version: 1,
+  key: [integer("set_number"), signed("priority", -limits.priorityMin)],
+  valueBytesMax: 1000,
+});
+
+export const freshKey: KeyRow = { later: 0, ready: 0, running: 0, lingering: 0, lanes: {} };
+
+/** What holds for a key. */
+export function limitsOf(
+  row: Pick<KeyRow, "settings"> | undefined,
+  config: QueueConfig,
+): KeyLimits {
+  return row?.settings === undefined ? config.keys : { ...config.keys, ...row.settings };
 }
 
-const latin1 = /^[\0-\xff]*$/;
+/** Jobs of a key that have not ended. */
+export const openJobsOf = ({ later, ready, running }: KeyRow): number => later + ready + running;
 
-/**
- * Any bytes. In programs a *binary string*, one character U+0000–U+00FF per byte, because events and values are JSON and `<`
- * orders it as memcmp orders bytes; in SQLite a BLOB, which is compact and safe for zero bytes.
- */
-export function bytes(name: string): KeyColumn<string> {
-  return column<string>(name, {
-    sqlType: "BLOB",
-    isNative: true,
-    encode(part) {
-      if (typeof part !== "string" || !latin1.test(part)) {
-        throw new IllFormed(`key column ${name}: not a binary string`);
-      }
-      return Buffer.from(part, "latin1");
-    },
-    decode(stored) {
-      if (!(stored instanceof Uint8Array)) throw new IllFormed(`key column ${name}: not a BLOB`);
-      return Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength).toString("latin1");
-    },
-  });
+/** The order in which a key's next open job would stand. */
+export function orderOf(row: KeyRow | undefined, config: QueueConfig): "fifo" | undefined {
+  if (row !== undefined && openJobsOf(row) > 0) return row.order;
+  return limitsOf(row, config).order === "fifo" ? "fifo" : undefined;
 }
 
-/** Any double but NaN and −0 (which would be a second spelling of 0), as 16 hex digits that sort as the numbers do. */
-export function double(name: string): KeyColumn<number> {
-  return column<number>(name, {
-    sqlType: "TEXT",
-    isNative: true,
-    encode(part) {
-      if (typeof part !== "number" || Number.isNaN(part) || Object.is(part, -0)) {
-        throw new IllFormed(`key column ${name}: ${part} has no place in the order`);
-      }
-      return sortableHex(part);
-    },
-    decode: (stored) => fromSortableHex(expectString(name, stored)),
-  });
+/** Whether all of a key's slots are taken. */
+export function hasNoSlot(row: KeyRow, { concurrency }: KeyLimits): boolean {
+  const most = row.order === "fifo" ? 1 : (concurrency ?? Number.POSITIVE_INFINITY);
+  return row.running + row.lingering >= most;
 }
 
-/** Negative numbers have all bits flipped, the others their sign bit, so that unsigned order is numeric order. */
-function sortableHex(value: number): string {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setFloat64(0, value);
-  const bits = view.getBigUint64(0);
-  const isNegative = bits >> 63n === 1n;
-  const flipped = isNegative ? bits ^ 0xffff_ffff_ffff_ffffn : bits ^ 0x8000_0000_0000_0000n;
-  return flipped.toString(16).padStart(16, "0");
+/** When the next job of a key may be handed out, epoch ms: 0 or past where it may be now, infinite where no time will open it. */
+export function keyOpensAt(row: KeyRow, all: KeyLimits): number {
+  const isShut = row.paused !== undefined || row.holder !== undefined || hasNoSlot(row, all);
+  if (isShut) return Number.POSITIVE_INFINITY;
+  return Math.max(row.heldUntil ?? 0, rateOpensAt(row.usedUntil, all.rate));
 }
 
-function fromSortableHex(hex: string): number {
-  const flipped = BigInt(`0x${hex}`);
-  const isPositive = flipped >> 63n === 1n;
-  const bits = isPositive ? flipped ^ 0x8000_0000_0000_0000n : flipped ^ 0xffff_ffff_ffff_ffffn;
-  const view = new DataView(new ArrayBuffer(8));
-  view.setBigUint64(0, bits);
-  return view.getFloat64(0);
+/** When a key without jobs and settings is forgotten: once nothing of what it used is remembered for a reason. */
+function forgottenAt(row: KeyRow): number | undefined {
+  const isNeeded =
+    openJobsOf(row) + row.lingering > 0 || row.settings !== undefined || row.paused !== undefined;
+  return isNeeded ? undefined : Math.max(row.heldUntil ?? 0, row.usedUntil ?? 0);
 }
 
-function expectNumber(name: string, stored: SqlValue): number {
-  if (typeof stored !== "number") throw new IllFormed(`key column ${name}: not a number`);
-  return stored;
+/** When time next does something to a key: it opens, or is forgotten; at once, where that is past. */
+export function keyDueAt(row: KeyRow, opensAt: number, at: number): number | undefined {
+  const forgotten = forgottenAt(row);
+  if (forgotten !== undefined) return Math.ceil(forgotten);
+  return row.ready > 0 && opensAt > at && opensAt < Number.POSITIVE_INFINITY ? opensAt : undefined;
 }
 
-function expectString(name: string, stored: SqlValue): string {
-  if (typeof stored !== "string") throw new IllFormed(`key column ${name}: not text`);
-  return stored;
-}
-
-/** Stands after every value of a column in a position. */
-const high: unique symbol = Symbol("high");
-
-/**
- * A place between keys: leading parts stand before every key that begins with them, leading parts followed by `high` after
- * every such key. Every key is also a position.
- */
-export type Position = readonly (KeyPart | typeof high)[];
-
-/** The position after every key that begins with `leading`. */
-export function after(leading: Position): Position {
-  return [...leading, high];
-}
-
-/** Whether a position is one made by `after`. */
-export function isAfter(position: Position): boolean {
-  return position.at(-1) === high;
-}
-
-/** The key parts of a position. */
-export function partsOf(position: Position): Key {
-  return position.filter((part) => part !== high);
-}
-
-/** The order of positions, and so of keys, for these columns. */
-export function comparator(columns: readonly KeyColumn[]): (a: Position, b: Position) => number {
-  const native = columns.map((each) => each.isNative);
-  return (a, b) => {
-    const shared = Math.min(a.length, b.length);
-    for (let i = 0; i < shared; i += 1) {
-      const x = a[i];
-      const y = b[i];
-      if (x === y) continue;
-      if (typeof x === "number" && typeof y === "number") return x < y ? -1 : 1;
-      if (x === high) return 1;
-      if (y === high) return -1;
-      if (native[i]) return (x as KeyPart) < (y as KeyPart) ? -1 : 1;
-      return compareCodePoints(x as string, y as string);
-    }
-    return a.length - b.length;
-  };
-}
-
-/** Compares two different well-formed strings by code point, as UTF-8 bytes do and UTF-16 units do not. */
-export function compareCodePoints(a: string, b: string): number {
-  const shared = Math.min(a.length, b.length);
-  for (let i = 0; i < shared; i += 1) {
-    const x = a.charCodeAt(i);
-    const y = b.charCodeAt(i);
-    if (x !== y) return rank(x) - rank(y);
-  }
-  return a.length - b.length;
-}
-
-/** Moves surrogates, which stand for code points over U+FFFF, behind the units U+E000–U+FFFF. */
-function rank(unit: number): number {
-  if (unit < 0xd800) return unit;
-  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
+/** Whether a job of a key in strict order holds the others back while it waits to be tried again. */
+export function blocksOnRetry(tables: SluiceTables, job: JobRow): boolean {
+  if (!job.ordered || job.key === undefined) return false;
+  return limitsOf(tables.keys.get([job.key]), readQueue(tables).config).onRetry === "block";
 }

@@ -1,10 +1,12 @@
 /**
- * Where lanes are kept: one for each set of kind and requirements that open jobs have.
+ * Where lanes are kept: one for each set of kind and requirements that open jobs have. Jobs with a key are counted in it, and
+ * wait in a lane of their key's own.
  * Invariant: a lane but the plain one has a row exactly while it has open jobs; its number is never used again.
  */
 import type { JobKind } from "../contract/fields.ts";
 import { declareTable } from "./declare.ts";
-import { ascii, integer } from "./keys.ts";
+import type { JobRow } from "./jobs.ts";
+import { ascii, integer } from "./key-columns.ts";
 
 /** The lane of jobs without requirements. It needs no row. */
 export const PLAIN_LANE = 1;
@@ -30,6 +32,10 @@ export const lane_index = declareTable<{ readonly lane: number }>()({
   key: [ascii("name")],
   resident: true,
 });
+
+/** The lane of a job's kind and requirements, whether it waits there or in one of its key's. */
+export const setOf = ({ key, lane, set }: Pick<JobRow, "key" | "lane" | "set">): number =>
+  key === undefined ? lane : (set ?? PLAIN_LANE);
 
 /** What a job of a plan requires: the plan's commands, and what was said beside; sorted, each once. */
 export function requirements(

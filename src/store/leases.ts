@@ -7,7 +7,9 @@ import type { Attempt } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { declareTable } from "./declare.ts";
 import type { JobPointer, JobRow } from "./jobs.ts";
-import { integer } from "./keys.ts";
+import { integer } from "./key-columns.ts";
+import { blocksOnRetry } from "./keys.ts";
+import { holdKey, refundRates } from "./rounds.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 import { end, move, rowOf } from "./standing.ts";
 
@@ -54,7 +56,7 @@ function claimed(tables: SluiceTables, event: EventOf<"job.claimed">, at: number
     reason: undefined,
     error: undefined,
   };
-  move(tables, event.id, before, after, { grant: event.grant });
+  move(tables, at, event.id, before, after, { grant: event.grant });
 }
 
 function completed(tables: SluiceTables, event: EventOf<"job.completed">, at: number): void {
@@ -87,12 +89,13 @@ function failed(tables: SluiceTables, event: EventOf<"job.failed">, at: number):
     end(tables, event.id, before, "failed", at, changes);
     return;
   }
-  move(tables, event.id, before, {
+  move(tables, at, event.id, before, {
     ...before,
     ...changes,
     state: "scheduled",
     runAt,
-    readyAt: undefined,
+    // In strict order it holds the head until it has ended.
+    readyAt: blocksOnRetry(tables, before) ? before.readyAt : undefined,
     leaseUntil: undefined,
     leaseEndedAt: at,
   });
@@ -114,13 +117,22 @@ function leaseExpired(tables: SluiceTables, event: EventOf<"job.lease_expired">,
     return;
   }
   // It keeps its place: readyAt and seq stay as they were.
-  move(tables, event.id, before, { ...before, ...changes, state: "ready", leaseUntil: undefined });
+  move(tables, at, event.id, before, {
+    ...before,
+    ...changes,
+    state: "ready",
+    leaseUntil: undefined,
+  });
 }
 
 function released(tables: SluiceTables, event: EventOf<"job.released">, at: number): void {
   const before = rowOf(tables, event.id);
-  const { runAt } = event;
-  move(tables, event.id, before, {
+  const { runAt, holdKeyUntil } = event;
+  refundRates(tables, at, before);
+  if (holdKeyUntil !== undefined && before.key !== undefined) {
+    holdKey(tables, at, before.key, holdKeyUntil);
+  }
+  move(tables, at, event.id, before, {
     ...before,
     state: runAt === undefined ? "ready" : "scheduled",
     runAt,
@@ -130,14 +142,14 @@ function released(tables: SluiceTables, event: EventOf<"job.released">, at: numb
   });
 }
 
-function extended(tables: SluiceTables, event: EventOf<"job.extended">): void {
+function extended(tables: SluiceTables, event: EventOf<"job.extended">, at: number): void {
   const before = rowOf(tables, event.id);
-  move(tables, event.id, before, { ...before, leaseUntil: event.leaseUntil });
+  move(tables, at, event.id, before, { ...before, leaseUntil: event.leaseUntil });
 }
 
-function progressed(tables: SluiceTables, event: EventOf<"job.progressed">): void {
+function progressed(tables: SluiceTables, event: EventOf<"job.progressed">, at: number): void {
   const before = rowOf(tables, event.id);
-  move(tables, event.id, before, { ...before, progress: event.progress });
+  move(tables, at, event.id, before, { ...before, progress: event.progress });
 }
 
 export const leaseWriters = {

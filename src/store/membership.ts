@@ -6,7 +6,7 @@ import type { EventType } from "../contract/events.ts";
 import type { Entry, LogId } from "./chain.ts";
 import { type EntryBody, EventCodec, type StoredEvent } from "./entry.ts";
 import type { Journal, Undoable } from "./journal.ts";
-import type { Position } from "./keys.ts";
+import type { Position } from "./key-columns.ts";
 import type { LogReader, Membership, StoredMembership } from "./raft.ts";
 
 /** The event that states a membership: the one event that has no writer, since it changes no table. */

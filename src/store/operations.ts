@@ -7,7 +7,7 @@ import type { JobState } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import type { OperationKind } from "../contract/operations.ts";
 import { declareTable } from "./declare.ts";
-import { integer } from "./keys.ts";
+import { integer } from "./key-columns.ts";
 import { editCounters } from "./queue.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 
@@ -20,6 +20,8 @@ export interface OperationRow {
   /** Of a release: leases of later grants are not touched. */
   readonly grantMax?: number;
   readonly label?: string;
+  readonly key?: string;
+  readonly error?: string;
   readonly endedAfter?: number;
   readonly endedBefore?: number;
   readonly changed: number;

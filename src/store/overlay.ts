@@ -4,7 +4,7 @@
  */
 import { type Cells, makeCells } from "./cells.ts";
 import type { Journal, Undoable } from "./journal.ts";
-import type { Position } from "./keys.ts";
+import type { Position } from "./key-columns.ts";
 
 /** Units of texts in the rows that a checkpoint leaves in memory. */
 const keptUnitsMax = 4_000_000;
@@ -110,10 +110,12 @@ export class Overlay<V extends object> implements Undoable {
   }
 
   /**
-   * After a checkpoint. A resident table keeps every row. Any other keeps, where cells are found by hash, those rows that were
-   * written since the one before, as far as their texts fit a budget: what was just enqueued or claimed is asked for next.
+   * After a checkpoint. A table of which memory holds no more than `warmRowsMax` rows keeps them all. Any other keeps, where cells
+   * are found by hash, those rows that were written since the one before, as far as their texts fit a budget: what was just
+   * enqueued or claimed is asked for next.
    */
-  settle(isResident: boolean): void {
+  settle(warmRowsMax: number): void {
+    const isResident = this.#cells.size <= warmRowsMax;
     let room = isResident ? Number.POSITIVE_INFINITY : keptUnitsMax;
     const kept: [Position, V][] = [];
     if (isResident || this.#cells.isHashed) {

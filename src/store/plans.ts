@@ -7,7 +7,7 @@ import { isEndState, utf8Bytes } from "../contract/fields.ts";
 import type { JsonText } from "../contract/json.ts";
 import { declareTable } from "./declare.ts";
 import type { JobRow } from "./jobs.ts";
-import { ascii, integer } from "./keys.ts";
+import { ascii, integer } from "./key-columns.ts";
 import { editCounters } from "./queue.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 

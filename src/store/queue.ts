@@ -8,9 +8,10 @@ import type { EndState, JobState } from "../contract/fields.ts";
 import { defaults } from "../contract/limits.ts";
 import type { QueueConfig } from "../contract/queue.ts";
 import { declareTable } from "./declare.ts";
-import { integer } from "./keys.ts";
+import { integer } from "./key-columns.ts";
 import { PLAIN_LANE } from "./lanes.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
+import { bounded } from "./token-bucket.ts";
 
 export interface QueueRow {
   readonly name: string;
@@ -23,10 +24,15 @@ export interface QueueRow {
   readonly registered?: true;
 }
 
-/** The number of jobs in each state, of those that actions keep, of workers and schedules, the bytes they hold, operations under way, and the last number of each sequence. */
+/**
+ * The number of jobs in each state, of those that actions and children keep, of workers, schedules and keys with settings, the bytes
+ * they hold, operations under way, lanes that have turns and ready jobs of those that have none; the last number of each sequence;
+ * how far the rounds have gone, and that of the jobs without a key; and up to when the queue's rate is used.
+ */
 export type Counters = Record<
   | JobState
   | `action_${EndState}`
+  | `parent_${EndState}`
   | `ended_${EndStatus}`
   | "bytes"
   | "underway"
@@ -36,11 +42,19 @@ export type Counters = Record<
   | "operation"
   | "action"
   | "workers"
-  | "schedules",
+  | "schedules"
+  | "keys"
+  | "keys_set"
+  | "lingering"
+  | "turns"
+  | "limited"
+  | "passed"
+  | "plain_passed"
+  | "used_until",
   number
 >;
 
-const noCounters: Counters = {
+export const noCounters: Counters = {
   blocked: 0,
   scheduled: 0,
   ready: 0,
@@ -53,6 +67,10 @@ const noCounters: Counters = {
   action_failed: 0,
   action_cancelled: 0,
   action_expired: 0,
+  parent_completed: 0,
+  parent_failed: 0,
+  parent_cancelled: 0,
+  parent_expired: 0,
   ended_completed: 0,
   ended_failed: 0,
   ended_cancelled: 0,
@@ -65,6 +83,14 @@ const noCounters: Counters = {
   action: 0,
   workers: 0,
   schedules: 0,
+  keys: 0,
+  keys_set: 0,
+  lingering: 0,
+  turns: 0,
+  limited: 0,
+  passed: 0,
+  plain_passed: 0,
+  used_until: 0,
 };
 
 /** A configuration as it is now of one that may be from before some setting was there. */
@@ -72,13 +98,16 @@ const complete = (config: QueueConfig): QueueConfig => ({
   ...config,
   planMaxAttempts: config.planMaxAttempts ?? defaults.planMaxAttempts,
   workerTtlMs: config.workerTtlMs ?? defaults.workerTtlMs,
+  concurrency: config.concurrency ?? null,
+  rate: config.rate ?? null,
+  keys: { ...defaults.keys, ...config.keys },
 });
 
 /** One row, under 0. */
 export const queue = declareTable<QueueRow>()({
   name: "queue",
-  version: 2,
-  // Version 1 had no settings for plans and workers.
+  version: 3,
+  // Version 1 had no settings for plans and workers, version 2 none for keys.
   upgrade: (_, row) => ({ ...(row as QueueRow), config: complete((row as QueueRow).config) }),
   key: [integer("one")],
   resident: true,
@@ -87,8 +116,8 @@ export const queue = declareTable<QueueRow>()({
 /** One row, under 0. */
 export const counters = declareTable<Readonly<Counters>>()({
   name: "counters",
-  version: 2,
-  // Version 1 had no actions to count.
+  version: 3,
+  // Version 1 had no actions to count, version 2 no keys.
   upgrade: (_, row) => ({ ...noCounters, ...(row as Counters) }),
   key: [integer("one")],
   valueBytesMax: 2000,
@@ -115,8 +144,11 @@ function created(tables: SluiceTables, event: EventOf<"queue.created">, at: numb
   tables.counters.put([0], { ...noCounters });
 }
 
-function configured(tables: SluiceTables, event: EventOf<"queue.configured">): void {
-  tables.queue.put([0], { ...readQueue(tables), config: complete(event.config) });
+function configured(tables: SluiceTables, event: EventOf<"queue.configured">, at: number): void {
+  const config = complete(event.config);
+  tables.queue.put([0], { ...readQueue(tables), config });
+  const row = editCounters(tables);
+  row.used_until = bounded(row.used_until, config.rate, at);
 }
 
 function paused(tables: SluiceTables, event: EventOf<"queue.paused">, at: number): void {

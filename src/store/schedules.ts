@@ -6,7 +6,7 @@ import type { EventOf } from "../contract/events.ts";
 import type { RefusalCode } from "../contract/refusals.ts";
 import type { ScheduleDefinition } from "../contract/schedules.ts";
 import { declareTable } from "./declare.ts";
-import { ascii, integer } from "./keys.ts";
+import { ascii, integer } from "./key-columns.ts";
 import { editCounters } from "./queue.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 

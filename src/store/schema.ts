@@ -8,10 +8,14 @@ import { actionWriters } from "./action-writers.ts";
 import { actions, ended_actions, keptBy } from "./actions.ts";
 import { LogCorrupt } from "./chain.ts";
 import type { Tables } from "./declare.ts";
+import { edges } from "./flows.ts";
 import { jobWriters } from "./job-writers.ts";
-import { deadlines, finished, jobs, ready, scheduled } from "./jobs.ts";
+import { blocked, deadlines, finished, jobs, ready, scheduled } from "./jobs.ts";
+import { keyWriters } from "./key-writers.ts";
+import { keys, rounds, turns } from "./keys.ts";
 import { lane_index, lanes } from "./lanes.ts";
 import { leases, leaseWriters } from "./leases.ts";
+import { lingeringWriters } from "./lingering.ts";
 import type { membershipEvent } from "./membership.ts";
 import { operations, operationWriters } from "./operations.ts";
 import { plan_versions, plans, planWriters } from "./plans.ts";
@@ -24,16 +28,21 @@ import { Store } from "./store.ts";
 import type { StoreLimits } from "./store-config.ts";
 import type { Table } from "./table.ts";
 import { tasks, taskWriters } from "./tasks.ts";
+import { timers } from "./timers.ts";
+import { uniques, uniqueWriters } from "./uniques.ts";
 import { held, worker_due, workers, workerWriters } from "./workers.ts";
 
 export const schema = {
   actions,
+  blocked,
   counters,
   deadlines,
+  edges,
   ended_actions,
   finished,
   held,
   jobs,
+  keys,
   lane_index,
   lanes,
   leases,
@@ -42,10 +51,14 @@ export const schema = {
   plans,
   queue,
   ready,
+  rounds,
   schedule_due,
   scheduled,
   schedules,
   tasks,
+  timers,
+  turns,
+  uniques,
   worker_due,
   workers,
 };
@@ -69,12 +82,15 @@ export type EventWriters = {
 export const writers: EventWriters = {
   ...actionWriters,
   ...jobWriters,
+  ...keyWriters,
   ...leaseWriters,
+  ...lingeringWriters,
   ...operationWriters,
   ...planWriters,
   ...queueWriters,
   ...scheduleWriters,
   ...taskWriters,
+  ...uniqueWriters,
   ...workerWriters,
 };
 
@@ -101,11 +117,14 @@ function checkTables(all: SluiceTables): void {
   expect("kept", kept, all.jobs.range({ limit: 1 }));
   expect("ready", counts.ready, all.ready.range({ limit: 1 }));
   expect("scheduled", counts.scheduled, all.scheduled.range({ limit: 1 }));
+  expect("blocked", counts.blocked, all.blocked.range({ limit: 1 }));
   expect("running", counts.running, all.leases.range({ limit: 1 }));
   for (const state of endStates) {
     const ofActions = counts[keptBy(state)];
+    const ofParents = counts[`parent_${state}`];
     const first = (shelf: string) => all.finished.range({ prefix: [shelf], limit: 1 });
-    expect(state, counts[state] - ofActions, first(state));
+    expect(state, counts[state] - ofActions - ofParents, first(state));
+    expect(state, ofParents, first(`${state}/parent`));
     expect(state, ofActions, first(`${state}/action`));
   }
 }

@@ -7,7 +7,7 @@ import { limits } from "../contract/limits.ts";
 import type { Anchor } from "./chain.ts";
 import { Chunker } from "./chunker.ts";
 import type { FrozenView } from "./frozen-view.ts";
-import type { Key } from "./keys.ts";
+import type { Key } from "./key-columns.ts";
 import type { SnapshotBuilder, SnapshotMeta, StoredMembership } from "./raft.ts";
 import type { Chunks, ChunkTotals, Place } from "./snapshot-chunks.ts";
 import { noChunks, withChunk } from "./snapshot-chunks.ts";

@@ -7,7 +7,7 @@ import { utf8Bytes } from "../contract/fields.ts";
 import { type Catalog, exists } from "./catalog.ts";
 import { LogCorrupt } from "./chain.ts";
 import type { GoneTables } from "./gone.ts";
-import type { Key } from "./keys.ts";
+import type { Key } from "./key-columns.ts";
 import type { Sql } from "./sql.ts";
 
 /** What a snapshot is: the one to be had, the one being built, the one that is coming in. */

@@ -2,6 +2,7 @@
  * Finding rows of a snapshot by their keys: in its chunks, by halves, since rows stand in the order of tables and keys.
  * Invariant: it holds a bounded number of chunks, and counts those that it read; where rows stand out of order it may miss some.
  */
+import { compareCodePoints } from "./key-columns.ts";
 import type { Chunks } from "./snapshot-chunks.ts";
 import { parseLine, type SnapshotRow } from "./snapshot-rows.ts";
 
@@ -98,7 +99,9 @@ function orderOf(row: Place, place: Place): number {
   for (const [i, part] of row.key.entries()) {
     const other = place.key[i];
     if (part === other) continue;
-    return other !== undefined && part < other ? -1 : 1;
+    if (other === undefined) return 1;
+    const isText = typeof part === "string" && typeof other === "string";
+    return isText ? compareCodePoints(part, other) : part < other ? -1 : 1;
   }
   return row.key.length - place.key.length;
 }

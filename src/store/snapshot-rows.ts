@@ -4,7 +4,7 @@
  */
 import { LogCorrupt } from "./chain.ts";
 import type { TableDeclaration } from "./declare.ts";
-import type { Key, KeyPart } from "./keys.ts";
+import type { Key, KeyPart } from "./key-columns.ts";
 import type { SqlRow, SqlValue } from "./sql.ts";
 
 /** A table of any rows. */

@@ -1,17 +1,23 @@
 /**
  * Where each job stands: the index rows, lanes and counters that follow from its row.
  * Invariant: every job has exactly the index rows that its row implies, and every counter equals a recount;
- * `move` is the only writer of them, and no writer reads index rows, so that they may lag behind while a log is applied.
+ * `move` is the only writer of them. Writers read index rows of jobs with a key alone, so that the others may lag behind while a
+ * log is applied.
  */
 import { type EndState, isEndState, utf8Bytes } from "../contract/fields.ts";
 import { countInAction } from "./actions.ts";
 import type { CatchUp } from "./evolve.ts";
+import { type Kept, moveParent, stopWaiting } from "./flows.ts";
 import type { JobRow } from "./jobs.ts";
-import { type LaneRow, laneName, PLAIN_LANE } from "./lanes.ts";
+import { type LaneRow, laneName, PLAIN_LANE, setOf } from "./lanes.ts";
+import { linger } from "./lingering.ts";
 import { countInPlan } from "./plans.ts";
 import { type Counters, editCounters, readQueue } from "./queue.ts";
+import { countInKey, pass } from "./rounds.ts";
 import type { SluiceSchema, SluiceTables } from "./schema.ts";
 import { forgetTasks } from "./tasks.ts";
+import { take } from "./token-bucket.ts";
+import { moveUnique } from "./uniques.ts";
 import { moveHeld } from "./workers.ts";
 
 /** When an open job ends by itself, if it does. */
@@ -33,30 +39,45 @@ function known<T>(value: T | undefined, field: string, id: string): T {
 
 function enter(tables: SluiceTables, id: string, row: JobRow): void {
   if (row.state === "ready") {
-    const key = [row.lane, row.priority, known(row.readyAt, "readyAt", id), row.seq] as const;
-    tables.ready.insert(key, { id });
+    tables.ready.insert(readyKey(id, row), { id });
   } else if (row.state === "scheduled") {
     tables.scheduled.insert([known(row.runAt, "runAt", id), row.seq], { id });
   } else if (row.state === "running") {
     tables.leases.insert([known(row.leaseUntil, "leaseUntil", id), row.seq], { id });
   } else if (isEndState(row.state)) {
-    tables.finished.insert([shelfOf(row.state, row), known(row.endedAt, "endedAt", id), id], {});
+    tables.finished.insert(finishedKey(id, row.state, row), {});
+  } else {
+    tables.blocked.insert([row.seq], { id });
   }
 }
 
-/** Under what an ended job stands in `finished`: the jobs of actions go with these, not by themselves. */
-export const shelfOf = (state: EndState, { action }: Pick<JobRow, "action">): string =>
-  action === undefined ? state : `${state}/action`;
+/** In strict order the jobs of a key stand by their place alone. */
+const readyKey = (id: string, { lane, priority, ordered, readyAt, seq }: JobRow) =>
+  [lane, ordered ? 0 : priority, known(readyAt, "readyAt", id), seq] as const;
+
+const finishedKey = (id: string, state: EndState, row: JobRow) =>
+  [shelfOf(state, row), row.shelvedAt ?? known(row.endedAt, "endedAt", id), id] as const;
+
+/** Under what an ended job stands in `finished`: those of actions go with these, and parents are kept for their children. */
+export function shelfOf(
+  state: EndState,
+  { action, dependents = 0 }: Pick<JobRow, "action" | "dependents">,
+): string {
+  if (action !== undefined) return `${state}/action`;
+  return dependents > 0 ? `${state}/parent` : state;
+}
 
 function leave(tables: SluiceTables, id: string, row: JobRow): void {
   if (row.state === "ready") {
-    tables.ready.remove([row.lane, row.priority, known(row.readyAt, "readyAt", id), row.seq]);
+    tables.ready.remove(readyKey(id, row));
   } else if (row.state === "scheduled") {
     tables.scheduled.remove([known(row.runAt, "runAt", id), row.seq]);
   } else if (row.state === "running") {
     tables.leases.remove([known(row.leaseUntil, "leaseUntil", id), row.seq]);
   } else if (isEndState(row.state)) {
-    tables.finished.remove([shelfOf(row.state, row), known(row.endedAt, "endedAt", id), id]);
+    tables.finished.remove(finishedKey(id, row.state, row));
+  } else {
+    tables.blocked.remove([row.seq]);
   }
 }
 
@@ -68,7 +89,9 @@ const sameStanding = (a: JobRow, b: JobRow): boolean =>
   a.readyAt === b.readyAt &&
   a.runAt === b.runAt &&
   a.leaseUntil === b.leaseUntil &&
-  a.endedAt === b.endedAt;
+  a.endedAt === b.endedAt &&
+  a.shelvedAt === b.shelvedAt &&
+  (a.dependents ?? 0) > 0 === (b.dependents ?? 0) > 0;
 
 /** Numbers that an event takes from their sequences. */
 type Sequences = Partial<Pick<Counters, "seq" | "grant">>;
@@ -82,23 +105,48 @@ type Lag = Map<string, JobRow | undefined>;
  */
 export function move(
   tables: SluiceTables & { readonly lag?: Lag },
+  at: number,
   id: string,
   before: JobRow | undefined,
   after: JobRow | undefined,
   also?: Sequences,
 ): void {
-  if (tables.lag === undefined) reindex(tables, id, before, after);
-  else lagBehind(tables.lag, id, before, after);
+  const { key, plan, unique, after: parents } = (after ?? before) as JobRow;
+  const { lag } = tables;
+  if (lag === undefined) reindex(tables, id, before, after);
+  else if (key === undefined) lagBehind(lag, id, before, after);
+  else {
+    // A job without a key may have had the id before: what its index rows still show goes first.
+    if (lag.has(id)) reindex(tables, id, lag.get(id), undefined);
+    lag.delete(id);
+    reindex(tables, id, before, after);
+  }
   if (after === undefined) tables.jobs.remove([id]);
   else if (before === undefined) tables.jobs.insert([id], after);
   else tables.jobs.put([id], after);
-  recount(tables, before, after, also);
+  recount(tables, at, before, after, also);
   moveLane(tables, before, after);
   moveHeld(tables, id, before, after);
-  if ((after ?? before)?.plan === undefined) return;
-  countInPlan(tables, before, after);
-  countInAction(tables, before, after);
-  if (after === undefined) forgetTasks(tables, id);
+  if (key !== undefined) countInKey(tables, at, id, before, after);
+  if (unique !== undefined) moveUnique(tables, at, id, before, after);
+  if (plan !== undefined) {
+    countInPlan(tables, before, after);
+    countInAction(tables, at, before, after);
+    if (after === undefined) forgetTasks(tables, id);
+  }
+  if ((after ?? before)?.dependents !== undefined) moveParent(tables, id, before, after);
+  const isOver = after === undefined || isEndState(after.state);
+  if (parents !== undefined && before !== undefined && !isEndState(before.state) && isOver) {
+    keep(tables, at, stopWaiting(tables, id, before));
+  }
+}
+
+/** Jobs are kept for so many others; the retention of one that is kept for none any more begins. */
+export function keep(tables: SluiceTables, at: number, jobs: readonly Kept[]): void {
+  for (const { id, job, dependents } of jobs) {
+    const isFree = dependents === 0 && isEndState(job.state);
+    move(tables, at, id, job, { ...job, dependents, ...(isFree && { shelvedAt: at }) });
+  }
 }
 
 /**
@@ -150,20 +198,42 @@ function moveDeadline(
 
 function recount(
   tables: SluiceTables,
+  at: number,
   before: JobRow | undefined,
   after: JobRow | undefined,
   also: Sequences | undefined,
 ): void {
   const isSameText = before?.payload === after?.payload && before?.result === after?.result;
-  if (also === undefined && isSameText && before?.state === after?.state) return;
+  const isSameShelf = keptForOthers(before) === keptForOthers(after);
+  if (also === undefined && isSameText && isSameShelf && before?.state === after?.state) return;
   const counters = editCounters(tables);
+  if (before?.state === "ready" && after?.state === "running") {
+    countHandOut(tables, counters, at, after);
+  }
   if (also?.seq !== undefined) counters.seq = also.seq;
   if (also?.grant !== undefined) counters.grant = also.grant;
   if (before !== undefined) counters[before.state] -= 1;
   if (after !== undefined) counters[after.state] += 1;
+  const [was, is] = [keptForOthers(before), keptForOthers(after)];
+  if (was !== undefined) counters[was] -= 1;
+  if (is !== undefined) counters[is] += 1;
   if (!isSameText) {
     counters.bytes += (after ? jobBytes(after) : 0) - (before ? jobBytes(before) : 0);
   }
+}
+
+/** The queue's rate, and the round of the jobs without a key, which is one turn long, of which one was handed out. */
+function countHandOut(tables: SluiceTables, counters: Counters, at: number, { key }: JobRow): void {
+  const { rate } = readQueue(tables).config;
+  if (rate !== null) counters.used_until = take(counters.used_until, rate, at);
+  if (key !== undefined || counters.turns === 0) return;
+  counters.plain_passed = pass(tables, counters.plain_passed, 1);
+}
+
+/** The counter of the ended jobs that are kept for those that wait for them. */
+function keptForOthers(job: JobRow | undefined): `parent_${EndState}` | undefined {
+  if (job === undefined || !isEndState(job.state) || !job.dependents) return undefined;
+  return job.action === undefined ? `parent_${job.state}` : undefined;
 }
 
 /** Keeps the lane's row while the lane has open jobs. The plain lane needs none. */
@@ -174,12 +244,16 @@ function moveLane(
 ): void {
   const from = before !== undefined && !isEndState(before.state) ? before : undefined;
   const to = after !== undefined && !isEndState(after.state) ? after : undefined;
-  if (from !== undefined && from.lane !== PLAIN_LANE) countInLane(tables, from, -1);
-  if (to !== undefined && to.lane !== PLAIN_LANE) countInLane(tables, to, 1);
+  if (from !== undefined && setOf(from) !== PLAIN_LANE) countInLane(tables, from, -1);
+  if (to !== undefined && setOf(to) !== PLAIN_LANE) countInLane(tables, to, 1);
+  if (to?.key === undefined || from !== undefined) return;
+  const counters = editCounters(tables);
+  counters.lane = Math.max(counters.lane, to.lane);
 }
 
 function countInLane(tables: SluiceTables, job: JobRow, change: 1 | -1): void {
-  const { lane, kind = "payload", requires = [] } = job;
+  const { kind = "payload", requires = [] } = job;
+  const lane = setOf(job);
   const row: LaneRow = tables.lanes.get([lane]) ?? { kind, requires, open: 0, ready: 0 };
   const open = row.open + change;
   const ready = row.ready + (job.state === "ready" ? change : 0);
@@ -210,8 +284,11 @@ export function end(
   changes: Partial<JobRow>,
 ): void {
   const { ageMs, count } = readQueue(tables).config.retention[state];
-  if ((ageMs === 0 || count === 0) && before.action === undefined) {
-    move(tables, id, before, undefined);
+  if (before.state === "running" && (state === "cancelled" || state === "expired")) {
+    linger(tables, at, id, before);
+  }
+  if ((ageMs === 0 || count === 0) && before.action === undefined && !before.dependents) {
+    move(tables, at, id, before, undefined);
     return;
   }
   const after: JobRow = {
@@ -224,8 +301,11 @@ export function end(
     runAt: undefined,
     readyAt: undefined,
     ttlUntil: undefined,
+    pending: undefined,
+    ...(before.state === "running" &&
+      (state === "cancelled" || state === "expired") && { lingersUntil: before.leaseUntil }),
   };
-  move(tables, id, before, after);
+  move(tables, at, id, before, after);
 }
 
 function nameLane(tables: SluiceTables, name: string, lane: number): void {

@@ -13,7 +13,7 @@ import { type CatchUp, Evolver } from "./evolve.ts";
 import type { FrozenView } from "./frozen-view.ts";
 import type { HardStateRow } from "./hard-state.ts";
 import { Journal } from "./journal.ts";
-import type { Key } from "./keys.ts";
+import type { Key } from "./key-columns.ts";
 import { MembershipRegister } from "./membership.ts";
 import type { AppliedState, Settle, StateMachine } from "./raft.ts";
 import { idOf, RaftRefusal } from "./raft.ts";

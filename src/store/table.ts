@@ -8,8 +8,8 @@ import type { TableDeclaration } from "./declare.ts";
 import type { FrozenView } from "./frozen-view.ts";
 import { Heads } from "./heads.ts";
 import type { Journal } from "./journal.ts";
-import type { Key, KeyColumn, KeyPart, Leading, Position } from "./keys.ts";
-import { after, comparator } from "./keys.ts";
+import type { Key, KeyColumn, KeyPart, Leading, Position } from "./key-columns.ts";
+import { after, comparator } from "./key-columns.ts";
 import type { Cell } from "./overlay.ts";
 import { Overlay } from "./overlay.ts";
 import { RowCodec } from "./row.ts";
@@ -72,6 +72,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   readonly name: string;
   readonly #columns: readonly KeyColumn[];
   readonly #isResident: boolean;
+  readonly #warmRowsMax: number;
   readonly #journal: Journal;
   readonly #rows: RowCodec<V>;
   readonly #base: Base<V>;
@@ -90,6 +91,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     this.name = declaration.name;
     this.#columns = key;
     this.#isResident = declaration.resident;
+    this.#warmRowsMax = declaration.warmRowsMax;
     this.#journal = journal;
     this.#rows = new RowCodec(declaration);
     this.#base = new Base(sql, { ...declaration, key, rows: this.#rows }, stored);
@@ -210,9 +212,9 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   /** Takes note that the flushed rows are in SQLite. */
   settle(): void {
     if (this.#overlay.dirtyRows === 0) return;
-    this.#overlay.settle(this.#isResident);
+    this.#heads.carry();
+    this.#overlay.settle(this.#isResident ? Number.POSITIVE_INFINITY : this.#warmRowsMax);
     this.#base.settle();
-    this.#heads.forget();
   }
 
   #set(key: K, before: Cell<V> | undefined, value: V, inBase: boolean): void {

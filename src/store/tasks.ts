@@ -5,7 +5,7 @@
 import type { EventOf } from "../contract/events.ts";
 import { utf8Bytes } from "../contract/fields.ts";
 import { declareTable } from "./declare.ts";
-import { ascii, integer } from "./keys.ts";
+import { ascii, integer } from "./key-columns.ts";
 import { editCounters } from "./queue.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 

@@ -8,7 +8,7 @@ import type { JobKind } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
 import { declareTable } from "./declare.ts";
 import type { JobRow } from "./jobs.ts";
-import { ascii, integer } from "./keys.ts";
+import { ascii, integer } from "./key-columns.ts";
 import { editCounters } from "./queue.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 

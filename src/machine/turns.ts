@@ -1,0 +1,193 @@
+/**
+ * In which order ready jobs are handed out: by priority; among equals the keys take turns, and the jobs without a key have one
+ * between them; within a turn by place.
+ * Invariant: what it picks may be handed out at `at`: a key that is shut by then is passed over, and loses its turn.
+ */
+import type { JobKind } from "../contract/fields.ts";
+import type { ClaimInput } from "../contract/leases.ts";
+import { limits } from "../contract/limits.ts";
+import { keyOpensAt, limitsOf, MIXED } from "../store/keys.ts";
+import { laneName, PLAIN_LANE } from "../store/lanes.ts";
+import { countersOf, queueOf, type Transaction, type View } from "./decide.ts";
+import { comparePlaces, type ReadyKey } from "./places.ts";
+
+type Asks = Pick<ClaimInput, "kinds" | "capabilities">;
+
+/** The sets of kind and requirements whose jobs a worker may have, by number. */
+export function setsFor(view: View, { kinds = ["payload"], capabilities = [] }: Asks): number[] {
+  const sets = kinds.includes("payload") ? [PLAIN_LANE] : [];
+  if (countersOf(view).lane === PLAIN_LANE) return sets;
+  const able = new Set(capabilities);
+  for (const kind of new Set(kinds)) {
+    for (const [set, requires] of namedSets(view, kind, capabilities)) {
+      if (requires.every((need) => able.has(need))) sets.push(set);
+    }
+  }
+  // Of equal rounds the oldest set's comes first, in whatever order the worker names what it can do.
+  return sets.sort((a, b) => a - b);
+}
+
+/** Capabilities up to which the sets are sought by them, instead of looking at all. */
+const SOUGHT_MAX = 16;
+
+/**
+ * Sets of a kind with ready jobs, of which those that a worker covers are all. Requirements are sorted, so that a set it covers
+ * begins with one of its capabilities: it is found by its name, however many others there are.
+ */
+function* namedSets({ tables }: View, kind: JobKind, capabilities: readonly string[]) {
+  const isSought = capabilities.length <= SOUGHT_MAX;
+  const bare = laneName(kind, []);
+  const starts = isSought ? capabilities.map((first) => laneName(kind, [first])) : [bare];
+  for (const name of isSought ? [bare, ...starts] : [bare]) {
+    const exact = tables.lane_index.get([name]);
+    if (exact !== undefined) yield* setOf(tables, exact.lane);
+  }
+  for (const start of starts) {
+    // Longer names go on with a comma, and "-" is the character behind it.
+    const longer = { from: [`${start},`], to: [`${start}-`] } as const;
+    for (const [, { lane }] of tables.lane_index.scan(longer)) yield* setOf(tables, lane);
+  }
+}
+
+function* setOf({ lanes }: View["tables"], set: number) {
+  const row = lanes.get([set]);
+  if (row !== undefined && row.ready > 0) yield [set, row.requires] as const;
+}
+
+/** A turn that comes: of a lane, of a key. */
+type Turn = readonly [lane: number, key: string];
+
+/** The lanes of one set that have turns at its best priority. */
+interface Lanes {
+  readonly set: number;
+  priority: number;
+  /** How far its round has gone. */
+  passed: number;
+  /** The turns that come next, as far as they were looked up; the last is the next one. */
+  next: Turn[];
+}
+
+/** The best of the ready jobs without a key. */
+type Plain = readonly [place: ReadyKey, id: string];
+
+/** Turns that are looked up at once. */
+const TURNS_AHEAD = 64;
+
+/** Takes ready jobs of sets, best first, for as long as `take` wants more. */
+export function takeInOrder(
+  tx: Transaction,
+  sets: readonly number[],
+  take: (id: string) => boolean,
+): void {
+  const plains = new Map(sets.map((set) => [set, plainOf(tx, set)]));
+  const rounds = countersOf(tx).turns === 0 ? [] : sets.map((set) => lanesOf(tx, set));
+  for (let shut = 0; shut <= limits.sweepMax; ) {
+    const plain = bestPlain(plains);
+    const lanes = bestLanes(tx, rounds);
+    if (lanes !== undefined && (plain === undefined || comesFirst(tx, lanes, plain))) {
+      const id = openHead(tx, lanes);
+      if (id === undefined) shut += 1;
+      else if (!take(id)) return;
+      // Where the key has lanes in other rounds too, these find out when its turn comes there.
+      readRound(tx, lanes);
+    } else if (plain !== undefined) {
+      if (!take(plain[1])) return;
+      plains.set(plain[0][0], plainOf(tx, plain[0][0]));
+    } else {
+      return;
+    }
+  }
+}
+
+function plainOf({ tables }: View, set: number): Plain | undefined {
+  const first = tables.ready.first([set]);
+  return first && [first[0], first[1].id];
+}
+
+function bestPlain(plains: ReadonlyMap<number, Plain | undefined>): Plain | undefined {
+  let best: Plain | undefined;
+  for (const plain of plains.values()) {
+    if (plain && (!best || comparePlaces(plain[0], best[0]) < 0)) best = plain;
+  }
+  return best;
+}
+
+function lanesOf(tx: Transaction, set: number): Lanes {
+  const lanes: Lanes = { set, priority: 0, passed: 0, next: [] };
+  readRound(tx, lanes);
+  return lanes;
+}
+
+/** Reads how far the round of a set's best priority has gone, and whose turns come next. */
+function readRound({ tables }: View, lanes: Lanes): void {
+  const { set } = lanes;
+  // As long as turns are left that were looked up, none of a better priority has come: a claim only takes jobs away.
+  const known = lanes.next.length > 0 ? tables.rounds.get([set, lanes.priority]) : undefined;
+  const priority = known === undefined ? tables.turns.first([set])?.[0][1] : lanes.priority;
+  if (known === undefined) lanes.next = [];
+  if (priority === undefined) return;
+  const row = known ?? tables.rounds.get([set, priority]);
+  if (row === undefined) throw new Error(`lanes of set ${set} have turns in no round`);
+  lanes.priority = priority;
+  lanes.passed = row.passed;
+  if (row.left > 0 && lanes.next.at(-1)?.[0] !== row.lane) {
+    // Its turn is not used up yet.
+    const turn = tables.turns.get([set, priority, row.lane]);
+    if (turn !== undefined) lanes.next.push([row.lane, turn.key]);
+  }
+  if (lanes.next.length === 0) lanes.next = turnsBehind(tables, set, priority, row.lane);
+}
+
+/** The turns behind that of a lane, the last one first; past the last lane the first one is next. */
+function turnsBehind(
+  { turns }: View["tables"],
+  set: number,
+  priority: number,
+  lane: number,
+): Turn[] {
+  const prefix: [number, number] = [set, priority];
+  const range = { prefix, limit: TURNS_AHEAD };
+  const behind = turns.range({ ...range, after: [set, priority, lane] });
+  const ahead = behind.length > 0 ? behind : turns.range(range);
+  return ahead.map(([[, , next], { key }]): Turn => [next, key]).reverse();
+}
+
+function bestLanes({ tables }: View, rounds: readonly Lanes[]): Lanes | undefined {
+  const passed = tables.counters.get([0])?.passed ?? 0;
+  let best: Lanes | undefined;
+  for (const each of rounds) {
+    if (each.next.length > 0 && (!best || compareRounds(each, best, passed) < 0)) best = each;
+  }
+  return best;
+}
+
+/** Rounds that were not asked for lately are as if they were one behind. */
+const compareRounds = (
+  a: { readonly priority: number; readonly passed: number },
+  b: { readonly priority: number; readonly passed: number },
+  passed: number,
+): number =>
+  a.priority - b.priority || Math.max(a.passed, passed - 1) - Math.max(b.passed, passed - 1);
+
+/** Whether a turn of a key comes before the jobs without one. */
+function comesFirst(view: View, lanes: Lanes, [place]: Plain): boolean {
+  const { passed, plain_passed } = countersOf(view);
+  return compareRounds(lanes, { priority: place[1], passed: plain_passed }, passed) < 0;
+}
+
+/** The next job of the key whose turn it is; undefined where the key is shut by now, and loses its turns. */
+function openHead(tx: Transaction, { set, priority, next }: Lanes): string | undefined {
+  const [number, key] = next.pop() ?? [0, ""];
+  const row = tx.tables.keys.get([key]);
+  const lane = row?.lanes[row.order === "fifo" ? MIXED : set];
+  const isStill = lane?.lane === number && lane.round?.[0] === set && lane.round[1] === priority;
+  // What was looked up before may have lost its turns since.
+  if (row === undefined || !isStill) return undefined;
+  if (keyOpensAt(row, limitsOf(row, queueOf(tx).config)) > tx.at) {
+    tx.emit("key.refreshed", { key });
+    return undefined;
+  }
+  const first = tx.tables.ready.first([number]);
+  if (first === undefined) throw new Error(`key ${key} has a turn, but no job is ready`);
+  return first[1].id;
+}
