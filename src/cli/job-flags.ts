@@ -18,6 +18,7 @@ export interface JobFlags {
   readonly backoff?: NonNullable<EnqueueOptions["backoff"]>;
   readonly label?: Record<string, string>;
   readonly requires?: string[];
+  readonly key?: string;
 }
 
 /** Adds the flags to a command. */
@@ -37,7 +38,8 @@ export function addJobFlags(command: Command): Command {
     .option("--attempts <n>", "how often to try", integer)
     .option("--backoff <json>", `as {"kind":"fixed","delayMs":5000}`, jsonObject)
     .option("--label <name=value>", "to find it by; may be repeated", label)
-    .option("--requires <names>", "what a worker must be capable of", list);
+    .option("--requires <names>", "what a worker must be capable of", list)
+    .option("--key <key>", "the flow key, whose limits, order and turns hold for it");
 }
 
 /** What the flags mean. */

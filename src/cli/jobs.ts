@@ -1,9 +1,17 @@
 /**
- * Commands on jobs: enqueue, get, list, update, cancel, retry, remove.
+ * Commands on jobs: enqueue, get, result, parents, list, update, cancel, retry, remove.
  * Invariant: what a command leaves out is left to the queue's own defaults.
  */
 import type { Command } from "commander";
-import type { EnqueueOptions, Job, JobChange, JobFilter, JobPage } from "../client/index.ts";
+import type {
+  EnqueueOptions,
+  EnqueueResult,
+  Job,
+  JobChange,
+  JobFilter,
+  JobPage,
+} from "../client/index.ts";
+import { addFilterFlags, addFlowFlags, type FlowFlags, flowOptions } from "./flow-flags.ts";
 import { addJobFlags, type JobFlags, jobOptions } from "./job-flags.ts";
 import type { Session } from "./session.ts";
 import { type Cell, durationText, fields, jsonField, more, table, timeField } from "./text.ts";
@@ -22,6 +30,7 @@ export function addJobCommands(program: Command, session: Session): void {
     .action(async (queue: string, id: string) => {
       session.show(await session.queue(queue).get(id), jobText);
     });
+  addOutcomes(program, session);
   addChanges(program, session);
 }
 
@@ -34,26 +43,55 @@ function addEnqueue(program: Command, session: Session): void {
     .option("--id <id>", "an id of your own: the same job is enqueued once")
     .option("--plan <id>", "the plan to run, with the payload as its input")
     .option("--plan-version <n>", "a version of it; by default the newest", integer)
-    .option("--key <key>", "an idempotency key");
-  addJobFlags(command).action(async (queue: string, payload: string, flags: EnqueueFlags) => {
-    const value = await session.value(payload);
-    const { id, plan, planVersion, key: idempotencyKey, ...same } = flags;
-    const options = { id, plan, planVersion, idempotencyKey, ...jobOptions(same) };
-    const result = await session.queue(queue).enqueue(value, options);
-    session.show(result, (r) => (r.deduplicated ? `${r.id} (was there already)` : r.id));
-  });
+    .option("--idempotency-key <key>", "of two with the same one, the second is the first");
+  addFlowFlags(addJobFlags(command)).action(
+    async (queue: string, payload: string, flags: EnqueueFlags) => {
+      const value = await session.value(payload);
+      const { unique, uniqueUntil, onConflict, after, ...same } = flags;
+      const flow = flowOptions({ unique, uniqueUntil, onConflict, after });
+      const result = await session.queue(queue).enqueue(value, { ...jobOptions(same), ...flow });
+      session.show(result, enqueuedText);
+    },
+  );
 }
 
 type EnqueueFlags = JobFlags &
-  Pick<EnqueueOptions, "id" | "plan" | "planVersion"> & { readonly key?: string };
+  FlowFlags &
+  Pick<EnqueueOptions, "id" | "plan" | "planVersion" | "idempotencyKey">;
+
+function enqueuedText({ id, deduplicated, replaced }: EnqueueResult): string {
+  if (replaced) return `${id} (has this payload now)`;
+  return deduplicated ? `${id} (was there already)` : id;
+}
+
+function addOutcomes(program: Command, session: Session): void {
+  program
+    .command("result")
+    .description("print the result of a completed job as JSON")
+    .addArgument(queueArgument())
+    .addArgument(idArgument())
+    .action(async (queue: string, id: string) => {
+      const result = await session.queue(queue).result(id);
+      if (result !== undefined) session.show(result, (value) => JSON.stringify(value));
+      else session.found(`Job ${id} has not ended.`);
+    });
+  program
+    .command("parents")
+    .description("list the jobs that a job waits for, with their results")
+    .addArgument(queueArgument())
+    .addArgument(idArgument())
+    .action(async (queue: string, id: string) => {
+      session.show(await Array.fromAsync(session.queue(queue).parents(id)), parentsText);
+    });
+}
 
 function addList(program: Command, session: Session): void {
-  program
+  const command = program
     .command("list")
     .description("list jobs")
     .addArgument(queueArgument())
-    .option("--state <state>", "only jobs in this state")
-    .option("--label <name[:value]>", "only jobs with this label")
+    .option("--state <state>", "only jobs in this state");
+  addFilterFlags(command)
     .option("--plan <id>", "only jobs of this plan")
     .option("--limit <n>", "jobs on the page", integer, 50)
     .option("--cursor <cursor>", "go on where a page ended")
@@ -112,6 +150,15 @@ export function pageText({ jobs, cursor, now }: JobPage<unknown, unknown>): stri
   return more(jobs.length === 0 ? "No jobs." : table(headings, rows), cursor);
 }
 
+function parentsText(parents: readonly AnyJob[]): string {
+  const rows = parents.map((job): Cell[] => [
+    job.id,
+    job.state,
+    job.error ?? job.reason ?? jsonField(job.result) ?? "",
+  ]);
+  return parents.length === 0 ? "No parents." : table(["ID", "STATE", ""], rows);
+}
+
 function jobText(job: AnyJob): string {
   return fields({
     id: job.id,
@@ -121,6 +168,9 @@ function jobText(job: AnyJob): string {
     kind: job.kind,
     plan: job.plan === undefined ? undefined : `${job.plan}, version ${job.planVersion}`,
     action: job.action,
+    key: job.key,
+    unique: jsonField(job.unique),
+    after: job.after === undefined ? undefined : afterText(job),
     priority: job.priority,
     run: job.run,
     attempt: `${job.attempt} of ${job.maxAttempts}`,
@@ -138,4 +188,10 @@ function jobText(job: AnyJob): string {
     progress: jsonField(job.progress),
     result: jsonField(job.result),
   });
+}
+
+/** The jobs that a job waits for, as they are written in a flag, and how many of them are open. */
+function afterText({ after = [], pending = 0 }: AnyJob): string {
+  const ids = after.map(({ id, onFail }) => (onFail === undefined ? id : `${id}:${onFail}`));
+  return `${ids.join(", ")}${pending > 0 ? ` (${pending} not ended)` : ""}`;
 }

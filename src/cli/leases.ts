@@ -75,11 +75,17 @@ function addEnds(program: Command, session: Session): void {
     });
   settlement(program, "release", "give a claimed job back, without counting an attempt")
     .option("--delay <duration>", "hand it out after this time", duration)
-    .action(async (queue: string, id: string, token: string, { delay }: { delay?: number }) => {
-      await settle(session, queue, { op: "release", id, token, delayMs: delay });
+    .option("--hold-key <duration>", "hand out no job of its key before this time", duration)
+    .action(async (queue: string, id: string, token: string, flags: ReleaseFlags) => {
+      const { delay: delayMs, holdKey: holdKeyMs } = flags;
+      await settle(session, queue, { op: "release", id, token, delayMs, holdKeyMs });
     });
 }
 
+interface ReleaseFlags {
+  readonly delay?: number;
+  readonly holdKey?: number;
+}
 interface FailFlags {
   readonly final?: true;
   readonly delay?: number;

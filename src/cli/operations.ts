@@ -1,34 +1,33 @@
 /**
- * Commands over many jobs: redrive, purge, and the progress of either.
+ * Commands over many jobs: redrive, discard, purge, and the progress of each.
  * Invariant: a command ends once its work has begun; `operation` tells when it is done.
  */
 import type { Command } from "commander";
-import type { OperationRecord, PurgeInput, RedriveInput } from "../client/index.ts";
+import type { OperationRecord, PurgeInput } from "../client/index.ts";
+import { addEndedFlags, type EndedFlags } from "./flow-flags.ts";
 import type { Session } from "./session.ts";
 import { jobCount } from "./text.ts";
-import { idArgument, instant, list, queueArgument } from "./values.ts";
-
-interface RedriveFlags {
-  readonly state?: RedriveInput["states"];
-  readonly label?: string;
-  readonly endedAfter?: number;
-  readonly endedBefore?: number;
-}
+import { idArgument, list, queueArgument } from "./values.ts";
 
 export function addOperationCommands(program: Command, session: Session): void {
-  program
-    .command("redrive")
-    .description("run ended jobs again: the named ones, or all that pass a filter")
-    .addArgument(queueArgument())
-    .argument("[ids...]", "ids of jobs")
-    .option("--state <states>", "failed (the default), cancelled or expired", list)
-    .option("--label <name[:value]>", "only jobs with this label")
-    .option("--ended-after <time>", "only jobs that ended after this", instant)
-    .option("--ended-before <time>", "only jobs that ended before this", instant)
-    .action(async (queue: string, ids: string[], { state: states, ...same }: RedriveFlags) => {
-      const input = ids.length > 0 ? { ids, states, ...same } : { states, ...same };
-      session.show(await session.queue(queue).redrive(input), operationText);
-    });
+  const ofEnded = (name: string, description: string) =>
+    program
+      .command(name)
+      .description(`${description}: the named ones, or all that pass a filter`)
+      .addArgument(queueArgument())
+      .argument("[ids...]", "ids of jobs");
+  const redriven = "failed (the default), cancelled or expired";
+  addEndedFlags(ofEnded("redrive", "run ended jobs again"), redriven).action(
+    async (queue: string, ids: string[], flags: EndedFlags) => {
+      session.show(await session.queue(queue).redrive(endedJobs(ids, flags)), operationText);
+    },
+  );
+  const discarded = "failed (the default), completed, cancelled or expired";
+  addEndedFlags(ofEnded("discard", "remove the records of ended jobs"), discarded).action(
+    async (queue: string, ids: string[], flags: EndedFlags) => {
+      session.show(await session.queue(queue).discard(endedJobs(ids, flags)), operationText);
+    },
+  );
   program
     .command("purge")
     .description("remove all waiting jobs, or those in the states named")
@@ -39,7 +38,7 @@ export function addOperationCommands(program: Command, session: Session): void {
     });
   program
     .command("operation")
-    .description("show how far a redrive or a purge is")
+    .description("show how far a redrive, a discard or a purge is")
     .addArgument(queueArgument())
     .addArgument(idArgument("the operation's id"))
     .action(async (queue: string, id: string) => {
@@ -47,8 +46,19 @@ export function addOperationCommands(program: Command, session: Session): void {
     });
 }
 
+const endedJobs = (ids: string[], { state: states, ...same }: EndedFlags) =>
+  ids.length > 0 ? { ids, states, ...same } : { states, ...same };
+
+const DONE: Readonly<Record<OperationRecord["kind"], string>> = {
+  purge: "removed",
+  discard: "removed",
+  redrive: "to run again",
+  release: "given back",
+  resize: "looked at",
+};
+
 function operationText({ id, kind, status, changed, total }: OperationRecord): string {
-  const what = kind === "purge" ? "removed" : "to run again";
+  const what = DONE[kind];
   const soFar = status === "done" ? "Done" : `Running as ${id}`;
   return `${soFar}: ${jobCount(changed)} ${what}${status === "done" ? "" : ` of ${total}`}.`;
 }

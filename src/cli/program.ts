@@ -4,10 +4,11 @@
  * sentence.
  */
 import { Command, CommanderError } from "commander";
-import { SluiceError, UnreachableError } from "../client/index.ts";
+import { JobNotCompletedError, SluiceError, UnreachableError } from "../client/index.ts";
 import { addActionCommands } from "./actions.ts";
 import type { Io } from "./io.ts";
 import { addJobCommands } from "./jobs.ts";
+import { addKeyCommands } from "./keys.ts";
 import { addLeaseCommands } from "./leases.ts";
 import { addOperationCommands } from "./operations.ts";
 import { addPlanCommands } from "./plans.ts";
@@ -46,6 +47,7 @@ export async function runCli(words: readonly string[], io: Io): Promise<number> 
   const session = new Session(program, io);
   addJobCommands(program, session);
   addLeaseCommands(program, session);
+  addKeyCommands(program, session);
   addOperationCommands(program, session);
   addPlanCommands(program, session);
   addActionCommands(program, session);
@@ -71,7 +73,8 @@ function exitCode(error: unknown, io: Io): number {
     }
     return error.exitCode === 0 ? 0 : EXIT.usage;
   }
-  if (!(error instanceof SluiceError || error instanceof UnreachableError)) throw error;
+  const isRefused = error instanceof SluiceError || error instanceof JobNotCompletedError;
+  if (!(isRefused || error instanceof UnreachableError)) throw error;
   io.err(`${error.message}\n`);
-  return error instanceof SluiceError ? EXIT.refused : EXIT.unreachable;
+  return isRefused ? EXIT.refused : EXIT.unreachable;
 }

@@ -9,6 +9,8 @@ import {
   type QueueStats,
   queues,
 } from "../client/index.ts";
+import { addQueueFlowFlags, type QueueFlowFlags, queueFlow } from "./flow-flags.ts";
+import { rateText } from "./keys.ts";
 import type { Session } from "./session.ts";
 import { bytesText, durationText, fields, jsonField, table, timeField, timeText } from "./text.ts";
 import { duration, integer, jsonObject, queueArgument } from "./values.ts";
@@ -55,7 +57,8 @@ type ConfigFlags = Pick<QueueConfigChange, "backoff" | "maxDeliveries" | "maxByt
 };
 
 function addConfigure(program: Command, session: Session): void {
-  command(program, "configure", "create a queue, or change its configuration")
+  const configure = command(program, "configure", "create a queue, or change its configuration");
+  addQueueFlowFlags(configure)
     .option("--lease <duration>", "how long a worker may be silent about a job", duration)
     .option("--attempts <n>", "how often to try a job", integer)
     .option("--plan-attempts <n>", "how often to try a job of a plan", integer)
@@ -65,10 +68,16 @@ function addConfigure(program: Command, session: Session): void {
     .option("--max-bytes <n>", "what the queue may store", integer)
     .option("--max-jobs <n>", "how many jobs it may keep", integer)
     .option("--retention <json>", `as {"failed":{"ageMs":86400000}}`, jsonObject)
-    .action(async (queue: string, flags: ConfigFlags) => {
-      const { lease, attempts, planAttempts, workerTtl, ...same } = flags;
-      const plans = { planMaxAttempts: planAttempts, workerTtlMs: workerTtl };
-      const change = { ...same, ...plans, leaseMs: lease, maxAttempts: attempts };
+    .action(async (queue: string, flags: ConfigFlags & QueueFlowFlags) => {
+      const { maxDeliveries, backoff, maxBytes, maxJobs, retention } = flags;
+      const change = {
+        ...queueFlow(flags),
+        ...{ maxDeliveries, backoff, maxBytes, maxJobs, retention },
+        leaseMs: flags.lease,
+        maxAttempts: flags.attempts,
+        planMaxAttempts: flags.planAttempts,
+        workerTtlMs: flags.workerTtl,
+      };
       session.show(await session.queue(queue).configure(change), queueText);
     });
 }
@@ -118,6 +127,9 @@ function queueText({ config, ...queue }: QueueRecord): string {
     "worker ttl": durationText(config.workerTtlMs),
     deliveries: config.maxDeliveries ?? undefined,
     backoff: jsonField(config.backoff),
+    concurrency: config.concurrency ?? undefined,
+    rate: config.rate === null ? undefined : rateText(config.rate),
+    keys: jsonField(config.keys),
     "max bytes": bytesText(config.maxBytes),
     "max jobs": config.maxJobs,
     kept: kept.join(", ") || undefined,

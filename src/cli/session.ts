@@ -42,6 +42,12 @@ export class Session {
     this.io.out(`${asJson === true ? JSON.stringify(value, null, 2) : text(value)}\n`);
   }
 
+  /** Tells that what was asked for is not so, or not yet. */
+  found(what: string): void {
+    this.hasFound = true;
+    this.io.err(`${what}\n`);
+  }
+
   /** A JSON value given as a word, or on standard input for `-`. */
   async value(word: string): Promise<unknown> {
     return json(word === "-" ? await this.io.input() : word);

@@ -1,6 +1,6 @@
 /**
- * What can go wrong between a program and Sluice: a refusal (`SluiceError`), or no usable answer
- * (`UnreachableError`).
+ * What can go wrong between a program and Sluice: a refusal (`SluiceError`), no usable answer
+ * (`UnreachableError`), or a job that has no result (`JobNotCompletedError`).
  * Invariant: a `SluiceError` says what the server decided; after an `UnreachableError` a write may
  * or may not have happened.
  */
@@ -66,6 +66,33 @@ export class UnreachableError extends Error {
     this.url = url;
   }
 }
+
+/** A job ended without a result: it failed, expired or was cancelled. */
+export class JobNotCompletedError extends Error {
+  override readonly name = "JobNotCompletedError";
+  readonly id: string;
+  readonly state: EndState;
+  /** Why it is in this state, where the queue says. */
+  readonly reason: string | undefined;
+  /** The error of its last attempt. */
+  readonly error: string | undefined;
+
+  constructor({ id, state, reason, error }: EndedJob) {
+    const why = error ?? reason;
+    super(`Job ${id} is ${state}${why === undefined ? "." : `: ${why}`}`);
+    this.id = id;
+    this.state = state;
+    this.reason = reason;
+    this.error = error;
+  }
+}
+interface EndedJob {
+  readonly id: string;
+  readonly state: EndState;
+  readonly reason?: string | undefined;
+  readonly error?: string | undefined;
+}
+type EndState = "failed" | "cancelled" | "expired";
 
 /** The error of a response that is no success, from its parsed body. */
 export function refusalOf(status: number, body: unknown): SluiceError {

@@ -5,7 +5,8 @@
  */
 import { SluiceError } from "./errors.ts";
 import { outcomeText, releaseText } from "./outcome.ts";
-import type { ClaimedJob, NotSettled, SettleAnswer, TaskReport } from "./types.ts";
+import type { Queue } from "./queue.ts";
+import type { ClaimedJob, Job, NotSettled, SettleAnswer, TaskReport } from "./types.ts";
 
 /** What a handler gets besides its job. */
 export interface JobContext {
@@ -22,6 +23,8 @@ export interface JobContext {
    * the job's end; one that the server refuses goes to `onError`.
    */
   task(report: TaskReport): void;
+  /** The jobs that this one waited for, with their results, in the order in which it names them. */
+  parents<ParentResult = unknown>(): Promise<Job<unknown, ParentResult>[]>;
 }
 
 /**
@@ -66,7 +69,10 @@ export class Hold<Payload> {
    * Runs the handler. Resolves with the settlement, as JSON text: of its end, or of the release
    * that came first.
    */
-  run<Result>(handler: Handler<Payload, Result>, onNews: () => void): Promise<string> {
+  run<Result>(
+    handler: Handler<Payload, Result>,
+    { onNews, parents }: { onNews: () => void; parents: Queue["parents"] },
+  ): Promise<string> {
     const context: JobContext = {
       signal: this.#abort.signal,
       progress: (value) => {
@@ -77,6 +83,9 @@ export class Hold<Payload> {
         this.#reports.push(JSON.stringify({ op: "task", ...report, ...this.held }));
         onNews();
       },
+      // Most jobs waited for none: those need not ask.
+      parents: async () =>
+        this.job.parents === undefined ? [] : Array.fromAsync(parents(this.job.id)),
     };
     const end = outcomeText(this.held, () => handler(this.job, context));
     return Promise.race([end, this.#released.promise]);

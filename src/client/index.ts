@@ -13,9 +13,20 @@ export type {
   SubmittedAction,
 } from "./actions.ts";
 export { type Clock, systemClock } from "./clock.ts";
-export { SluiceError, UnreachableError } from "./errors.ts";
+export { JobNotCompletedError, SluiceError, UnreachableError } from "./errors.ts";
 export type { Handler, JobContext } from "./hold.ts";
-export { NonRetryableError, ReleaseJob, RetryLater } from "./outcome.ts";
+export type {
+  KeyChange,
+  KeyFilter,
+  KeyLimits,
+  KeyOrder,
+  KeyPage,
+  KeyRecord,
+  KeySettings,
+  LimitedBy,
+  Rate,
+} from "./keys.ts";
+export { NonRetryableError, ReleaseJob, type ReleaseOptions, RetryLater } from "./outcome.ts";
 export type {
   Plan,
   PlanDetail,

@@ -20,14 +20,29 @@ export class RetryLater extends Error {
   }
 }
 
-/** Gives the job back without counting an attempt: now, or after `delayMs`. */
+/** When a job that is given back, and the others of its key, may be handed out again. */
+export interface ReleaseOptions {
+  /** The job itself, in ms from now. */
+  readonly delayMs?: number | undefined;
+  /** Every job of its key, in ms from now: for an API that asked for time. */
+  readonly holdKeyMs?: number | undefined;
+}
+
+/**
+ * Gives the job back without counting an attempt: now, or after `delayMs`.
+ * @example if (response.status === 429) throw new ReleaseJob({ holdKeyMs: 30_000 });
+ */
 export class ReleaseJob extends Error {
   override readonly name: string = "ReleaseJob";
   readonly delayMs: number | undefined;
+  readonly holdKeyMs: number | undefined;
 
-  constructor(delayMs?: number) {
+  constructor(when: number | ReleaseOptions = {}) {
     super("The handler gave the job back.");
+    const { delayMs, holdKeyMs }: ReleaseOptions =
+      typeof when === "number" ? { delayMs: when } : when;
     this.delayMs = delayMs;
+    this.holdKeyMs = holdKeyMs;
   }
 }
 
@@ -52,8 +67,8 @@ export async function outcomeText(held: Held, handle: () => unknown): Promise<st
 }
 
 /** The settlement of a job that is given back, as JSON text. */
-export function releaseText(held: Held, delayMs?: number): string {
-  return JSON.stringify({ op: "release", ...held, delayMs });
+export function releaseText(held: Held, when: ReleaseOptions = {}): string {
+  return JSON.stringify(release(held, when));
 }
 
 /** The settlement of a job whose own settlement the server could not take, as JSON text. */
@@ -61,9 +76,17 @@ export function refusedText(held: Held, why: string): string {
   return JSON.stringify(failure(held, new NonRetryableError(why)));
 }
 
+const release = ({ id, token }: Held, { delayMs, holdKeyMs }: ReleaseOptions): object => ({
+  op: "release",
+  id,
+  token,
+  delayMs,
+  holdKeyMs,
+});
+
 function failure(held: Held, thrown: unknown): object {
   const { id, token } = held;
-  if (thrown instanceof ReleaseJob) return { op: "release", id, token, delayMs: thrown.delayMs };
+  if (thrown instanceof ReleaseJob) return release(held, thrown);
   const error = errorText(thrown);
   if (thrown instanceof NonRetryableError)
     return { op: "fail", id, token, error, retryable: false };

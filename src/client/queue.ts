@@ -2,6 +2,7 @@
  * The typed client of one queue: a method for each thing that the API can do.
  * Invariant: every write takes effect at most once, however often its request had to be sent.
  */
+import type { ParentListInput } from "../contract/flows.ts";
 import type { JobReply } from "../contract/jobs.ts";
 import type {
   CheckpointReply,
@@ -13,7 +14,8 @@ import type { TasksReply } from "../contract/tasks.ts";
 import { Actions } from "./actions.ts";
 import { withTasks } from "./claimed.ts";
 import { Enqueuer } from "./enqueuer.ts";
-import { SluiceError, UnreachableError } from "./errors.ts";
+import { JobNotCompletedError, SluiceError, UnreachableError } from "./errors.ts";
+import { Keys } from "./keys.ts";
 import { Plans } from "./plans.ts";
 import { Schedules } from "./schedules.ts";
 import { Snapshots } from "./snapshots.ts";
@@ -54,6 +56,8 @@ export class Queue<Payload = unknown, Result = unknown> {
   readonly plans: Plans;
   /** Plans on many inputs. */
   readonly actions: Actions;
+  /** Limits, order and pause of the jobs of a key. */
+  readonly keys: Keys;
   /** The workers that are registered. */
   readonly workers: Workers;
   /** What enqueues jobs and submits actions by itself. */
@@ -67,6 +71,7 @@ export class Queue<Payload = unknown, Result = unknown> {
     this.snapshots = new Snapshots(this.transport, this.path);
     this.plans = new Plans(this.transport, this.path);
     this.actions = new Actions(this.transport, this.path);
+    this.keys = new Keys(this.transport, this.path);
     this.workers = new Workers(this.transport, this.path);
     this.schedules = new Schedules(this.transport, this.path);
     this.#enqueuer = new Enqueuer(this.transport, `${this.path}/jobs`);
@@ -74,7 +79,8 @@ export class Queue<Payload = unknown, Result = unknown> {
 
   /**
    * Enqueues a job. Calls made together share a request, and each has an outcome of its own.
-   * @returns The job's id; `deduplicated` when the same job was there already.
+   * @returns The job's id; `deduplicated` when the same job, or the one of its unique key, was there
+   * already, and `replaced` when that one now has this payload.
    */
   async enqueue(payload: Payload, options: t.EnqueueOptions = {}): Promise<t.EnqueueResult> {
     return this.#enqueuer.enqueue(JSON.stringify({ payload, ...options }));
@@ -118,6 +124,37 @@ export class Queue<Payload = unknown, Result = unknown> {
 
   async get(id: string): Promise<t.Job<Payload, Result>> {
     return this.#job(await this.#read<JobReply>(`/jobs/${segment(id)}`));
+  }
+
+  /**
+   * The result of a completed job, null where it has none; undefined while the job has not ended. One
+   * request: it does not wait. Rejects with a `JobNotCompletedError` when the job ended otherwise.
+   */
+  async result(id: string): Promise<Result | null | undefined> {
+    const { state, reason, error, result = null } = await this.get(id);
+    if (state === "completed") return result;
+    if (state === "failed" || state === "cancelled" || state === "expired") {
+      throw new JobNotCompletedError({ id, state, reason, error });
+    }
+    return undefined;
+  }
+
+  /**
+   * The jobs that a job waits for or waited for, with their results, in the order in which it names
+   * them; `limit` is the size of a page. They are kept for as long as the job is open.
+   * @example for await (const { id, result } of queue.parents(job.id)) console.log(id, result);
+   */
+  async *parents<ParentResult = unknown>(
+    id: string,
+    { limit }: Pick<ParentListInput, "limit"> = {},
+  ): AsyncGenerator<t.Job<unknown, ParentResult>, void, undefined> {
+    let cursor: string | undefined;
+    do {
+      const path = `/jobs/${segment(id)}/parents`;
+      const page: t.JobPage<unknown, ParentResult> = await this.#read(path, { limit, cursor });
+      yield* page.jobs;
+      ({ cursor } = page);
+    } while (cursor !== undefined);
   }
 
   /** What the tasks of a job of a plan came to, also while it runs: what each ran, and its outputs. */
@@ -172,12 +209,20 @@ export class Queue<Payload = unknown, Result = unknown> {
     return (await this.#write<OperationReply>("POST", "/redrive", input)).operation;
   }
 
+  /**
+   * Removes the records of many ended jobs: the named ones, or those that pass a filter (by default
+   * all that failed).
+   */
+  async discard(input: t.DiscardInput = {}): Promise<t.OperationRecord> {
+    return (await this.#write<OperationReply>("POST", "/discard", input)).operation;
+  }
+
   /** Removes jobs of some states, by default all that wait. */
   async purge(input: t.PurgeInput = {}): Promise<t.OperationRecord> {
     return (await this.#write<OperationReply>("POST", "/purge", input)).operation;
   }
 
-  /** The progress of a redrive or a purge. */
+  /** The progress of a redrive, a discard or a purge. */
   async operation(id: string): Promise<t.OperationRecord> {
     return (await this.#read<OperationReply>(`/operations/${segment(id)}`)).operation;
   }

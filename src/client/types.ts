@@ -3,7 +3,14 @@
  * wire has JSON texts.
  * Invariant: only types; the contract's code is never part of a program that uses the client.
  */
-import type { JobRecord, JobSpec, ListInput, UpdateInput } from "../contract/jobs.ts";
+import type { Parent } from "../contract/flows.ts";
+import type {
+  EnqueueResult,
+  JobRecord,
+  JobSpec,
+  ListInput,
+  UpdateInput,
+} from "../contract/jobs.ts";
 import type {
   ClaimedJob as ClaimedJobText,
   ClaimInput,
@@ -17,8 +24,9 @@ import type { TasksReply } from "../contract/tasks.ts";
 import type { SluiceError, UnreachableError } from "./errors.ts";
 import type { PlanTask } from "./plans.ts";
 
+export type { Parent, ParentPolicy } from "../contract/flows.ts";
 export type { EnqueueResult } from "../contract/jobs.ts";
-export type { OperationRecord, RedriveInput } from "../contract/operations.ts";
+export type { DiscardInput, OperationRecord, RedriveInput } from "../contract/operations.ts";
 export type {
   PurgeInput,
   QueueConfigChange,
@@ -28,19 +36,21 @@ export type {
 } from "../contract/queue.ts";
 export type { Problem, RefusalCode } from "../contract/refusals.ts";
 export type { TaskRecord } from "../contract/tasks.ts";
+export type { Unique } from "../contract/uniques.ts";
 export type { NotSettled, Settled };
 
 /**
  * What may be said of a job besides its payload. Durations (`…Ms`) are ms, instants (`…At`) epoch
  * ms.
  */
-export type EnqueueOptions = Omit<JobSpec, "payload" | "fingerprint">;
+export type EnqueueOptions = Omit<JobSpec, "payload" | "fingerprint" | "after"> & {
+  /** The jobs to wait for: ids, or with what becomes of this job when one does not complete. */
+  readonly after?: readonly (string | Parent)[] | undefined;
+};
 /** One of many jobs. */
 export type JobInput<Payload> = EnqueueOptions & { readonly payload: Payload };
 /** What became of one of many jobs. */
-export type EnqueueOutcome =
-  | { readonly id: string; readonly deduplicated?: true }
-  | { readonly error: SluiceError | UnreachableError };
+export type EnqueueOutcome = EnqueueResult | { readonly error: SluiceError | UnreachableError };
 
 /** A job as the queue shows it. */
 export type Job<Payload, Result> = Omit<JobRecord, "payload" | "result" | "progress"> & {

@@ -235,7 +235,8 @@ export class Worker<Payload = unknown, Result = unknown> {
     this.#running.add(hold);
     try {
       this.#tell(() => this.#options.onJob?.(hold.job));
-      return await hold.run(this.#handler, this.#wakeUp);
+      const parents: Queue["parents"] = (id) => this.#queue.parents(id);
+      return await hold.run(this.#handler, { onNews: this.#wakeUp, parents });
     } finally {
       this.#running.delete(hold);
     }

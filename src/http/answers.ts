@@ -25,7 +25,7 @@ export const asIs: Answer = (reply) => jsonResponse(reply);
 /** The answer to one job that was taken, as the object writes it. */
 const taken = /^\{"now":(\d+),"results":\[\{("id":"[\w-]+")\}\],"refused":0\}$/;
 
-/** 201 with the id of the one job, 200 if it was there already, or why it was refused. */
+/** 201 with the id of the one job, 200 if it or one of its unique key was there already, or why it was refused. */
 export const oneJob: Answer = (reply) => {
   const [, at, id] = taken.exec(reply) ?? [];
   if (id !== undefined) return jsonResponse(`{"now":${at},${id}}`, 201);
@@ -33,7 +33,8 @@ export const oneJob: Answer = (reply) => {
   const result = results[0];
   if (result === undefined) throw new Error("answers: an enqueue of one job has no result");
   if ("problem" in result) return problemResponse(result.problem);
-  return jsonResponse(JSON.stringify({ now, ...result }), result.deduplicated ? 200 : 201);
+  const wasThere = result.deduplicated || result.replaced;
+  return jsonResponse(JSON.stringify({ now, ...result }), wasThere ? 200 : 201);
 };
 
 /** 201 for what was made now, 200 for what was there already. */

@@ -76,10 +76,10 @@ async function serve(route: Route, c: GateContext): Promise<Response> {
   }
   const bound = await bind(route, c);
   if (isRejected(bound)) return refusalResponse(bound.refusal);
-  const { request, answer = asIs } = bound.value;
+  const { request, answer = asIs, refusalOf = (refusal) => refusal } = bound.value;
   return settled(route, queue, async () => {
     const outcome = await ask(request);
-    return "reply" in outcome ? answer(outcome.reply) : refusalResponse(outcome.refusal);
+    return "reply" in outcome ? answer(outcome.reply) : refusalResponse(refusalOf(outcome.refusal));
   });
 }
 
@@ -98,7 +98,7 @@ async function settled(
   }
 }
 
-type Bound = { readonly request: CommandRequest } & Pick<Call, "answer">;
+type Bound = { readonly request: CommandRequest } & Pick<Call, "answer" | "refusalOf">;
 
 /** The command that a request means. */
 async function bind(route: Route, c: GateContext): Promise<Checked<Bound>> {
@@ -113,13 +113,15 @@ async function bind(route: Route, c: GateContext): Promise<Checked<Bound>> {
   const { text, bytes } = body.value;
   const call = route.read({ id: c.req.param("id") ?? "", request: raw, text });
   if (isRejected(call)) return call;
-  const { input, answer } = call.value;
+  const { input, ...told } = call.value;
   const request = { v: 1, name: route.command, input, bytes } as const;
-  if (commands[route.command].access === "read") return { value: { request, answer } };
+  if (commands[route.command].access === "read") return { value: { request, ...told } };
   const key = idempotencyKey(raw, text);
   if (isRejected(key)) return key;
   const { value } = key;
-  return { value: { request: value === undefined ? request : { ...request, key: value }, answer } };
+  return {
+    value: { request: value === undefined ? request : { ...request, key: value }, ...told },
+  };
 }
 
 async function listQueues(c: GateContext): Promise<Response> {

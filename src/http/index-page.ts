@@ -11,7 +11,7 @@ const links = [
   { method: "GET", path: "/v1/queues", summary: "List queues" },
   ...routes.map(({ method, path, command }) => ({
     method,
-    path: `/v1/queues/{queue}${path.replace(":id", "{id}")}`,
+    path: `/v1/queues/{queue}${path.replace(/:(\w+)/, "{$1}")}`,
     summary: commands[command].summary,
   })),
 ];

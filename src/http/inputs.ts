@@ -10,7 +10,7 @@ import { type JobSpec, jobSpecsWire, jobSpecWire } from "../contract/jobs.ts";
 import type { JsonText } from "../contract/json.ts";
 import { claim, type Settlement, settleWire } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
-import { type InputError, type RefusalCode, refuse } from "../contract/refusals.ts";
+import { type InputError, type Refusal, type RefusalCode, refuse } from "../contract/refusals.ts";
 import { type Answer, oneJob } from "./answers.ts";
 import { parseJson } from "./body.ts";
 import { accept, type Checked, isRejected, reject } from "./checked.ts";
@@ -28,10 +28,11 @@ export interface Incoming {
   readonly text: string;
 }
 
-/** A command's input, and how its reply is answered when not as it is. */
+/** A command's input, and how its reply or its refusal is told when not as it is. */
 export interface Call<N extends CommandName = CommandName> {
   readonly input: CommandInputs[N];
   readonly answer?: Answer | undefined;
+  readonly refusalOf?: ((refusal: Refusal) => Refusal) | undefined;
 }
 export type InputReader<N extends CommandName = CommandName> = (
   incoming: Incoming,
@@ -107,7 +108,18 @@ export const enqueue: InputReader<"job.enqueue"> = ({ text }) => {
   const checked = validate(jobSpecWire, value);
   if (isRejected(checked)) return checked;
   const input = jobsOf([checked.value], rawMembers(text, ["payload"]));
-  return isRejected(input) ? input : accept({ input: { jobs: input.value }, answer: oneJob });
+  if (isRejected(input)) return input;
+  return accept({ input: { jobs: input.value }, answer: oneJob, refusalOf: ofOneJob });
+};
+
+/** A queue takes lists: what is wrong at `/jobs/0/after` of a list of one stands at `/after` of the job that was sent. */
+const ofOneJob = ({ errors, ...refusal }: Refusal): Refusal => {
+  if (errors === undefined) return refusal;
+  const unlisted = errors.map((error) => ({
+    ...error,
+    pointer: error.pointer.replace(/^\/jobs\/0(?=\/)/, ""),
+  }));
+  return { ...refusal, errors: unlisted };
 };
 
 /** Settlements of claimed jobs, and perhaps the next claim. */

@@ -5,9 +5,11 @@
 import { actionCancel, actionList } from "../contract/actions.ts";
 import type { CommandName } from "../contract/commands.ts";
 import { noFields } from "../contract/fields.ts";
+import { parentList } from "../contract/flows.ts";
 import { jobCancel, jobList, jobUpdate } from "../contract/jobs.ts";
+import { keyList } from "../contract/keys.ts";
 import { claim } from "../contract/leases.ts";
-import { redrive } from "../contract/operations.ts";
+import { discard, redrive } from "../contract/operations.ts";
 import { planList } from "../contract/plans.ts";
 import {
   queueConfig,
@@ -28,7 +30,9 @@ import {
   reference,
   settle,
   withBody,
+  withQuery,
 } from "./inputs.ts";
+import { key, putKey } from "./key-inputs.ts";
 import {
   action,
   jobTasks,
@@ -73,6 +77,8 @@ function streamed(method: Method, path: Route["path"], command: CommandName, ser
 const job = reference("job_unknown");
 const operation = reference("operation_unknown");
 
+const listJobs = query(jobList, "limit", "endedAfter", "endedBefore");
+
 export const routes: readonly Route[] = [
   route("PUT", "", "queue.configure", body(queueConfig)),
   route("GET", "", "queue.get", nothing),
@@ -92,16 +98,23 @@ export const routes: readonly Route[] = [
   streamed("GET", "/raw", "queue.raw", exportRaw),
 
   route("POST", "/jobs", "job.enqueue", enqueue),
-  route("GET", "/jobs", "job.list", query(jobList, "limit"), true),
+  route("GET", "/jobs", "job.list", listJobs, true),
   route("GET", "/jobs/:id", "job.get", job),
   route("PATCH", "/jobs/:id", "job.update", withBody(job, jobUpdate)),
   route("DELETE", "/jobs/:id", "job.remove", job),
   route("POST", "/jobs/:id/cancel", "job.cancel", withBody(job, jobCancel)),
   route("POST", "/jobs/:id/retry", "job.retry", withBody(job, noFields)),
+  route("GET", "/jobs/:id/parents", "job.parents", withQuery(job, parentList, "limit"), true),
   route("POST", "/redrive", "job.redrive", body(redrive, untilDone)),
+  route("POST", "/discard", "job.discard", body(discard, untilDone)),
   route("GET", "/operations/:id", "operation.get", operation),
 
   route("GET", "/jobs/:id/tasks", "job.tasks", jobTasks, true),
+
+  route("GET", "/keys", "key.list", query(keyList, "limit"), true),
+  route("GET", "/keys/:key", "key.get", key),
+  route("PUT", "/keys/:key", "key.put", putKey),
+  route("DELETE", "/keys/:key", "key.remove", key),
 
   route("GET", "/plans", "plan.list", query(planList, "limit"), true),
   route("PUT", "/plans/:id", "plan.submit", submitPlan),
