@@ -6,6 +6,12 @@ import type { JobRow } from "../src/store/jobs.ts";
 import type { QueueRow } from "../src/store/queue.ts";
 import type { SluiceStore, SluiceTables } from "../src/store/schema.ts";
 import { fail, isSame, same } from "./differences.ts";
+import {
+  checkFlowTables,
+  checkHandOuts,
+  countedOfFlow,
+  earliestOfFlow,
+} from "./invariants-flow.ts";
 import { checkPlanTables, countedOfPlans, earliestOfPlans } from "./invariants-plans.ts";
 
 /** A queue as the checks need it. */
@@ -13,6 +19,8 @@ export interface Watched {
   readonly armedAt: number | null;
   readonly now: number;
   readonly store: SluiceStore;
+  /** Whether each step is one command: then a limit that holds behind it held when a job was handed out. */
+  readonly isSingle?: boolean;
   dump(): Record<string, unknown>;
   dumpRecovered(): Record<string, unknown>;
 }
@@ -55,9 +63,10 @@ export class Watch {
     checkIndexes(store.tables, jobs);
     checkLanes(store.tables, jobs);
     checkPlanTables(store.tables, jobs);
+    checkFlowTables(store.tables, jobs, store.last.at);
     checkAlarm(queue, jobs);
     this.#follow(row);
-    this.#checkStep(store, jobs);
+    this.#checkStep(store, jobs, queue.isSingle ?? false);
   }
 
   /** With another term begins another history of jobs and tokens, but not of time. */
@@ -70,11 +79,12 @@ export class Watch {
     this.#grant = 0;
   }
 
-  #checkStep(store: SluiceStore, jobs: Jobs): void {
+  #checkStep(store: SluiceStore, jobs: Jobs, isSingle: boolean): void {
     const grant = store.tables.counters.get([0])?.grant ?? 0;
     if (store.last.at < this.#at) fail("I15", "the log's time went back", store.last.at, this.#at);
     if (grant < this.#grant) fail("I2", "the last token went back", grant, this.#grant);
     for (const [id, job] of jobs) checkJob(id, job, this.#jobs.get(id), grant, this.#grant);
+    if (isSingle) checkHandOuts(store.tables, this.#jobs, jobs);
     this.#jobs = jobs;
     this.#at = store.last.at;
     this.#grant = grant;
@@ -102,7 +112,9 @@ function checkJob(
   if (before.run !== job.run) return;
   if (job.failures < before.failures) fail("I4", `job ${id}: attempts fell`, before, job);
   if (job.deliveries < before.deliveries) fail("I4", `job ${id}: deliveries fell`, before, job);
-  const isRevived = isEnded(before) && !isSame(before, job);
+  // What others make of its record is no change of it.
+  const seen = ({ dependents: _, shelvedAt: __, lingersUntil: ___, ...row }: JobRow) => row;
+  const isRevived = isEnded(before) && !isSame(seen(before), seen(job));
   if (isRevived) fail("I1", `job ${id} changed after its end`, before, job);
 }
 
@@ -127,7 +139,9 @@ function checkCounters(tables: SluiceTables, jobs: Jobs): void {
   const { counters } = tables;
   const row = counters.get([0]);
   if (row === undefined) fail("I11", "there are no counters");
-  const { seq, grant, lane, operation, underway, action, ...counted } = row;
+  const { seq, grant, lane, operation, underway, action, ...rest } = row;
+  const { passed, plain_passed, used_until: _, ...counted } = rest;
+  if (plain_passed > passed + 1) fail("I6", "a round is ahead", plain_passed, passed);
   const recount = { ...counted };
   for (const name in recount) recount[name as keyof typeof recount] = 0;
   for (const job of jobs.values()) {
@@ -140,6 +154,9 @@ function checkCounters(tables: SluiceTables, jobs: Jobs): void {
   for (const [name, count] of Object.entries(countedOfPlans(tables, jobs))) {
     recount[name as keyof typeof recount] += count;
   }
+  for (const [name, count] of Object.entries(countedOfFlow(tables, jobs))) {
+    recount[name as keyof typeof recount] += count;
+  }
   same("I11", "counters equal a recount", counted, recount);
   const actions = [...tables.actions.scan({})].length;
   if (actions > action) fail("I11", "an action was not counted", actions, action);
@@ -150,17 +167,20 @@ function checkCounters(tables: SluiceTables, jobs: Jobs): void {
 }
 
 function checkIndexes(tables: SluiceTables, jobs: Jobs): void {
-  const expected = { ready: [], scheduled: [], leases: [], finished: [], deadlines: [] } as Record<
-    "ready" | "scheduled" | "leases" | "finished" | "deadlines",
+  const expected: Record<
+    "blocked" | "ready" | "scheduled" | "leases" | "finished" | "deadlines",
     unknown[]
-  >;
+  > = { blocked: [], ready: [], scheduled: [], leases: [], finished: [], deadlines: [] };
   for (const [id, job] of jobs) {
     const { lane, priority, readyAt, seq, runAt, leaseUntil, endedAt, ttlUntil, expiresAt } = job;
-    if (job.state === "ready") expected.ready.push([[lane, priority, readyAt, seq], { id }]);
+    if (job.state === "blocked") expected.blocked.push([[seq], { id }]);
+    const rank = job.ordered ? 0 : priority;
+    if (job.state === "ready") expected.ready.push([[lane, rank, readyAt, seq], { id }]);
     if (job.state === "scheduled") expected.scheduled.push([[runAt, seq], { id }]);
     if (job.state === "running") expected.leases.push([[leaseUntil, job.seq], { id }]);
-    const shelf = job.action === undefined ? job.state : `${job.state}/action`;
-    if (isEnded(job)) expected.finished.push([[shelf, endedAt, id], {}]);
+    const kept = (job.dependents ?? 0) > 0 ? `${job.state}/parent` : job.state;
+    const shelf = job.action === undefined ? kept : `${job.state}/action`;
+    if (isEnded(job)) expected.finished.push([[shelf, job.shelvedAt ?? endedAt, id], {}]);
     const deadline = Math.min(ttlUntil ?? Infinity, expiresAt ?? Infinity);
     if (!isEnded(job) && deadline < Infinity) expected.deadlines.push([[deadline, id], {}]);
   }
@@ -177,7 +197,8 @@ function checkLanes(tables: SluiceTables, jobs: Jobs): void {
     { kind: string; requires: readonly string[]; open: number; ready: number }
   >();
   for (const job of jobs.values()) {
-    const { kind = "payload", requires = [], lane, state } = job;
+    const { kind = "payload", requires = [], state } = job;
+    const lane = job.key === undefined ? job.lane : (job.set ?? 1);
     if (isEnded(job)) continue;
     const isPlain = kind === "payload" && requires.length === 0;
     if (isPlain !== (lane === 1)) fail("I11", "a job waits in the wrong lane", job);
@@ -211,12 +232,17 @@ function checkAlarm({ store, armedAt, now }: Watched, jobs: Jobs): void {
       state === "cancelled" ||
       state === "expired"
     ) {
-      // The jobs of an action go with it.
-      if (job.action !== undefined) continue;
+      // The jobs of an action go with it, and parents are kept for their children.
+      if (job.action !== undefined || (job.dependents ?? 0) > 0) continue;
       const { ageMs, count } = config.retention[state];
       const counts = counters.get([0]);
-      const isOver = (counts?.[state] ?? 0) - (counts?.[`action_${state}`] ?? 0) > count;
-      earliest = Math.min(earliest, isOver ? store.last.at : (endedAt ?? 0) + ageMs);
+      const isOver =
+        (counts?.[state] ?? 0) -
+          (counts?.[`action_${state}`] ?? 0) -
+          (counts?.[`parent_${state}`] ?? 0) >
+        count;
+      const keptFrom = job.shelvedAt ?? endedAt ?? 0;
+      earliest = Math.min(earliest, isOver ? store.last.at : keptFrom + ageMs);
       continue;
     }
     earliest = Math.min(earliest, ttlUntil ?? Infinity, expiresAt ?? Infinity);
@@ -224,6 +250,7 @@ function checkAlarm({ store, armedAt, now }: Watched, jobs: Jobs): void {
     if (state === "running") earliest = Math.min(earliest, leaseUntil ?? 0);
   }
   earliest = Math.min(earliest, earliestOfPlans(store.tables, store.last.at));
+  earliest = Math.min(earliest, earliestOfFlow(store.tables));
   const isRunning = [...operations.scan({})].some(([, each]) => each.endedAt === undefined);
   if (isRunning || row?.registered !== true) earliest = Math.min(earliest, store.last.at);
   // An alarm that is due fires at once.

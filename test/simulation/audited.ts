@@ -2,19 +2,24 @@
  * What an auditor looks at, and what it remembers of it: states that a crash may leave, and the group at work.
  * Invariant: a state that is remembered is never changed.
  */
-import type { CommandRequest } from "../../src/contract/rpc.ts";
+import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import type { Group } from "../../src/object/group.ts";
 import type { Coverage } from "./coverage.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Disk } from "./disk.ts";
+import type { FlowAudit } from "./flow-audit.ts";
 import type { Injector } from "./injector.ts";
 import type { Instance } from "./instance.ts";
+import type { Answer } from "./model/answers.ts";
+import type { Hint } from "./model/leases.ts";
 import type { State } from "./model/state.ts";
 
 /** A state, and how much must be written for it to be there. */
 export interface World {
   readonly position: number;
   readonly state: State;
+  /** What the rules of flow control know by then. */
+  readonly flow: FlowAudit;
 }
 
 /** A group at work. */
@@ -36,3 +41,11 @@ export interface Audited {
   now(): number;
   deliveryOf(request: CommandRequest): Delivery | undefined;
 }
+
+export const isImport = (request: CommandRequest): request is CommandRequest<"snapshot.import"> =>
+  request.name === "snapshot.import";
+
+export const textOf = (answer: CommandAnswer): string | undefined =>
+  "reply" in answer ? answer.reply : undefined;
+
+export const hintOf = (answer: Answer): Hint => ("reply" in answer ? (answer.reply as Hint) : {});

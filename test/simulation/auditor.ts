@@ -4,17 +4,18 @@
  */
 import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import type { Group } from "../../src/object/group.ts";
-import type { Audited, Open, World } from "./audited.ts";
+import { type Audited, hintOf, isImport, type Open, textOf, type World } from "./audited.ts";
 import { type Decided, type Delivery, toModel } from "./delivery.ts";
 import type { Unit } from "./disk.ts";
 import { expectedAlone, mayBeTooLarge } from "./expected.ts";
+import { FlowAudit } from "./flow-audit.ts";
 import { ImportAudit } from "./import-audit.ts";
+import { type Answer, refused } from "./model/answers.ts";
 import { takeOver } from "./model/imports.ts";
-import type { Hint } from "./model/leases.ts";
 import { advanceOperation, register, run } from "./model/model.ts";
 import { copyOf, noQueue, type State } from "./model/state.ts";
 import { sweep } from "./model/sweep.ts";
-import { type Answer, refused, Turn } from "./model/turn.ts";
+import { Turn } from "./model/turn.ts";
 import { checkDead } from "./model/workers.ts";
 import type { Observer } from "./observer.ts";
 import { RateCounter } from "./rates.ts";
@@ -31,6 +32,9 @@ export class Auditor implements Observer {
   #open: Open | undefined;
   #worlds: World[];
   #entries = 0;
+  #flow = new FlowAudit();
+  /** The state that the import under way brought. */
+  #imported = noQueue();
   #touched = new Set<string>();
   isChanged = false;
   readonly snapshots = new SnapshotAudit();
@@ -44,7 +48,7 @@ export class Auditor implements Observer {
     this.#audited = audited;
     this.imports = new ImportAudit(audited, this.snapshots);
     this.#turn = this.#newTurn(noQueue(), 0);
-    this.#worlds = [{ position: 0, state: noQueue() }];
+    this.#worlds = [{ position: 0, state: noQueue(), flow: new FlowAudit() }];
     audited.disk.onWritten = (unit) => this.watch(() => this.#written(unit));
   }
 
@@ -69,9 +73,11 @@ export class Auditor implements Observer {
   crashed(position: number): void {
     this.imports.crashed(position);
     while ((this.#worlds.at(-1)?.position ?? 0) > position) this.#worlds.pop();
-    const state = copyOf(this.#worlds.at(-1)?.state ?? noQueue());
+    const last = this.#worlds.at(-1);
+    const state = copyOf(last?.state ?? noQueue());
     state.history.cut(state.index);
-    this.#worlds = [{ position: 0, state: copyOf(state) }];
+    this.#flow = last?.flow.copy() ?? new FlowAudit();
+    this.#worlds = [{ position: 0, state: copyOf(state), flow: this.#flow.copy() }];
     this.#turn = this.#newTurn(state, state.at);
     this.#open = undefined;
     this.#isImporting = false;
@@ -191,6 +197,7 @@ export class Auditor implements Observer {
     for (const id of [...own.jobs.keys(), ...imported.jobs.keys()]) this.#touched.add(id);
     this.#open = { group, start: own, startKept: own.history.size, members: [] };
     this.#turn = this.#newTurn(imported, group.at);
+    this.#imported = copyOf(imported);
     this.#isImporting = true;
     this.isReplaced = true;
     takeOver(this.#turn, own);
@@ -251,8 +258,7 @@ export class Auditor implements Observer {
   /** Something was written: an entry makes the group's state one that a crash may leave, and so does the end of a queue. */
   #written(unit: Unit): void {
     if (!("statements" in unit)) return;
-    const find = (beginning: string) =>
-      unit.statements.find(({ query }) => query.startsWith(beginning));
+    const find = (begins: string) => unit.statements.find(({ query }) => query.startsWith(begins));
     const entry = find("INSERT INTO raft_log_");
     if (entry !== undefined) {
       const { state, at, events } = this.#turn;
@@ -263,6 +269,7 @@ export class Auditor implements Observer {
       state.at = at;
       state.history.ats[state.index] = at;
       this.rates.count(events, at);
+      this.#flow = this.#flow.judge(entry.bindings, at, () => this.#imported);
       if (this.#isImporting) this.#turn.events = [];
       this.#isImporting = false;
       this.#push();
@@ -270,6 +277,7 @@ export class Auditor implements Observer {
       const { current } = this.#audited;
       if (current !== undefined) current.incarnation = undefined;
       this.#turn = this.#newTurn(noQueue(), 0);
+      this.#flow = new FlowAudit();
       this.imports.forgetQueue();
       this.#push();
     }
@@ -289,7 +297,11 @@ export class Auditor implements Observer {
   }
 
   #push(): void {
-    this.#worlds.push({ position: this.#audited.disk.written, state: copyOf(this.state) });
+    this.#worlds.push({
+      position: this.#audited.disk.written,
+      state: copyOf(this.state),
+      flow: this.#flow.copy(),
+    });
     this.isChanged = true;
   }
 
@@ -339,11 +351,3 @@ export class Auditor implements Observer {
     }
   }
 }
-
-const isImport = (request: CommandRequest): request is CommandRequest<"snapshot.import"> =>
-  request.name === "snapshot.import";
-
-const textOf = (answer: CommandAnswer): string | undefined =>
-  "reply" in answer ? answer.reply : undefined;
-
-const hintOf = (answer: Answer): Hint => ("reply" in answer ? (answer.reply as Hint) : {});

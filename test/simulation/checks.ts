@@ -6,6 +6,7 @@ import type { JobRow } from "../../src/store/jobs.ts";
 import { openStore, type SluiceStore } from "../../src/store/schema.ts";
 import { dumpOf, Watch, type Watched } from "../invariants.ts";
 import type { Disk } from "./disk.ts";
+import { checkFlow, countsOfFlow } from "./flow-checks.ts";
 import { undisturbed } from "./injector.ts";
 import type { Instance } from "./instance.ts";
 import { countsOf } from "./model/show.ts";
@@ -35,10 +36,15 @@ const plain = [
     "reason",
     "error",
     "late",
+    "key",
+    "lane",
+    "ordered",
+    "shelvedAt",
+    "lingersUntil",
   ],
 ] as readonly (keyof Job & keyof JobRow)[];
 /** Fields that are compared by what they hold. */
-const structured = ["labels", "requires", "backoff", "attempts"] as const;
+const structured = ["labels", "requires", "backoff", "attempts", "unique", "after"] as const;
 
 function checkJob(id: string, job: Job | undefined, row: JobRow | undefined): void {
   demand((job === undefined) === (row === undefined), "state", `job ${id} is kept`, job, row);
@@ -47,6 +53,9 @@ function checkJob(id: string, job: Job | undefined, row: JobRow | undefined): vo
     if (job[field] !== row[field]) same("state", `job ${id}: ${field}`, row[field], job[field]);
   }
   same("state", `job ${id}: kind`, row.kind ?? "payload", job.kind);
+  const isSaid = job.key !== undefined && job.set > 1;
+  same("state", `job ${id}: set`, row.set, isSaid ? job.set : undefined);
+  same("state", `job ${id}: pending`, row.pending, job.waits?.length);
   for (const field of structured) {
     if (job[field] === row[field]) continue;
     same("state", `job ${id}: ${field}`, asStored(row[field]), asStored(job[field]));
@@ -61,12 +70,12 @@ const asStored = (value: unknown): unknown =>
 export function checkChanges(store: SluiceStore, state: State, touched: ReadonlySet<string>): void {
   for (const id of touched) checkJob(id, state.jobs.get(id), store.tables.jobs.get([id]));
   checkNouns(store, state);
+  checkFlow(store, state);
   same("I14", "the last entry", [store.last.index, store.last.at], [state.index, state.at]);
   const row = store.tables.counters.get([0]);
   demand((row === undefined) === (state.queue === undefined), "state", "the queue exists", row);
   if (row === undefined) return;
-  const { lane: _, ...counters } = row;
-  same("I11", "counters", counters, recounted(state));
+  same("I11", "counters", row, recounted(state));
 }
 
 /** What each counter should say. */
@@ -75,7 +84,7 @@ function recounted(state: State): object {
   const { seq, grant, operation, operations, action } = state;
   const underway = operations.filter((each) => each.endedAt === undefined).length;
   const recount = { ...counts, bytes, underway, seq, grant, operation, action };
-  return { ...recount, ...countsOfNouns(state) };
+  return { ...recount, ...countsOfNouns(state), ...countsOfFlow(state) };
 }
 
 /** Compares every row that the model knows of. */

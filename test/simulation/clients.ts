@@ -5,8 +5,10 @@
 import type { CommandInputs, CommandName } from "../../src/contract/commands.ts";
 import type { CommandAnswer } from "../../src/contract/rpc.ts";
 import { Crew } from "./crew.ts";
+import { Gatekeeper, holdOf, someFilter } from "./gatekeeper.ts";
 import { Importer } from "./importer.ts";
 import { someConfig, someJob, someMs } from "./jobs-drawn.ts";
+import { someKey } from "./keys-drawn.ts";
 import { allStates, defined } from "./model/state.ts";
 import { Planner, type ToldOfPlans } from "./planner.ts";
 import { someCapabilities, someReport } from "./plans-drawn.ts";
@@ -50,6 +52,7 @@ export const roles = [
   ...(["producer", "producer", "worker", "worker", "worker"] as const),
   ...(["operator", "keeper", "keeper", "reader", "planner"] as const),
   ...(["runner", "runner", "fleet", "crew", "crew", "clock"] as const),
+  ...(["gatekeeper", "gatekeeper"] as const),
 ] as const;
 /** Of a refusal: how many chunks of an import have come. */
 type Facts = { readonly chunks?: unknown } | undefined;
@@ -74,6 +77,7 @@ export class Clients {
   readonly #cursors: (Wish & { readonly cursor: string })[] = [];
   readonly #planner = new Planner();
   readonly #crew = new Crew();
+  readonly #gatekeeper = new Gatekeeper((random) => this.#id(random));
 
   readonly #draws: Record<Role, readonly (readonly [number, Draw])[]> = {
     producer: [
@@ -90,7 +94,7 @@ export class Clients {
       [7, (random) => this.#pause(random)],
       [3, () => ({ name: "queue.resume", input: {} })],
       [3, (random) => this.#purge(random)],
-      [4, (random, now) => this.#redrive(random, now)],
+      [8, (random, now) => this.#redrive(random, now)],
       [4, (random) => this.#cancel(random)],
       [7, (random) => ({ name: "job.retry", input: { id: this.#endedId(random) } })],
       [4, (random) => ({ name: "job.remove", input: { id: this.#endedId(random) } })],
@@ -106,6 +110,7 @@ export class Clients {
     fleet: this.#planner.workers,
     crew: this.#crew.draws,
     clock: this.#planner.schedules,
+    gatekeeper: this.#gatekeeper.draws,
     reader: [
       [4, (random) => ({ name: "job.get", input: { id: this.#id(random) } })],
       [8, (random) => this.#list(random)],
@@ -151,6 +156,7 @@ export class Clients {
     remember(this.#ids, ...own);
     this.#planner.told(wish, told);
     this.#crew.told(wish, told as object);
+    this.#gatekeeper.told(wish, told as object);
     const asked = (wish.input as { readonly items?: readonly Item[] }).items ?? [];
     const isReport = (_: unknown, i: number) => items[i]?.ok === true && asked[i]?.op === "task";
     remember(this.#reported, ...asked.filter(isReport).map(({ id }) => id));
@@ -244,7 +250,7 @@ export class Clients {
       const retryable = random.chance(0.2) ? { retryable: random.chance(0.5) } : {};
       return { op, ...lease, error: "no", ...retryable, ...(random.chance(0.5) ? delayMs : {}) };
     }
-    if (op === "release") return { op, ...lease, ...delayMs };
+    if (op === "release") return { op, ...lease, ...delayMs, ...holdOf(random) };
     if (op === "extend")
       return random.chance(0.5) ? { op, ...lease } : { op, ...lease, leaseMs: 2000 };
     return { op, ...lease, progress: random.pick(["50", '"half"', '{"p":1}']) };
@@ -281,18 +287,12 @@ export class Clients {
   }
 
   #redrive(random: Random, now: number): Wish {
+    const name = random.chance(0.5) ? "job.redrive" : "job.discard";
     if (random.chance(0.3)) {
       const ids = Array.from({ length: random.between(1, 4) }, () => this.#endedId(random));
-      return { name: "job.redrive", input: { ids } };
+      return { name, input: { ids } };
     }
-    const states = (["failed", "cancelled", "expired"] as const).filter(() => random.chance(0.6));
-    const input = defined({
-      states: states.length > 0 ? states : undefined,
-      label: random.chance(0.2) ? random.pick(["team", "team:red", "none"]) : undefined,
-      endedAfter: random.chance(0.2) ? now - 5000 : undefined,
-      endedBefore: random.chance(0.2) ? now - 1000 : undefined,
-    });
-    return { name: "job.redrive", input };
+    return { name, input: someFilter(random, now, name === "job.discard") };
   }
 
   #delete(random: Random): Wish {
@@ -325,6 +325,8 @@ export class Clients {
       plan: random.chance(0.1) ? random.pick(["p1", "p2"]) : undefined,
       state: random.chance(0.7) ? random.pickFrom(allStates) : undefined,
       label: random.chance(0.3) ? random.pick(["team", "team:blue", "a.b:1"]) : undefined,
+      key: someKey(random, 0.2),
+      error: random.chance(0.1) ? random.pick(["no", "job "]) : undefined,
       include: random.chance(0.3) ? ("payload" as const) : undefined,
       limit: random.chance(0.6) ? random.between(1, 5) : undefined,
       cursor: random.chance(0.05) ? "bm9uc2Vuc2U" : undefined,

@@ -43,6 +43,7 @@ export class Crew {
     [5, (random) => this.#leaveAndReturn(random)],
     [3, (random) => this.#plan(random)],
     [2, () => this.#crowd()],
+    [3, (random) => this.#crowdOut(random)],
   ];
 
   readonly draws: readonly (readonly [number, Draw])[] = [
@@ -126,16 +127,25 @@ export class Crew {
   /** What has ended cannot be run again while other sets of requirements take all the room. */
   #crowd(): Wish {
     const id = "lone";
-    const enqueue = (...jobs: CommandInputs["job.enqueue"]["jobs"]): Wish => ({
-      name: "job.enqueue",
-      input: { jobs },
-    });
     this.#next = [
       () => ({ name: "job.cancel", input: { id } }),
-      () => enqueue(...able.map((need) => ({ payload: "1", requires: [need] }))),
+      () => crowd(),
       () => ({ name: "job.retry", input: { id } }),
     ];
     return enqueue({ payload: "1", id, fingerprint: id, requires: able });
+  }
+
+  /** Nor can an action, whose jobs expired before anybody took them. */
+  #crowdOut(random: Random): Wish {
+    const id = "crowd";
+    const inputs = ['{"n":1,"to":"é"}'];
+    const action = { id: "p1", action: id, fingerprint: id, inputs, ttlMs: 0, requires: able };
+    this.#next = [
+      () => ({ name: "action.submit", input: action }),
+      () => crowd(),
+      () => ({ name: "action.retry", input: { id } }),
+    ];
+    return { name: "plan.submit", input: { ...somePlan(random), id: "p1" } };
   }
 
   #drop({ id, token }: Lease): void {
@@ -143,6 +153,15 @@ export class Crew {
     if (i >= 0) this.#leases.splice(i, 1);
   }
 }
+
+const enqueue = (...jobs: CommandInputs["job.enqueue"]["jobs"]): Wish => ({
+  name: "job.enqueue",
+  input: { jobs },
+});
+
+/** Jobs of as many sets of requirements as there may be, and more. */
+const crowd = (): Wish =>
+  enqueue(...able.map((need) => ({ payload: "1", requires: [need], priority: 9 })));
 
 const settle = (item: Item): Wish => ({ name: "lease.settle", input: { items: [item] } });
 

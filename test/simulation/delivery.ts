@@ -4,8 +4,8 @@
  */
 import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import type { Instance } from "./instance.ts";
+import type { Answer } from "./model/answers.ts";
 import type { Cursor } from "./model/pages.ts";
-import type { Answer } from "./model/turn.ts";
 import type { Judge } from "./snapshot-audit.ts";
 
 /** What a client asks for, however often it has to send it. */

@@ -6,9 +6,9 @@ import { limits } from "../../src/contract/limits.ts";
 import type { CommandRequest } from "../../src/contract/rpc.ts";
 import type { Disk } from "./disk.ts";
 import type { Instance } from "./instance.ts";
+import { type Answer, refused } from "./model/answers.ts";
 import { QUEUE } from "./model/model.ts";
 import { contentsOf, type State } from "./model/state.ts";
-import { type Answer, refused } from "./model/turn.ts";
 import { changing, small } from "./small.ts";
 
 /** What a command that is done alone finds beside the state. */

@@ -4,6 +4,7 @@
  */
 import { hash } from "node:crypto";
 import type { CommandInputs } from "../../src/contract/commands.ts";
+import { jobIds as ids, someFlowConfig, someTies } from "./keys-drawn.ts";
 import { type Backoff, defined } from "./model/state.ts";
 import { maybe, planIds, someInput } from "./plans-drawn.ts";
 import type { Random } from "./random.ts";
@@ -11,7 +12,6 @@ import type { Random } from "./random.ts";
 type Spec = CommandInputs["job.enqueue"]["jobs"][number];
 type Change = CommandInputs["queue.configure"];
 
-const ids = ["a", "b", "c", "d", "e", "f", "g", "h"] as const;
 const itemKeys = ["i1", "i2", "i3", "i4", "i5"] as const;
 const needs = ["gpu", "arm", "ssd"] as const;
 const texts = ["null", "12345678901234567890", '{"to":"é"}', '"x"', "[1,2.50,3]"] as const;
@@ -82,6 +82,7 @@ export function someJob(random: Random, now: number): Spec {
     labels: maybe(random, often, () => ({ team: random.pick(["red", "blue"]), "a.b": "1" })),
     requires: maybe(random, often, () => someNeeds(random)),
     ...ofPlan(random),
+    ...(isPlain ? {} : someTies(random)),
   }) as Spec;
   const isNamed = job.id !== undefined || job.idempotencyKey !== undefined;
   return isNamed ? { ...job, fingerprint: hashOf(JSON.stringify(job)) } : job;
@@ -104,6 +105,7 @@ export function someConfig(random: Random): Change {
     backoff: maybe(random, 0.5, () => someBackoff(random)),
     maxBytes: maybe(random, 0.4, () => random.pick([2000, 20_000, 100_000, 4_000_000, 4_000_000])),
     maxJobs: random.pick([10, 20, 30, 45, 60]),
+    ...someFlowConfig(random),
     retention: maybe(random, 0.8, () =>
       defined({
         completed: maybe(random, 0.6, () => someRetention(random)),

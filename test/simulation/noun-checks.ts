@@ -4,6 +4,7 @@
  */
 import type { SluiceStore } from "../../src/store/schema.ts";
 import { endedTotal, heldBy, holderOf, nextDueAt, workerDueAt } from "./model/due.ts";
+import { isKeptForOthers, parentsOf } from "./model/kin.ts";
 import { useOf } from "./model/plans.ts";
 import { actionRecord } from "./model/show.ts";
 import { isEnded, type State } from "./model/state.ts";
@@ -24,11 +25,17 @@ const names = [
   ...(["workers", "held", "worker_due", "schedules", "schedule_due"] as const),
 ];
 
+/** An action that is needed by no jobs any more is as one that never was. */
+const withoutZero = ([key, row]: Rows[number]): Rows[number] => {
+  const { parents } = row as { readonly parents?: number };
+  return parents === 0 ? [key, { ...row, parents: undefined }] : [key, row];
+};
+
 /** Compares every row. */
 export function checkNouns({ tables }: SluiceStore, state: State): void {
   const expected = rowsOf(state);
   for (const name of names) {
-    const found: Rows = [...tables[name].scan({})];
+    const found: Rows = [...tables[name].scan({})].map(withoutZero);
     const rows = expected[name];
     if (found.length === 0 && rows.length === 0) continue;
     same("I11", `the rows of ${name}`, asStored(found), asStored(rows));
@@ -52,10 +59,14 @@ function rowsOf(state: State): Readonly<Record<(typeof names)[number], Rows>> {
     ),
     actions: [...actions].map(([id, action]) => {
       const { counts } = actionRecord(state, id);
-      return [[id], { ...action, counts }];
+      const named = parentsOf(state);
+      const own = [...jobs.values()].filter((job) => job.action === id && named.has(job.id));
+      return [[id], { ...action, counts, parents: own.length || undefined }];
     }),
     ended_actions: [...actions].flatMap(([id, { ended }]) =>
-      ended === undefined ? [] : [[[ended.status, ended.at, id], {}]],
+      ended === undefined || isKeptForOthers(state, id)
+        ? []
+        : [[[ended.status, ended.shelvedAt ?? ended.at, id], {}]],
     ),
     workers: [...workers].map(([name, worker]) => [
       [name],

@@ -53,6 +53,7 @@ const someOptions = (random: Random, now: number) => ({
   maxAttempts: maybe(random, 0.3, () => random.between(1, 3)),
   requires: maybe(random, 0.25, () => [...random.pick(needs)]),
   labels: maybe(random, 0.1, () => ({ team: "red" })),
+  key: maybe(random, 0.3, () => random.pick(["k", "l"])),
 });
 
 /** Of the plan `id`. */
@@ -111,13 +112,24 @@ export function someSchedule(
   ] as const);
   const version = maybe(random, 0.2, () => random.between(1, 2));
   const count = random.between(0, 3);
+  const key = maybe(random, 0.3, () => random.pick(["k", "l"]));
   const payload = random.pick(["null", '{"n":1,"to":"é"}']);
   const makes = random.weighted([
-    [3, { job: defined({ payload, requires: maybe(random, 0.4, () => [...random.pick(needs)]) }) }],
-    [1, { job: defined({ payload, plan, planVersion: version, kind: "plan" }) }],
     [
       3,
-      { action: { ...defined({ plan, version }), inputs: Array(count).fill(someInput(random)) } },
+      {
+        job: defined({ payload, key, requires: maybe(random, 0.4, () => [...random.pick(needs)]) }),
+      },
+    ],
+    [1, { job: defined({ payload, key, plan, planVersion: version, kind: "plan" }) }],
+    [
+      3,
+      {
+        action: {
+          ...defined({ plan, version, key }),
+          inputs: Array(count).fill(someInput(random)),
+        },
+      },
     ],
   ]);
   return {

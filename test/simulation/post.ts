@@ -26,7 +26,10 @@ const own: readonly CommandName[] = [
 ];
 
 /** Lists whose cursors are sealed. */
-const sealed: readonly CommandName[] = ["job.list", "plan.list", "action.list", "schedule.list"];
+const sealed: readonly CommandName[] = [
+  ...(["job.list", "job.parents", "key.list"] as const),
+  ...(["plan.list", "action.list", "schedule.list"] as const),
+];
 
 /** An instance knows who asked it for jobs, also where it then said that too many wait. */
 function noteClaim({ claimers }: Instance, { name, input }: CommandRequest, now: number): void {

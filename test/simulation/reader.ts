@@ -9,7 +9,10 @@ import type { Delivery } from "./delivery.ts";
 import type { Disk } from "./disk.ts";
 import type { Instance } from "./instance.ts";
 import { getAction, listActions } from "./model/actions.ts";
+import { type Answer, refused } from "./model/answers.ts";
 import { nextDueAt } from "./model/due.ts";
+import { listParents } from "./model/flows.ts";
+import { getKey, listKeys } from "./model/keys.ts";
 import { QUEUE } from "./model/model.ts";
 import type { Cursor, Page } from "./model/pages.ts";
 import { getPlan, getTasks, listPlans } from "./model/plans.ts";
@@ -17,7 +20,6 @@ import { getJob, getOperation, getQueue, listJobs } from "./model/reads.ts";
 import { getSchedule, listSchedules, preview } from "./model/schedules.ts";
 import { countsOf, setOf, setsOf } from "./model/show.ts";
 import type { Job, State } from "./model/state.ts";
-import { type Answer, refused } from "./model/turn.ts";
 import { getWorker, listWorkers, served, workerCounts } from "./model/workers.ts";
 
 interface Watched {
@@ -71,6 +73,10 @@ export class Reader {
     switch (name) {
       case "job.list":
         return listJobs(state, now, input as CommandInputs["job.list"], meaning);
+      case "job.parents":
+        return listParents(state, now, input as CommandInputs["job.parents"], meaning);
+      case "key.list":
+        return listKeys(state, now, input as CommandInputs["key.list"], meaning);
       case "plan.list":
         return listPlans(state, now, input as CommandInputs["plan.list"], meaning);
       case "action.list":
@@ -93,6 +99,8 @@ export class Reader {
         return getJob(state, now, id);
       case "job.tasks":
         return getTasks(state, now, input as CommandInputs["job.tasks"]);
+      case "key.get":
+        return getKey(state, now, (input as CommandInputs["key.get"]).key);
       case "operation.get":
         return getOperation(state, now, id);
       case "plan.get":

@@ -10,7 +10,7 @@ import { type Instance, storesOf } from "./instance.ts";
 import { QUEUE } from "./model/model.ts";
 import { observeGroups, speak } from "./observer.ts";
 import { stepSeed } from "./random.ts";
-import { Scheduler } from "./scheduler.ts";
+import { type Leader, Scheduler } from "./scheduler.ts";
 import { boundLog, lowerLimits } from "./small.ts";
 import { demand, same, Violation } from "./violation.ts";
 import { World } from "./world.ts";
@@ -42,8 +42,9 @@ export type Plant = (world: World, instance: Instance | undefined) => void;
 /** In one run of so many, only `PUT` creates a queue. */
 const AUTO_CREATE_NOT_IN = 4;
 
-/** In one run of so many the crew acts most of the time: what takes five steps in a row comes to its end. */
-const CREWS_IN = 4;
+/** In one run of so many the crew acts most of the time, and in another one the gatekeeper: what takes steps in a row ends. */
+const LEADERS_IN = 4;
+const leaders: readonly (Leader | undefined)[] = [undefined, "crew", undefined, "gatekeeper"];
 
 let isPrepared = false;
 
@@ -66,7 +67,7 @@ export async function run(
   boundLog(seed);
   const world = new World(seed % AUTO_CREATE_NOT_IN !== 0);
   activate(world.injector);
-  const scheduler = new Scheduler(world, seed % CREWS_IN === 1);
+  const scheduler = new Scheduler(world, leaders[seed % LEADERS_IN]);
   const said: string[] = [];
   let failure: Failure | undefined;
   let at: number | undefined;

@@ -27,9 +27,12 @@ const answeredMax = 40;
 const isGone = (jobs: ReadonlyMap<string, unknown>, { id }: { readonly id?: string }): boolean =>
   id !== undefined && !jobs.has(id);
 
+/** Clients who may lead. */
+export type Leader = "crew" | "gatekeeper";
+
 export class Scheduler {
   readonly #world: World;
-  readonly #isCrews: boolean;
+  readonly #leader: Leader | undefined;
   readonly #clients = new Clients();
   readonly #network: Message[] = [];
   /** Requests whose outcome a client does not know. */
@@ -51,10 +54,10 @@ export class Scheduler {
     [6, ["fault", (random) => this.#fault(random)]],
   ];
 
-  /** `isCrews`: the crew acts most of the time. */
-  constructor(world: World, isCrews: boolean) {
+  /** `leader`: who acts most of the time. */
+  constructor(world: World, leader: Leader | undefined) {
     this.#world = world;
-    this.#isCrews = isCrews;
+    this.#leader = leader;
     restoreBound();
   }
 
@@ -83,8 +86,8 @@ export class Scheduler {
     const world = this.#world;
     if (this.#unknown.length > 0 && random.chance(0.4)) return this.#retry(random, mayWait);
     if (this.#answered.length > 0 && random.chance(0.08)) return this.#repeat(random, mayWait);
-    const isCrew = this.#isCrews && random.chance(0.7);
-    const client = isCrew ? roles.indexOf("crew") : random.below(roles.length);
+    const leader = random.chance(0.7) ? this.#leader : undefined;
+    const client = leader === undefined ? random.below(roles.length) : roles.indexOf(leader);
     const { queue, jobs } = world.auditor.state;
     // Without a queue there is little to see, and not every enqueue makes one.
     const isCrowded = jobs.size > jobsMax || (queue === undefined && random.chance(0.02));

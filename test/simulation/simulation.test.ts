@@ -9,7 +9,7 @@ import { stepsOf, violationLines } from "./report.ts";
 import { allSteps, run } from "./run.ts";
 
 const RUNS = 50;
-const STEPS = 480;
+const STEPS = 800;
 
 const seeds = Array.from({ length: RUNS }, (_, i) => i + 1);
 const seen = new Coverage();
@@ -22,7 +22,7 @@ beforeAll(async () => {
     seen.merge(outcome.coverage);
     if (outcome.failure) told.push(...violationLines(history, outcome.failure, outcome));
   }
-}, 120_000);
+}, 300_000);
 
 test("fifty runs break no rule", () => {
   expect(told.join("\n")).toBe("");

@@ -9,6 +9,8 @@ import { Store } from "../../src/store/store.ts";
 export const small = {
   /** Distinct sets of requirements that may wait. */
   lanesMax: 3,
+  /** Keys that may have settings. */
+  keysMax: 3,
   sweepMax: 3,
   sweepStepMax: 2,
   operationStepMax: 4,

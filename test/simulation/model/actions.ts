@@ -3,14 +3,15 @@
  * Invariant: it is taken whole or not at all; its jobs are those that name it.
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
+import { type Answer, refused } from "./answers.ts";
 import { idOf, type OfSchedule, pad, runAgain, takeJob } from "./jobs.ts";
 import type { Action } from "./nouns.ts";
 import { type Cursor, type Page, pageOf } from "./pages.ts";
 import { fitOf, needsOf, versionOf } from "./plans.ts";
-import { isOverLimit, whyFull } from "./room.ts";
+import { isOverLimit, whyFull, whyKeyFull } from "./room.ts";
 import { actionRecord, jobsOfAction } from "./show.ts";
 import { isEnded, type State } from "./state.ts";
-import { type Answer, refused, type Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 
 const unknown = (id: string): Answer => refused("action_unknown", { id });
 
@@ -33,7 +34,7 @@ export function submitAction(turn: Turn, input: Input, of?: OfSchedule): Answer 
   const fit = fitOf(state, { plan: input.id, planVersion: input.version }, inputs);
   if ("code" in fit) return { refusal: fit };
   const bytes = inputs.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-  const full = whyFull(turn, inputs.length, bytes);
+  const full = whyKeyFull(turn, input.key, inputs.length) ?? whyFull(turn, inputs.length, bytes);
   if (full !== undefined) return { refusal: full };
   const kind = "plan" as const;
   const requires = needsOf(fit.version, input.requires);

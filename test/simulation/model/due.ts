@@ -3,6 +3,7 @@
  * Invariant: it is found by looking at everything; nothing is kept in the order of its time.
  */
 import { small } from "../small.ts";
+import { isKeptForOthers, parentsOf, waitingFor } from "./kin.ts";
 import type { Worker } from "./nouns.ts";
 import { isBefore } from "./show.ts";
 import { type EndedState, endedStates, isEnded, type Job, type State } from "./state.ts";
@@ -13,7 +14,47 @@ export type Due = { readonly at: number } & (
   | { readonly worker: string }
   | { readonly action: string }
   | { readonly schedule: string }
+  | { readonly timer: Timer }
 );
+
+/** A time at which a key opens, a slot is let go, those that wait hear of an end, or a unique key comes free. */
+export interface Timer {
+  readonly at: number;
+  readonly kind: "key" | "lingering" | "parent" | "unique";
+  /** In the order of which timers of one time and kind stand. */
+  readonly name: string;
+  readonly id: string;
+  readonly grant?: number;
+  /** Whether a key may open by it. */
+  readonly isOfKey?: boolean;
+}
+
+/** All of them, as they come. */
+function timersOf(state: State): Timer[] {
+  const timers: Timer[] = [];
+  const add = (at: number | undefined, kind: Timer["kind"], id: string, more: object = {}) => {
+    if (at !== undefined) timers.push({ at, kind, name: id, id, ...more });
+  };
+  for (const [id, { dueAt }] of state.keys) add(dueAt, "key", id, { isOfKey: true });
+  for (const { id, grant, until, key } of state.slots) {
+    add(until, "lingering", id, { name: `${grant} ${id}`, grant, isOfKey: key !== undefined });
+  }
+  for (const id of parentsOf(state)) {
+    const { endedAt } = state.jobs.get(id) ?? {};
+    if (endedAt !== undefined && waitingFor(state, id).length > 0) add(endedAt, "parent", id);
+  }
+  for (const [id, { until }] of state.uniques) add(until, "unique", id);
+  const place = ({ at, kind, name }: Timer) => [at, kind, name];
+  return timers.sort((a, b) => (isBefore(place(a), place(b)) ? -1 : 1));
+}
+
+/** Timers among which that of the next key is sought. */
+const timersMax = 16;
+
+function nextKeyAt(state: State): number {
+  const next = timersOf(state).slice(0, timersMax);
+  return next.find(({ isOfKey }) => isOfKey)?.at ?? Infinity;
+}
 
 /** When a job ends by itself. */
 export const lifeOf = (job: Job): number =>
@@ -96,6 +137,8 @@ export function nextDue(state: State): Due | undefined {
     [...state.workers].map(([name, each]) => [name, workerDueAt(state, name, each)] as const),
   );
   if (worker && (!next || worker.at < next.at)) next = { at: worker.at, worker: worker.name };
+  const [timer] = timersOf(state);
+  if (timer && (!next || timer.at < next.at)) next = { at: timer.at, timer };
   const slot = firstOf(
     [...state.schedules].map(([id, { nextAt = Infinity }]) => [id, nextAt] as const),
   );
@@ -109,9 +152,10 @@ export function nextRemoval(state: State, at: number): Due | undefined {
   if (retention === undefined) return undefined;
   const alone = { completed: 0, failed: 0, cancelled: 0, expired: 0 };
   const oldest: { [S in EndedState]?: Job } = {};
+  const named = parentsOf(state);
   for (const job of state.jobs.values()) {
-    // The jobs of an action go with it.
-    if (!isEnded(job.state) || job.action !== undefined) continue;
+    // The jobs of an action go with it, and parents stay for their children.
+    if (!isEnded(job.state) || job.action !== undefined || named.has(job.id)) continue;
     alone[job.state] += 1;
     const first = oldest[job.state];
     if (first === undefined || endsBefore(job, first)) oldest[job.state] = job;
@@ -124,12 +168,14 @@ export function nextRemoval(state: State, at: number): Due | undefined {
     const job = oldest[ended];
     if (job === undefined) continue;
     const { ageMs, count } = retention[ended];
-    consider({ at: alone[ended] > count ? at : (job.endedAt ?? 0) + ageMs, job });
+    consider({ at: alone[ended] > count ? at : shelfOf(job)[0] + ageMs, job });
   }
   for (const status of ["completed", "failed", "cancelled"] as const) {
     const first = firstOf(
       [...state.actions].flatMap(([id, { ended }]) =>
-        ended?.status === status ? [[id, ended.at] as const] : [],
+        ended?.status === status && !isKeptForOthers(state, id)
+          ? [[id, ended.shelvedAt ?? ended.at] as const]
+          : [],
       ),
     );
     if (first === undefined) continue;
@@ -146,13 +192,15 @@ export function endedTotal({ actions }: State, status: EndedState): number {
 }
 
 function endsBefore(a: Job, b: Job): boolean {
-  return isBefore([a.endedAt ?? 0, a.id], [b.endedAt ?? 0, b.id]);
+  return isBefore(shelfOf(a), shelfOf(b));
 }
 
-/** When time next does something to an open job, or a schedule has a slot; or null. */
+const shelfOf = ({ shelvedAt, endedAt = 0, id }: Job) => [shelvedAt ?? endedAt, id] as const;
+
+/** When time next does something to an open job, a key opens, or a schedule has a slot; or null. */
 export function nextWorkAt(state: State): number | null {
   const slots = [...state.schedules.values()].map(({ nextAt = Infinity }) => nextAt);
-  const next = Math.min(nextJobDue(state)?.at ?? Infinity, ...slots);
+  const next = Math.min(nextJobDue(state)?.at ?? Infinity, nextKeyAt(state), ...slots);
   return next === Infinity ? null : next;
 }
 

@@ -3,14 +3,21 @@
  * Invariant: refusals are tried in the order of docs/semantics.md; a refused item changes nothing.
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
+import { type Answer, type Refused, refused } from "./answers.ts";
+import { answerOfHolder, whyTaken } from "./conflicts.ts";
+import { inFlowOrder } from "./flows.ts";
+import { isParent, waitsFor } from "./kin.ts";
 import { fitOf, needsOf, versionOf } from "./plans.ts";
-import { isOverLimit, whyFull } from "./room.ts";
+import { isOverLimit, whyFull, whyKeyFull } from "./room.ts";
+import { isStrict, openOf } from "./rounds.ts";
+import { setOf } from "./show.ts";
 import { defined, isEnded, type Job, type Queue, type State } from "./state.ts";
-import { type Answer, type Refused, refused, type Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
+import { take } from "./uniques.ts";
 
 type Spec = CommandInputs["job.enqueue"]["jobs"][number];
 export type Item =
-  | { readonly id: string; readonly deduplicated?: true }
+  | { readonly id: string; readonly deduplicated?: true; readonly replaced?: true }
   | { readonly problem: Refused };
 
 export const pad = (value: number, width: number): string =>
@@ -21,7 +28,11 @@ export const idOf = ({ queueId, term }: Queue, last: string): string =>
   `${queueId}-${pad(term, 3)}-${last}`;
 
 export function enqueue(turn: Turn, { jobs }: CommandInputs["job.enqueue"]): Answer {
-  const results = jobs.map((spec) => enqueueOne(turn, spec));
+  const order = inFlowOrder(jobs);
+  if ("refusal" in order || "reply" in order) return order;
+  // Those that wait are taken behind those they wait for, and answered in the order of the request.
+  const taken = new Map(order.map((spec) => [spec, enqueueOne(turn, spec)]));
+  const results = jobs.map((spec) => taken.get(spec) as Item);
   const refusals = results.filter((item) => "problem" in item).length;
   return { reply: { now: turn.at, results, refused: refusals } };
 }
@@ -38,22 +49,33 @@ export interface OfSchedule {
 export function enqueueOne(turn: Turn, spec: Spec, of?: OfSchedule): Item {
   const repeat = repeatOf(turn, spec);
   if (repeat !== undefined) return repeat;
+  const holder = answerOfHolder(turn, spec);
+  if (holder !== undefined && "code" in holder) return { problem: holder };
+  if (holder?.replaced) keepItem(turn, spec, holder.id);
+  if (holder !== undefined) return holder;
   const fit = spec.plan === undefined ? undefined : fitOf(turn.state, spec, [spec.payload]);
   if (fit !== undefined && "code" in fit) return { problem: told(fit) };
-  const full = whyFull(turn, 1, Buffer.byteLength(spec.payload));
+  for (const { id: parent } of spec.after ?? []) {
+    if (turn.asOfNow(parent) === undefined) return problem("parent_unknown", { parent });
+  }
+  const bytes = Buffer.byteLength(spec.payload);
+  const full = whyKeyFull(turn, spec.key, 1) ?? whyFull(turn, 1, bytes);
   if (full !== undefined) return { problem: full };
-  const { idempotencyKey, fingerprint } = spec;
   const kind = fit === undefined ? ("payload" as const) : ("plan" as const);
   const requires = fit === undefined ? spec.requires : needsOf(fit.version, spec.requires);
   if (isOverLimit(turn, { kind, requires })) return problem("requires_limit");
   const planVersion = fit?.version.version;
   const { id } = takeJob(turn, { ...spec, ...of, kind, requires, planVersion });
-  if (idempotencyKey !== undefined) {
-    const body = fingerprint ?? "";
-    const kept = { index: turn.state.index + 1, body, name: "job", reply: { id } };
-    turn.history.keep(`job:${idempotencyKey}`, kept);
-  }
+  keepItem(turn, spec, id);
   return { id };
+}
+
+/** An item that was taken is known again by its key. */
+function keepItem(turn: Turn, { idempotencyKey, fingerprint }: Spec, id: string): void {
+  if (idempotencyKey === undefined) return;
+  const body = fingerprint ?? "";
+  const kept = { index: turn.state.index + 1, body, name: "job", reply: { id } };
+  turn.history.keep(`job:${idempotencyKey}`, kept);
 }
 
 /** What a problem of an item tells where it is told by itself; that of a batch says which items. */
@@ -64,6 +86,21 @@ const told = ({ code, errors, ...facts }: Refused): Refused =>
 
 type Taken = Omit<Spec, "kind"> & Partial<OfSchedule> & Pick<Job, "kind" | "action" | "inputIndex">;
 
+/** Where a job waits: the number of its set, and of the lane of that or of its key. */
+export function lanesFor(
+  state: State,
+  { kind, requires, key }: Pick<Job, "kind" | "requires" | "key">,
+): Pick<Job, "set" | "lane" | "ordered"> {
+  const name = setOf({ kind, requires });
+  const open = [...state.jobs.values()].filter((job) => !isEnded(job.state));
+  const isPlain = name === setOf({ kind: "payload" });
+  const set = isPlain ? 1 : (open.find((job) => setOf(job) === name)?.set ?? state.lane + 1);
+  if (key === undefined) return { set, lane: set };
+  const ordered = isStrict(state, key) || undefined;
+  const beside = openOf(state, key).find((job) => ordered || job.set === set);
+  return { set, ordered, lane: beside?.lane ?? Math.max(state.lane, set) + 1 };
+}
+
 /** A job becomes one of the queue's, with an id of its own or the next one. */
 export function takeJob(turn: Turn, taken: Taken): Job {
   const { state } = turn;
@@ -71,20 +108,28 @@ export function takeJob(turn: Turn, taken: Taken): Job {
   const id = taken.id ?? idOf(turn.queue, pad(state.seq, 9));
   const due = taken.runAt ?? turn.at + (taken.delayMs ?? 0);
   const isLater = due > turn.at;
+  const waits = taken.after === undefined ? [] : waitsFor(state, taken.after, true);
+  const isBlocked = waits.length > 0;
   const { runAt: _, delayMs: __, idempotencyKey: ___, ...options } = taken;
   const job: Job = defined({
     ...options,
     ...{ id, seq: state.seq, createdAt: turn.at, run: 1, failures: 0, deliveries: 0 },
+    ...lanesFor(state, taken),
     priority: taken.priority ?? 0,
-    state: isLater ? ("scheduled" as const) : ("ready" as const),
+    waits: isBlocked ? waits : undefined,
+    state: isBlocked ? ("blocked" as const) : isLater ? ("scheduled" as const) : ("ready" as const),
     ...(isLater && { runAt: due }),
   });
   const plan = state.plans.get(job.plan ?? "");
   if (job.plan !== undefined && plan !== undefined) {
     turn.use(job.plan, { jobs: plan.jobs + 1, lastUsedAt: turn.at });
   }
-  if (isLater) return turn.put("job.enqueued", job);
-  return turn.becomeReady("job.enqueued", job, turn.at);
+  const isReady = !isBlocked && !isLater;
+  const own = isReady
+    ? turn.becomeReady("job.enqueued", job, turn.at)
+    : turn.put("job.enqueued", job);
+  take(state, turn.at, own);
+  return own;
 }
 
 function repeatOf(turn: Turn, spec: Spec): Item | undefined {
@@ -119,8 +164,13 @@ export function update(turn: Turn, input: CommandInputs["job.update"]): Answer {
   const isMoved = due !== undefined && !isNow && due !== job.runAt;
   const isFreed = isNow && job.state === "scheduled";
   if (priority === job.priority && !isMoved && !isFreed) return turn.show(job);
-  if (isFreed) return turn.show(turn.becomeReady("job.updated", { ...job, priority }, turn.at));
-  const moved = isMoved ? { state: "scheduled" as const, runAt: due, readyAt: undefined } : {};
+  // One that holds its key keeps its place.
+  const isHolder = job.key !== undefined && turn.state.keys.get(job.key)?.holder === job.id;
+  const readyAt = isHolder ? job.readyAt : undefined;
+  if (isFreed) {
+    return turn.show(turn.becomeReady("job.updated", { ...job, priority }, readyAt ?? turn.at));
+  }
+  const moved = isMoved ? { state: "scheduled" as const, runAt: due, readyAt } : {};
   return turn.show(turn.put("job.updated", job, { priority, ...moved }));
 }
 
@@ -154,25 +204,41 @@ export function runAgain(turn: Turn, job: Job): Answer | undefined {
     const version = versionOf(turn.state, job.plan, job.planVersion);
     if ("code" in version) return { refusal: version };
   }
+  const other = whyTaken(turn, job);
+  if (other !== undefined) return { refusal: other };
   if (isOverLimit(turn, job)) return refused("requires_limit");
-  turn.state.seq += 1;
-  turn.put("job.retried", job, {
-    ...{ state: "ready", seq: turn.state.seq, run: job.run + 1, failures: 0, deliveries: 0 },
-    ...{ readyAt: turn.at, endedAt: undefined, reason: undefined, error: undefined },
+  const { state } = turn;
+  state.seq += 1;
+  const after = job.after?.filter(({ id }) => state.jobs.has(id));
+  const waits = waitsFor(state, after ?? [], false);
+  const isBlocked = waits.length > 0;
+  const again = turn.put("job.retried", job, {
+    ...lanesFor(state, job),
+    ...{ after, waits: isBlocked ? waits : undefined, shelvedAt: undefined },
+    ...{ lingersUntil: undefined, state: isBlocked ? "blocked" : "ready" },
+    ...{ seq: turn.state.seq, run: job.run + 1, failures: 0, deliveries: 0 },
+    ...{
+      readyAt: isBlocked ? undefined : turn.at,
+      endedAt: undefined,
+      reason: undefined,
+      error: undefined,
+    },
     ...{ result: undefined, late: undefined, worker: undefined },
   });
+  if (job.unique !== undefined && !state.uniques.has(job.unique.key)) take(state, turn.at, again);
   return undefined;
 }
 
-/** Whether a job is of an action that has open jobs: then its record must stay. */
-export function isOfLiveAction({ actions }: State, { action }: Job): boolean {
-  return action !== undefined && actions.get(action)?.ended === undefined;
+/** Whether a job is of an action that has open jobs, or named by open jobs: then its record must stay. */
+export function isNeeded(state: State, { id, action }: Job): boolean {
+  const isOfLive = action !== undefined && state.actions.get(action)?.ended === undefined;
+  return isOfLive || isParent(state, id);
 }
 
 export function remove(turn: Turn, { id }: CommandInputs["job.remove"]): Answer {
   const job = turn.asOfNow(id);
   if (job === undefined) return unknown(id);
-  if (!isEnded(job.state) || isOfLiveAction(turn.state, job)) return wrongState(job);
+  if (!isEnded(job.state) || isNeeded(turn.state, job)) return wrongState(job);
   turn.remove(id);
   return { reply: { now: turn.at, removed: true } };
 }

@@ -4,13 +4,16 @@
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { small } from "../small.ts";
+import type { Answer, Refused } from "./answers.ts";
 import { holderOf, nextWorkAt } from "./due.ts";
 import { idOf, pad } from "./jobs.ts";
 import type { Report } from "./nouns.ts";
+import { takeInOrder } from "./order.ts";
 import { tasksIn, versionOf } from "./plans.ts";
-import { claimed, inOrder } from "./show.ts";
+import { limitsOf, rateOpensAt } from "./rounds.ts";
+import { claimed } from "./show.ts";
 import { type Backoff, defined, isEnded, type Job, type Queue, type State } from "./state.ts";
-import type { Answer, Refused, Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 import { see } from "./workers.ts";
 
 type ClaimInput = CommandInputs["lease.claim"];
@@ -52,12 +55,14 @@ export function claim(turn: Turn, said: ClaimInput): { jobs: object[] } {
   const jobs: object[] = [];
   const taken: Job[] = [];
   let over = 0;
-  for (const job of queue.paused || !isServed ? [] : inOrder(state, "ready")) {
-    if (jobs.length === (input.max ?? 1) || over === small.sweepMax) break;
-    if (!mayHave(job, input)) continue;
+  const max = input.max ?? 1;
+  const { kinds = ["payload"], capabilities = [] } = input;
+  const mayHandOut = queue.paused === undefined && isServed && hasRoom(turn);
+  const takes = { kinds: mayHandOut ? kinds : [], capabilities };
+  takeInOrder(turn, takes, (job) => {
     if (endIfOver(turn, job)) {
       over += 1;
-      continue;
+      return over < small.sweepMax;
     }
     if (jobs.length === 0) state.grant += 1;
     const leaseMs = input.leaseMs ?? job.leaseMs ?? config.leaseMs;
@@ -70,9 +75,18 @@ export function claim(turn: Turn, said: ClaimInput): { jobs: object[] } {
     });
     jobs.push(claimed(held, config, tokenOf(queue, state.grant)));
     taken.push(held);
-  }
+    return jobs.length < max && hasRoom(turn);
+  });
   if (jobs.length > 0) return { jobs, ...plansOf(state, taken) };
   return { jobs, ...whyEmpty(turn, input), ...(!isServed && { draining: true }) };
+}
+
+/** Whether the queue's own limits leave room for one more job. */
+function hasRoom({ at, queue, state }: Turn): boolean {
+  const { concurrency, rate } = queue.config;
+  const running = [...state.jobs.values()].filter((job) => job.state === "running").length;
+  if (concurrency !== null && running + state.slots.length >= concurrency) return false;
+  return rateOpensAt(state.usedUntil, rate) <= at;
 }
 
 /** The plans of jobs that are handed out, each once. */
@@ -99,17 +113,21 @@ function endIfOver(turn: Turn, job: Job): boolean {
   return true;
 }
 
-function whyEmpty({ queue, state }: Turn, input: ClaimInput): object {
+function whyEmpty(turn: Turn, input: ClaimInput): object {
+  const { queue, state, at } = turn;
   const { paused } = queue;
+  const rateAt = rateOpensAt(state.usedUntil, queue.config.rate);
+  const nextAt = Math.min(nextWorkAt(state) ?? Infinity, rateAt > at ? rateAt : Infinity);
   const all = [...state.jobs.values()];
   const ready = all.filter((job) => job.state === "ready");
+  const limited = ready.filter(({ key, lane }) => key !== undefined && !state.turns.has(lane));
   return {
     paused: paused !== undefined,
     ...(paused?.reason !== undefined && { pausedReason: paused.reason }),
     waiting: ready.length,
     scheduled: all.filter((job) => job.state === "scheduled").length,
-    nextDueAt: nextWorkAt(state),
-    limited: 0,
+    nextDueAt: nextAt === Infinity ? null : nextAt,
+    limited: hasRoom(turn) ? limited.length : ready.length,
     unclaimable: ready.filter((job) => !mayHave(job, input)).length,
   };
 }
@@ -154,6 +172,8 @@ function settleOne(turn: Turn, item: SettleItem, told: Told, seen: Set<string>):
   if (isLatest && outcome !== undefined && outcomes[op] === outcome) {
     return { id, ok: true, state, repeated: true };
   }
+  // Its worker hears now that it ended: its slots are free.
+  if (isLatest && job.lingersUntil !== undefined) turn.endSlot(id, job.grant);
   if (state === "cancelled") {
     return { code: "job_cancelled", id, ...(job.reason !== undefined && { reason: job.reason }) };
   }
@@ -188,7 +208,7 @@ function settleHeld(turn: Turn, item: SettleItem, job: Job, told: Told): Settled
     case "fail":
       return fail(turn, item, job, told);
     case "release":
-      return release(turn, job, item.delayMs ?? 0);
+      return release(turn, job, item);
     case "extend":
       return extend(turn, job, item.leaseMs);
     case "progress":
@@ -243,12 +263,16 @@ function fail(
   const runAt = turn.at + wait;
   turn.put("job.failed", job, {
     ...{ ...changes, ...givenUp, state: "scheduled", runAt },
-    ...{ readyAt: undefined, leaseEndedAt: turn.at },
+    ...{ readyAt: isHeld(turn, job) ? job.readyAt : undefined, leaseEndedAt: turn.at },
   });
   if (runAt > turn.at) return { id, ok: true, state: "scheduled", runAt };
   turn.asOfNow(id);
   return { id, ok: true, state: "ready" };
 }
+
+/** Whether a job holds its key until it has ended. */
+const isHeld = ({ state }: Turn, { key, ordered }: Job): boolean =>
+  key !== undefined && ordered === true && limitsOf(state, key).onRetry === "block";
 
 /** The delay before the next attempt; with jitter the one that was told, if it is within bounds. */
 function waitOf(policy: Backoff, attempt: number, told: Told, at: number): number {
@@ -266,15 +290,15 @@ function delayOf(policy: Backoff, attempt: number): number {
   return Math.min(cap, policy.delayMs * (policy.factor ?? 2) ** (attempt - 1));
 }
 
-function release(turn: Turn, job: Job, delayMs: number): Settled {
+function release(
+  turn: Turn,
+  job: Job,
+  { delayMs = 0, holdKeyMs = 0 }: Extract<SettleItem, { op: "release" }>,
+): Settled {
   const { id } = job;
-  const changes = { ...givenUp, outcome: "released", leaseEndedAt: turn.at } as const;
-  if (delayMs === 0) {
-    turn.put("job.released", job, { ...changes, state: "ready", runAt: undefined });
-    return { id, ok: true, state: "ready" };
-  }
-  const runAt = turn.at + delayMs;
-  turn.put("job.released", job, { ...changes, state: "scheduled", runAt });
+  const runAt = delayMs === 0 ? undefined : turn.at + delayMs;
+  turn.giveBack(job, runAt, holdKeyMs === 0 ? undefined : turn.at + holdKeyMs);
+  if (runAt === undefined) return { id, ok: true, state: "ready" };
   return { id, ok: true, state: "scheduled", runAt };
 }
 

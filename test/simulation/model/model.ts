@@ -5,9 +5,11 @@
 import type { CommandInputs, CommandName } from "../../../src/contract/commands.ts";
 import type { CommandRequest } from "../../../src/contract/rpc.ts";
 import { cancelAction, retryAction, submitAction } from "./actions.ts";
+import { type Answer, refused } from "./answers.ts";
 import { cancel, enqueue, remove, retry, update } from "./jobs.ts";
+import { putKey, removeKey } from "./keys.ts";
 import { claim, emptyQueue, type Hint, plansOf, settle, tokenOf } from "./leases.ts";
-import { advance, purge, redrive, underway } from "./operations.ts";
+import { advance, discard, purge, redrive, underway } from "./operations.ts";
 import { removePlan, submitPlan } from "./plans.ts";
 import { configure, create, pause, register, resume } from "./queue.ts";
 import {
@@ -20,7 +22,7 @@ import {
 } from "./schedules.ts";
 import { claimed } from "./show.ts";
 import { copyOf, type Kept } from "./state.ts";
-import { type Answer, refused, type Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 import { drain, heartbeat, registerWorker, removeWorker } from "./workers.ts";
 
 /** The name of the one simulated queue. */
@@ -34,10 +36,13 @@ const decide: { readonly [N in CommandName]?: Decide<N> } = {
   "action.submit": (turn, input) => submitAction(turn, input),
   "job.cancel": cancel,
   "job.enqueue": enqueue,
+  "job.discard": discard,
   "job.redrive": redrive,
   "job.remove": remove,
   "job.retry": retry,
   "job.update": update,
+  "key.put": putKey,
+  "key.remove": removeKey,
   "lease.claim": (turn, input) => ({ reply: { now: turn.at, ...claim(turn, input) } }),
   "lease.settle": settle,
   "plan.remove": removePlan,
@@ -59,12 +64,13 @@ const decide: { readonly [N in CommandName]?: Decide<N> } = {
 
 /** Commands that need nothing that is in a queue already. */
 const beginners: readonly string[] = [
-  ...["job.enqueue", "plan.submit", "schedule.put", "worker.register"],
+  ...["job.enqueue", "key.put", "plan.submit", "schedule.put", "worker.register"],
 ];
 
 /** Decides one command of a group. */
 export function run(turn: Turn, request: CommandRequest, hint: Hint): Answer {
   const { name, key } = request;
+  turn.renew();
   const kept = key === undefined ? undefined : turn.history.find(key.key, turn.purged);
   if (key !== undefined && kept !== undefined) {
     return kept.body === key.bodyHash ? again(turn, kept) : refused("idempotency_key_reused");
@@ -156,6 +162,7 @@ function stillHeld({ at, queue, state }: Turn, { jobs = [] }: Told): { readonly 
 export function advanceOperation(turn: Turn): boolean {
   const seq = turn.state.queue === undefined ? undefined : underway(turn);
   if (seq === undefined) return false;
+  turn.renew();
   advance(turn, seq);
   return true;
 }

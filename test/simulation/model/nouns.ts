@@ -59,7 +59,12 @@ export interface Action {
   readonly fingerprint?: string | undefined;
   readonly schedule?: string | undefined;
   readonly slotAt?: number | undefined;
-  readonly ended?: { readonly at: number; readonly status: "completed" | "failed" | "cancelled" };
+  readonly ended?: {
+    readonly at: number;
+    readonly status: "completed" | "failed" | "cancelled";
+    /** When its retention began, where that was not at its end. */
+    readonly shelvedAt?: number | undefined;
+  };
 }
 
 export interface Worker {

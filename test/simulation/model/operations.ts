@@ -1,24 +1,40 @@
 /**
- * What purge, redrive and the release after an import should do: bounded steps over many jobs, the first in the command itself.
+ * What purge, redrive, discard, and what follows an import or new limits should do: bounded steps over many jobs, the first in the command itself.
  * Invariant: an operation touches only jobs that were there when it began.
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { small } from "../small.ts";
-import { idOf, isOfLiveAction, pad, runAgain } from "./jobs.ts";
-import { countsOf, hasLabel, inOrder, operationRecord, placeIn } from "./show.ts";
+import type { Answer } from "./answers.ts";
+import { idOf, isNeeded, pad, runAgain } from "./jobs.ts";
+import { isOfFilter } from "./reads.ts";
+import { bounded, limitsOf, openOf, opensAt, touch } from "./rounds.ts";
+import { countsOf, inOrder, operationRecord, placeIn } from "./show.ts";
 import { isEnded, type Job, type JobState, type Operation, type Place } from "./state.ts";
-import type { Answer, Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 
-type Filter = Pick<Operation, "label" | "endedAfter" | "endedBefore" | "grantMax">;
+type Filter = Pick<
+  Operation,
+  "label" | "key" | "error" | "endedAfter" | "endedBefore" | "grantMax"
+>;
 
 export function purge(turn: Turn, { states }: CommandInputs["queue.purge"]): Answer {
   return start(turn, "purge", states ?? ["scheduled", "ready", "blocked"], {});
 }
 
 export function redrive(turn: Turn, input: CommandInputs["job.redrive"]): Answer {
-  if (input.ids !== undefined) return redriveIds(turn, input.ids);
-  const { states = ["failed"], label, endedAfter, endedBefore } = input;
-  return start(turn, "redrive", states, { label, endedAfter, endedBefore });
+  return changeEnded(turn, "redrive", input);
+}
+
+export function discard(turn: Turn, input: CommandInputs["job.discard"]): Answer {
+  return changeEnded(turn, "discard", input);
+}
+
+type Kind = "redrive" | "discard";
+
+function changeEnded(turn: Turn, kind: Kind, input: CommandInputs["job.discard"]): Answer {
+  if (input.ids !== undefined) return changeIds(turn, kind, input.ids);
+  const { states = ["failed"], label, key, error, endedAfter, endedBefore } = input;
+  return start(turn, kind, states, { label, key, error, endedAfter, endedBefore });
 }
 
 function begin(
@@ -83,18 +99,20 @@ export function start(
 ): Answer {
   const states = [...new Set(named)];
   const { counts } = countsOf(turn.state);
-  const total = states.reduce((sum, state) => sum + counts[state], 0);
+  const jobs = states.reduce((sum, state) => sum + counts[state], 0);
+  const total = kind === "resize" ? turn.state.keys.size : jobs;
   const { seq } = begin(turn, { kind, states, total, ...filter });
   advance(turn, seq);
   return show(turn, seq);
 }
 
-function redriveIds(turn: Turn, ids: readonly string[]): Answer {
-  const { seq } = begin(turn, { kind: "redrive", states: [], total: ids.length });
+function changeIds(turn: Turn, kind: Kind, ids: readonly string[]): Answer {
+  const { seq } = begin(turn, { kind, states: [], total: ids.length });
   let changed = 0;
   for (const id of new Set(ids)) {
     const job = turn.asOfNow(id);
-    if (job !== undefined && runAgain(turn, job) === undefined) changed += 1;
+    const isOver = job !== undefined && isEnded(job.state);
+    if (isOver && change(turn, { kind }, job)) changed += 1;
   }
   move(turn, seq, { changed, examined: ids.length });
   return show(turn, seq);
@@ -110,7 +128,8 @@ export function advance(turn: Turn, seq: number): void {
   while (room > 0) {
     const operation = bySeq(turn, seq);
     if (operation?.state === undefined) return;
-    room -= Math.max(1, step(turn, operation, operation.state, room));
+    if (operation.kind === "resize") room -= Math.max(1, lookAtKeys(turn, operation, room));
+    else room -= Math.max(1, step(turn, operation, operation.state, room));
   }
 }
 
@@ -118,9 +137,11 @@ function step(turn: Turn, operation: Operation, state: JobState, most: number): 
   const jobs = inOrder(turn.state, state, operation.after).slice(0, most);
   const last = jobs.at(-1);
   const after = last === undefined ? undefined : placeIn(state, last);
-  const changed = jobs.filter(
-    (job) => isMeant(operation, job) && change(turn, operation, job),
-  ).length;
+  const changed = jobs.filter(({ id }) => {
+    const job = turn.state.jobs.get(id);
+    // What became of one of them may have ended another, which waited for it.
+    return job?.state === state && isMeant(operation, job) && change(turn, operation, job);
+  }).length;
   const done = { changed, examined: jobs.length };
   if (after !== undefined && jobs.length === most) {
     move(turn, operation.seq, done, { state, after });
@@ -131,20 +152,45 @@ function step(turn: Turn, operation: Operation, state: JobState, most: number): 
   return jobs.length;
 }
 
-function isMeant({ seqMax, grantMax, label, ...bounds }: Operation, job: Job): boolean {
-  if ((job.grant ?? 0) > (grantMax ?? Infinity)) return false;
-  if (job.seq > seqMax || (label !== undefined && !hasLabel(job, label))) return false;
-  const { endedAfter = 0, endedBefore = Infinity } = bounds;
-  const endedAt = job.endedAt ?? 0;
-  return !isEnded(job.state) || (endedAt >= endedAfter && endedAt < endedBefore);
+function isMeant(operation: Operation, job: Job): boolean {
+  const { seqMax, grantMax = Infinity, ...filter } = operation;
+  return (job.grant ?? 0) <= grantMax && job.seq <= seqMax && isOfFilter(job, filter);
 }
 
-function change(turn: Turn, { kind }: Operation, job: Job): boolean {
+function change(turn: Turn, { kind }: Pick<Operation, "kind">, job: Job): boolean {
   if (kind === "redrive") return runAgain(turn, job) === undefined;
   if (kind === "release") turn.giveBack(job);
-  else if (!isOfLiveAction(turn.state, job)) turn.remove(job.id);
+  else if (!isNeeded(turn.state, job)) turn.remove(job.id);
   else if (isEnded(job.state)) return false;
-  // Its action keeps it, and has to hear what became of it.
+  // Its action or its children keep it, and have to hear what became of it.
   else turn.cancel(job, "purged");
   return true;
+}
+
+/** Keys that the new defaults open or shut are brought up to date. Returns how many were looked at. */
+function lookAtKeys(turn: Turn, { seq, after }: Operation, most: number): number {
+  const { state, at } = turn;
+  const behind = after === undefined ? "" : String(after[0]);
+  const names = [...state.keys.keys()].filter((name) => name > behind).toSorted();
+  const looked = names.slice(0, most);
+  let changed = 0;
+  for (const name of looked) {
+    const isReady = openOf(state, name).some((job) => job.state === "ready");
+    const hasTurn = [...state.turns.values()].some(({ key }) => key === name);
+    const { usedUntil } = state.keys.get(name) ?? {};
+    const isBounded = bounded(usedUntil, limitsOf(state, name).rate, at) === usedUntil;
+    const opens = opensAt(state, name);
+    // A key that stays shut may open at another time than its timer has.
+    const timer = opens > at && opens < Infinity ? opens : undefined;
+    const isTimed = state.keys.get(name)?.dueAt === timer;
+    if (isBounded && (!isReady || (opens <= at === hasTurn && isTimed))) continue;
+    turn.emit("key.refreshed");
+    touch(state, at, name);
+    changed += 1;
+  }
+  const done = { changed, examined: looked.length };
+  const last = looked.at(-1);
+  const isMore = last !== undefined && looked.length === most;
+  move(turn, seq, done, isMore ? { state: "ready", after: [last] } : undefined);
+  return looked.length;
 }

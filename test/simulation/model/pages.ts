@@ -3,8 +3,8 @@
  * Invariant: only an absent cursor means the end; a cursor holds for one list of one queue.
  */
 import { small } from "../small.ts";
+import { type Answer, refused } from "./answers.ts";
 import type { Place, State } from "./state.ts";
-import { type Answer, refused } from "./turn.ts";
 
 /** What a cursor stands for. */
 export interface Cursor {
@@ -26,6 +26,8 @@ interface Asked {
   readonly meaning: Cursor | undefined;
   readonly list: string;
   readonly ids: Iterable<string>;
+  /** They are listed in the order in which they are given, not in their own. */
+  readonly isInOrder?: boolean;
   /** What is shown of an id; undefined where it is not meant. */
   readonly show: (id: string) => object | undefined;
 }
@@ -42,12 +44,16 @@ export function pageOf(state: State, now: number, name: string, asked: Asked): P
   const { queue } = state;
   if (queue === undefined) throw new Error("the model has no queue");
   if (!isGood(state, asked)) return { answer: refused("cursor_invalid") };
-  const { input, meaning, list, ids, show } = asked;
+  const { input, meaning, list, show } = asked;
   const from = input.cursor === undefined ? "" : String(meaning?.after[0]);
+  const ids = [...asked.ids];
+  const behind = asked.isInOrder
+    ? ids.slice(ids.indexOf(from) + 1)
+    : ids.filter((each) => each > from).toSorted();
   const items: object[] = [];
   let after = "";
   let examined = 0;
-  for (const id of [...ids].filter((each) => each > from).toSorted()) {
+  for (const id of behind) {
     if (items.length >= (input.limit ?? 100) || examined >= small.pageScanMax) {
       const { queueId, term } = queue;
       return {

@@ -4,11 +4,12 @@
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { small } from "../small.ts";
+import { type Answer, type Refused, refused } from "./answers.ts";
 import type { Plan, PlanVersion } from "./nouns.ts";
 import { type Cursor, type Page, pageOf } from "./pages.ts";
 import { whyFull } from "./room.ts";
 import { defined, isEnded, type Job, type State } from "./state.ts";
-import { type Answer, type Refused, refused, type Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 
 interface Task {
   readonly task_number: number;

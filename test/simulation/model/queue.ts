@@ -3,9 +3,12 @@
  * Invariant: a configuration is complete; what a change leaves out keeps its value.
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
+import type { Answer } from "./answers.ts";
+import { start } from "./operations.ts";
+import { bounded } from "./rounds.ts";
 import { queueRecord } from "./show.ts";
-import { type Config, endedStates, type Queue } from "./state.ts";
-import type { Answer, Turn } from "./turn.ts";
+import { type Config, defined, endedStates, type Queue } from "./state.ts";
+import type { Turn } from "./turn.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -17,6 +20,12 @@ const defaults: Config = {
   workerTtlMs: 90_000,
   maxDeliveries: null,
   backoff: { kind: "exponential", delayMs: 1000, factor: 2, capMs: 3_600_000, jitter: "full" },
+  concurrency: null,
+  rate: null,
+  keys: {
+    ...{ concurrency: null, rate: null, weight: 1, maxBacklog: null },
+    ...{ order: "priority", onRetry: "block", onFail: "next" },
+  },
   maxBytes: 4_000_000_000,
   maxJobs: 100_000_000,
   retention: {
@@ -49,17 +58,31 @@ function change(turn: Turn, event: string, queue: Queue): void {
   turn.emit(event);
 }
 
+/** As text, whatever the order of its fields. */
+const told = (value: unknown): string =>
+  JSON.stringify(value, (_, part: unknown) => {
+    const isRecord = typeof part === "object" && part !== null && !Array.isArray(part);
+    if (!isRecord) return part;
+    return Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  });
+
 export function configure(turn: Turn, input: CommandInputs["queue.configure"]): Answer {
   const { queue } = turn;
   const { retention: kept } = queue.config;
-  const { retention = {}, ...rest } = input;
+  const { retention = {}, keys = {}, ...rest } = input;
   const config = { ...queue.config } as Record<string, unknown>;
   for (const [name, value] of Object.entries(rest)) if (value !== undefined) config[name] = value;
+  config["keys"] = { ...queue.config.keys, ...defined(keys) };
   config["retention"] = Object.fromEntries(
     endedStates.map((state) => [state, { ...kept[state], ...retention[state] }]),
   );
-  if (JSON.stringify(config) !== JSON.stringify(queue.config)) {
-    change(turn, "queue.configured", { ...queue, config: config as unknown as Config });
+  if (told(config) !== told(queue.config)) {
+    const next = config as unknown as Config;
+    change(turn, "queue.configured", { ...queue, config: next });
+    turn.state.usedUntil = bounded(turn.state.usedUntil, next.rate, turn.at);
+  }
+  if (told(config["keys"]) !== told(queue.config.keys) && turn.state.keys.size > 0) {
+    start(turn, "resize", ["ready"], {});
   }
   return show(turn);
 }

@@ -4,10 +4,12 @@
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { small } from "../small.ts";
+import { type Answer, refused } from "./answers.ts";
 import { type Cursor, isGood, type Page } from "./pages.ts";
 import {
   hasLabel,
   inOrder,
+  isBefore,
   listed,
   operationRecord,
   placeIn,
@@ -15,7 +17,6 @@ import {
   record,
 } from "./show.ts";
 import type { Job, Place, State } from "./state.ts";
-import { type Answer, refused } from "./turn.ts";
 
 export function getJob(state: State, now: number, id: string): Answer {
   const job = state.jobs.get(id);
@@ -58,7 +59,9 @@ export function listJobs(
     }
     examined += 1;
     after = placeIn(order, job);
-    if (isOfFilter(job, input)) jobs.push(listed(job, queue.config, input.include !== undefined));
+    const isOfState = input.state === undefined || job.state === input.state;
+    if (isOfState && isOfFilter(job, input))
+      jobs.push(listed(job, queue.config, input.include !== undefined));
   }
   return { answer: { reply: { now, jobs } } };
 }
@@ -66,10 +69,17 @@ export function listJobs(
 /** The jobs that a list looks at: those of an action have ids from its first to its last. */
 function placesOf(
   state: State,
-  { action }: CommandInputs["job.list"],
+  { action, key }: CommandInputs["job.list"],
   order: string | undefined,
   after: Place | undefined,
 ): Job[] {
+  if (order === "ready" && key !== undefined) {
+    // Those of one key stand by their places, whatever their lanes.
+    const placed = inOrder(state, order).filter((job) => job.key === key);
+    const placeOf = (job: Job) => placeIn(order, job).slice(1);
+    const isBehind = (job: Job) => after === undefined || isBefore(after.slice(1), placeOf(job));
+    return placed.filter(isBehind).sort((a, b) => (isBefore(placeOf(a), placeOf(b)) ? -1 : 1));
+  }
   const all = inOrder(state, order, after);
   if (action === undefined) return all;
   const { firstJob, lastJob = "" } = state.actions.get(action) ?? {};
@@ -77,10 +87,22 @@ function placesOf(
   return all.filter(({ id }) => id >= from && id <= lastJob);
 }
 
-function isOfFilter(job: Job, input: CommandInputs["job.list"]): boolean {
-  const { state, plan, action, label } = input;
-  if (state !== undefined && job.state !== state) return false;
+type Filter = Pick<
+  CommandInputs["job.list"],
+  "plan" | "action" | "label" | "key" | "error" | "endedAfter" | "endedBefore"
+>;
+
+/** Whether a job is what a list or an operation looks for, whatever its state. */
+export function isOfFilter(job: Job, filter: Filter): boolean {
+  const { plan, action, label, key, error, endedAfter, endedBefore } = filter;
   if (plan !== undefined && job.plan !== plan) return false;
   if (action !== undefined && job.action !== action) return false;
+  if (key !== undefined && job.key !== key) return false;
+  if (error !== undefined && job.error?.includes(error) !== true) return false;
+  const isTimed = endedAfter !== undefined || endedBefore !== undefined;
+  const { endedAt } = job;
+  const isInTime =
+    (endedAt ?? 0) >= (endedAfter ?? 0) && (endedAt ?? Infinity) < (endedBefore ?? Infinity);
+  if (isTimed && !isInTime) return false;
   return label === undefined || hasLabel(job, label);
 }

@@ -3,9 +3,11 @@
  * Invariant: it is recounted whenever it is asked.
  */
 import { changing, small } from "../small.ts";
+import type { Refused } from "./answers.ts";
+import { limitsOf, openOf } from "./rounds.ts";
 import { countsOf, setOf, setsOf } from "./show.ts";
 import type { Job } from "./state.ts";
-import type { Refused, Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 
 /** Why there is no room for so many more jobs and bytes. */
 export function whyFull(turn: Turn, more: number, moreBytes: number): Refused | undefined {
@@ -15,6 +17,19 @@ export function whyFull(turn: Turn, more: number, moreBytes: number): Refused | 
   if (turn.isFull) return full({ databaseBytesMax: changing.databaseBytesMax });
   const bytes = countsOf(turn.state).bytes + moreBytes;
   return bytes > maxBytes ? full({ maxBytes }) : undefined;
+}
+
+/** Why a key takes no more jobs that wait. */
+export function whyKeyFull(
+  { state }: Turn,
+  key: string | undefined,
+  more: number,
+): Refused | undefined {
+  if (key === undefined) return undefined;
+  const { maxBacklog } = limitsOf(state, key);
+  const waiting = openOf(state, key).filter((job) => job.state !== "running").length;
+  if (maxBacklog === null || waiting + more <= maxBacklog) return undefined;
+  return { code: "key_full", key, maxBacklog };
 }
 
 /** Whether a job's set of requirements would be one too many. */

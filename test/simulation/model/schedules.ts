@@ -8,13 +8,14 @@ import { nextSlot } from "../../../src/machine/slots.ts";
 import { small } from "../small.ts";
 import { demand } from "../violation.ts";
 import { cancelJobsOf, submitAction } from "./actions.ts";
+import { type Answer, type Refused, refused } from "./answers.ts";
 import { enqueueOne, type OfSchedule } from "./jobs.ts";
 import type { Definition, Schedule } from "./nouns.ts";
 import { type Cursor, type Page, pageOf } from "./pages.ts";
 import { globbed, versionOf } from "./plans.ts";
 import { jobsOfAction } from "./show.ts";
 import { defined, isEnded, type Job, type State } from "./state.ts";
-import { type Answer, type Refused, refused, type Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 
 const unknown = (id: string): Answer => refused("schedule_unknown", { id });
 

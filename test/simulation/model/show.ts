@@ -27,9 +27,10 @@ export function record(job: Job, config: Config): object {
   const { id, state, reason, kind, labels, requires, priority, run, deliveries } = job;
   const { backoff, leaseMs, maxRunMs, ttlMs, expiresAt, worker, createdAt, runAt, readyAt } = job;
   const { startedAt, leaseUntil, endedAt, late, error, attempts } = job;
-  const { plan, planVersion, action, inputIndex, schedule, slotAt } = job;
+  const { plan, planVersion, action, inputIndex, schedule, slotAt, key, unique, after } = job;
   return defined({
-    ...{ plan, planVersion, action, inputIndex, schedule, slotAt },
+    ...{ plan, planVersion, action, inputIndex, schedule, slotAt, key, unique, after },
+    pending: job.waits?.length,
     ...{ id, state, reason, kind, labels, requires, priority, run, deliveries },
     ...{ backoff, leaseMs, maxRunMs, ttlMs, expiresAt, worker, createdAt, runAt, readyAt },
     ...{ startedAt, leaseUntil, endedAt, late, error, attempts },
@@ -51,9 +52,9 @@ export function listed(job: Job, config: Config, isWhole: boolean): object {
 /** A job as its worker sees it. */
 export function claimed(job: Job, config: Config, token: string): object {
   const { id, leaseUntil, kind, run, deliveries, priority, createdAt, labels, requires } = job;
-  const { plan, planVersion, action, schedule, slotAt } = job;
+  const { plan, planVersion, action, schedule, slotAt, key, after } = job;
   return defined({
-    ...{ plan, planVersion, action, schedule, slotAt },
+    ...{ plan, planVersion, action, schedule, slotAt, key, parents: after?.length },
     ...{ id, token, leaseUntil, kind, run, deliveries, priority, createdAt, labels, requires },
     attempt: attemptOf(job, config),
     maxAttempts: maxAttemptsOf(job, config),
@@ -82,10 +83,14 @@ export function queueRecord({ queue }: State): object {
 /** Where a job stands in the list of its state, or of all jobs. */
 export function placeIn(state: string | undefined, job: Job): Place {
   if (state === undefined) return [job.id];
-  if (state === "ready") return [job.priority, job.readyAt ?? 0, job.seq];
+  if (state === "ready") {
+    const lane = job.key === undefined ? 0 : job.lane;
+    return [lane, job.ordered ? 0 : job.priority, job.readyAt ?? 0, job.seq];
+  }
+  if (state === "blocked") return [job.seq];
   if (state === "scheduled") return [job.runAt ?? 0, job.seq];
   if (state === "running") return [job.leaseUntil ?? 0, job.seq];
-  return [job.endedAt ?? 0, job.id];
+  return [job.shelvedAt ?? job.endedAt ?? 0, job.id];
 }
 
 /** Whether one place comes before another, part by part. */

@@ -2,6 +2,7 @@
  * What the auditor knows of a queue: plain records in maps and lists, searched from end to end.
  * Invariant: it shares nothing with the machine but the words; a job is replaced, never changed, so a state is cheap to copy.
  */
+import type { Key, Limits, Rate, Round, Slot, Turned, UniqueKey } from "./flow-nouns.ts";
 import type { Action, Plan, Report, Schedule, Worker } from "./nouns.ts";
 
 const openStates = ["blocked", "scheduled", "ready", "running"] as const;
@@ -25,6 +26,16 @@ export interface Job {
   readonly priority: number;
   readonly payload: string;
   readonly kind: "payload" | "plan";
+  /** Its set of kind and requirements, by number, and the lane in which it waits. */
+  readonly set: number;
+  readonly lane: number;
+  readonly key?: string | undefined;
+  /** Its key is in strict order. */
+  readonly ordered?: true | undefined;
+  readonly unique?: Unique | undefined;
+  readonly after?: readonly Parent[] | undefined;
+  /** Of these, those that it still waits for. */
+  readonly waits?: readonly string[] | undefined;
   readonly plan?: string | undefined;
   readonly planVersion?: number | undefined;
   readonly action?: string | undefined;
@@ -53,6 +64,10 @@ export interface Job {
   readonly leaseEndedAt?: number | undefined;
   readonly outcome?: "completed" | "failed" | "released" | "expired" | undefined;
   readonly endedAt?: number | undefined;
+  /** When its retention began, where that was not at its end. */
+  readonly shelvedAt?: number | undefined;
+  /** Until when its slots are taken, after it ended in the hands of a worker that has not heard of it. */
+  readonly lingersUntil?: number | undefined;
   readonly reason?: string | undefined;
   readonly error?: string | undefined;
   readonly late?: true | undefined;
@@ -61,6 +76,16 @@ export interface Job {
   readonly tracked?: true | undefined;
   /** By the numbers of the tasks. */
   readonly reports?: Readonly<Record<number, Report>> | undefined;
+}
+
+export interface Unique {
+  readonly key: string;
+  readonly until?: "started" | "done" | { readonly ms: number } | undefined;
+  readonly onConflict?: "return" | "replace" | "reject" | undefined;
+}
+export interface Parent {
+  readonly id: string;
+  readonly onFail?: "fail" | "continue" | "cancel" | undefined;
 }
 
 export type Backoff = { readonly jitter?: "full" | "none" | undefined } & (
@@ -82,6 +107,9 @@ export interface Config {
   readonly workerTtlMs: number;
   readonly maxDeliveries: number | null;
   readonly backoff: Backoff;
+  readonly concurrency: number | null;
+  readonly rate: Rate | null;
+  readonly keys: Limits;
   readonly maxBytes: number;
   readonly maxJobs: number;
   readonly retention: Readonly<
@@ -104,12 +132,14 @@ export interface Queue {
 export interface Operation {
   readonly seq: number;
   readonly id: string;
-  readonly kind: "purge" | "redrive" | "release";
+  readonly kind: "purge" | "redrive" | "discard" | "release" | "resize";
   readonly states: readonly JobState[];
   readonly seqMax: number;
   /** Of a release: leases of later grants are not touched. */
   readonly grantMax?: number | undefined;
   readonly label?: string | undefined;
+  readonly key?: string | undefined;
+  readonly error?: string | undefined;
   readonly endedAfter?: number | undefined;
   readonly endedBefore?: number | undefined;
   readonly changed: number;
@@ -178,6 +208,20 @@ export interface State {
   actions: Map<string, Action>;
   workers: Map<string, Worker>;
   schedules: Map<string, Schedule>;
+  keys: Map<string, Key>;
+  /** By the number of the lane whose turns they are. */
+  turns: Map<number, Turned>;
+  /** By set and priority. */
+  rounds: Map<string, Round>;
+  uniques: Map<string, UniqueKey>;
+  slots: Slot[];
+  /** The greatest number of a lane or set so far. */
+  lane: number;
+  /** How far the rounds have gone, and that of the jobs without a key. */
+  passed: number;
+  plainPassed: number;
+  /** Up to when the queue's rate is used. */
+  usedUntil: number;
   operations: Operation[];
   seq: number;
   grant: number;
@@ -198,6 +242,15 @@ export const noQueue = (): State => ({
   actions: new Map(),
   workers: new Map(),
   schedules: new Map(),
+  keys: new Map(),
+  turns: new Map(),
+  rounds: new Map(),
+  uniques: new Map(),
+  slots: [],
+  lane: 1,
+  passed: 0,
+  plainPassed: 0,
+  usedUntil: 0,
   operations: [],
   seq: 0,
   grant: 0,
@@ -217,6 +270,11 @@ export const copyOf = (state: State): State => ({
   actions: new Map(state.actions),
   workers: new Map(state.workers),
   schedules: new Map(state.schedules),
+  keys: new Map(state.keys),
+  turns: new Map(state.turns),
+  rounds: new Map(state.rounds),
+  uniques: new Map(state.uniques),
+  slots: [...state.slots],
   operations: [...state.operations],
 });
 

@@ -3,13 +3,31 @@
  * Invariant: it is done in the order of its time, one thing after the other; a slot and an action count for several changes.
  */
 import { removeOfAction } from "./actions.ts";
-import { type Due, nextDue, nextRemoval } from "./due.ts";
+import { type Due, nextDue, nextRemoval, type Timer } from "./due.ts";
+import { tellChildren } from "./kin.ts";
+import { touch } from "./rounds.ts";
 import { passSlot } from "./schedules.ts";
 import type { Turn } from "./turn.ts";
+import { free } from "./uniques.ts";
 import { advanceWorker } from "./workers.ts";
+
+/** Does what a timer stands for. Returns how many changes that was. */
+function passTimer(turn: Turn, { kind, id, grant = 0 }: Timer, most: number): number {
+  if (kind === "parent") return tellChildren(turn, id, most);
+  if (kind === "lingering") turn.endSlot(id, grant);
+  else if (kind === "key") {
+    turn.emit("key.refreshed");
+    touch(turn.state, turn.at, id);
+  } else {
+    turn.emit("unique.expired");
+    free(turn.state, turn.at, id);
+  }
+  return 1;
+}
 
 /** Does what is due, until that is so many changes; only the last of it may pass that. Returns how many. */
 export function sweep(turn: Turn, most: number): number {
+  turn.renew();
   let changes = 0;
   const dueOf = (next: () => Due | undefined): Due | undefined => {
     const due = changes < most ? next() : undefined;
@@ -19,7 +37,8 @@ export function sweep(turn: Turn, most: number): number {
   for (let due = dueOf(live); due !== undefined; due = dueOf(live)) {
     if ("job" in due) turn.asOfNow(due.job.id);
     else if ("worker" in due) advanceWorker(turn, due.worker);
-    changes += "schedule" in due ? passSlot(turn, due.schedule) : 1;
+    if ("timer" in due) changes += passTimer(turn, due.timer, most - changes);
+    else changes += "schedule" in due ? passSlot(turn, due.schedule) : 1;
   }
   const kept = () => nextRemoval(turn.state, turn.at);
   for (let over = dueOf(kept); over !== undefined; over = dueOf(kept)) {

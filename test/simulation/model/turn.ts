@@ -3,8 +3,12 @@
  * Invariant: every change to a state passes here, so that an event is counted exactly when something changed.
  */
 import { small } from "../small.ts";
+import type { Answer } from "./answers.ts";
 import { deathDueAt, deathOf, lifeOf, ownDue } from "./due.ts";
+import { isParent, mayEnd, tellChildren } from "./kin.ts";
+import { moved } from "./moves.ts";
 import type { Plan } from "./nouns.ts";
+import { limitsOf, refunded, touch } from "./rounds.ts";
 import { actionRecord, maxAttemptsOf, record } from "./show.ts";
 import {
   type EndedState,
@@ -14,17 +18,7 @@ import {
   type Queue,
   type State,
 } from "./state.ts";
-
-/** What an answer is: the reply as an object, or the code of a refusal with its facts. */
-export type Answer = { readonly reply: object } | { readonly refusal: Refused };
-export interface Refused {
-  readonly code: string;
-  readonly [fact: string]: unknown;
-}
-
-export const refused = (code: string, facts: object = {}): { readonly refusal: Refused } => ({
-  refusal: { code, ...facts },
-});
+import { free } from "./uniques.ts";
 
 /** What a turn finds beside the state. */
 interface Given {
@@ -48,6 +42,10 @@ export class Turn {
   events: string[] = [];
   /** Jobs that changed. */
   readonly touched = new Set<string>();
+  /** Jobs that ended, of which others have not heard. */
+  #ended: string[] = [];
+  #isTelling = false;
+  #room: number = small.sweepMax;
 
   constructor(state: State, at: number, given: Given) {
     this.state = state;
@@ -76,22 +74,69 @@ export class Turn {
     this.events.push(event);
   }
 
-  /** Replaces a job, by an event. */
+  /** Replaces a job, by an event, and does what follows. */
   put(event: string, job: Job, changes: Partial<Job> = {}): Job {
     this.emit(event);
-    const after = { ...job, ...changes };
-    this.state.jobs.set(job.id, after);
-    this.touched.add(job.id);
-    if (after.action !== undefined && mayChangeActions.has(event)) this.#follow(after.action);
+    const isNeeded = mayEnd.has(event) && isParent(this.state, job.id);
+    const after = this.replace(job, changes);
+    this.#follow(event, after, isNeeded);
     return after;
   }
 
+  /** Replaces a job, and brings up to date what is kept of keys and others. */
+  replace(job: Job, changes: Partial<Job> = {}): Job {
+    const before = this.state.jobs.get(job.id);
+    const after = { ...job, ...changes };
+    this.state.jobs.set(job.id, after);
+    this.touched.add(job.id);
+    moved(this.state, this.at, before, after);
+    return after;
+  }
+
+  /** What follows from an event: for its action, for its key, and for the jobs that wait for it. */
+  #follow(event: string, job: Job, isNeeded: boolean): void {
+    if (!mayEnd.has(event)) return;
+    const { action, id, state, key, ordered } = job;
+    if (action !== undefined) this.#followAction(action);
+    const isFailure = event !== "job.retried" && state === "failed";
+    const isParked = key !== undefined && ordered && isFailure;
+    if (isParked && limitsOf(this.state, key).onFail === "park") {
+      this.pauseKey(key, { reason: "parked", job: id });
+    }
+    if (isNeeded) this.#ended.push(id);
+    if (!this.#isTelling && this.#ended.length > 0) this.#tell();
+  }
+
+  pauseKey(
+    key: string,
+    why: { readonly reason?: string | undefined; readonly job?: string },
+  ): void {
+    this.emit("key.paused");
+    touch(this.state, this.at, key, { paused: { at: this.at, ...why } });
+  }
+
+  /** A command, a step of a sweep or of an operation begins. */
+  renew(): void {
+    this.#room = small.sweepMax;
+  }
+
+  /** Jobs that wait hear that others have ended: so many in a piece of work, the rest by time. */
+  #tell(): void {
+    this.#isTelling = true;
+    let id = this.#ended.shift();
+    for (; id !== undefined && this.#room > 0; id = this.#ended.shift()) {
+      this.#room -= tellChildren(this, id, this.#room);
+    }
+    this.#ended = [];
+    this.#isTelling = false;
+  }
+
   /** An action ends with its last open job, and begins again with the first that runs again. */
-  #follow(id: string): void {
+  #followAction(id: string): void {
     const action = this.state.actions.get(id);
     if (action === undefined) throw new Error(`the model has lost action ${id}`);
     const { counts } = actionRecord(this.state, id);
-    const isOpen = counts.scheduled + counts.ready + counts.running > 0;
+    const isOpen = counts.blocked + counts.scheduled + counts.ready + counts.running > 0;
     const { ended, ...rest } = action;
     if (isOpen && ended !== undefined) {
       this.emit("action.reopened");
@@ -114,7 +159,39 @@ export class Turn {
 
   remove(id: string): void {
     this.emit("job.removed");
+    const job = this.state.jobs.get(id);
+    if (job?.state === "running") this.#linger(job);
+    const { unique, state } = job ?? {};
+    const holder = unique && this.state.uniques.get(unique.key);
+    if (state !== undefined && !isEnded(state) && unique && holder?.id === id) {
+      free(this.state, this.at, unique.key);
+    }
+    this.#drop(id);
+  }
+
+  #drop(id: string): void {
+    const job = this.state.jobs.get(id);
     this.state.jobs.delete(id);
+    this.touched.add(id);
+    moved(this.state, this.at, job, undefined);
+  }
+
+  /** A job ends in the hands of a worker that does not know: its slots stay taken. */
+  #linger({ id, key, grant = 0, leaseUntil = 0 }: Job): void {
+    this.state.slots = [...this.state.slots, { id, grant, until: leaseUntil, key }];
+    if (key !== undefined) touch(this.state, this.at, key);
+  }
+
+  /** A slot is let go. */
+  endSlot(id: string, grant: number): void {
+    this.emit("lingering.ended");
+    const slot = this.state.slots.find((each) => each.id === id && each.grant === grant);
+    if (slot === undefined) throw new Error(`the model has lost a slot of job ${id}`);
+    this.state.slots = this.state.slots.filter((each) => each !== slot);
+    if (slot.key !== undefined) touch(this.state, this.at, slot.key);
+    const job = this.state.jobs.get(id);
+    if (job === undefined || job.grant !== grant || job.lingersUntil !== slot.until) return;
+    this.state.jobs.set(id, { ...job, lingersUntil: undefined });
     this.touched.add(id);
   }
 
@@ -125,10 +202,13 @@ export class Turn {
   /** Ends a job: kept as its state's retention says, or not at all, unless its action keeps it. */
   end(event: string, job: Job, state: EndedState, changes: Partial<Job>): void {
     const { ageMs, count } = this.queue.config.retention[state];
-    if ((ageMs === 0 || count === 0) && job.action === undefined) {
+    const isCut = job.state === "running" && (state === "cancelled" || state === "expired");
+    const isNeeded = job.action !== undefined || isParent(this.state, job.id);
+    if (isCut) this.#linger(job);
+    if ((ageMs === 0 || count === 0) && !isNeeded) {
       this.emit(event);
-      this.state.jobs.delete(job.id);
-      this.touched.add(job.id);
+      this.#drop(job.id);
+      this.#follow(event, { ...job, state }, false);
       return;
     }
     this.put(event, job, {
@@ -140,6 +220,8 @@ export class Turn {
       runAt: undefined,
       readyAt: undefined,
       ttlUntil: undefined,
+      waits: undefined,
+      ...(isCut && { lingersUntil: job.leaseUntil }),
     });
   }
 
@@ -159,10 +241,14 @@ export class Turn {
 
   /** A job becomes ready: its time to live begins, if this is the first time. */
   becomeReady(event: string, job: Job, readyAt: number): Job {
+    return this.put(event, job, this.asReady(job, readyAt));
+  }
+
+  asReady(job: Job, readyAt: number): Partial<Job> {
     const isFirst = job.startedAt === undefined && job.run === 1 && job.ttlUntil === undefined;
     const ttlUntil =
       isFirst && job.ttlMs !== undefined ? { ttlUntil: readyAt + job.ttlMs } : undefined;
-    return this.put(event, job, { state: "ready", readyAt, runAt: undefined, ...ttlUntil });
+    return { state: "ready", readyAt, runAt: undefined, ...ttlUntil };
   }
 
   /** A job, after all that time has done to it. */
@@ -194,10 +280,26 @@ export class Turn {
     return true;
   }
 
-  /** A running job goes back to its place, uncounted. */
-  giveBack(job: Job): void {
-    const over = { leaseUntil: undefined, leaseEndedAt: this.at, runAt: undefined };
-    this.put("job.released", job, { ...over, state: "ready", outcome: "released" });
+  /** A running job goes back to its place, uncounted: at once, or when it is due. Its key may be held for longer. */
+  giveBack(job: Job, runAt?: number, holdUntil?: number): void {
+    const { state, at } = this;
+    const { rate } = this.queue.config;
+    const { key } = job;
+    if (rate !== null && state.usedUntil > 0) state.usedUntil = refunded(state.usedUntil, rate);
+    if (key !== undefined) {
+      const { rate: own } = limitsOf(state, key);
+      const { usedUntil } = state.keys.get(key) ?? {};
+      const isRated = own !== null && usedUntil !== undefined;
+      touch(state, at, key, isRated ? { usedUntil: refunded(usedUntil, own) } : {});
+    }
+    if (key !== undefined && holdUntil !== undefined) {
+      const { heldUntil = 0 } = state.keys.get(key) ?? {};
+      touch(state, at, key, { heldUntil: Math.max(heldUntil, holdUntil) });
+    }
+    this.put("job.released", job, {
+      ...{ leaseUntil: undefined, leaseEndedAt: at, runAt, outcome: "released" },
+      state: runAt === undefined ? "ready" : "scheduled",
+    });
   }
 
   /** Whether a lease is of an imported state, and its turn to be given back has not come yet. */
@@ -248,9 +350,3 @@ export class Turn {
     this.end("job.cancelled", job, "cancelled", { reason, ...(attempts && { attempts }) });
   }
 }
-
-/** Events after which the first or the last job of an action may be open. */
-const mayChangeActions: ReadonlySet<string> = new Set([
-  ...["job.cancelled", "job.completed", "job.expired"],
-  ...["job.failed", "job.lease_expired", "job.retried"],
-]);

@@ -5,10 +5,11 @@
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { small } from "../small.ts";
 import { demand } from "../violation.ts";
+import { type Answer, refused } from "./answers.ts";
 import { deathDueAt, heldBy } from "./due.ts";
 import type { Worker } from "./nouns.ts";
 import { defined, type State } from "./state.ts";
-import { type Answer, refused, type Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 
 const unknown = (worker: string): Answer => refused("worker_unknown", { worker });
 

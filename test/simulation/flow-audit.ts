@@ -1,0 +1,170 @@
+/**
+ * The rules of flow control, judged from the events of the log alone: order, limits, rates, turns, unique keys and flows.
+ * Invariant: it shares nothing with the model but where an import begins; limits are those in force when a job is handed out.
+ */
+import { type Event, eventTexts } from "../../src/contract/events.ts";
+import { EventCodec } from "../../src/store/entry.ts";
+import { FlowLife, type Life } from "./flow-life.ts";
+import type { State } from "./model/state.ts";
+import { demand } from "./violation.ts";
+
+const codec = new EventCodec<Event>(eventTexts);
+
+/** Where a key stands in its round, and the turns that others had there since it was served. */
+interface Waiting {
+  readonly round: string;
+  readonly passedBy: Readonly<Record<string, number>>;
+}
+
+export class FlowAudit {
+  #life = new FlowLife();
+  #waiting = new Map<string, Waiting>();
+
+  copy(): FlowAudit {
+    const copy = new FlowAudit();
+    copy.#life = this.#life.copy();
+    copy.#waiting = new Map(this.#waiting);
+    return copy;
+  }
+
+  /** What an import brought is where it goes on from. */
+  static of(state: State): FlowAudit {
+    const audit = new FlowAudit();
+    audit.#life = FlowLife.of(state);
+    return audit;
+  }
+
+  /** Judges the events of an entry, as it is written; those of an import begin with what it brought. Returns who goes on. */
+  judge(bindings: readonly unknown[], at: number, imported: () => State): FlowAudit {
+    const [events = "", texts = ""] = bindings.slice(-2) as string[];
+    let audit: FlowAudit = this;
+    for (const event of codec.decode({ events, texts })) {
+      if (event.type === "queue.imported") audit = FlowAudit.of(imported());
+      audit.#take(event, at);
+    }
+    return audit;
+  }
+
+  #take(event: Event, at: number): void {
+    const life = this.#life;
+    if (event.type === "job.removed") this.#checkRemoved(event.id);
+    const before = event.type === "job.claimed" ? life.jobs.get(event.id) : undefined;
+    if (before !== undefined && event.type === "job.claimed") this.#checkOrder(event.id, before);
+    life.take(event, at);
+    if (before !== undefined && event.type === "job.claimed") {
+      this.#checkLimits(event.id, before, at);
+      this.#checkTurns(event.id, before);
+    }
+    if (event.type === "job.enqueued" || event.type === "job.retried") this.#checkUnique(event.id);
+    if (event.type === "queue.configured") this.#waiting.clear();
+    this.#follow(event, at);
+  }
+
+  /** I5: in strict order the first by place is handed out, and none while one waits to be tried again. */
+  #checkOrder(id: string, job: Life): void {
+    demand(job.stage === "ready", "I1", `job ${id} is handed out`, job);
+    demand(job.waits.length === 0, "flow", `job ${id} starts before its parents ended`, job);
+    if (job.key === undefined || !job.isOrdered) return;
+    const open = this.#life.openOf(job.key);
+    const { readyAt: at = 0 } = job;
+    for (const [other, each] of open) {
+      demand(!each.isHolding, "I5", `job ${id} passes ${other}, which holds the key`, job, each);
+      const { readyAt = 0, seq } = each;
+      const isBehind = readyAt > at || (readyAt === at && seq >= job.seq);
+      demand(each.stage !== "ready" || isBehind, "I5", `job ${id} passes ${other}`, job, each);
+    }
+  }
+
+  /** I6: the limits of the queue and of the key hold, with this job and with slots that linger. */
+  #checkLimits(id: string, { key, isOrdered }: Life, at: number): void {
+    const life = this.#life;
+    const { concurrency } = life.config ?? {};
+    const told = `job ${id} is handed out past`;
+    demand(life.taken() <= (concurrency ?? Infinity), "I6", `${told} the queue's limit`);
+    this.#checkRate("", at);
+    if (key === undefined) return;
+    const most = isOrdered ? 1 : (life.limitsOf(key).concurrency ?? Infinity);
+    const rule = isOrdered ? "I5" : "I6";
+    demand(life.taken(key) <= most, rule, `${told} the limit of ${key}`, life.taken(key));
+    const { isPaused, heldUntil } = life.keyOf(key);
+    demand(!isPaused, "I6", `${told} the pause of ${key}`);
+    demand(heldUntil <= at, "I6", `${told} the time for which ${key} is held`, heldUntil, at);
+    this.#checkRate(key, at);
+  }
+
+  /** In any span of time there are at most so many hand-outs, less those that were taken back. */
+  #checkRate(name: string, at: number): void {
+    const { rate, steps = [] } = this.#life.flows.get(name) ?? {};
+    if (!rate) return;
+    const { limit, perMs, burst = limit } = rate;
+    let sum = 0;
+    for (const [then, change] of steps.toReversed()) {
+      sum += change;
+      const most = burst + ((at - then) * limit) / perMs;
+      demand(sum <= most + 1e-6, "I6", `the rate of ${name || "the queue"}`, sum, then, at, rate);
+    }
+  }
+
+  /** A key that waits and is open is served before another has had its turn twice. */
+  #checkTurns(id: string, { key, set, priority }: Life): void {
+    if (key === undefined) return;
+    const round = `${set} ${priority}`;
+    const { weight } = this.#life.limitsOf(key);
+    for (const [name, other] of this.#waiting) {
+      if (name === key || other.round !== round) continue;
+      const passed = (other.passedBy[key] ?? 0) + 1;
+      this.#waiting.set(name, { round, passedBy: { ...other.passedBy, [key]: passed } });
+      demand(passed <= 2 * weight, "I6", `key ${name} waits, and job ${id} passes it`, passed);
+    }
+  }
+
+  /** I7: of the jobs that have a unique key until they are done, one at most has not started: the others were at work before it. */
+  #checkUnique(id: string): void {
+    const { unique } = this.#life.jobs.get(id) ?? {};
+    if (unique === undefined) return;
+    const isOf = (job: Life) =>
+      job.stage !== "ended" &&
+      job.isStarted !== true &&
+      job.unique?.key === unique.key &&
+      (job.unique.until ?? "done") === "done";
+    const waiting = [...this.#life.jobs.values()].filter(isOf);
+    demand(waiting.length <= 1, "I7", `jobs of the unique key ${unique.key}`, waiting, id);
+  }
+
+  /** A job that open ones name is kept. */
+  #checkRemoved(id: string): void {
+    for (const [child, { stage, after }] of this.#life.jobs) {
+      const isNamed = stage !== "ended" && after.some((parent) => parent.id === id);
+      demand(!isNamed || child === id, "flow", `job ${id} is removed before ${child} ended`);
+    }
+  }
+
+  /** Notes which keys wait and are open: one that time opens is so once an event says something of it. */
+  #follow(event: Event, at: number): void {
+    const { key, id = "" } = event as { readonly key?: string; readonly id?: string };
+    const touched = event.type.startsWith("key.") ? key : this.#life.jobs.get(id)?.key;
+    for (const name of new Set([...this.#life.keyNames, ...this.#waiting.keys()])) {
+      const round = this.#roundOf(name, at);
+      const isSame = this.#waiting.get(name)?.round === round;
+      // What waits behind a key's first job changes nothing; all else that is its own begins anew.
+      const isAnew = name === touched && !(isSame && event.type === "job.enqueued");
+      if (isAnew && round !== undefined) this.#waiting.set(name, { round, passedBy: {} });
+      else if (!isSame || round === undefined) this.#waiting.delete(name);
+    }
+  }
+
+  /** Where the first ready job of a key stands, if the key is open and all its jobs are of one set. */
+  #roundOf(key: string, at: number): string | undefined {
+    const life = this.#life;
+    const open = life.openOf(key).map(([, job]) => job);
+    const ready = open.filter((job) => job.stage === "ready");
+    const [first] = ready.toSorted((a, b) => a.priority - b.priority);
+    const isMixed = ready.some(({ set, isOrdered }) => set !== first?.set || isOrdered);
+    if (first === undefined || isMixed) return undefined;
+    const { isPaused, heldUntil } = life.keyOf(key);
+    const { concurrency, rate } = life.limitsOf(key);
+    const isShut = isPaused || heldUntil > at || rate !== null;
+    if (isShut || life.taken(key) >= (concurrency ?? Infinity)) return undefined;
+    return `${first.set} ${first.priority}`;
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * In what order a graph of jobs should be taken, and what is shown of those that a job waits for.
+ * Invariant: a job is taken behind those of its request that it waits for; a circle is refused as a whole.
+ */
+import type { CommandInputs } from "../../../src/contract/commands.ts";
+import { type Answer, refused } from "./answers.ts";
+import { type Cursor, type Page, pageOf } from "./pages.ts";
+import { record } from "./show.ts";
+import type { State } from "./state.ts";
+
+type Spec = CommandInputs["job.enqueue"]["jobs"][number];
+
+/** The jobs of a request, each behind those of it that it waits for; or that some wait in a circle. */
+export function inFlowOrder(jobs: readonly Spec[]): readonly Spec[] | Answer {
+  if (jobs.every(({ after }) => after === undefined)) return jobs;
+  const first = (id: string) => jobs.find((job) => job.id === id);
+  const parentsIn = ({ after = [] }: Spec) =>
+    after.map(({ id }) => first(id)).filter((job) => job !== undefined);
+  const order = jobs.filter((job) => parentsIn(job).length === 0);
+  for (let done = 1; done <= order.length; done++) {
+    const before = new Set(order.slice(0, done));
+    const last = order[done - 1] as Spec;
+    for (const job of jobs) {
+      const parents = parentsIn(job);
+      if (parents.includes(last) && parents.every((each) => before.has(each))) order.push(job);
+    }
+  }
+  const stuck = jobs.findIndex((job) => !order.includes(job));
+  if (stuck < 0) return order;
+  const errors = [{ pointer: `/jobs/${stuck}/after`, code: "flow_cycle" }];
+  return refused("flow_cycle", { errors });
+}
+
+export function listParents(
+  state: State,
+  now: number,
+  input: CommandInputs["job.parents"],
+  meaning: Cursor | undefined,
+): Page {
+  const { id } = input;
+  const child = state.jobs.get(id);
+  const config = state.queue?.config;
+  if (child === undefined || config === undefined)
+    return { answer: refused("job_unknown", { id }) };
+  const named = (child.after ?? []).map((parent) => parent.id);
+  return pageOf(state, now, "jobs", {
+    ...{ input, meaning, list: `parents ${id}`, ids: named, isInOrder: true },
+    show: (parent) => {
+      const job = state.jobs.get(parent);
+      if (job === undefined) return undefined;
+      const { payload: _, ...shown } = record(job, config) as Record<string, unknown>;
+      return shown;
+    },
+  });
+}

@@ -1,0 +1,160 @@
+/**
+ * Which keys are open, which of their lanes have turns, and how these go round.
+ * Invariant: a lane has turns exactly while it has ready jobs and its key was open when something last touched it.
+ */
+import type { Key, Limits, Rate, Turned } from "./flow-nouns.ts";
+import { isEnded, type Job, type State } from "./state.ts";
+
+/** What holds for a key: what it says for itself, and the queue's defaults. */
+export function limitsOf({ queue, keys }: State, key: string): Limits {
+  if (queue === undefined) throw new Error("the model has no queue");
+  return { ...queue.config.keys, ...keys.get(key)?.settings };
+}
+
+export const openOf = ({ jobs }: State, key: string): Job[] =>
+  [...jobs.values()].filter((job) => job.key === key && !isEnded(job.state));
+
+/** Whether the next open job of a key stands in strict order: as those that are open do. */
+export function isStrict(state: State, key: string): boolean {
+  const [open] = openOf(state, key);
+  return open === undefined ? limitsOf(state, key).order === "fifo" : open.ordered === true;
+}
+
+/** How many slots of jobs that ended a key still has. */
+export const slotsOf = ({ slots }: State, key: string): number =>
+  slots.filter((slot) => slot.key === key).length;
+
+/** Whether as many jobs of a key run as may. */
+export function hasNoSlot(state: State, key: string): boolean {
+  const open = openOf(state, key);
+  const isOrdered = open[0]?.ordered === true;
+  const most = isOrdered ? 1 : (limitsOf(state, key).concurrency ?? Infinity);
+  return open.filter((job) => job.state === "running").length + slotsOf(state, key) >= most;
+}
+
+/** When a rate lets the next job go, of which the time up to `usedUntil` is used. */
+export function rateOpensAt(usedUntil: number | undefined, rate: Rate | null): number {
+  if (rate === null || usedUntil === undefined) return 0;
+  const { limit, perMs, burst = limit } = rate;
+  return Math.ceil(usedUntil - (burst - 1) * (perMs / limit));
+}
+
+export const used = (before: number | undefined, { limit, perMs }: Rate, at: number): number =>
+  Math.max(before ?? 0, at) + perMs / limit;
+
+export const refunded = (before: number, { limit, perMs }: Rate): number =>
+  Math.max(0, before - perMs / limit);
+
+/** No more is used than a full bucket of the rate that holds now. */
+export function bounded<T extends number | undefined>(
+  before: T,
+  rate: Rate | null,
+  at: number,
+): T | number {
+  if (rate === null || before === undefined) return before;
+  const { limit, perMs, burst = limit } = rate;
+  return Math.min(before, at + burst * (perMs / limit));
+}
+
+/** When a key opens: past where it is open, never where no time opens it. */
+export function opensAt(state: State, name: string): number {
+  const { paused, holder, heldUntil = 0, usedUntil } = state.keys.get(name) ?? {};
+  if (paused !== undefined || holder !== undefined || hasNoSlot(state, name)) return Infinity;
+  return Math.max(heldUntil, rateOpensAt(usedUntil, limitsOf(state, name).rate));
+}
+
+/** Ready jobs in the order of a lane. */
+export const inLane = (jobs: readonly Job[]): Job[] =>
+  jobs
+    .filter((job) => job.state === "ready")
+    .sort(
+      (a, b) =>
+        (a.ordered ? 0 : a.priority - b.priority) ||
+        (a.readyAt ?? 0) - (b.readyAt ?? 0) ||
+        a.seq - b.seq,
+    );
+
+export const roundName = ({ set, priority }: Pick<Turned, "set" | "priority">): string =>
+  `${set} ${priority}`;
+
+function leave(state: State, lane: number): void {
+  const turned = state.turns.get(lane);
+  state.turns.delete(lane);
+  if (turned === undefined) return;
+  const isLast = [...state.turns.values()].every((each) => roundName(each) !== roundName(turned));
+  if (isLast) state.rounds.delete(roundName(turned));
+}
+
+function enter(state: State, lane: number, turned: Turned): void {
+  state.turns.set(lane, turned);
+  const name = roundName(turned);
+  if (state.rounds.has(name)) return;
+  const { set, priority } = turned;
+  state.rounds.set(name, { set, priority, lane: 0, left: 0, passed: state.passed });
+}
+
+/** A round went on by a share of it; it is never taken to be more than one behind. */
+export function goOn(state: State, passed: number, share: number): number {
+  const from = Math.max(passed, state.passed - 1);
+  state.passed = Math.max(state.passed, from);
+  return from + share;
+}
+
+/** A lane was given a job in its turn. */
+function useTurn(state: State, lane: number, weight: number): void {
+  const turned = state.turns.get(lane);
+  if (turned === undefined) return;
+  const name = roundName(turned);
+  const round = state.rounds.get(name);
+  if (round === undefined) throw new Error(`the model has lost the round of lane ${lane}`);
+  const lanes = [...state.turns.values()].filter((each) => roundName(each) === name).length;
+  const left = round.lane === lane && round.left > 0 ? round.left - 1 : weight - 1;
+  state.rounds.set(name, { ...round, lane, left, passed: goOn(state, round.passed, 1 / lanes) });
+}
+
+/** Changes a key, and brings its lanes' turns up to date. `served` is the lane that was given a job. */
+export function touch(
+  state: State,
+  at: number,
+  name: string,
+  changes: Partial<Key> = {},
+  served?: number,
+): void {
+  const changed = { ...state.keys.get(name), ...changes };
+  state.keys.set(name, changed);
+  const usedUntil = bounded(changed.usedUntil, limitsOf(state, name).rate, at);
+  state.keys.set(name, { ...changed, usedUntil });
+  if (served !== undefined) useTurn(state, served, limitsOf(state, name).weight);
+  const open = openOf(state, name);
+  const opens = opensAt(state, name);
+  const lanes = [...new Set(open.map(({ lane }) => lane))];
+  for (const [lane, { key }] of [...state.turns]) {
+    if (key === name && !lanes.includes(lane)) leave(state, lane);
+  }
+  for (const lane of lanes) {
+    const [head] = inLane(open.filter((job) => job.lane === lane));
+    const now = state.turns.get(lane);
+    const next =
+      head === undefined || opens > at
+        ? undefined
+        : { key: name, set: head.set, priority: head.priority };
+    if (now && next && roundName(now) === roundName(next)) continue;
+    if (now !== undefined) leave(state, lane);
+    if (next !== undefined) enter(state, lane, next);
+  }
+  forget(state, at, name, opens);
+}
+
+/** A key without jobs, slots, settings and a pause is kept for as long as it remembers a time. */
+function forget(state: State, at: number, name: string, opens: number): void {
+  const key = state.keys.get(name) ?? {};
+  const { settings, paused, heldUntil = 0, usedUntil = 0 } = key;
+  const open = openOf(state, name);
+  const isNeeded =
+    open.length + slotsOf(state, name) > 0 || settings !== undefined || paused !== undefined;
+  const isReady = open.some((job) => job.state === "ready");
+  const isTimed = isReady && opens > at && opens < Infinity;
+  const due = isNeeded ? (isTimed ? opens : undefined) : Math.ceil(Math.max(heldUntil, usedUntil));
+  if (!isNeeded && due !== undefined && due <= at) state.keys.delete(name);
+  else state.keys.set(name, { ...key, dueAt: due });
+}
