@@ -105,6 +105,15 @@ async function twoQueues({ queue }: EngineSubject): Promise<[sender: Harness, re
   await run(receiver, "job.cancel", { id: "b" });
   await run(receiver, "job.redrive", { states: ["cancelled"] });
   await fillWithOthers(receiver);
+  const held = { priority: 9, requires: ["nobody"], payload: "0" };
+  await run(receiver, "key.put", { key: "other", rate: { limit: 1, perMs: 9_000 } });
+  await run(receiver, "job.enqueue", {
+    jobs: [
+      { id: "keyed", key: "other", ...held },
+      { id: "parent", unique: { key: "other", until: { ms: 9_000_000 } }, ...held },
+      { id: "child", after: [{ id: "parent" }], ...held },
+    ],
+  });
   for (const { store } of [sender, receiver]) deepEqual(emptyTables(store.tables), []);
   return [sender, receiver];
 }

@@ -28,6 +28,11 @@ export interface QueueStep {
   readonly states: Readonly<Record<string, JobState>>;
 }
 
+/** A step, and of which jobs it changes the state; null for one that is gone. */
+export interface Change extends Omit<QueueStep, "states"> {
+  readonly changes: Readonly<Record<string, JobState | null>>;
+}
+
 /** Runs a command; its reply. Throws when it is refused. */
 export async function run<N extends CommandName>(
   queue: QueueHand,

@@ -5,7 +5,16 @@
 import type { CommandInputs } from "../../src/contract/commands.ts";
 import type { JobState } from "../../src/contract/fields.ts";
 import { planOf, planWith } from "../machine/plan-rig.ts";
-import { claim, type QueueHand, type QueueStep, run, settle, type Tokens } from "./queue-hand.ts";
+import { flowChanges } from "./queue-flow.ts";
+import {
+  type Change,
+  claim,
+  type QueueHand,
+  type QueueStep,
+  run,
+  settle,
+  type Tokens,
+} from "./queue-hand.ts";
 
 /** Takes a queue's state out of it and puts it back, as an export and an import do: another term begins. */
 async function importOverItself(queue: QueueHand): Promise<void> {
@@ -155,11 +164,6 @@ async function leaveOpen(queue: QueueHand, tokens: Tokens): Promise<void> {
   await run(queue, "job.remove", { id: "mortal" });
 }
 
-/** A step, and of which jobs it changes the state; null for one that is gone. */
-interface Change extends Omit<QueueStep, "states"> {
-  readonly changes: Readonly<Record<string, JobState | null>>;
-}
-
 const changes: readonly Change[] = [
   {
     name: "its state is imported over itself",
@@ -194,6 +198,7 @@ const changes: readonly Change[] = [
     take: endWorkers,
     changes: {},
   },
+  ...flowChanges,
   {
     name: "schedules fire, skip, are refused, paused and removed",
     take: putSchedules,

@@ -78,6 +78,12 @@ async function golden<T>(name: string, make: () => T | Promise<T>): Promise<T> {
 }
 
 await golden("store-1.json", goldenStore);
-const log = await golden("queue-2.json", history);
-// Of the log as it was written once.
-await golden("snapshot-3.json", () => snapshotOf(log));
+const written = [
+  await golden<GoldenLog>("queue-1.json", history),
+  await golden("queue-2.json", history),
+  await golden("queue-3.json", history),
+];
+// What each of them makes, of the log as it was written once.
+for (const [i, log] of written.entries()) {
+  await golden(`snapshot-${i + 4}.json`, () => snapshotOf(log));
+}
