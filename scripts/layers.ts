@@ -53,7 +53,7 @@ const entries = ["index.ts", "client/index.ts", "cli/main.ts"];
 const foundations = ["store/sql-node.ts"];
 const nouns = new Set(
   (
-    "queue jobs leases operations snapshots plans actions tasks workers schedules keys names " +
+    "queue jobs leases operations snapshots plans actions tasks workers schedules keys flows uniques names " +
     "strings lists hashes sets sorted-sets deliveries tokens"
   ).split(" "),
 );

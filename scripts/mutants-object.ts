@@ -166,7 +166,7 @@ export const objectMutants: readonly Mutant[] = [
   {
     name: "priority-ignored",
     breaks: "of two lanes the first one goes first, whatever its priority",
-    file: "src/machine/jobs-read.ts",
+    file: "src/machine/places.ts",
     from: "return a[1] - b[1] || a[2] - b[2] || a[3] - b[3];",
     to: "return a[2] - b[2] || a[3] - b[3];",
     tests: ["test/machine/claims.test.ts"],

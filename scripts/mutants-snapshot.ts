@@ -7,6 +7,7 @@ import type { Mutant } from "./mutants-table.ts";
 const suite = "test/store/node/snapshot.test.ts";
 const queue = "test/object/snapshots.test.ts";
 const verify = "test/object/verify.test.ts";
+const flow = "test/object/verify-flow.test.ts";
 const bad = "test/object/bad-stores.test.ts";
 
 export const snapshotMutants: readonly Mutant[] = [
@@ -78,8 +79,8 @@ export const snapshotMutants: readonly Mutant[] = [
     name: "verify-looks-away",
     breaks: "an index row that no job implies is not found",
     file: "src/machine/verify-queue.ts",
-    from: "is.rows === must.rows && is.sum === must.sum",
-    to: "is.rows === must.rows",
+    from: "rows === impliedRows && sum === impliedSum",
+    to: "rows === impliedRows",
     tests: [verify],
   },
   {
@@ -113,6 +114,38 @@ export const snapshotMutants: readonly Mutant[] = [
     from: "        checkLink(before, entry);\n",
     to: "        before;\n",
     tests: [verify],
+  },
+  {
+    name: "verify-passes-holders",
+    breaks: "a key that is held by a job that does not wait with it is not found",
+    file: "src/machine/verify-keys.ts",
+    from: 'check.expect(isWaiting, "I5"',
+    to: 'check.expect(isWaiting || holder !== "", "I5"',
+    tests: [flow],
+  },
+  {
+    name: "verify-passes-timers",
+    breaks: "a key that time will open, and that has no timer, is not found",
+    file: "src/machine/verify-keys.ts",
+    from: 'check.expect(isRight, "I9"',
+    to: 'check.expect(isRight || isTimed, "I9"',
+    tests: [flow],
+  },
+  {
+    name: "verify-passes-edges",
+    breaks: "a job that is said to wait for another, and does not, is not found",
+    file: "src/machine/verify-flows.ts",
+    from: 'check.expect(isNamed, "I11", told);',
+    to: 'check.expect(isNamed || told !== "", "I11", told);',
+    tests: [flow],
+  },
+  {
+    name: "verify-passes-follow-ups",
+    breaks: "a unique key whose next holder has ended is not found",
+    file: "src/machine/verify-flows.ts",
+    from: "next !== undefined && !isEndState(next.state) && next.unique?.key === key;",
+    to: "next !== undefined && !isEndState(next.state);",
+    tests: [flow],
   },
   {
     name: "salvage-past-damage",

@@ -151,7 +151,7 @@ export const storeMutants: readonly Mutant[] = [
   {
     name: "utf-16-order",
     breaks: "memory orders keys by UTF-16 units, SQLite by code points",
-    file: "src/store/keys.ts",
+    file: "src/store/key-columns.ts",
     from: "return compareCodePoints(x as string, y as string);",
     to: "return (x as string) < (y as string) ? -1 : 1;",
     tests: [table],
@@ -216,8 +216,8 @@ export const storeMutants: readonly Mutant[] = [
     name: "handed-out-twice",
     breaks: "a job stays among the ready ones while somebody holds it",
     file: "src/store/standing.ts",
-    from: 'tables.ready.remove([row.lane, row.priority, known(row.readyAt, "readyAt", id), row.seq]);',
-    to: 'known(row.readyAt, "readyAt", id);',
+    from: "tables.ready.remove(readyKey(id, row));",
+    to: "readyKey(id, row);",
     tests: ["test/machine/claims.test.ts"],
   },
   {

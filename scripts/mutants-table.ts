@@ -4,10 +4,15 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { flowMutants } from "./mutants-flows.ts";
+import { keyMutants } from "./mutants-keys.ts";
+import { limitMutants } from "./mutants-limits.ts";
 import { objectMutants } from "./mutants-object.ts";
 import { planMutants } from "./mutants-plans.ts";
 import { snapshotMutants } from "./mutants-snapshot.ts";
 import { storeMutants } from "./mutants-store.ts";
+import { turnMutants } from "./mutants-turns.ts";
+import { waitMutants } from "./mutants-waits.ts";
 
 /** One way to break Sluice on purpose. */
 export interface Mutant {
@@ -24,6 +29,11 @@ export interface Mutant {
 
 export const mutants: readonly Mutant[] = [
   ...objectMutants,
+  ...keyMutants,
+  ...flowMutants,
+  ...turnMutants,
+  ...limitMutants,
+  ...waitMutants,
   ...planMutants,
   ...storeMutants,
   ...snapshotMutants,

@@ -47,6 +47,7 @@ export interface HarnessOptions {
 
 export class Harness {
   now = START;
+  readonly isSingle = true;
   /** How long a wait for durability takes, ms of the manual clock. */
   syncMs = 0;
   armedAt: number | null = null;

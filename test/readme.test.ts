@@ -125,6 +125,22 @@ it("submits a plan, an action and a schedule, and works on them", async () => {
   expect((await run("sh", ["-euc", after], options)).stdout).toContain("nightly");
 });
 
+it("limits a key, and enqueues jobs of it and one that waits for them", async () => {
+  const sluice = `"${process.execPath}" "${join(root, "src/cli/main.ts")}"`;
+  const env = { ...process.env, SLUICE_URL: server.url, SLUICE_TOKEN: server.token };
+  const shop = new Queue({ name: "shop", url: server.url, token: server.token });
+  const script = block("sh", "keys set").replaceAll("npm run sluice --", sluice);
+  const { stdout } = await run("sh", ["-euc", script], { cwd: folder, env });
+  expect(stdout).toMatch(/\ntenant-7 +2 +2 +0 +\{"concurrency":2,/);
+  expect(stdout).toContain("Done: 0 jobs removed.");
+  expect(await shop.get("report")).toMatchObject({
+    state: "blocked",
+    pending: 2,
+    after: [{ id: "page-1" }, { id: "page-2", onFail: "continue" }],
+    unique: { key: "report-7" },
+  });
+});
+
 describe("the Worker", () => {
   /** Bundles the example as its user would, with the service binding that the README names. */
   async function mailer(): Promise<{ scriptPath: string; binding: string; service: string }> {

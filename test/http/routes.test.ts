@@ -42,6 +42,18 @@ describe("routes", () => {
     ["POST", `${q}/jobs/a/cancel`, { reason: "r" }, "job.cancel", { id: "a", reason: "r" }],
     ["POST", `${q}/jobs/a/retry`, undefined, "job.retry", { id: "a" }],
     ["POST", `${q}/redrive`, { ids: ["a"] }, "job.redrive", { ids: ["a"] }],
+    ["POST", `${q}/discard`, { key: "a/b", error: "e" }, "job.discard", { key: "a/b", error: "e" }],
+    ["GET", `${q}/jobs/a/parents?limit=5`, undefined, "job.parents", { id: "a", limit: 5 }],
+    [
+      "GET",
+      `${q}/keys?state=limited&limit=5`,
+      undefined,
+      "key.list",
+      { state: "limited", limit: 5 },
+    ],
+    ["GET", `${q}/keys/acme`, undefined, "key.get", { key: "acme" }],
+    ["PUT", `${q}/keys/acme`, { concurrency: 2 }, "key.put", { concurrency: 2, key: "acme" }],
+    ["DELETE", `${q}/keys/acme`, undefined, "key.remove", { key: "acme" }],
     ["GET", `${q}/operations/op1`, undefined, "operation.get", { id: "op1" }],
     ["GET", `${q}/jobs/a/tasks`, undefined, "job.tasks", { id: "a" }],
     ["GET", `${q}/plans?match=a*&limit=5`, undefined, "plan.list", { match: "a*", limit: 5 }],
@@ -142,6 +154,7 @@ describe("addresses that are refused, without a call", () => {
   );
 
   test.each([
+    ["GET", "jobs/a%20b/parents", "job_unknown"],
     ["GET", "jobs/a%20b", "job_unknown"],
     ["PATCH", `jobs/${"a".repeat(65)}`, "job_unknown"],
     ["GET", "operations/%C3%BC", "operation_unknown"],

@@ -153,6 +153,33 @@ test.each([
   },
 );
 
+test("jobs that were taken in another order than they were said have their ids again", async () => {
+  const q = await openEngine();
+  const jobs = [
+    { payload: "1", after: [{ id: "last" }] },
+    { payload: "2" },
+    { payload: "3", id: "last", fingerprint: "f" },
+  ];
+  const first = await q.answer("job.enqueue", { jobs }, key());
+  await q.reopen();
+  expect(await q.answer("job.enqueue", { jobs }, key())).toEqual(first);
+});
+
+test("a job that took the place of another one does so once", async () => {
+  const q = await openEngine();
+  const unique = { key: "u", onConflict: "replace" } as const;
+  const { results } = await q.run("job.enqueue", { jobs: [{ payload: "1", unique }] });
+  const id = results[0] && "id" in results[0] ? results[0].id : "";
+  const second = { payload: "2", unique, idempotencyKey: "mine", fingerprint: "f" };
+  const whole = { jobs: [{ payload: "3", unique }, second] };
+  const replaced = await q.answer("job.enqueue", whole, key());
+  await q.run("job.enqueue", { jobs: [{ payload: "4", unique }] });
+  expect(await q.answer("job.enqueue", whole, key())).toEqual(replaced);
+  const again = await q.run("job.enqueue", { jobs: [second] });
+  expect(again.results).toEqual([{ id, deduplicated: true }]);
+  expect((await q.job(id)).payload).toBe(4);
+});
+
 test("an empty claim is not kept: the same key claims later", async () => {
   const q = await openEngine({ config: {} });
   expect((await q.run("lease.claim", {}, key())).jobs).toEqual([]);

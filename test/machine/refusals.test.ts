@@ -4,6 +4,7 @@ import { commands } from "../../src/contract/commands.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { type RefusalCode, refusals } from "../../src/contract/refusals.ts";
 import { type Harness, openEngine, START } from "../engine-harness.ts";
+import { flowCases } from "./flow-cases.ts";
 import { planOf } from "./plan-rig.ts";
 import { type Case, refuses, scheduleCases } from "./schedule-cases.ts";
 
@@ -147,6 +148,14 @@ const planCases: readonly Case[] = [
   ),
   refuses(
     "action.submit",
+    ["key_full", "queue_full", "requires_limit"],
+    { ...asAction, inputs: ['{"n":1}'], key: "k" },
+    inTurn(aPlan, lanes, onlyRoomFor(1), (q) =>
+      q.run("queue.configure", { keys: { maxBacklog: 0 } }),
+    ),
+  ),
+  refuses(
+    "action.submit",
     ["queue_full", "requires_limit"],
     { ...asAction, inputs: ['{"n":1}'] },
     inTurn(aPlan, lanes, onlyRoomFor(1)),
@@ -196,6 +205,7 @@ const planCases: readonly Case[] = [
 
 const cases: readonly Case[] = [
   ...scheduleCases,
+  ...flowCases,
   refuses("job.enqueue", [key, "job_exists", "queue_full"], { jobs: [other] }, aFull, true),
   refuses("job.enqueue", ["job_exists", "queue_full"], { jobs: [other] }, aFull),
   refuses(

@@ -198,8 +198,10 @@ test("every slot that should fire fires exactly once and in order, whatever happ
       const model = new Model();
       for (const step of all) {
         await step.run(q, model);
-        // What is due and was not passed yet is not there to see.
-        if (model.next(timeOf(q)) === undefined) await compare(q, model);
+        // What is due and was not passed yet is not there to see: a sweep before a command passes a hundred slots.
+        const { nextDueAt } = await q.run("queue.stats", {});
+        const isLeft = nextDueAt !== null && nextDueAt <= timeOf(q);
+        if (model.next(timeOf(q)) === undefined && !isLeft) await compare(q, model);
       }
     }),
     { numRuns: 120 },

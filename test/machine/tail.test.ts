@@ -45,3 +45,15 @@ test.each(standings)("a job that was %s goes, comes again and goes", async (_, s
   await q.advance(1000);
   expect((await q.claimOne()).id).toBe(id);
 });
+
+test("an id that a job without a key had, and one with a key has", async () => {
+  const q = await openEngine();
+  await q.enqueue({ id: "a" });
+  await q.run("queue.checkpoint", {});
+  await q.run("queue.purge", {});
+  await q.enqueue({ id: "a", key: "k" });
+  await q.reopen();
+  await q.run("queue.purge", {});
+  await q.enqueue({ id: "a" });
+  await q.reopen();
+});

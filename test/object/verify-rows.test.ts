@@ -3,6 +3,10 @@
  */
 import { describe, expect, it } from "vitest";
 import { queueVerify } from "../../src/contract/queue.ts";
+import { derived, follow } from "../../src/machine/verify-state.ts";
+import { cursorOf, type Place } from "../../src/object/verify.ts";
+import { firstRow } from "../../src/object/verify-rows.ts";
+import { noCounters } from "../../src/store/queue.ts";
 import { openEngine } from "../engine-harness.ts";
 import { planOf } from "../machine/plan-rig.ts";
 import { exported, imported } from "./snapshot-rig.ts";
@@ -38,6 +42,33 @@ describe("a verification of what a queue has besides", () => {
       reply = await queue.run("queue.verify", { cursor: reply.cursor });
     }
     expect(longest).toBeGreaterThan(3000);
+  });
+
+  it("gives cursors that the gate takes, also where every number in them is as long as can be", () => {
+    const { state, ...first } = firstRow(4e12);
+    const sum = 2 ** 52 - 1;
+    const long: Record<string, unknown> = { ...state };
+    for (const sets of [state.found, state.implied]) {
+      for (const name of derived) sets[name] = [1e10 - 1, sum];
+    }
+    const grown = <T extends object>(counts: T) =>
+      Object.fromEntries(Object.keys(counts).map((name) => [name, 1e14 - 1]));
+    long["counted"] = grown(state.counted);
+    long["counters"] = grown({ ...noCounters });
+    for (let i = 0; i < 100; i += 1) follow(state.slots, `slot ${i}`, 4e12 + 1);
+    for (let i = 0; i < 100; i += 1) follow(state.grants, `grant ${i}`, sum);
+    long["before"] = { table: "schedules of plans", key: ["x".repeat(200), "y".repeat(200)] };
+    const place: Omit<Place, "state"> = {
+      ...first,
+      chunk: 1e9,
+      line: 1e9,
+      rows: 1e10,
+      digest: "f".repeat(64),
+      entries: 1e15,
+      index: 1e15,
+    };
+    const cursor = cursorOf({ ...place, state: long as never });
+    expect(queueVerify.safeParse({ cursor }).error).toBeUndefined();
   });
 
   it("ends a step within a chunk whose rows name rows of many others", async () => {

@@ -22,6 +22,9 @@ function millis(text: string): number {
   return Number(count) * factor;
 }
 
+/** Fields that a transcript gives in ms from the beginning. */
+const INSTANTS = new Set(["runAt", "expiresAt", "endedAfter", "endedBefore"]);
+
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 
 /** Values as a gate hands them on: payloads, results and progress as texts. */
@@ -30,7 +33,7 @@ function asInput(value: Json): Json {
   if (typeof value !== "object" || value === null) return value;
   const fields = Object.entries(value).map(([name, field]): [string, Json] => {
     const isText = name === "payload" || name === "result" || name === "progress";
-    if (name === "runAt" || name === "expiresAt") return [name, START + Number(field)];
+    if (INSTANTS.has(name)) return [name, START + Number(field)];
     return [name, isText ? JSON.stringify(field) : asInput(field)];
   });
   return Object.fromEntries(fields);

@@ -1,7 +1,7 @@
 /**
  * A table as simple as it can be: an immutable list, sorted by the bytes that SQLite compares.
  */
-import type { Key, KeyColumn, KeyPart } from "../../src/store/keys.ts";
+import type { Key, KeyColumn, KeyPart } from "../../src/store/key-columns.ts";
 import type { Bounds } from "../../src/store/table.ts";
 
 type Row<V> = readonly [key: Key, value: V];

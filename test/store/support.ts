@@ -4,7 +4,7 @@
  */
 
 import { declareTable } from "../../src/store/declare.ts";
-import { ascii, integer, text } from "../../src/store/keys.ts";
+import { ascii, integer, text } from "../../src/store/key-columns.ts";
 import type { Sql, SqlRow, SqlValue } from "../../src/store/sql.ts";
 import { Store, type StoreLimits, type Writers } from "../../src/store/store.ts";
 

@@ -5,11 +5,11 @@ import fc from "fast-check";
 import { expect } from "vitest";
 import { declareTable, type TableDeclaration } from "../../src/store/declare.ts";
 import { Journal } from "../../src/store/journal.ts";
-import type { Key, KeyPart } from "../../src/store/keys.ts";
-import { ascii, bytes, double, integer, signed, text } from "../../src/store/keys.ts";
+import type { Key, KeyPart } from "../../src/store/key-columns.ts";
+import { ascii, bytes, double, integer, signed, text } from "../../src/store/key-columns.ts";
 import type { Sql } from "../../src/store/sql.ts";
 import { type Bounds, LayeredTable } from "../../src/store/table.ts";
-import { anyDouble, anySigned, binary, natural, printable, unicode } from "./key-suite.ts";
+import { anyDouble, anySigned, binary, natural, printable, unicode } from "./key-column-suite.ts";
 import { ModelTable } from "./model.ts";
 
 export interface Row {
@@ -43,6 +43,16 @@ export const declared: [string, Declared, fc.Arbitrary<KeyPart[]>][] = [
     "a resident table",
     declare({ name: "d", version: 1, key: [text("id"), signed("n", 1000)], resident: true }),
     fc.tuple(unicode, anySigned),
+  ],
+  [
+    "a table that keeps a few rows warm",
+    declare({ name: "e", version: 1, key: [text("id")], texts: ["body"], warmRowsMax: 6 }),
+    fc.tuple(unicode),
+  ],
+  [
+    "an ordered table that keeps a few rows warm",
+    declare({ name: "f", version: 1, key: [integer("lane"), integer("seq")], warmRowsMax: 6 }),
+    fc.tuple(fc.nat(2), natural),
   ],
 ];
 

@@ -4,8 +4,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Journal } from "../../src/store/journal.ts";
-import type { Key } from "../../src/store/keys.ts";
-import { ascii, integer, signed } from "../../src/store/keys.ts";
+import type { Key } from "../../src/store/key-columns.ts";
+import { ascii, integer, signed } from "../../src/store/key-columns.ts";
 import { RowTooLarge, RowUnreadable, rowBytesMax } from "../../src/store/row.ts";
 import { IllFormed, type Sql } from "../../src/store/sql.ts";
 import { LayeredTable } from "../../src/store/table.ts";

@@ -1,0 +1,164 @@
+/**
+ * Mutants of unique keys, of jobs that wait for others, of dead letters, and of verifying all that.
+ * Invariant: each breaks one promise of `docs/semantics.md`.
+ */
+import type { Mutant } from "./mutants-table.ts";
+
+const properties = "test/machine/flow-properties.test.ts";
+const ends = "test/machine/flow-ends.test.ts";
+const uniques = "test/machine/uniques.test.ts";
+const flows = "test/machine/flows.test.ts";
+const letters = "test/machine/dead-letters.test.ts";
+const replacing = "test/machine/unique-replace.test.ts";
+const lives = "test/machine/flow-lives.test.ts";
+const verify = "test/object/verify-flow.test.ts";
+
+const ofUniques: readonly Mutant[] = [
+  {
+    name: "window-stays",
+    breaks: "a unique key that stands for a time never comes free",
+    file: "src/store/uniques.ts",
+    from: 'tables.timers.insert([at + until.ms, "unique", key], {});',
+    to: 'tables.timers.insert([at + until.ms * 2, "unique", key], {});',
+    tests: [uniques, properties],
+  },
+  {
+    name: "started-keeps-key",
+    breaks: "a job that has started keeps the key that it had until then",
+    file: "src/store/uniques.ts",
+    from: 'return until === "started" && after.state === "running";',
+    to: 'return until === "started" && after.state === "ready";',
+    tests: [uniques],
+  },
+  {
+    name: "follow-up-lost",
+    breaks: "a follow-up does not take the key when the holder lets go of it",
+    file: "src/store/uniques.ts",
+    from: "if (follow !== undefined && isOpen) takeUnique",
+    to: "if (follow === undefined && isOpen) takeUnique",
+    tests: [replacing, uniques, properties],
+  },
+  {
+    name: "reject-returns",
+    breaks: "a job that is to be refused is answered by the one that has its key",
+    file: "src/machine/uniques.ts",
+    from: 'if (onConflict === "reject") return',
+    to: "if (onConflict === undefined) return",
+    tests: [uniques],
+  },
+  {
+    name: "retry-beside-holder",
+    breaks: "an ended job runs again beside the one that has its unique key",
+    file: "src/machine/uniques.ts",
+    from: "if (row === undefined || row.id === id) return undefined;\n  return conflict",
+    to: "if (row === undefined || row.id !== id) return undefined;\n  return conflict",
+    tests: [uniques],
+  },
+];
+
+const ofFlows: readonly Mutant[] = [
+  {
+    name: "failed-parent-is-enough",
+    breaks: "a job goes on when one that it waits for has failed",
+    file: "src/store/flows.ts",
+    from: 'state === "completed" || onFail === "continue";',
+    to: 'state === "completed" || onFail !== "cancel";',
+    tests: [flows],
+  },
+  {
+    name: "cancel-becomes-fail",
+    breaks: "a job that is to be cancelled with its parent fails",
+    file: "src/machine/flows.ts",
+    from: 'if (onFail === "cancel") tx.emit',
+    to: 'if (onFail === "continue") tx.emit',
+    tests: [flows],
+  },
+  {
+    name: "circle-taken",
+    breaks: "jobs of one request that wait for one another are taken",
+    file: "src/machine/flows.ts",
+    from: "if (order.length === jobs.length) return",
+    to: "if (order.length <= jobs.length) return",
+    tests: [flows],
+  },
+  {
+    name: "orphan-taken",
+    breaks: "a job waits for one that is not there, for ever",
+    file: "src/machine/flows.ts",
+    from: "if (tx.tables.jobs.get([id]) !== undefined) continue;",
+    to: "if (tx.tables.jobs.get([id]) !== null) continue;",
+    tests: [flows],
+  },
+  {
+    name: "parent-forgotten",
+    breaks: "the record of a parent goes while jobs wait for it",
+    file: "src/store/standing.ts",
+    from: "return dependents > 0 ?",
+    to: "return dependents > 1 ?",
+    tests: [lives, flows, properties],
+  },
+  {
+    name: "children-not-told-later",
+    breaks: "of more children than one entry tells, the rest waits for ever",
+    file: "src/store/flows.ts",
+    from: "else if (after !== undefined && tables.edges.first",
+    to: "else if (after === undefined && tables.edges.first",
+    tests: [flows, lives, properties],
+  },
+  {
+    name: "retried-child-goes-on",
+    breaks: "a job that runs again does not wait again for those that are open",
+    file: "src/store/flows.ts",
+    from: "if (isEndState(job.state) && (!isNew || isEnough(job.state, { onFail }))) continue;",
+    to: "if (!isNew || (isEndState(job.state) && isEnough(job.state, { onFail }))) continue;",
+    tests: [lives, flows],
+  },
+];
+
+const ofLetters: readonly Mutant[] = [
+  {
+    name: "step-meets-ended",
+    breaks: "a purge changes a job that ended within the same step",
+    file: "src/machine/operations.ts",
+    from: "if (job?.state !== state) continue;",
+    to: "if (job === undefined) continue;",
+    tests: [ends],
+  },
+  {
+    name: "discard-keeps-all",
+    breaks: "a job that others wait for is discarded under them",
+    file: "src/machine/operations.ts",
+    from: "} else if (neededBy(tx, job) === undefined) {",
+    to: "} else if (job.run > 0) {",
+    tests: [letters, lives, flows],
+  },
+];
+
+const ofVerify: readonly Mutant[] = [
+  {
+    name: "verify-skips-turns",
+    breaks: "a key that is open and has no turn is not found",
+    file: "src/machine/verify-keys.ts",
+    from: "if (lane.ready === 0 || hasTurn === isOpen || isAboutNow || (isOpen && isPending)) continue;",
+    to: "if (lane.ready >= 0) continue;",
+    tests: [verify],
+  },
+  {
+    name: "verify-skips-edges",
+    breaks: "a job that waits for nobody in truth is not found",
+    file: "src/machine/verify-flows.ts",
+    from: "if (pending > 0) add(implied.edges, [id], pending);",
+    to: "if (pending > 0) add(implied.edges, [id], found.edges[0] * 0);",
+    tests: [verify],
+  },
+  {
+    name: "verify-orders-by-units",
+    breaks: "rows of keys with rare characters are not found",
+    file: "src/store/snapshot-lookup.ts",
+    from: "return isText ? compareCodePoints(part, other) : part < other ? -1 : 1;",
+    to: "return isText && part === other ? 0 : part < other ? -1 : 1;",
+    tests: [verify],
+  },
+];
+
+export const flowMutants: readonly Mutant[] = [...ofUniques, ...ofFlows, ...ofLetters, ...ofVerify];

@@ -1,0 +1,193 @@
+/**
+ * Mutants of flow keys: their turns, their limits, their order and their rates.
+ * Invariant: each breaks one promise of `docs/semantics.md`.
+ */
+import type { Mutant } from "./mutants-table.ts";
+
+const properties = "test/machine/flow-properties.test.ts";
+const ends = "test/machine/flow-ends.test.ts";
+const resize = "test/machine/flow-resize.test.ts";
+const keys = "test/machine/keys.test.ts";
+const order = "test/machine/strict-order.test.ts";
+const rates = "test/machine/rates.test.ts";
+const turns = "test/machine/turns.test.ts";
+const lingering = "test/machine/lingering.test.ts";
+
+const ofKeys: readonly Mutant[] = [
+  {
+    name: "weight-ignored",
+    breaks: "a key is given one job a turn, whatever its weight",
+    file: "src/store/rounds.ts",
+    from: "row.left > 0 ? row.left - 1 : weight - 1;",
+    to: "row.left > 0 ? row.left - 1 : Math.min(0, weight);",
+    tests: [turns, properties],
+  },
+  {
+    name: "round-starts-over",
+    breaks: "the first key is served again and again",
+    file: "src/store/rounds.ts",
+    from: "  row.lane = lane;\n",
+    to: "  row.lane = Math.min(0, lane);\n",
+    tests: [turns, properties],
+  },
+  {
+    name: "rounds-never-pass",
+    breaks: "the keys of one set of requirements starve those of another",
+    file: "src/store/rounds.ts",
+    from: "row.passed = pass(tables, row.passed, 1 / row.lanes);",
+    to: "row.passed = pass(tables, row.passed, 0 / row.lanes);",
+    tests: [turns, properties],
+  },
+  {
+    name: "one-more-than-concurrency",
+    breaks: "one more job of a key runs than may",
+    file: "src/store/keys.ts",
+    from: "return row.running + row.lingering >= most;",
+    to: "return row.running + row.lingering > most;",
+    tests: [keys, properties],
+  },
+  {
+    name: "slots-do-not-linger",
+    breaks: "a job that was cancelled in its worker's hands frees its slot at once",
+    file: "src/store/keys.ts",
+    from: "return row.running + row.lingering >= most;",
+    to: "return row.running >= most;",
+    tests: [lingering, properties],
+  },
+  {
+    name: "slot-lingers-on",
+    breaks: "a worker that has heard of the cancellation keeps the slot",
+    file: "src/machine/settlements.ts",
+    from: "if (isLatest && until !== undefined && grant !== undefined) {",
+    to: "if (isLatest && until !== undefined && grant !== undefined && until < 0) {",
+    tests: [lingering, properties],
+  },
+  {
+    name: "queue-concurrency-ignored",
+    breaks: "more jobs of the queue run than may",
+    file: "src/machine/leases.ts",
+    from: "if (concurrency !== null && running + lingering >= concurrency) return false;",
+    to: "if (concurrency !== null && running + lingering > concurrency) return false;",
+    tests: [keys, rates, properties],
+  },
+  {
+    name: "pause-of-key-ignored",
+    breaks: "jobs of a paused key are handed out",
+    file: "src/store/keys.ts",
+    from: "const isShut = row.paused !== undefined || row.holder",
+    to: "const isShut = row.holder",
+    tests: [keys, properties],
+  },
+  {
+    name: "resize-forgets-timers",
+    breaks: "a key that opens at another time than before, by a new default, is opened by nobody",
+    file: "src/machine/operations.ts",
+    from: "(opensAt <= tx.at === hasTurn && isTimed)",
+    to: "(opensAt <= tx.at === hasTurn || isTimed)",
+    tests: [resize],
+  },
+  {
+    name: "backlog-counts-ready-alone",
+    breaks: "delayed jobs of a key do not count against its backlog",
+    file: "src/machine/room.ts",
+    from: "(row?.later ?? 0) + (row?.ready ?? 0)",
+    to: "(row?.ready ?? 0)",
+    tests: [keys],
+  },
+  {
+    name: "keys-of-settings-not-counted",
+    breaks: "any number of keys may have settings",
+    file: "src/store/key-writers.ts",
+    from: "editCounters(tables).keys_set += isSaid ? 1 : -1;",
+    to: "editCounters(tables).keys_set += 0;",
+    tests: [keys, properties],
+  },
+  {
+    name: "plain-jobs-last",
+    breaks: "jobs without a key wait until no key has any",
+    file: "src/machine/turns.ts",
+    from: "return compareRounds(lanes, { priority: place[1], passed: plain_passed }, passed) < 0;",
+    to: "return compareRounds(lanes, { priority: place[1], passed: plain_passed }, passed) <= 1;",
+    tests: [turns, properties],
+  },
+];
+
+const ofOrder: readonly Mutant[] = [
+  {
+    name: "strict-order-runs-two",
+    breaks: "in strict order more than one job runs",
+    file: "src/store/keys.ts",
+    from: 'row.order === "fifo" ? 1 :',
+    to: 'row.order === "fifo" ? 2 :',
+    tests: [order, properties],
+  },
+  {
+    name: "retry-does-not-hold",
+    breaks: "in strict order a job passes one that is to be tried again",
+    file: "src/store/rounds.ts",
+    from: 'if (isRetry && after.ordered && onRetry === "block") row.holder = id;',
+    to: 'if (isRetry && after.ordered && onRetry === "rejoin") row.holder = id;',
+    tests: [order, properties],
+  },
+  {
+    name: "never-parked",
+    breaks: "a job that failed for good does not park its key",
+    file: "src/machine/consequences.ts",
+    from: 'if (limitsOf(row, queueOf(tx).config).onFail !== "park") return;',
+    to: 'if (limitsOf(row, queueOf(tx).config).onFail !== "next") return;',
+    tests: [order],
+  },
+  {
+    name: "order-changes-under-jobs",
+    breaks: "the order of a key changes while it has open jobs",
+    file: "src/store/keys.ts",
+    from: "if (row !== undefined && openJobsOf(row) > 0) return row.order;",
+    to: "if (row !== undefined && openJobsOf(row) > 1) return row.order;",
+    tests: [order, properties],
+  },
+  {
+    name: "holder-loses-place",
+    breaks: "a job that holds its key loses its place when it is replaced",
+    file: "src/store/job-writers.ts",
+    from: "const readyAt = isHolder(tables, id, before) ? before.readyAt : undefined;",
+    to: "const readyAt = isHolder(tables, id, before) ? undefined : undefined;",
+    tests: [ends, order],
+  },
+];
+
+const ofRates: readonly Mutant[] = [
+  {
+    name: "burst-ignored",
+    breaks: "a rate lets its jobs go one by one, whatever its burst",
+    file: "src/store/token-bucket.ts",
+    from: "(burstOf(rate) - 1) * costOf(rate)",
+    to: "Math.min(0, burstOf(rate)) * costOf(rate)",
+    tests: [rates, properties],
+  },
+  {
+    name: "rate-not-used",
+    breaks: "a key's rate lets any number of jobs go",
+    file: "src/store/rounds.ts",
+    from: "row.usedUntil = take(row.usedUntil, all.rate, at);",
+    to: "take(row.usedUntil, all.rate, at);",
+    tests: [rates, properties],
+  },
+  {
+    name: "no-refund",
+    breaks: "a job that was given back has used the rate of its key",
+    file: "src/store/rounds.ts",
+    from: "row.usedUntil = refund(row.usedUntil, all.rate);",
+    to: "refund(row.usedUntil, all.rate);",
+    tests: [rates, properties],
+  },
+  {
+    name: "hold-forgotten",
+    breaks: "a key is not held for as long as its worker asked for",
+    file: "src/store/rounds.ts",
+    from: "row.heldUntil = Math.max(row.heldUntil ?? 0, until);",
+    to: "row.heldUntil = Math.min(row.heldUntil ?? 0, until);",
+    tests: [rates, keys],
+  },
+];
+
+export const keyMutants: readonly Mutant[] = [...ofKeys, ...ofOrder, ...ofRates];

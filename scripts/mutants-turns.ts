@@ -1,0 +1,103 @@
+/**
+ * The mutants of turns and of strict order: ways in which the next job of a key, or the next key, could be wrong.
+ * Invariant: each breaks one promise, stated in a sentence, in a snippet that stands once in its file.
+ */
+import type { Mutant } from "./mutants-table.ts";
+
+const turns = "test/machine/flow-limits.test.ts";
+const order = "test/machine/flow-order.test.ts";
+
+export const turnMutants: readonly Mutant[] = [
+  {
+    name: "turn-ends-with-its-claim",
+    breaks:
+      "what a claim leaves of a key's turn is lost, so that weights count in large claims alone",
+    file: "src/machine/turns.ts",
+    from: "if (row.left > 0 && lanes.next.at(-1)?.[0] !== row.lane) {",
+    to: "if (row.left < 0) {",
+    tests: [turns],
+  },
+  {
+    name: "round-of-many-keys-slow",
+    breaks: "the jobs without a key get a turn for each of a key, not for each round of all keys",
+    file: "src/store/rounds.ts",
+    from: "pass(tables, row.passed, 1 / row.lanes)",
+    to: "pass(tables, row.passed, 1)",
+    tests: [turns],
+  },
+  {
+    name: "late-comers-catch-up",
+    breaks:
+      "jobs without a key that come late take every turn until they have had as many as the keys",
+    file: "src/store/rounds.ts",
+    from: "const from = Math.max(passed, counters.passed - 1);",
+    to: "const from = passed;",
+    tests: [turns],
+  },
+  {
+    name: "turns-before-priority",
+    breaks: "a key's turn comes before a more urgent job without a key",
+    file: "src/machine/turns.ts",
+    from: "a.priority - b.priority || Math.max(",
+    to: "Math.max(",
+    tests: [turns],
+  },
+  {
+    name: "head-without-rank",
+    breaks: "a key in strict order has no priority among the keys, whatever that of its next job",
+    file: "src/store/rounds.ts",
+    from: "round: [setOf(job), job.priority] };",
+    to: "round: [setOf(job), 0] };",
+    tests: [turns],
+  },
+  {
+    name: "shut-key-served",
+    breaks:
+      "a claim hands out jobs of keys that new defaults shut, until an operation has come to them",
+    file: "src/machine/turns.ts",
+    from: "if (keyOpensAt(row, limitsOf(row, queueOf(tx).config)) > tx.at) {",
+    to: "if (row.paused !== undefined) {",
+    tests: [turns],
+  },
+  {
+    name: "order-changed-in-use",
+    breaks: "the order of a key changes under its open jobs, which stand in another",
+    file: "src/machine/keys.ts",
+    from: "if (openJobsOf(row) > 0 && order !== row.order",
+    to: "if (openJobsOf(row) < 0 && order !== row.order",
+    tests: [order],
+  },
+  {
+    name: "head-held-for-ever",
+    breaks: "a job that is cancelled while it waits to be tried again holds its key for ever",
+    file: "src/store/rounds.ts",
+    from: 'if (row.holder === id && after?.state !== "scheduled") row.holder = undefined;',
+    to: 'if (row.holder === id && after?.state === "ready") row.holder = undefined;',
+    tests: [order],
+  },
+  {
+    name: "rejoined-at-its-old-place",
+    breaks: "a job that is to take a new place when it is tried again keeps its old one",
+    file: "src/store/keys.ts",
+    from: 'return limitsOf(tables.keys.get([job.key]), readQueue(tables).config).onRetry === "block";',
+    to: 'return limitsOf(tables.keys.get([job.key]), readQueue(tables).config).onRetry !== "";',
+    tests: [order],
+  },
+  {
+    name: "park-by-word-alone",
+    breaks:
+      "a key is parked by a job that says that it failed, and not by one whose last lease ended",
+    file: "src/machine/consequences.ts",
+    from: 'return type === "job.lease_expired" && (facts as EventFacts["job.lease_expired"]).failed === true;',
+    to: "return false;",
+    tests: [order],
+  },
+  {
+    name: "parked-by-nobody",
+    breaks: "a key that was parked does not name the job that failed",
+    file: "src/store/key-writers.ts",
+    from: "row.paused = { at, reason, job };",
+    to: "row.paused = { at, reason, job: job && undefined };",
+    tests: [order],
+  },
+];

@@ -1,0 +1,298 @@
+/** Rates of keys and of the queue: token buckets, taken at hand-outs; and keys that an API asked to leave alone. */
+import { expect, test } from "vitest";
+import type { Rate } from "../../src/contract/keys.ts";
+import { type Harness, openEngine, START } from "../engine-harness.ts";
+import { end, enqueueMany, moved, take } from "./flow-rig.ts";
+
+const keyOf = async (q: Harness) => (await q.run("key.get", { key: "k" })).key;
+
+/** A queue with 20 jobs of a key, which is given jobs at a rate. */
+async function keyAt(rate: Rate): Promise<Harness> {
+  const q = await openEngine({ config: {} });
+  await q.run("key.put", { key: "k", rate });
+  await enqueueMany(q, "k", 20, { key: "k" });
+  return q;
+}
+/** A queue with 20 jobs that hands out at a rate. */
+async function queueAt(rate: Rate): Promise<Harness> {
+  const q = await openEngine({ config: { rate } });
+  await enqueueMany(q, "a", 10, { key: "a" });
+  await enqueueMany(q, "-", 10);
+  return q;
+}
+
+test.each([
+  ["a key", keyAt],
+  ["the queue", queueAt],
+])(
+  "%s hands out as many at once as its rate says, the next one when a token has come",
+  async (_, at) => {
+    const q = await at({ limit: 4, perMs: 1000 });
+    expect(await take(q, 10)).toHaveLength(4);
+    await q.advance(249);
+    expect(await take(q, 10)).toHaveLength(0);
+    await q.advance(1);
+    expect(await take(q, 10)).toHaveLength(1);
+    await q.advance(500);
+    expect(await take(q, 10)).toHaveLength(2);
+  },
+);
+
+test.each([
+  ["a key", keyAt],
+  ["the queue", queueAt],
+])("%s that was left alone for long has no more than its burst", async (_, at) => {
+  const q = await at({ limit: 4, perMs: 1000, burst: 2 });
+  await q.advance(60_000);
+  expect(await take(q, 10)).toHaveLength(2);
+  await q.advance(250);
+  expect(await take(q, 10)).toHaveLength(1);
+});
+
+test("a burst may be greater than what the rate gives", async () => {
+  const q = await keyAt({ limit: 1, perMs: 1000, burst: 3 });
+  expect(await take(q, 10)).toHaveLength(3);
+  await q.advance(999);
+  expect(await take(q, 10)).toHaveLength(0);
+  await q.advance(1);
+  expect(await take(q, 10)).toHaveLength(1);
+});
+
+test("tokens that take no whole milliseconds come on the next one", async () => {
+  const q = await keyAt({ limit: 3, perMs: 1000, burst: 1 });
+  for (const next of [334, 334]) {
+    expect(await take(q, 10)).toHaveLength(1);
+    await q.advance(next - 1);
+    expect(await take(q, 10)).toHaveLength(0);
+    await q.advance(1);
+  }
+  expect(await take(q, 10)).toHaveLength(1);
+});
+
+test("a claim gets what is left", async () => {
+  const q = await keyAt({ limit: 3, perMs: 1000 });
+  expect(await take(q, 2)).toHaveLength(2);
+  expect(await take(q, 10)).toHaveLength(1);
+});
+
+test("a key without tokens says until when, and keeps nobody else from a job", async () => {
+  const q = await keyAt({ limit: 1, perMs: 1000 });
+  await take(q);
+  expect(await keyOf(q)).toMatchObject({ limitedBy: "rate", limitedUntil: START + 1000 });
+  const empty = await q.run("lease.claim", {});
+  expect(empty).toMatchObject({ jobs: [], waiting: 19, limited: 19, nextDueAt: START + 1000 });
+  await q.enqueue({ id: "other", key: "o" });
+  expect(await take(q, 5)).toEqual(["other"]);
+});
+
+test("a queue without tokens says when it has one, and that all that is ready is limited", async () => {
+  const q = await queueAt({ limit: 1, perMs: 1000 });
+  await take(q);
+  const empty = await q.run("lease.claim", {});
+  expect(empty).toMatchObject({ jobs: [], waiting: 19, limited: 19, nextDueAt: START + 1000 });
+});
+
+test("a claim that finds nothing, and one of a paused queue, take no tokens", async () => {
+  const q = await openEngine({ config: { rate: { limit: 1, perMs: 1000 } } });
+  await take(q);
+  await q.enqueue({ id: "a" });
+  await q.run("queue.pause", {});
+  await take(q);
+  await q.run("queue.resume", {});
+  expect(await take(q)).toEqual(["a"]);
+});
+
+test("both rates hold: that of the queue, and that of the key", async () => {
+  const q = await keyAt({ limit: 2, perMs: 1000 });
+  await q.run("queue.configure", { rate: { limit: 3, perMs: 1000 } });
+  await enqueueMany(q, "-", 5);
+  const claimed = await take(q, 10);
+  expect(claimed.filter((id) => id.startsWith("k"))).toHaveLength(1);
+  expect(claimed).toHaveLength(3);
+  await q.advance(1000);
+  expect(await take(q, 10)).toHaveLength(3);
+});
+
+test.each([
+  ["a key", keyAt, "k"],
+  ["the queue", queueAt, ""],
+])("a job that is given back returns its token to %s", async (_, at) => {
+  const q = await at({ limit: 1, perMs: 1000 });
+  const { id, token } = await q.claimOne();
+  expect(await take(q)).toEqual([]);
+  await q.settle({ op: "release", id, token });
+  expect(await take(q, 5)).toHaveLength(1);
+  expect(await take(q, 5)).toEqual([]);
+});
+
+test("a token that is given back late is not one more than the burst", async () => {
+  const q = await keyAt({ limit: 1, perMs: 1000, burst: 2 });
+  const { id, token } = await q.claimOne();
+  await q.advance(5000);
+  await q.settle({ op: "release", id, token });
+  expect(await take(q, 5)).toHaveLength(2);
+});
+
+test("a failure, a completion, a cancel and the end of a lease return nothing", async () => {
+  const q = await keyAt({ limit: 4, perMs: 3_600_000 });
+  await end(q, "k0", { op: "fail", error: "no" });
+  await end(q, "k1");
+  await q.run("job.cancel", { id: await q.claimOne().then(({ id }) => id) });
+  await take(q);
+  await q.advance(30_000);
+  expect(await take(q, 5)).toEqual([]);
+});
+
+test("a faster rate opens its key at once, a slower one takes nothing back", async () => {
+  const q = await keyAt({ limit: 1, perMs: 10_000 });
+  const [job] = await q.claim({ max: 5 });
+  await q.run("key.put", { key: "k", rate: { limit: 1, perMs: 10_000, burst: 3 } });
+  expect(await take(q, 5)).toHaveLength(2);
+  await q.run("key.put", { key: "k", rate: { limit: 1, perMs: 3_600_000 } });
+  expect(await take(q, 5)).toEqual([]);
+  const { id = "", token = "" } = job ?? {};
+  expect(await q.settle({ op: "extend", id, token })).toMatchObject({ ok: true });
+  await q.run("key.put", { key: "k", rate: null });
+  expect(await take(q, 5)).toHaveLength(5);
+});
+
+test("a changed rate of the queue holds at once", async () => {
+  const q = await queueAt({ limit: 1, perMs: 10_000 });
+  await take(q);
+  await q.run("queue.configure", { rate: { limit: 10, perMs: 10_000 } });
+  await q.advance(999);
+  expect(await take(q, 20)).toHaveLength(0);
+  await q.advance(1);
+  expect(await take(q, 20)).toHaveLength(1);
+  await q.run("queue.configure", { rate: null });
+  expect(await take(q, 20)).toHaveLength(18);
+});
+
+test("no more is used of a faster rate than its bucket holds, however long the slower one was used for", async () => {
+  const slow = { limit: 1, perMs: 3_600_000 };
+  const fast = { limit: 2, perMs: 1000, burst: 1 };
+  const changes = {
+    "of the key": (q: Harness) => q.run("key.put", { key: "k", rate: fast }),
+    "by default": (q: Harness) => q.run("queue.configure", { keys: { rate: fast } }),
+    "of the queue": (q: Harness) => q.run("queue.configure", { rate: fast }),
+  };
+  for (const [name, change] of Object.entries(changes)) {
+    const config = name === "of the queue" ? { rate: slow } : { keys: { rate: slow } };
+    const q = await openEngine({ config });
+    await enqueueMany(q, "k", 3, { key: "k" });
+    await take(q);
+    await change(q);
+    await q.advance(499);
+    expect(await take(q, 5)).toEqual([]);
+    await q.reopen();
+    await q.advance(1);
+    expect(await take(q, 5), name).toEqual(["k1"]);
+  }
+});
+
+test("a key without jobs keeps no more of a slower rate's use either", async () => {
+  const q = await openEngine({ config: { keys: { rate: { limit: 1, perMs: 3_600_000 } } } });
+  await q.enqueue({ id: "a", key: "k" });
+  await end(q, "a");
+  await q.run("queue.configure", { keys: { rate: { limit: 1, perMs: 1000 } } });
+  await q.advance(1000);
+  await q.enqueue({ id: "b", key: "k" });
+  expect(await take(q)).toEqual(["b"]);
+});
+
+test("what was used outlives a crash, a checkpoint and an import", async () => {
+  for (const at of [keyAt, queueAt]) {
+    const q = await at({ limit: 2, perMs: 60_000 });
+    await end(q, (await q.ids("ready"))[0] ?? "");
+    await q.reopen();
+    expect(await take(q, 5)).toHaveLength(1);
+    await q.run("queue.checkpoint", {});
+    await q.reopen();
+    expect(await take(q, 5)).toEqual([]);
+    // What ran is given back without being counted, and with it its token.
+    const target = await moved(q);
+    expect(await take(target, 5)).toHaveLength(1);
+    expect(await take(target, 5)).toEqual([]);
+  }
+});
+
+test("what a key used is remembered while it has no jobs, and then forgotten", async () => {
+  const q = await openEngine({ config: { keys: { rate: { limit: 1, perMs: 1000 } } } });
+  await q.enqueue({ id: "a", key: "k" });
+  await end(q, "a");
+  await q.enqueue({ id: "b", key: "k" });
+  expect(await take(q)).toEqual([]);
+  await q.run("job.cancel", { id: "b" });
+  await q.advance(999);
+  expect((await q.run("key.list", {})).keys).toHaveLength(1);
+  await q.advance(1);
+  expect((await q.run("key.list", {})).keys).toEqual([]);
+});
+
+test("a purge returns no tokens", async () => {
+  const q = await keyAt({ limit: 1, perMs: 60_000 });
+  await take(q);
+  await q.run("queue.purge", { states: ["running"] });
+  expect(await take(q)).toEqual([]);
+});
+
+test("a release may hold its key: none of its jobs is handed out before", async () => {
+  const q = await openEngine();
+  await enqueueMany(q, "k", 3, { key: "k" });
+  await enqueueMany(q, "o", 1, { key: "o" });
+  await end(q, "k0", { op: "release", holdKeyMs: 5000 });
+  expect(await keyOf(q)).toMatchObject({ limitedBy: "held", limitedUntil: START + 5000 });
+  expect(await take(q, 5)).toEqual(["o0"]);
+  expect(await q.run("lease.claim", {})).toMatchObject({ limited: 3, nextDueAt: START + 5000 });
+  await q.advance(4999);
+  expect(await take(q, 5)).toEqual([]);
+  await q.reopen();
+  await q.advance(1);
+  expect(await take(q, 5)).toEqual(["k0", "k1", "k2"]);
+});
+
+test("of two holds the longer one counts, and jobs that run meanwhile go on", async () => {
+  const q = await openEngine();
+  await enqueueMany(q, "k", 4, { key: "k" });
+  const [first, second, third] = await q.claim({ max: 3 });
+  const release = (job: typeof first, holdKeyMs: number) =>
+    q.settle({ op: "release", id: job?.id ?? "", token: job?.token ?? "", holdKeyMs });
+  await release(first, 5000);
+  await release(second, 1000);
+  expect(
+    await q.settle({ op: "complete", id: third?.id ?? "", token: third?.token ?? "" }),
+  ).toMatchObject({ ok: true });
+  await q.advance(4999);
+  expect(await take(q, 5)).toEqual([]);
+  await q.advance(1);
+  expect(await take(q, 5)).toEqual(["k0", "k1", "k3"]);
+});
+
+test("a hold and a delay are each for their own", async () => {
+  const q = await openEngine();
+  await enqueueMany(q, "k", 2, { key: "k" });
+  await end(q, "k0", { op: "release", holdKeyMs: 1000, delayMs: 3000 });
+  await q.advance(1000);
+  expect(await take(q, 5)).toEqual(["k1"]);
+  await q.advance(2000);
+  expect(await take(q, 5)).toEqual(["k0"]);
+});
+
+test("a job without a key holds nothing", async () => {
+  const q = await openEngine();
+  await enqueueMany(q, "-", 2);
+  await end(q, "-0", { op: "release", holdKeyMs: 5000 });
+  expect(await take(q, 5)).toEqual(["-0", "-1"]);
+});
+
+test("a hold outlives the jobs of its key, and then the key is forgotten", async () => {
+  const q = await openEngine();
+  await q.enqueue({ id: "a", key: "k" });
+  await end(q, "a", { op: "release", holdKeyMs: 5000 });
+  await q.run("job.cancel", { id: "a" });
+  await q.enqueue({ id: "b", key: "k" });
+  expect(await take(q)).toEqual([]);
+  await q.run("job.cancel", { id: "b" });
+  await q.advance(5000);
+  expect((await q.run("key.list", {})).keys).toEqual([]);
+});
