@@ -13,11 +13,13 @@ import type { ClaimedJob, ClaimInput, Settlement } from "../src/contract/leases.
 import type { QueueConfigChange } from "../src/contract/queue.ts";
 import type { Refusal } from "../src/contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, IdempotencyKey } from "../src/contract/rpc.ts";
+import type { Wait } from "../src/contract/waits.ts";
 import { QueueEngine } from "../src/object/engine.ts";
 import { openStore, type SluiceStore } from "../src/store/schema.ts";
 import { NodeSql } from "../src/store/sql-node.ts";
 import { Store } from "../src/store/store.ts";
 import { checkRecovery, dumpOf, Watch } from "./invariants.ts";
+import { TestSocket } from "./object/wait-socket.ts";
 
 /** When every test begins, epoch ms: on a whole second, so that leases end at round distances. */
 export const START = 1_795_000_000_000;
@@ -54,6 +56,8 @@ export class Harness {
   /** What the engine reported; a test that expects faults empties it. */
   readonly faults: unknown[] = [];
   readonly sql = new SlowSql(":memory:");
+  /** Sockets that outlive an instance. */
+  readonly sockets: TestSocket[] = [];
   readonly #autoCreate: boolean;
   readonly #watch = new Watch();
   #engine: QueueEngine;
@@ -185,6 +189,7 @@ export class Harness {
       sql: this.sql,
       objectId: "object",
       name: "mail",
+      sockets: () => this.sockets,
       autoCreate: this.#autoCreate,
       now: () => this.now,
       newQueueId: () => `q${(this.#queues++).toString().padStart(7, "0")}`,
@@ -199,6 +204,40 @@ export class Harness {
       abort: (error) => this.faults.push(error),
       report: (error) => this.faults.push(error),
     });
+  }
+
+  /** Somebody waits on a socket. Resolves once the wait was taken, or refused. */
+  async wait(wait: Wait): Promise<TestSocket> {
+    const socket = new TestSocket();
+    this.sockets.push(socket);
+    await this.#engine.hear(socket, JSON.stringify(wait));
+    await this.settled();
+    return socket;
+  }
+
+  /** Somebody waits for jobs. */
+  waitForJobs(input: ClaimInput = {}, key?: IdempotencyKey): Promise<TestSocket> {
+    const request = { v: 1, name: "lease.claim", input, bytes: 0, ...(key && { key }) } as const;
+    return this.wait({ kind: "jobs", request });
+  }
+
+  /** A caller says something on its socket. */
+  async say(socket: TestSocket, text: string): Promise<void> {
+    await this.#engine.hear(socket, text);
+    await this.settled();
+  }
+
+  /** A caller hangs up. */
+  async hangUp(socket: TestSocket): Promise<void> {
+    this.sockets.splice(this.sockets.indexOf(socket), 1);
+    this.#engine.leave(socket);
+    await this.settled();
+  }
+
+  /** Lets all that is in flight come to its end. */
+  async settled(): Promise<void> {
+    for (let turn = 0; turn < 50; turn += 1) await Promise.resolve();
+    this.check();
   }
 
   // What tests say again and again.

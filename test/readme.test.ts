@@ -125,6 +125,14 @@ it("submits a plan, an action and a schedule, and works on them", async () => {
   expect((await run("sh", ["-euc", after], options)).stdout).toContain("nightly");
 });
 
+it("waits for a job, and has it", async () => {
+  const sluice = `"${process.execPath}" "${join(root, "src/cli/main.ts")}"`;
+  const env = { ...process.env, SLUICE_URL: server.url, SLUICE_TOKEN: server.token };
+  const script = block("sh", "--wait 30s").replaceAll("npm run sluice --", sluice);
+  const { stdout } = await run("sh", ["-euc", script], { cwd: folder, env });
+  expect(stdout).toContain('{"page":3}');
+});
+
 it("limits a key, and enqueues jobs of it and one that waits for them", async () => {
   const sluice = `"${process.execPath}" "${join(root, "src/cli/main.ts")}"`;
   const env = { ...process.env, SLUICE_URL: server.url, SLUICE_TOKEN: server.token };

@@ -70,8 +70,9 @@ function addOutcomes(program: Command, session: Session): void {
     .description("print the result of a completed job as JSON")
     .addArgument(queueArgument())
     .addArgument(idArgument())
-    .action(async (queue: string, id: string) => {
-      const result = await session.queue(queue).result(id);
+    .option("--wait <duration>", "how long to wait for its end", duration)
+    .action(async (queue: string, id: string, { wait: waitMs }: { wait?: number }) => {
+      const result = await session.queue(queue).result(id, { waitMs });
       if (result !== undefined) session.show(result, (value) => JSON.stringify(value));
       else session.found(`Job ${id} has not ended.`);
     });

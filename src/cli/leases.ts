@@ -17,6 +17,7 @@ interface ClaimFlags {
   readonly worker?: string;
   readonly capable?: string[];
   readonly kinds?: Kinds;
+  readonly wait?: number;
 }
 
 export function addLeaseCommands(program: Command, session: Session): void {
@@ -29,9 +30,10 @@ export function addLeaseCommands(program: Command, session: Session): void {
     .option("--worker <name>", "who takes them")
     .option("--capable <names>", "what this worker is capable of", list)
     .option("--kinds <names>", "payload, plan or both", list)
+    .option("--wait <duration>", "how long to wait for a job, up to 60s", duration)
     .action(async (queue: string, flags: ClaimFlags) => {
-      const { max, lease: leaseMs, worker, capable: capabilities, kinds } = flags;
-      const claim = { max, leaseMs, worker, capabilities, kinds };
+      const { max, lease: leaseMs, worker, capable: capabilities, kinds, wait: waitMs } = flags;
+      const claim = { max, leaseMs, worker, capabilities, kinds, waitMs };
       session.show(await session.queue(queue).claim(claim), claimText);
     });
   addEnds(program, session);

@@ -11,7 +11,7 @@ import type {
   SubmitActionInput,
   SubmitActionReply,
 } from "../contract/actions.ts";
-import { segment, type Transport } from "./transport.ts";
+import { segment, type Transport, type WaitOptions } from "./transport.ts";
 
 export type { ActionRecord, ActionStatus } from "../contract/actions.ts";
 
@@ -52,8 +52,10 @@ export class Actions {
     return taken;
   }
 
-  async get(id: string): Promise<ActionRecord> {
-    return (await this.#transport.read<ActionReply>(this.#of(id))).action;
+  /** An action as it is now; with `waitMs` (up to 60,000), once it has ended, or after that time. */
+  async get(id: string, { waitMs }: WaitOptions = {}): Promise<ActionRecord> {
+    const path = this.#of(id);
+    return (await this.#transport.read<ActionReply>(path, { waitMs }, { waitMs })).action;
   }
 
   /** One page of actions in the order of their ids. */

@@ -4,6 +4,7 @@
  */
 import type { ParentListInput } from "../contract/flows.ts";
 import type { JobReply } from "../contract/jobs.ts";
+import type { limits } from "../contract/limits.ts";
 import type {
   CheckpointReply,
   OperationReply,
@@ -24,10 +25,14 @@ import {
   type RequestOptions,
   segment,
   Transport,
+  type WaitOptions,
   type WriteMethod,
 } from "./transport.ts";
 import type * as t from "./types.ts";
 import { Workers } from "./workers.ts";
+
+/** The longest wait of one request. */
+const WAIT_MS: typeof limits.waitMsMax = 60_000;
 
 export interface QueueOptions extends ConnectOptions {
   /** The queue's name. It need not exist: the first job or configuration creates it. */
@@ -104,9 +109,14 @@ export class Queue<Payload = unknown, Result = unknown> {
     return Promise.all(texts.map(outcome));
   }
 
-  /** Takes up to `max` (default 1) jobs to work on. */
+  /**
+   * Takes up to `max` (default 1) jobs to work on. With `waitMs` (up to 60,000) it waits for one where
+   * there is none.
+   * @example const { jobs } = await queue.claim({ max: 10, waitMs: 30_000 });
+   */
   async claim(claim: t.ClaimOptions = {}, options?: RequestOptions): Promise<t.Claimed<Payload>> {
-    return withTasks(await this.#write<t.Claimed<Payload>>("POST", "/claim", claim, options));
+    const waiting = { ...options, waitMs: claim.waitMs };
+    return withTasks(await this.#write<t.Claimed<Payload>>("POST", "/claim", claim, waiting));
   }
 
   /**
@@ -119,24 +129,34 @@ export class Queue<Payload = unknown, Result = unknown> {
     options?: RequestOptions,
   ): Promise<t.SettleOutcome<Payload>> {
     const body = { items, claim };
-    return withTasks(await this.#write<t.SettleOutcome<Payload>>("POST", "/settle", body, options));
+    const waiting = { ...options, waitMs: claim?.waitMs };
+    return withTasks(await this.#write<t.SettleOutcome<Payload>>("POST", "/settle", body, waiting));
   }
 
-  async get(id: string): Promise<t.Job<Payload, Result>> {
-    return this.#job(await this.#read<JobReply>(`/jobs/${segment(id)}`));
+  /** A job as it is now; with `waitMs` (up to 60,000), once it has ended, or after that time. */
+  async get(id: string, { waitMs }: WaitOptions = {}): Promise<t.Job<Payload, Result>> {
+    const path = `${this.path}/jobs/${segment(id)}`;
+    return this.#job(await this.transport.read<JobReply>(path, { waitMs }, { waitMs }));
   }
 
   /**
-   * The result of a completed job, null where it has none; undefined while the job has not ended. One
-   * request: it does not wait. Rejects with a `JobNotCompletedError` when the job ended otherwise.
+   * The result of a completed job, null where it has none. It waits for the job's end for `waitMs`, as
+   * long as that may be: undefined where the job has not ended by then, at once where nothing is said.
+   * Rejects with a `JobNotCompletedError` when the job ended otherwise.
+   * @example const report = await queue.result(id, { waitMs: 600_000 });
    */
-  async result(id: string): Promise<Result | null | undefined> {
-    const { state, reason, error, result = null } = await this.get(id);
-    if (state === "completed") return result;
-    if (state === "failed" || state === "cancelled" || state === "expired") {
-      throw new JobNotCompletedError({ id, state, reason, error });
+  async result(id: string, { waitMs = 0 }: WaitOptions = {}): Promise<Result | null | undefined> {
+    const { clock } = this.transport;
+    const until = clock.now() + waitMs;
+    for (;;) {
+      const left = Math.min(Math.max(0, Math.ceil(until - clock.now())), WAIT_MS);
+      const { state, reason, error, result = null } = await this.get(id, { waitMs: left });
+      if (state === "completed") return result;
+      if (state === "failed" || state === "cancelled" || state === "expired") {
+        throw new JobNotCompletedError({ id, state, reason, error });
+      }
+      if (clock.now() >= until) return undefined;
     }
-    return undefined;
   }
 
   /**

@@ -37,8 +37,15 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
   /** How long one attempt may take, in ms. */
   readonly timeoutMs?: number | undefined;
+  /** How long the server may wait before it answers, in ms: the attempt may take so much longer. */
+  readonly waitMs?: number | undefined;
   /** Told of every failed attempt that is followed by another one. */
   readonly onRetry?: ((error: Error, delayMs: number) => void) | undefined;
+}
+
+/** How long a read may wait for the end of what it reads, in ms. */
+export interface WaitOptions {
+  readonly waitMs?: number | undefined;
 }
 
 export type WriteMethod = "POST" | "PUT" | "PATCH" | "DELETE";
@@ -138,7 +145,8 @@ export class Transport {
   }
 
   async #attempt<T>(path: string, init: RequestInit, options: RequestOptions): Promise<Attempt<T>> {
-    const { signal, timeoutMs = this.#timeoutMs } = options;
+    const { signal, waitMs = 0 } = options;
+    const timeoutMs = (options.timeoutMs ?? this.#timeoutMs) + waitMs;
     signal?.throwIfAborted();
     let status: number;
     let retryAfter: string | null;
@@ -158,6 +166,8 @@ export class Transport {
       limit.end();
     }
     if (status < 200 || status > 299) return refused(status, body, retryAfter);
+    const late = lateProblem(body);
+    if (late !== undefined) return refused(late.status, late, null);
     if (typeof body === "object" && body !== null) return { done: body as T };
     return { again: new UnreachableError(this.url, `its answer (${status}) is not JSON`) };
   }
@@ -182,6 +192,12 @@ export class Transport {
       signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]);
     return { signal: either, end: () => ended.abort() };
   }
+}
+
+/** The problem of a request that was refused after its response had begun. */
+function lateProblem(body: unknown): { readonly status: number } | undefined {
+  if (typeof body !== "object" || body === null || !("problem" in body)) return undefined;
+  return body.problem as { readonly status: number };
 }
 
 function refused(status: number, body: unknown, retryAfter: string | null): Attempt<never> {

@@ -86,7 +86,7 @@ export type CommandName = keyof typeof commands;
 /** What each command takes behind the gate. */
 export interface CommandInputs {
   "job.enqueue": jobs.EnqueueInput;
-  "job.get": jobs.JobReference;
+  "job.get": jobs.GetInput;
   "job.list": jobs.ListInput;
   "job.update": jobs.UpdateInput;
   "job.cancel": jobs.CancelInput;
@@ -105,7 +105,7 @@ export interface CommandInputs {
   "plan.list": plans.PlanListInput;
   "plan.remove": jobs.JobReference;
   "action.submit": actions.SubmitActionInput;
-  "action.get": jobs.JobReference;
+  "action.get": jobs.GetInput;
   "action.list": actions.ActionListInput;
   "action.cancel": actions.CancelActionInput;
   "action.retry": jobs.JobReference;

@@ -26,7 +26,13 @@ export const jobCommands = {
     "queue_full",
     "requires_limit",
   ),
-  "job.get": row("read", "Read one job", undefined, "queue_unknown", "job_unknown"),
+  "job.get": row(
+    "read",
+    "Read one job, perhaps once it has ended",
+    jobs.waitQuery,
+    "queue_unknown",
+    "job_unknown",
+  ),
   "job.list": row("read", "List jobs", jobs.jobList, "queue_unknown", "cursor_invalid"),
   "job.update": row(
     "write",

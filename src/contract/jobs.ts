@@ -152,6 +152,11 @@ export interface JobReference {
   readonly id: string;
 }
 
+/** How long to wait for the end of a job, or of an action. */
+export const waitQuery = z.strictObject({ waitMs: integer(0, limits.waitMsMax).optional() });
+/** A read that may wait until what it reads has ended. */
+export type GetInput = z.output<typeof waitQuery> & JobReference;
+
 /** A page of jobs, in the order of claims (ready), of due time (scheduled), of ends, or of ids. */
 export const jobList = z.strictObject({
   state: z.enum(jobStates).optional(),

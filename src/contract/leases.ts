@@ -26,6 +26,8 @@ export const claim = z.strictObject({
   leaseMs: leaseMs.optional(),
   capabilities: capabilities(limits.capabilitiesPerClaimMax).optional(),
   kinds: z.array(z.enum(jobKinds)).min(1).max(jobKinds.length).optional(),
+  /** How long to wait for a job when there is none. */
+  waitMs: integer(0, limits.waitMsMax).optional(),
 });
 export type ClaimInput = z.output<typeof claim>;
 

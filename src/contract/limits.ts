@@ -23,6 +23,15 @@ export const limits = {
   /** A reason given for a pause or a cancel. */
   reasonBytesMax: KiB,
 
+  /** How long an HTTP request may wait; over a socket there is no end. */
+  waitMsMax: 60 * SECOND_MS,
+  /** What a wait says, and the ids of jobs it is given: both stand in the socket's attachment (asserted below). */
+  waitBytesMax: 8000,
+  /** Jobs that a claim which waited is given at once. */
+  jobsPerWaitMax: 100,
+  /** The platform's bound for what a socket keeps while its object sleeps. */
+  attachmentBytesMax: 16_384,
+
   /** Jobs of one enqueue. */
   jobsPerEnqueueMax: 1000,
   /** Jobs of one claim. */
@@ -239,6 +248,12 @@ assertRelation(limits.segmentKeys * 12 < limits.rowBytesMax, "a sealed segment's
 assertRelation(
   limits.payloadBytesMax + limits.resultBytesMax < limits.rowBytesMax / 2,
   "a job's texts fit a row with room for its value",
+);
+assertRelation(
+  // An id has 64 characters.
+  2 * limits.waitBytesMax < limits.attachmentBytesMax &&
+    limits.jobsPerWaitMax * (64 + 1) + 200 < limits.waitBytesMax,
+  "what a waiter waits for fits its socket's attachment, and so do the jobs that it is given",
 );
 assertRelation(limits.payloadBytesMax < limits.replyBytesMax, "a reply holds at least one job");
 assertRelation(limits.attemptsMax <= limits.backoffDelaysMax, "a list names a delay per retry");

@@ -2,8 +2,10 @@
  * The commands about plans, actions, schedules and workers.
  * Invariant: as `command-row.ts` has it.
  */
+
 import * as actions from "./actions.ts";
 import { type CommandRow, key, row } from "./command-row.ts";
+import { waitQuery } from "./jobs.ts";
 import * as plans from "./plans.ts";
 import * as schedules from "./schedules.ts";
 import * as workers from "./workers.ts";
@@ -42,7 +44,13 @@ export const planCommands = {
     "queue_full",
     "requires_limit",
   ),
-  "action.get": row("read", "Read an action", undefined, "queue_unknown", "action_unknown"),
+  "action.get": row(
+    "read",
+    "Read an action, perhaps once it has ended",
+    waitQuery,
+    "queue_unknown",
+    "action_unknown",
+  ),
   "action.list": row("read", "List actions", actions.actionList, "queue_unknown", "cursor_invalid"),
   "action.cancel": row(
     "write",

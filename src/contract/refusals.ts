@@ -33,6 +33,7 @@ export const refusals = {
   payload_too_large: row(413, "A payload, result, progress or text is too large"),
   idempotency_key_invalid: row(400, "The Idempotency-Key is not well formed"),
   idempotency_key_reused: row(422, "The Idempotency-Key was used with another body"),
+  wait_too_large: row(413, "A claim that waits names too many capabilities"),
   cursor_invalid: row(400, "The cursor is not of this list"),
 
   // Of the state of the queue.

@@ -30,6 +30,12 @@ export interface QueueRpc {
   ask(message: string): Promise<string>;
 }
 
+/** A QueueObject as the Worker reaches it. */
+export interface QueueStub extends QueueRpc {
+  /** Opens a socket for a wait: see `waits.ts`. */
+  fetch(url: string, init: RequestInit): Promise<Response>;
+}
+
 /** What the DirectoryObject answers by RPC. */
 export interface DirectoryRpc {
   register(listing: QueueListing): Promise<void>;

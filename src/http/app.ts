@@ -11,20 +11,21 @@ import { QUEUE_NAME } from "../contract/ids.ts";
 import { pack, unpackAnswer } from "../contract/packing.ts";
 import { type QueueListInput, queueList } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
-import type { CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
-import { asIs, jsonResponse } from "./answers.ts";
+import type { CommandRequest, DirectoryRpc, QueueStub } from "../contract/rpc.ts";
+import { jsonResponse } from "./answers.ts";
 import { noBody, readBody } from "./body.ts";
 import { type Checked, isRejected } from "./checked.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { indexPage } from "./index-page.ts";
-import { type Call, fromQuery } from "./inputs.ts";
+import { fromQuery } from "./inputs.ts";
 import { refusalResponse } from "./problems.ts";
 import { type Route, routes } from "./routes.ts";
 import type { Streaming } from "./snapshots.ts";
+import { answerOrWait, splitWait, type Waiting } from "./waits.ts";
 
 /** What the gate needs of the Worker's environment. */
 export interface GateEnv extends AuthEnv {
-  readonly QUEUE: { getByName(name: string): QueueRpc };
+  readonly QUEUE: { getByName(name: string): QueueStub };
   readonly DIRECTORY: { getByName(name: string): DirectoryRpc };
 }
 type Gate = { Bindings: GateEnv };
@@ -76,11 +77,18 @@ async function serve(route: Route, c: GateContext): Promise<Response> {
   }
   const bound = await bind(route, c);
   if (isRejected(bound)) return refusalResponse(bound.refusal);
-  const { request, answer = asIs, refusalOf = (refusal) => refusal } = bound.value;
-  return settled(route, queue, async () => {
-    const outcome = await ask(request);
-    return "reply" in outcome ? answer(outcome.reply) : refusalResponse(refusalOf(outcome.refusal));
+  const { signal } = c.req.raw;
+  const connect = () => socketTo(stub);
+  return settled(route, queue, () => answerOrWait({ ...bound.value, signal, ask, connect }));
+}
+
+/** A socket to a queue's object. */
+async function socketTo(stub: QueueStub): Promise<WebSocket> {
+  const { webSocket } = await stub.fetch("https://queue/wait", {
+    headers: { upgrade: "websocket" },
   });
+  if (webSocket === null) throw new Error("the queue's object gave no socket");
+  return webSocket;
 }
 
 /** The response of what asks an object; when that fails, what is known of the outcome. */
@@ -98,7 +106,7 @@ async function settled(
   }
 }
 
-type Bound = { readonly request: CommandRequest } & Pick<Call, "answer" | "refusalOf">;
+type Bound = Pick<Waiting, "request" | "answer" | "refusalOf" | "wait">;
 
 /** The command that a request means. */
 async function bind(route: Route, c: GateContext): Promise<Checked<Bound>> {
@@ -115,13 +123,12 @@ async function bind(route: Route, c: GateContext): Promise<Checked<Bound>> {
   if (isRejected(call)) return call;
   const { input, ...told } = call.value;
   const request = { v: 1, name: route.command, input, bytes } as const;
-  if (commands[route.command].access === "read") return { value: { request, ...told } };
+  if (commands[route.command].access === "read")
+    return { value: { ...told, ...splitWait(request) } };
   const key = idempotencyKey(raw, text);
   if (isRejected(key)) return key;
   const { value } = key;
-  return {
-    value: { request: value === undefined ? request : { ...request, key: value }, ...told },
-  };
+  return { value: { ...told, ...splitWait(value ? { ...request, key: value } : request) } };
 }
 
 async function listQueues(c: GateContext): Promise<Response> {

@@ -6,7 +6,7 @@ import { actionCancel, actionList } from "../contract/actions.ts";
 import type { CommandName } from "../contract/commands.ts";
 import { noFields } from "../contract/fields.ts";
 import { parentList } from "../contract/flows.ts";
-import { jobCancel, jobList, jobUpdate } from "../contract/jobs.ts";
+import { jobCancel, jobList, jobUpdate, waitQuery } from "../contract/jobs.ts";
 import { keyList } from "../contract/keys.ts";
 import { claim } from "../contract/leases.ts";
 import { discard, redrive } from "../contract/operations.ts";
@@ -99,7 +99,7 @@ export const routes: readonly Route[] = [
 
   route("POST", "/jobs", "job.enqueue", enqueue),
   route("GET", "/jobs", "job.list", listJobs, true),
-  route("GET", "/jobs/:id", "job.get", job),
+  route("GET", "/jobs/:id", "job.get", withQuery(job, waitQuery, "waitMs"), true),
   route("PATCH", "/jobs/:id", "job.update", withBody(job, jobUpdate)),
   route("DELETE", "/jobs/:id", "job.remove", job),
   route("POST", "/jobs/:id/cancel", "job.cancel", withBody(job, jobCancel)),
@@ -122,7 +122,7 @@ export const routes: readonly Route[] = [
   route("DELETE", "/plans/:id", "plan.remove", plan),
   route("POST", "/plans/:id/actions", "action.submit", submitAction),
   route("GET", "/actions", "action.list", query(actionList, "limit"), true),
-  route("GET", "/actions/:id", "action.get", action),
+  route("GET", "/actions/:id", "action.get", withQuery(action, waitQuery, "waitMs"), true),
   route("POST", "/actions/:id/cancel", "action.cancel", withBody(action, actionCancel)),
   route("POST", "/actions/:id/retry", "action.retry", withBody(action, noFields)),
 

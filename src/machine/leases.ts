@@ -59,6 +59,21 @@ export const claim: Decide<"lease.claim"> = (tx, said) => {
   return { now: tx.at, jobs, ...whyEmpty(tx, input), ...draining };
 };
 
+/** Whether any claim may find a job; cheap, for it is asked for those who wait whenever something has happened. */
+export function mayFindJobs(view: View): boolean {
+  const { ready, limited } = countersOf(view);
+  return ready > limited && queueOf(view).paused === undefined && mayHandOut(view);
+}
+
+/** When the queue's rate lets the next ready job go, if that is all that holds it back and is not yet; never otherwise. */
+export function rateOpensAt(view: View): number {
+  const { ready, limited, used_until } = countersOf(view);
+  const { config, paused } = queueOf(view);
+  const opens = opensAt(used_until, config.rate);
+  const isAll = ready > limited && paused === undefined && opens > view.at;
+  return isAll ? opens : Number.POSITIVE_INFINITY;
+}
+
 /** Whether the queue's own limits leave room for one more job. */
 function mayHandOut(view: View): boolean {
   const { concurrency, rate } = queueOf(view).config;
@@ -198,6 +213,10 @@ export const emptyClaim = (at: number): ClaimReply => ({
   limited: 0,
   unclaimable: 0,
 });
+
+/** The answer to a claim that waits no longer: why it gets nothing. */
+export const noJobs = (view: View | undefined, at: number, input: ClaimInput): ClaimReply =>
+  view === undefined ? emptyClaim(at) : { now: at, jobs: [], ...whyEmpty(view, input) };
 
 /** The jobs of an earlier claim that are still held under its token. */
 export function stillHeld(view: View, grant: number, ids: readonly string[]): ClaimedJob[] {

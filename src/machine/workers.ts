@@ -75,6 +75,17 @@ export function seeWorker(tx: Transaction, name: string | undefined): WorkerRow 
   return tx.tables.workers.get([name]);
 }
 
+/** Notes that workers live which would be taken for dead by now, where `isThere` knows that they are. */
+export function seeThere(tx: Transaction, isThere: (name: string) => boolean): void {
+  const due: string[] = [];
+  for (const [[dueAt, name]] of tx.tables.worker_due.scan({})) {
+    if (dueAt > tx.at) break;
+    const row = tx.tables.workers.get([name]);
+    if (row !== undefined && row.diedAt === undefined && row.leftAt === undefined) due.push(name);
+  }
+  for (const name of due) if (isThere(name)) tx.emit("worker.seen", { name });
+}
+
 /** Makes visible that a worker has died, if time says so. */
 export function buryIfDue(tx: Transaction, name: string, row: WorkerRow): void {
   const isAlive = row.diedAt === undefined && row.leftAt === undefined;

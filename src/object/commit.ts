@@ -4,6 +4,7 @@
  * or the storage throws stops the queue.
  */
 import type { QueueIdentity } from "../contract/ids.ts";
+import type { SettleInput } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
@@ -11,6 +12,7 @@ import type { SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import { Group } from "./group.ts";
 import { busy } from "./refusals.ts";
+import type { Telling, Waiters } from "./waiters.ts";
 
 /** What the committer needs of its surroundings: storage, time, randomness, and somebody to tell. */
 export interface CommitterPorts {
@@ -22,6 +24,8 @@ export interface CommitterPorts {
   now(): number;
   /** A random id for a queue that is created. */
   newQueueId(): string;
+  /** Who waits for what a group brings. */
+  waiters(): Pick<Waiters, "ended" | "isDue" | "isWaiting" | "serve" | "wake">;
   /** Called in the turn of every entry, behind it: checkpoint, alarm, counts. */
   afterAppend(group: Group): void;
   /** The outcome of writes is unknown: the object must not go on with this memory. */
@@ -45,11 +49,17 @@ interface Member {
 const SLOW_GROUP_MS = 5;
 const GROUPS_IN_FLIGHT_MAX = 4;
 
+/** Whether a command may be given jobs. */
+const claims = ({ name, input }: CommandRequest): boolean =>
+  name === "lease.claim" || (name === "lease.settle" && (input as SettleInput).claim !== undefined);
+
 export class Committer {
   readonly #ports: CommitterPorts;
   readonly #pending: Pending[] = [];
   #pendingBytes = 0;
   readonly #inFlight: number[] = [];
+  /** What is to be told of groups whose writes are not waited for yet. */
+  readonly #toTell: Telling[] = [];
   #incarnation: number | undefined;
   #queueId: string | undefined;
   /** How many wait to be alone. */
@@ -72,7 +82,7 @@ export class Committer {
     return new Promise((answer, fail) => {
       this.#pending.push({ request, answer, fail });
       this.#pendingBytes = bytes;
-      this.#pump();
+      this.pump();
     });
   }
 
@@ -84,7 +94,7 @@ export class Committer {
       result = work(group);
     });
     await this.#durable();
-    this.#pump();
+    this.pump();
     return result as T;
   }
 
@@ -99,6 +109,8 @@ export class Committer {
     }
     const refusal = this.#append(group);
     if (refusal !== undefined) throw new Error(refusal.detail);
+    // Whoever waits is served by the next group: this one may be as full as it gets.
+    this.#ports.waiters().wake();
   }
 
   /** Whose queue this is, or would be. */
@@ -113,6 +125,14 @@ export class Committer {
     return Math.max(this.#ports.now(), this.#ports.store().last.at);
   }
 
+  /** Tells what is known by now, once that is durable. */
+  async tell(told: readonly Telling[]): Promise<void> {
+    if (told.length === 0) return;
+    this.#toTell.push(...told);
+    await this.#durable();
+    this.pump();
+  }
+
   /** Does `work` in one turn while no group is in flight; resolves with its result once that is durable. */
   async alone<T>(work: () => T): Promise<T> {
     if (this.#failure !== undefined) throw this.#failure.error;
@@ -125,10 +145,10 @@ export class Committer {
       result = work();
     } finally {
       this.#holds -= 1;
-      this.#pump();
+      this.pump();
     }
     await this.#durable();
-    this.#pump();
+    this.pump();
     return result;
   }
 
@@ -138,8 +158,11 @@ export class Committer {
     this.#incarnation = undefined;
   }
 
-  #pump(): void {
-    while (this.#pending.length > 0 && this.#mayBegin()) this.#runGroup();
+  /** Begins groups while there is something to do, and they may begin. */
+  pump(): void {
+    while ((this.#pending.length > 0 || this.#ports.waiters().isDue) && this.#mayBegin()) {
+      this.#runGroup();
+    }
   }
 
   #mayBegin(): boolean {
@@ -154,16 +177,19 @@ export class Committer {
     const { name, autoCreate, report } = this.#ports;
     const store = this.#ports.store();
     const { identity } = this;
-    return new Group({ store, name, autoCreate, identity, at: this.at(), onFault: report });
+    const isWaiting = (worker: string) => this.#ports.waiters().isWaiting(worker);
+    const at = this.at();
+    return new Group({ store, name, autoCreate, identity, at, isWaiting, onFault: report });
   }
 
   #runGroup(): void {
     const members: Member[] = [];
+    const served: Telling[] = [];
     let refusal: Refusal | undefined;
     try {
       const group = this.#group();
-      this.#fill(group, members);
-      refusal = this.#append(group);
+      this.#fill(group, members, served);
+      refusal = this.#append(group, served);
     } catch (error) {
       // Undo itself failed: memory can no longer be trusted, storage can.
       this.#abort(error, members);
@@ -174,22 +200,25 @@ export class Committer {
         for (const { pending, answer } of members) {
           pending.answer(refusal === undefined ? answer : { refusal });
         }
-        this.#pump();
+        this.pump();
       },
       (error: unknown) => this.#abort(error, members),
     );
   }
 
-  /** Decides the commands that wait, as many as one entry takes. */
-  #fill(group: Group, members: Member[]): void {
+  /** Decides the commands that wait, as many as one entry takes; who has waited for jobs comes before who claims now. */
+  #fill(group: Group, members: Member[], served: Telling[]): void {
+    const waiters = this.#ports.waiters();
     group.sweep();
     let next = this.#pending[0];
     while (next !== undefined && group.hasRoomFor(next.request)) {
+      if (claims(next.request)) served.push(...waiters.serve(group));
       const answer = group.run(next.request);
-      if (answer === undefined) return;
+      if (answer === undefined) break;
       members.push({ pending: this.#take(), answer });
       next = this.#pending[0];
     }
+    served.push(...waiters.serve(group));
   }
 
   #take(): Pending {
@@ -200,12 +229,15 @@ export class Committer {
   }
 
   /** Appends the group; when that fails nothing of it has happened. */
-  #append(group: Group): Refusal | undefined {
+  #append(group: Group, served: readonly Telling[] = []): Refusal | undefined {
     this.#incarnation ??= this.#ports.store().last.incarnation + 1;
     try {
-      if (!group.append(this.#incarnation)) return undefined;
+      const isAppended = group.append(this.#incarnation);
+      this.#toTell.push(...served);
+      if (!isAppended) return undefined;
     } catch (error) {
       this.#undo(group);
+      for (const each of served) each.undo();
       this.#ports.report(error, "append");
       return refuse(
         "append_failed",
@@ -213,6 +245,7 @@ export class Committer {
       );
     }
     try {
+      this.#toTell.push(...this.#ports.waiters().ended(group));
       this.#ports.afterAppend(group);
     } catch (error) {
       // The entry stands whatever becomes of the upkeep behind it, which the next group tries again.
@@ -234,6 +267,7 @@ export class Committer {
   /** Resolves once all that was written so far is durable; when that cannot be known, the object is aborted. */
   async #durable(): Promise<void> {
     this.#inFlight.push(this.#ports.now());
+    const told = this.#toTell.splice(0);
     try {
       await this.#ports.sql.sync();
     } catch (error) {
@@ -241,6 +275,7 @@ export class Committer {
       throw error;
     }
     this.#inFlight.shift();
+    for (const each of told) each.tell();
     if (this.#inFlight.length === 0) for (const { done } of this.#idle.splice(0)) done();
   }
 

@@ -3,27 +3,30 @@
  * Invariant: it runs the same in the object, in tests and in simulation; time, randomness and storage come from ports.
  */
 import { encodeReply } from "../contract/commands.ts";
-import { limits } from "../contract/limits.ts";
+import { packAnswer } from "../contract/packing.ts";
 import type { DeleteQueueInput } from "../contract/queue.ts";
+import type { Refusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc } from "../contract/rpc.ts";
 import type { ImportStep } from "../contract/snapshots.ts";
+import type { Wait } from "../contract/waits.ts";
 import type { View } from "../machine/decide.ts";
-import { runningOperation } from "../machine/operations.ts";
+import { noJobs, rateOpensAt } from "../machine/leases.ts";
 import { type Contents, contentsOf, isEmpty } from "../machine/queue.ts";
-import { nextDueAt } from "../machine/sweep.ts";
-import { openStore, type SluiceStore, salvageStore } from "../store/schema.ts";
+import type { SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
-import { StoreRefusal } from "../store/store.ts";
 import { Alarm, type AlarmPort } from "./alarm.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { Claimers } from "./claimers.ts";
 import { Committer } from "./commit.ts";
-import { dropFarewell, dropQueue, farewells } from "./farewell.ts";
+import { dropQueue, farewells } from "./farewell.ts";
 import type { Group } from "./group.ts";
+import { openOrSalvage, queueDueAt } from "./opening.ts";
 import { Rates } from "./rates.ts";
 import { type Damaged, isDamaged, QueueReads } from "./reads.ts";
-import { newer, notEmpty, queueUnknown, unusable } from "./refusals.ts";
+import { newer, notEmpty, queueUnknown } from "./refusals.ts";
+import { tellDirectory } from "./registry.ts";
 import { Snapshots } from "./snapshots.ts";
+import { Waiters, type WaitSocket } from "./waiters.ts";
 
 /** The platform, as the engine needs it. */
 export interface EnginePorts {
@@ -33,6 +36,8 @@ export interface EnginePorts {
   readonly objectId: string;
   readonly autoCreate: boolean;
   readonly alarm: AlarmPort;
+  /** The sockets that outlived the instance before. */
+  sockets(): readonly WaitSocket[];
   now(): number;
   newQueueId(): string;
   directory(): Pick<DirectoryRpc, "register" | "forget">;
@@ -53,6 +58,7 @@ export class QueueEngine {
   readonly #rates = new Rates();
   readonly #claimers = new Claimers();
   readonly #committer: Committer;
+  readonly #waiters: Waiters;
   readonly #checkpoints: Checkpoints;
   readonly #snapshots: Snapshots;
   readonly #reads: QueueReads;
@@ -67,11 +73,12 @@ export class QueueEngine {
   constructor(ports: EnginePorts) {
     this.#ports = ports;
     this.#alarm = new Alarm(ports.alarm, () => ports.now());
-    this.#store = this.#open();
+    this.#store = openOrSalvage(ports);
     this.#committer = new Committer({
       ...ports,
       now: () => ports.now(),
       store: () => this.#openStore(),
+      waiters: () => this.#waiters,
       afterAppend: (group) => this.#afterAppend(group),
     });
     this.#checkpoints = new Checkpoints({
@@ -90,6 +97,14 @@ export class QueueEngine {
         this.#alarm.arm(at);
       },
     });
+    this.#waiters = new Waiters(
+      {
+        submit: (request) => this.#committer.submit(request),
+        read: (request) => this.#answerNow(request),
+        report: (error, what) => ports.report(error, what),
+      },
+      ports.sockets(),
+    );
     this.#reads = new QueueReads(ports, {
       alarm: this.#alarm,
       rates: this.#rates,
@@ -170,6 +185,38 @@ export class QueueEngine {
     return this.#reads.answer(view, store, request);
   }
 
+  /** Hears a caller: what it waits for, or that it has what came of it. */
+  async hear(socket: WaitSocket, text: string): Promise<void> {
+    if (socket.kept() !== undefined) {
+      return await this.#committer.tell(this.#waiters.hear(socket, text));
+    }
+    const wait = JSON.parse(text) as Wait;
+    const refusal = this.#closed() ?? this.#waiters.take(socket, wait);
+    if (refusal !== undefined) return socket.send(packAnswer({ refusal }));
+    if (wait.kind !== "jobs") return await this.#committer.tell(this.#waiters.overBy(wait));
+    this.#claimers.hear(wait.request, this.#ports.now());
+    this.#committer.pump();
+    this.#arm();
+  }
+
+  /** What a caller is told that waits no longer. */
+  #answerNow(request: CommandRequest): CommandAnswer {
+    if (request.name !== "lease.claim") return this.#answer(request);
+    const { input } = request as CommandRequest<"lease.claim">;
+    return { reply: encodeReply("lease.claim", noJobs(this.#view(), this.#committer.at(), input)) };
+  }
+
+  /** A caller that waited has gone. */
+  leave(socket: WaitSocket): void {
+    this.#waiters.leave(socket);
+  }
+
+  /** Why nothing can be waited for. */
+  #closed(): Refusal | undefined {
+    if (isDamaged(this.#store)) return this.#store.refusal;
+    return this.#store.readOnly ? newer(this.#ports.name) : undefined;
+  }
+
   /** Does what is due, a bounded entry at a time, and arms the next alarm. What fails in it is tried again later. */
   async alarm(): Promise<void> {
     this.#alarm.fired();
@@ -177,10 +224,15 @@ export class QueueEngine {
     if (isDamaged(this.#store) || this.#store.readOnly) return;
     this.#retryAt = 0;
     this.#isAtWork = true;
+    // A rate may let go on who waits, and no entry tells of it.
+    this.#waiters.wake();
     await this.#trying("what is due", () => this.#checkpoints.inPieces(() => this.#doWhatIsDue()));
+    await this.#trying("who waits", () => this.#committer.pump());
     await this.#trying("snapshot", () => this.#snapshots.upkeep());
     await this.#trying("log retention", () => this.#checkpoints.trimLog());
-    await this.#trying("directory", () => this.#tellDirectory());
+    await this.#trying("directory", () =>
+      tellDirectory(this.#ports, this.#committer, () => this.#openStore()),
+    );
     this.#isAtWork = false;
     await this.#trying("alarm", () => this.#arm());
   }
@@ -225,23 +277,6 @@ export class QueueEngine {
     await this.#ports.pause();
   }
 
-  #open(): SluiceStore | Damaged {
-    const { sql, name, report } = this.#ports;
-    try {
-      const store = openStore(sql);
-      if (store.snapshots.damage !== undefined) report(store.snapshots.damage, "snapshots");
-      return store;
-    } catch (error) {
-      if (!(error instanceof StoreRefusal)) throw error;
-      report(error, "open");
-      const { code, reason, index } = error;
-      const where = index === undefined ? {} : { index };
-      const refusal = unusable(name, code, reason, where);
-      const damage = { code, detail: reason, ...where };
-      return { refusal, damage, salvaged: salvageStore(sql, index) };
-    }
-  }
-
   #openStore(): SluiceStore {
     if (isDamaged(this.#store)) throw new Error(this.#store.refusal.detail);
     return this.#store;
@@ -255,7 +290,7 @@ export class QueueEngine {
   }
 
   #afterAppend(group: Group): void {
-    this.#rates.count(group.events, group.at);
+    this.#rates.count(group.told.types, group.at);
     this.#arm();
     this.#checkpoints.behindEntry();
   }
@@ -277,13 +312,8 @@ export class QueueEngine {
       const isUntold = farewells(this.#ports.sql).length > 0;
       return isUntold ? atOnce : Number.POSITIVE_INFINITY;
     }
-    // Where there is a queue, it is registered behind all farewells: they need no alarm of their own.
-    const isUnregistered = view.tables.queue.get([0])?.registered === undefined;
-    const isBusy = isUnregistered || runningOperation(view) !== undefined;
-    const due = nextDueAt(view) ?? Number.POSITIVE_INFINITY;
-    const trimAt = this.#openStore().purgeDueAt(limits.logAgeMsMax) ?? Number.POSITIVE_INFINITY;
-    const work = isBusy ? atOnce : Number.POSITIVE_INFINITY;
-    return Math.min(work, due > view.at ? due : atOnce, trimAt > view.at ? trimAt : atOnce);
+    const opens = this.#waiters.hasWaiters ? rateOpensAt(view) : Number.POSITIVE_INFINITY;
+    return Math.min(opens, queueDueAt(view, this.#openStore(), atOnce));
   }
 
   #checkpoint(): Promise<CommandAnswer> {
@@ -320,28 +350,10 @@ export class QueueEngine {
   #drop(queueId: string | undefined, now: number): CommandAnswer {
     const { sql, name } = this.#ports;
     dropQueue(sql, { name, queueId });
-    this.#store = this.#open();
+    this.#store = openOrSalvage(this.#ports);
     this.#committer.forgetQueue();
     this.#snapshots.forgetQueue();
     this.#alarm.arm(this.#ports.now());
     return { reply: encodeReply("queue.delete", { now, deleted: true }) };
-  }
-
-  /** Tells the directory of queues that are gone, and of this one. */
-  async #tellDirectory(): Promise<void> {
-    const { sql } = this.#ports;
-    for (const farewell of farewells(sql)) {
-      await this.#ports.directory().forget(farewell.name, farewell.queueId);
-      dropFarewell(sql, farewell);
-    }
-    const row = this.#openStore().tables.queue.get([0]);
-    if (row === undefined || row.registered) return;
-    const { name, queueId, createdAt } = row;
-    await this.#ports.directory().register({ name, queueId, createdAt });
-    await this.#committer.upkeep((group) => {
-      // While the directory was told, the queue may have been deleted, and another one created.
-      const current = this.#openStore().tables.queue.get([0]);
-      if (current?.queueId === queueId) group.record("queue.registered", {});
-    });
   }
 }

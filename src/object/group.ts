@@ -4,13 +4,21 @@
  */
 import { type CommandName, encodeReply } from "../contract/commands.ts";
 import type { Event, EventFacts, EventType } from "../contract/events.ts";
-import type { QueueIdentity } from "../contract/ids.ts";
+import { leaseToken, type QueueIdentity } from "../contract/ids.ts";
+import type { ClaimReply } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
+import { isOver } from "../contract/waits.ts";
 import { answerToKeep, repeatedAnswer } from "../machine/answers.ts";
 import { type Following, withConsequences } from "../machine/consequences.ts";
-import { type Decide, eventOf, type KeptAnswer, type Transaction } from "../machine/decide.ts";
+import {
+  type Decide,
+  eventOf,
+  type KeptAnswer,
+  type Transaction,
+  type View,
+} from "../machine/decide.ts";
 import { decisions, isDecided } from "../machine/index.ts";
 import { emptyClaim } from "../machine/leases.ts";
 import { advance, runningOperation } from "../machine/operations.ts";
@@ -18,9 +26,11 @@ import { keepNumbers, type PlanNumber } from "../machine/plans.ts";
 import { createQueue, takeOver } from "../machine/queue.ts";
 import { hasDueSlots } from "../machine/schedules.ts";
 import { sweep } from "../machine/sweep.ts";
+import { seeThere } from "../machine/workers.ts";
 import type { BuilderMark, EntryBuilder } from "../store/entry.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import { queueUnknown, refusalOfFault, tooLarge } from "./refusals.ts";
+import { ToldEvents, type ToldMark } from "./told-events.ts";
 
 /** Who a group speaks for. */
 export interface GroupContext {
@@ -31,14 +41,23 @@ export interface GroupContext {
   readonly at: number;
   /** Whether an enqueue may create the queue. */
   readonly autoCreate: boolean;
+  /** Whether a worker is known to live, since it waits for jobs. */
+  readonly isWaiting: (worker: string) => boolean;
   /** Told of a fault inside a command, which is answered with `internal`. */
   readonly onFault: (error: unknown, command: string) => void;
+}
+
+/** What a claim that waited is answered, and the jobs that it is given, under one token. */
+export interface Served {
+  readonly answer: CommandAnswer;
+  readonly token: string;
+  readonly ids: readonly string[];
 }
 
 interface Mark {
   readonly store: number;
   readonly builder: BuilderMark;
-  readonly events: number;
+  readonly told: ToldMark;
   readonly keys: number;
 }
 
@@ -62,7 +81,7 @@ export class Group {
   /** Answers kept by this group, which the log does not have yet. */
   readonly #kept = new Map<string, KeptAnswer>();
   readonly #keptKeys: string[] = [];
-  readonly #events: EventType[] = [];
+  readonly #told = new ToldEvents();
   readonly #start: Mark;
   #commands = 0;
   #faults = 0;
@@ -91,9 +110,19 @@ export class Group {
     return this.#context.at;
   }
 
-  /** The events so far, by type. */
-  get events(): readonly EventType[] {
-    return this.#events;
+  /** What its events tell, so far. */
+  get told(): Pick<ToldEvents, "types" | "ended"> {
+    return this.#told;
+  }
+
+  /** The state as the group leaves it so far. */
+  get view(): View {
+    return this.#tx;
+  }
+
+  /** Whether there is a queue. */
+  get exists(): boolean {
+    return this.#exists();
   }
 
   /** Whether a command of this size may still join. */
@@ -107,6 +136,8 @@ export class Group {
   /** Makes what is due visible. A fault in it is reported, and leaves the commands to be judged by themselves. */
   sweep(): number {
     if (!this.#exists()) return 0;
+    const there = () => seeThere(this.#tx, this.#context.isWaiting);
+    this.#guarded("workers that wait", there, () => undefined);
     let changes = 0;
     let done: number;
     const isLong = () => this.#builder.bytes >= limits.sweepBytesMax;
@@ -166,13 +197,43 @@ export class Group {
       () => this.#answer(request),
       (fault) => ({ refusal: refusalOfFault(fault) }),
     );
-    if (this.#builder.bytes > limits.entryBytesMax && this.#events.length > before.events) {
+    if (this.#builder.bytes > limits.entryBytesMax && this.#told.types.length > before.told[0]) {
       const { bytes } = this.#builder;
       this.#undo(before);
       return isFirst ? { refusal: tooLarge(bytes) } : undefined;
     }
     this.#commands += 1;
     return answer;
+  }
+
+  /**
+   * Decides a claim that waits. Undefined: it finds no job, and goes on waiting. "full": the entry closes before it.
+   */
+  serve(request: CommandRequest<"lease.claim">): Served | "full" | undefined {
+    if (!this.hasRoomFor(request)) return "full";
+    const before = this.#mark();
+    const isFirst = this.#isEmpty;
+    const served = this.#guarded(
+      "lease.claim",
+      () => this.#claimFor(request),
+      () => undefined,
+    );
+    if (this.#builder.bytes <= limits.entryBytesMax || isFirst) return served;
+    this.#undo(before);
+    return "full";
+  }
+
+  #claimFor(request: CommandRequest<"lease.claim">): Served | undefined {
+    const { claimed } = this.#told;
+    const before = claimed.length;
+    const answer = this.#answer(request);
+    if (!isOver("jobs", answer)) return undefined;
+    const ids = claimed.slice(before);
+    if (ids.length > 0)
+      return { answer, token: leaseToken(this.#tx.identity, this.#told.grant), ids };
+    // It was given jobs before, by an instance that could not tell it so; or is to have none.
+    const { jobs } = "reply" in answer ? (JSON.parse(answer.reply) as ClaimReply) : { jobs: [] };
+    return { answer, token: jobs[0]?.token ?? "", ids: jobs.map(({ id }) => id) };
   }
 
   /** Appends the group's entry; a group without events appends nothing. Returns whether it did. */
@@ -211,21 +272,21 @@ export class Group {
 
     const before = this.#mark();
     createQueue(this.#tx, this.#context.name, identity);
-    const creation = this.#events.length;
+    const creation = this.#told.types.length;
     const answer = this.#decide(request);
     // What is refused has no event of its own, and so creates nothing.
-    if (beginners.has(name) && this.#events.length === creation) this.#undo(before);
+    if (beginners.has(name) && this.#told.types.length === creation) this.#undo(before);
     return answer;
   }
 
   #decide(request: CommandRequest): CommandAnswer {
     const { name, input, key } = request;
     if (!isDecided(name)) throw new Error(`${name} is not a command that a group decides`);
-    const events = this.#events.length;
+    const events = this.#told.types.length;
     const reply = (decisions[name] as Decide<typeof name>)(this.#tx, input as never);
     if (isRefusal(reply)) return { refusal: reply };
     const kept =
-      key && this.#events.length > events ? answerToKeep(this.#tx, name, reply) : undefined;
+      key && this.#told.types.length > events ? answerToKeep(this.#tx, name, reply) : undefined;
     if (key !== undefined && kept !== undefined) this.#keep(key.key, key.bodyHash, kept);
     return { reply: encodeReply(name, reply) };
   }
@@ -234,11 +295,7 @@ export class Group {
     const event = eventOf(type, facts) as Event;
     this.#context.store.evolve(event, this.#context.at);
     this.#builder.add(event);
-    this.#events.push(type);
-    if (type !== "action.submitted") return;
-    // An action is an event alone; its jobs count like others.
-    const { lengths } = facts as EventFacts["action.submitted"];
-    for (const _ of lengths) this.#events.push("job.enqueued");
+    this.#told.add(type, facts);
   }
 
   #recall(key: string): KeptAnswer | undefined {
@@ -255,7 +312,7 @@ export class Group {
     return {
       store: this.#context.store.mark(),
       builder: this.#builder.mark(),
-      events: this.#events.length,
+      told: this.#told.mark(),
       keys: this.#keptKeys.length,
     };
   }
@@ -263,7 +320,7 @@ export class Group {
   #undo(mark: Mark): void {
     this.#context.store.undo(mark.store);
     this.#builder.undo(mark.builder);
-    this.#events.length = mark.events;
+    this.#told.undo(mark.told);
     for (const key of this.#keptKeys.splice(mark.keys)) this.#kept.delete(key);
   }
 

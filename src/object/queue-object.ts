@@ -8,6 +8,7 @@ import { packAnswer, unpack } from "../contract/packing.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
 import { DurableSql } from "../store/sql-durable.ts";
 import { QueueEngine } from "./engine.ts";
+import type { WaitSocket } from "./waiters.ts";
 
 /** What the Worker's configuration binds. */
 export interface QueueEnv {
@@ -21,6 +22,7 @@ export const DIRECTORY_NAME = "directory";
 
 export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
   readonly #engine: QueueEngine;
+  readonly #sockets = new WeakMap<WebSocket, WaitSocket>();
 
   constructor(ctx: DurableObjectState, env: QueueEnv) {
     super(ctx, env);
@@ -29,6 +31,7 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
       sql: new DurableSql(storage),
       name: ctx.id.name ?? ctx.id.toString(),
       objectId: ctx.id.toString(),
+      sockets: () => ctx.getWebSockets().map((socket) => this.#socketOf(socket)),
       autoCreate: env.SLUICE_AUTO_CREATE !== "false",
       now: () => Date.now(),
       newQueueId,
@@ -60,6 +63,39 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
   /** Runs a command that only reads, for a caller within the object. */
   read(request: CommandRequest): Promise<CommandAnswer> {
     return this.#engine.read(request);
+  }
+
+  /** A socket for somebody who waits; it costs nothing while nothing comes. */
+  override fetch(): Response {
+    const { 0: theirs, 1: ours } = new WebSocketPair();
+    this.ctx.acceptWebSocket(ours);
+    return new Response(null, { status: 101, webSocket: theirs });
+  }
+
+  override async webSocketMessage(socket: WebSocket, text: string | ArrayBuffer): Promise<void> {
+    await this.#engine.hear(this.#socketOf(socket), String(text));
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    this.#engine.leave(this.#socketOf(socket));
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#engine.leave(this.#socketOf(socket));
+  }
+
+  /** One for each socket, however often it is asked for. */
+  #socketOf(socket: WebSocket): WaitSocket {
+    const known = this.#sockets.get(socket);
+    if (known !== undefined) return known;
+    const made: WaitSocket = {
+      kept: () => (socket.deserializeAttachment() ?? undefined) as ReturnType<WaitSocket["kept"]>,
+      keep: (kept) => socket.serializeAttachment(kept),
+      send: (text) => socket.send(text),
+      close: (code, reason) => socket.close(code, reason),
+    };
+    this.#sockets.set(socket, made);
+    return made;
   }
 
   override alarm(): Promise<void> {

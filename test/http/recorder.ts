@@ -32,6 +32,7 @@ export class Recorder {
       SLUICE_TOKEN: token,
       QUEUE: {
         getByName: (queue) => ({
+          fetch: () => Promise.reject(new Error("nobody waits in this test")),
           ask: async (message) => packAnswer(await take({ queue, request: unpack(message) })),
         }),
       },

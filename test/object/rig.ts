@@ -7,6 +7,7 @@ import type { QueueListing, QueueStats } from "../../src/contract/queue.ts";
 import { Committer } from "../../src/object/commit.ts";
 import { QueueEngine } from "../../src/object/engine.ts";
 import type { Group } from "../../src/object/group.ts";
+import { Waiters } from "../../src/object/waiters.ts";
 import { openStore, type SluiceStore } from "../../src/store/schema.ts";
 import type { Sql, SqlCounts, SqlRow, SqlValue } from "../../src/store/sql.ts";
 import { NodeSql } from "../../src/store/sql-node.ts";
@@ -121,6 +122,7 @@ abstract class Told {
 export class CommitRig extends Told {
   readonly store: SluiceStore;
   readonly committer: Committer;
+  readonly waiters: Waiters;
   /** Called behind each entry. */
   afterAppend: (group: Group) => void = () => undefined;
 
@@ -135,9 +137,20 @@ export class CommitRig extends Told {
       now: () => this.now,
       newQueueId: () => "aaaaaaaa",
       afterAppend: (group) => this.afterAppend(group),
+      waiters: () => this.waiters,
       abort: this.abort,
       report: this.report,
     });
+    this.waiters = new Waiters(
+      {
+        submit: (request) => this.committer.submit(request),
+        read: () => {
+          throw new Error("nobody waits for an end in these tests");
+        },
+        report: this.report,
+      },
+      [],
+    );
   }
 
   /** Whether what a new instance would recover is what this one shows. */
@@ -220,6 +233,7 @@ export class EngineRig extends Told {
       sql: this.sql,
       objectId: "object",
       name: "q",
+      sockets: () => [],
       autoCreate: true,
       alarm: {
         get: () => Promise.resolve(this.armed),

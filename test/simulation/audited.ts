@@ -2,6 +2,7 @@
  * What an auditor looks at, and what it remembers of it: states that a crash may leave, and the group at work.
  * Invariant: a state that is remembered is never changed.
  */
+import type { CommandInputs } from "../../src/contract/commands.ts";
 import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import type { Group } from "../../src/object/group.ts";
 import type { Coverage } from "./coverage.ts";
@@ -28,6 +29,8 @@ export interface Open {
   readonly start: State;
   readonly startKept: number;
   readonly members: Delivery[];
+  /** Claims that waited and were served. */
+  readonly served: CommandRequest[];
 }
 
 export interface Audited {
@@ -49,3 +52,14 @@ export const textOf = (answer: CommandAnswer): string | undefined =>
   "reply" in answer ? answer.reply : undefined;
 
 export const hintOf = (answer: Answer): Hint => ("reply" in answer ? (answer.reply as Hint) : {});
+
+/** What the engine itself says for a waiter that left: jobs it had been given are given back. */
+export const isGivenBack = ({ name, input, key }: CommandRequest): boolean =>
+  name === "lease.settle" &&
+  key === undefined &&
+  (input as CommandInputs["lease.settle"]).items.every(({ op }) => op === "release");
+
+export function isEmptyClaim(answer: Answer): boolean {
+  if (!("reply" in answer)) return false;
+  return (answer.reply as { readonly jobs: readonly object[] }).jobs.length === 0;
+}

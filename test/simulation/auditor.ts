@@ -4,24 +4,26 @@
  */
 import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import type { Group } from "../../src/object/group.ts";
-import { type Audited, hintOf, isImport, type Open, textOf, type World } from "./audited.ts";
+import { type Audited, isGivenBack, isImport, type Open, textOf, type World } from "./audited.ts";
 import { type Decided, type Delivery, toModel } from "./delivery.ts";
 import type { Unit } from "./disk.ts";
-import { expectedAlone, mayBeTooLarge } from "./expected.ts";
+import { expectedAlone, expectedOf } from "./expected.ts";
 import { FlowAudit } from "./flow-audit.ts";
 import { ImportAudit } from "./import-audit.ts";
-import { type Answer, refused } from "./model/answers.ts";
+import { checkIncarnation } from "./incarnation.ts";
+import { refused } from "./model/answers.ts";
 import { takeOver } from "./model/imports.ts";
-import { advanceOperation, register, run } from "./model/model.ts";
+import { advanceOperation, register } from "./model/model.ts";
 import { copyOf, noQueue, type State } from "./model/state.ts";
 import { sweep } from "./model/sweep.ts";
 import { Turn } from "./model/turn.ts";
 import { checkDead } from "./model/workers.ts";
-import type { Observer } from "./observer.ts";
+import type { Observer, ServeResult } from "./observer.ts";
 import { RateCounter } from "./rates.ts";
 import { changing, small } from "./small.ts";
 import { SnapshotAudit } from "./snapshot-audit.ts";
 import { demand, same } from "./violation.ts";
+import { WaitAudit } from "./wait-audit.ts";
 
 export class Auditor implements Observer {
   readonly #audited: Audited;
@@ -37,6 +39,7 @@ export class Auditor implements Observer {
   #imported = noQueue();
   #touched = new Set<string>();
   isChanged = false;
+  readonly waits = new WaitAudit();
   readonly snapshots = new SnapshotAudit();
   readonly imports: ImportAudit;
   /** Whether the state was replaced by another since this was last asked. */
@@ -117,7 +120,8 @@ export class Auditor implements Observer {
     const isEmpty = this.#turn.events.length === 0;
     return this.#around(work, (answer, isStruck) => {
       const delivery = this.#audited.deliveryOf(request);
-      demand(delivery !== undefined, "order", "a request was decided that nobody sent");
+      const isSent = delivery !== undefined || isGivenBack(request);
+      demand(isSent, "order", "a request was decided that nobody sent");
       demand(delivery?.decided === undefined, "order", "a request was decided twice", request);
       if (answer === undefined) {
         demand(!isEmpty, "group", "an empty group closed before a command", request.name);
@@ -125,7 +129,7 @@ export class Auditor implements Observer {
         return;
       }
       const actual = toModel(answer);
-      const expected = this.#predict(request, actual, { isStruck, isEmpty });
+      const expected = expectedOf(this.#turn, request, actual, { isStruck, isEmpty });
       same("reply", request.name, actual, expected);
       if (delivery === undefined) return;
       delivery.decided = { expected, text: textOf(answer) };
@@ -133,19 +137,18 @@ export class Auditor implements Observer {
     });
   }
 
-  /** The answer that a command should have; its changes are then in the state. */
-  #predict(
-    request: CommandRequest,
-    answer: Answer,
-    { isStruck, isEmpty }: { readonly isStruck: boolean; readonly isEmpty: boolean },
-  ): Answer {
-    const code = "refusal" in answer ? answer.refusal.code : undefined;
-    if (isStruck) return refused("internal");
-    if (code === "entry_too_large") {
-      demand(isEmpty && mayBeTooLarge(request), "group", "refused as too large", request);
-      return refused(code);
-    }
-    return run(this.#turn, request, hintOf(answer));
+  serve(group: Group, request: CommandRequest, work: () => ServeResult): ServeResult {
+    return this.#around(work, (served, isStruck) => {
+      if (served === "full" || isStruck) return;
+      const isServed = this.waits.judge(this.#turn, request, served);
+      if (isServed) this.#openOf(group).served.push(request);
+    });
+  }
+
+  /** Whether a claim that waits would find a job as things are. */
+  wouldServe(request: CommandRequest): boolean {
+    const turn = this.#newTurn(copyOf(this.state), this.at());
+    return this.waits.wouldServe(turn, request);
   }
 
   advance(group: Group, work: () => boolean): boolean {
@@ -174,7 +177,8 @@ export class Auditor implements Observer {
       const isWritten = appended && !this.#isImporting;
       same("entry", "entries written", this.#entries - entries, isWritten ? 1 : 0);
     });
-    const { members } = this.#openOf(group);
+    const { members, served } = this.#openOf(group);
+    this.waits.written(served, this.#audited.disk.written);
     if (members.length > 0 && this.#audited.hasWaiting) {
       this.#audited.coverage.fault("group split by bytes");
     }
@@ -195,7 +199,7 @@ export class Auditor implements Observer {
     const imported = this.imports.stateFor(own, this.#audited.current?.lastQueueId ?? "");
     same("I15", "the time of an import", group.at, Math.max(this.#audited.now(), imported.at));
     for (const id of [...own.jobs.keys(), ...imported.jobs.keys()]) this.#touched.add(id);
-    this.#open = { group, start: own, startKept: own.history.size, members: [] };
+    this.#open = { group, start: own, startKept: own.history.size, members: [], served: [] };
     this.#turn = this.#newTurn(imported, group.at);
     this.#imported = copyOf(imported);
     this.#isImporting = true;
@@ -220,12 +224,15 @@ export class Auditor implements Observer {
     if (isImport(request)) this.imports.decides(request.input);
   }
 
-  waits(request: CommandRequest): void {
+  waitsAlone(request: CommandRequest): void {
     if (isImport(request)) this.imports.waits(request.input);
   }
 
   alone<T>(request: CommandRequest, work: () => T): T {
-    const expected = this.#predictAlone(request);
+    const [state, at] = [this.state, this.at()];
+    const expected = isImport(request)
+      ? this.imports.predict(request.input, state, at)
+      : expectedAlone(request, state, at, this.#audited);
     const delivery = this.#audited.deliveryOf(request);
     if (request.name === "snapshot.build") this.snapshots.began(this.state);
     // Where the work throws, nothing has happened.
@@ -243,12 +250,6 @@ export class Auditor implements Observer {
     });
   }
 
-  #predictAlone(request: CommandRequest): Answer | undefined {
-    const [state, at] = [this.state, this.at()];
-    if (isImport(request)) return this.imports.predict(request.input, state, at);
-    return expectedAlone(request, state, at, this.#audited);
-  }
-
   /** A read was answered from what the instance has in memory. */
   decidedRead(delivery: Delivery, decided: Decided): void {
     delivery.decided = decided;
@@ -262,7 +263,7 @@ export class Auditor implements Observer {
     const entry = find("INSERT INTO raft_log_");
     if (entry !== undefined) {
       const { state, at, events } = this.#turn;
-      this.#checkIncarnation(Number(entry.bindings[2]));
+      checkIncarnation(this.#audited.current, state, Number(entry.bindings[2]));
       this.#entries += 1;
       state.index += 1;
       demand(at >= state.at, "I15", "the log's time went back", at, state.at);
@@ -283,19 +284,6 @@ export class Auditor implements Observer {
     }
   }
 
-  /** Each instance that writes has a greater incarnation than all before it. */
-  #checkIncarnation(incarnation: number): void {
-    const { current } = this.#audited;
-    const { state } = this.#turn;
-    if (current?.incarnation === undefined) {
-      demand(incarnation > state.incarnation, "I14", "a new incarnation", incarnation);
-    } else {
-      same("I14", "the incarnation", incarnation, current.incarnation);
-    }
-    if (current !== undefined) current.incarnation = incarnation;
-    state.incarnation = incarnation;
-  }
-
   #push(): void {
     this.#worlds.push({
       position: this.#audited.disk.written,
@@ -310,7 +298,13 @@ export class Auditor implements Observer {
     same("I15", "the time of a group", group.at, this.at());
     const { state } = this.#turn;
     for (const id of this.#turn.touched) this.#touched.add(id);
-    this.#open = { group, start: copyOf(state), startKept: state.history.size, members: [] };
+    this.#open = {
+      group,
+      start: copyOf(state),
+      startKept: state.history.size,
+      members: [],
+      served: [],
+    };
     this.#turn = this.#newTurn(state, group.at);
   }
 
@@ -327,7 +321,13 @@ export class Auditor implements Observer {
   #openOf(group: Group): Open {
     const open = this.#open;
     if (open?.group === group) return open;
-    return { group, start: copyOf(this.state), startKept: this.state.history.size, members: [] };
+    return {
+      group,
+      start: copyOf(this.state),
+      startKept: this.state.history.size,
+      members: [],
+      served: [],
+    };
   }
 
   get #isOver(): boolean {

@@ -37,6 +37,8 @@ export const faultKinds = [
   "throw in append",
   "throw in decide",
   "throw in evolve",
+  "waiter gone with jobs",
+  "waiter served",
   "writes lost in a crash",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];

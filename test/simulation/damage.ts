@@ -187,6 +187,7 @@ const surroundings = (world: Surroundings): Surroundings => ({
   newQueueId: () => "unused00",
   pause: () => Promise.resolve(),
   aborted: () => undefined,
+  waitingSockets: [],
   tellDirectory: () => Promise.resolve(),
   died: () => undefined,
   reported: () => undefined,

@@ -1,15 +1,18 @@
 /**
  * What is expected of commands beside what the model decides: those that the object does alone, and those too large.
- * Invariant: it looks at the state before the command, and changes nothing.
+ * Invariant: of what is done alone it looks at the state before, and changes nothing.
  */
 import { limits } from "../../src/contract/limits.ts";
 import type { CommandRequest } from "../../src/contract/rpc.ts";
+import { hintOf } from "./audited.ts";
 import type { Disk } from "./disk.ts";
 import type { Instance } from "./instance.ts";
 import { type Answer, refused } from "./model/answers.ts";
-import { QUEUE } from "./model/model.ts";
+import { QUEUE, run } from "./model/model.ts";
 import { contentsOf, type State } from "./model/state.ts";
+import type { Turn } from "./model/turn.ts";
 import { changing, small } from "./small.ts";
+import { demand } from "./violation.ts";
 
 /** What a command that is done alone finds beside the state. */
 interface Storage {
@@ -43,8 +46,24 @@ export function expectedAlone(
   return { reply: { now, deleted: true } };
 }
 
+/** The answer that a command of a group should have; its changes are then in the turn's state. */
+export function expectedOf(
+  turn: Turn,
+  request: CommandRequest,
+  answer: Answer,
+  { isStruck, isEmpty }: { readonly isStruck: boolean; readonly isEmpty: boolean },
+): Answer {
+  const code = "refusal" in answer ? answer.refusal.code : undefined;
+  if (isStruck) return refused("internal");
+  if (code === "entry_too_large") {
+    demand(isEmpty && mayBeTooLarge(request), "group", "refused as too large", request);
+    return refused(code);
+  }
+  return run(turn, request, hintOf(answer));
+}
+
 /** Whether a command may not fit an entry: what it says, what each item adds, and what a queue's creation does. */
-export function mayBeTooLarge({ name, bytes, input }: CommandRequest): boolean {
+function mayBeTooLarge({ name, bytes, input }: CommandRequest): boolean {
   // What these make or change is said elsewhere: in a schedule, in an action.
   if (name.startsWith("schedule.") || name === "action.retry") return true;
   const { jobs = [], items = [], inputs = [] } = input as Record<string, readonly [] | undefined>;

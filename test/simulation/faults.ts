@@ -65,7 +65,7 @@ async function evict(world: World): Promise<void> {
   await world.sync();
   if (world.current === undefined || world.post.underway > 0) return;
   world.coverage.fault("eviction");
-  await world.crash(world.disk.written);
+  await world.crash(world.disk.written, true);
 }
 
 async function supersede(world: World, random: Random): Promise<void> {

@@ -4,6 +4,7 @@
  */
 import type { QueueListing } from "../../src/contract/queue.ts";
 import { QueueEngine } from "../../src/object/engine.ts";
+import type { WaitSocket } from "../../src/object/waiters.ts";
 import type { SluiceStore } from "../../src/store/schema.ts";
 import type { Sql, SqlCounts, SqlRow, SqlValue } from "../../src/store/sql.ts";
 import { checkBindings, checkSynchronous } from "../../src/store/sql.ts";
@@ -17,6 +18,8 @@ export interface Surroundings {
   readonly disk: Disk;
   readonly injector: Injector;
   readonly autoCreate: boolean;
+  /** Of those who wait, as they were before this instance. */
+  readonly waitingSockets: readonly WaitSocket[];
   now(): number;
   newQueueId(): string;
   /** Resolves when others have had their turn. */
@@ -194,6 +197,7 @@ export class Instance {
       sql: this.sql,
       objectId: "object",
       name: QUEUE,
+      sockets: () => world.waitingSockets,
       autoCreate: world.autoCreate,
       now: () => {
         speak(this.observer);

@@ -7,6 +7,8 @@ import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import { Committer } from "../../src/object/commit.ts";
 import { Group } from "../../src/object/group.ts";
 
+export type ServeResult = ReturnType<Group["serve"]>;
+
 /** Who is told. Each is given the real work, and returns what it returned. */
 export interface Observer {
   sweep(group: Group, work: () => number): number;
@@ -15,6 +17,8 @@ export interface Observer {
     request: CommandRequest,
     work: () => CommandAnswer | undefined,
   ): CommandAnswer | undefined;
+  /** A claim that waits is tried. */
+  serve(group: Group, request: CommandRequest, work: () => ServeResult): ServeResult;
   advance(group: Group, work: () => boolean): boolean;
   record(group: Group, event: string, work: () => void): void;
   append(group: Group, work: () => boolean): boolean;
@@ -23,7 +27,7 @@ export interface Observer {
   /** What `request` is answered is decided: it is told when what it rests on is durable. */
   decides(request: CommandRequest): void;
   /** `request` now waits to be done alone. */
-  waits(request: CommandRequest): void;
+  waitsAlone(request: CommandRequest): void;
   /** `request` is the one that was being submitted when the work was asked for. */
   alone<T>(request: CommandRequest, work: () => T): T;
 }
@@ -64,7 +68,8 @@ function observerOf(group: Group): Observer | undefined {
 
 /** Puts itself around groups; once in a process. */
 export function observeGroups(): void {
-  const { sweep, run, advanceOperation, record, append, undoAll, takeOver } = Group.prototype;
+  const { sweep, run, serve, advanceOperation, record, append, undoAll, takeOver } =
+    Group.prototype;
   Group.prototype.sweep = function observed(this: Group) {
     const work = () => sweep.call(this);
     return observerOf(this)?.sweep(this, work) ?? work();
@@ -73,6 +78,11 @@ export function observeGroups(): void {
     const work = () => run.call(this, request);
     const observer = observerOf(this);
     return observer === undefined ? work() : observer.run(this, request, work);
+  };
+  Group.prototype.serve = function observed(this: Group, request) {
+    const work = () => serve.call(this, request);
+    const observer = observerOf(this);
+    return observer === undefined ? work() : observer.serve(this, request, work);
   };
   Group.prototype.advanceOperation = function observed(this: Group) {
     const work = () => advanceOperation.call(this);
@@ -107,7 +117,7 @@ function observeAlone(): void {
   const { alone } = Committer.prototype;
   Committer.prototype.alone = function observed<T>(this: Committer, work: () => T): Promise<T> {
     const asked = submitting.getStore();
-    if (asked !== undefined) asked.by.observer?.waits(asked.request);
+    if (asked !== undefined) asked.by.observer?.waitsAlone(asked.request);
     const seen = () => {
       const observer = asked?.by.observer;
       return asked && observer ? observer.alone(asked.request, work) : work();

@@ -69,6 +69,7 @@ export class Scheduler {
     this.said = name;
     await step(random);
     if (this.#world.isPausing && random.chance(0.5)) await this.#world.goOn();
+    if (random.chance(0.12)) await this.#wait(random);
     await this.#afterStep(random);
   }
 
@@ -80,6 +81,13 @@ export class Scheduler {
       const most = current.diedInTurn ? disk.turn : disk.written;
       await this.#world.crash(random.between(disk.durable, most));
     }
+  }
+
+  /** Those who wait for jobs do something; what they are given the crew settles. */
+  async #wait(random: Random): Promise<void> {
+    this.said += ", and a wait";
+    const wish = { name: "lease.claim", input: {} } as const;
+    await this.#world.waiting.step(random, (answer) => this.#clients.told(wish, answer));
   }
 
   async #act(random: Random, mayWait = true): Promise<void> {

@@ -4,6 +4,7 @@
  */
 
 import type { CommandRequest } from "../../src/contract/rpc.ts";
+import type { WaitSocket } from "../../src/object/waiters.ts";
 import type { Audited } from "./audited.ts";
 import { Auditor } from "./auditor.ts";
 import { checkAll, checkChanges, Invariants } from "./checks.ts";
@@ -16,6 +17,7 @@ import { type DirectoryCall, Instance, type Surroundings } from "./instance.ts";
 import { checkAlarm } from "./noun-checks.ts";
 import { Post } from "./post.ts";
 import { demand } from "./violation.ts";
+import { Waiting } from "./waiting.ts";
 
 /** When every run begins, epoch ms. */
 const START = 1_795_000_000_000;
@@ -35,6 +37,7 @@ export class World implements Surroundings, Audited {
   /** An instance that was superseded and does not know it. */
   zombie: Instance | undefined;
   readonly post = new Post(this);
+  readonly waiting = new Waiting(this);
   readonly #invariants = new Invariants();
   /** Whether an enqueue creates the queue. */
   readonly autoCreate: boolean;
@@ -71,6 +74,16 @@ export class World implements Surroundings, Audited {
 
   get hasWaiting(): boolean {
     return this.current !== undefined && this.post.waitingFor(this.current) > 0;
+  }
+
+  get waitingSockets(): readonly WaitSocket[] {
+    return this.waiting.sockets;
+  }
+
+  /** Whether nothing is under way that could change something. */
+  get isIdle(): boolean {
+    const isQuiet = this.post.underway === 0 && !this.isPausing && this.directory.waiting === 0;
+    return isQuiet && this.#firing === undefined && this.disk.durable === this.disk.written;
   }
 
   /** Whether something went wrong in this step, as it was to. */
@@ -121,7 +134,8 @@ export class World implements Surroundings, Audited {
   }
 
   reported(instance: Instance, error: unknown, what: string): void {
-    if (instance.isOver) return;
+    // Where too many commands wait, what was given to one who left comes back when its lease ends.
+    if (instance.isOver || what === "give back") return;
     this.#retryAt = Math.max(this.#retryAt, this.#now + RETRY_MS);
     const isStruck = this.isExcused;
     if (isStruck && what === "append") instance.reportsDue += 1;
@@ -155,8 +169,9 @@ export class World implements Surroundings, Audited {
   }
 
   /** Ends the current instance; of what it wrote and is not durable, all behind a place is lost. */
-  async crash(upTo: number): Promise<void> {
+  async crash(upTo: number, isEviction = false): Promise<void> {
     const { current } = this;
+    if (!isEviction) this.waiting.crashed();
     if (upTo < this.disk.written) this.coverage.fault("writes lost in a crash");
     if (current !== undefined) {
       current.isOver = true;
@@ -176,6 +191,7 @@ export class World implements Surroundings, Audited {
     this.post.endAll(this.zombie);
     this.zombie = current;
     current.isOver = true;
+    this.waiting.crashed();
     this.#leave(upTo);
     await this.wake();
   }
@@ -254,6 +270,9 @@ export class World implements Surroundings, Audited {
     this.injector.struck = 0;
     const store = current?.isOver ? undefined : current?.store;
     if (current === undefined || store === undefined) return;
+    // What time lets go is for the alarm to hand out.
+    const isLater = this.isAlarmSure && (this.disk.alarm ?? Infinity) > this.#now;
+    if (this.isIdle && isLater && this.#retryAt < this.#now) this.#checkWaiting();
     // While the clock is behind, two jobs of one id may be created at one time.
     if (this.#now <= auditor.state.at || auditor.isReplaced) this.#isUnlike = true;
     auditor.isReplaced = false;
@@ -268,6 +287,13 @@ export class World implements Surroundings, Audited {
     checkAlarm(auditor.state, this.#armedAt(current), this.#now);
     const given = { disk: this.disk, armedAt: this.#armedAt(current), now: this.#now };
     this.#invariants.check(current, given, isWhole || this.#checks % 96 === 0);
+  }
+
+  /** I12: nobody waits for a job that is there. */
+  #checkWaiting(): void {
+    for (const request of this.waiting.unserved) {
+      demand(!this.auditor.wouldServe(request), "I12", "who waits is passed over", request);
+    }
   }
 
   /** The alarm, for the check that it is not late; 0 where it cannot be expected to be set. */
