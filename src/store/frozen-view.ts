@@ -39,16 +39,7 @@ export class FrozenView {
   /** Freezes what SQLite has now. To be called in a transaction. */
   create(): void {
     this.drop();
-    for (const table of this.#tables) {
-      const columns = table.key.map((each) => `"${each.name}" ${each.sqlType} NOT NULL`);
-      columns.push("version INTEGER NOT NULL", "value TEXT NOT NULL");
-      columns.push(...table.texts.map((text) => `"${text}" TEXT`), "was_there INTEGER NOT NULL");
-      const primary = table.key.map((each) => `"${each.name}"`).join();
-      this.#sql.run(
-        `CREATE TABLE "${asideName(table)}" (${columns.join()}, PRIMARY KEY (${primary}))
-         STRICT, WITHOUT ROWID`,
-      );
-    }
+    for (const table of this.#tables) this.#createAside(table);
   }
 
   /** Forgets the view. To be called in a transaction. */
@@ -61,6 +52,17 @@ export class FrozenView {
     this.#place = place;
   }
 
+  #createAside(table: AnyTable): void {
+    const columns = table.key.map((each) => `"${each.name}" ${each.sqlType} NOT NULL`);
+    columns.push("version INTEGER NOT NULL", "value TEXT NOT NULL");
+    columns.push(...table.texts.map((text) => `"${text}" TEXT`), "was_there INTEGER NOT NULL");
+    const primary = table.key.map((each) => `"${each.name}"`).join();
+    this.#sql.run(
+      `CREATE TABLE "${asideName(table)}" (${columns.join()}, PRIMARY KEY (${primary}))
+       STRICT, WITHOUT ROWID`,
+    );
+  }
+
   /** Puts aside the rows of keys that are about to be written or deleted; the table must exist. In a transaction. */
   protect(name: string, keys: Iterable<Position>): void {
     const at = this.#tables.findIndex((each) => each.name === name);
@@ -69,6 +71,8 @@ export class FrozenView {
     const reached = this.#tables.findIndex((each) => each.name === this.#place?.table);
     if (at < reached) return;
     const after = at === reached ? this.#place?.after : undefined;
+    // Older code froze the others, and did not know this table: it gets its first rows now.
+    if (!exists(this.#sql, asideName(table))) this.#createAside(table);
     const compare = comparator(table.key);
     const batch = new JsonBatch(this.#sql, protection(table));
     for (const key of keys) {
