@@ -39,8 +39,8 @@ export const objectMutants: readonly Mutant[] = [
     name: "no-undo-of-a-group",
     breaks: "a group whose entry could not be written stays in memory",
     file: "src/object/commit.ts",
-    from: 'this.#undo(group);\n      this.#ports.report(error, "append");',
-    to: 'this.#ports.report(error, "append");',
+    from: "this.#undo(group);\n      for (const each of served) each.undo();",
+    to: "for (const each of served) each.undo();",
     tests: [faults],
   },
   {
@@ -95,8 +95,8 @@ export const objectMutants: readonly Mutant[] = [
     name: "alarm-not-armed",
     breaks: "an entry with a deadline arms no alarm",
     file: "src/object/engine.ts",
-    from: "this.#rates.count(group.events, group.at);\n    this.#arm();",
-    to: "this.#rates.count(group.events, group.at);",
+    from: "this.#rates.count(group.told.types, group.at);\n    this.#arm();",
+    to: "this.#rates.count(group.told.types, group.at);",
     tests: [upkeep],
   },
   {

@@ -39,7 +39,7 @@ export const claim: Decide<"lease.claim"> = (tx, said) => {
     const max = input.max ?? 1;
     let bytes = 0;
     let over = 0;
-    takeInOrder(tx, mayHandOut(tx) ? setsFor(tx, input) : [], (id) => {
+    takeInOrder(tx, mayHandOut(tx) ? setsFor(tx, input) : [], max, (id) => {
       const job = tx.tables.jobs.get([id]);
       if (job === undefined) throw new Error(`ready job ${id} is not kept`);
       if (endIfOver(tx, id, job)) {

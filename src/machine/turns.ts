@@ -73,14 +73,16 @@ type Plain = readonly [place: ReadyKey, id: string];
 /** Turns that are looked up at once. */
 const TURNS_AHEAD = 64;
 
-/** Takes ready jobs of sets, best first, for as long as `take` wants more. */
+/** Takes ready jobs of sets, best first, for as long as `take` wants more: about `wanted`. */
 export function takeInOrder(
   tx: Transaction,
   sets: readonly number[],
+  wanted: number,
   take: (id: string) => boolean,
 ): void {
+  let left = wanted;
   const plains = new Map(sets.map((set) => [set, plainOf(tx, set)]));
-  const rounds = countersOf(tx).turns === 0 ? [] : sets.map((set) => lanesOf(tx, set));
+  const rounds = countersOf(tx).turns === 0 ? [] : sets.map((set) => lanesOf(tx, set, left));
   for (let shut = 0; shut <= limits.sweepMax; ) {
     const plain = bestPlain(plains);
     const lanes = bestLanes(tx, rounds);
@@ -88,10 +90,12 @@ export function takeInOrder(
       const id = openHead(tx, lanes);
       if (id === undefined) shut += 1;
       else if (!take(id)) return;
+      else left -= 1;
       // Where the key has lanes in other rounds too, these find out when its turn comes there.
-      readRound(tx, lanes);
+      readRound(tx, lanes, left);
     } else if (plain !== undefined) {
       if (!take(plain[1])) return;
+      left -= 1;
       plains.set(plain[0][0], plainOf(tx, plain[0][0]));
     } else {
       return;
@@ -112,14 +116,14 @@ function bestPlain(plains: ReadonlyMap<number, Plain | undefined>): Plain | unde
   return best;
 }
 
-function lanesOf(tx: Transaction, set: number): Lanes {
+function lanesOf(tx: Transaction, set: number, wanted: number): Lanes {
   const lanes: Lanes = { set, priority: 0, passed: 0, next: [] };
-  readRound(tx, lanes);
+  readRound(tx, lanes, wanted);
   return lanes;
 }
 
-/** Reads how far the round of a set's best priority has gone, and whose turns come next. */
-function readRound({ tables }: View, lanes: Lanes): void {
+/** Reads how far the round of a set's best priority has gone, and whose turns come next, of which `wanted` are to be used. */
+function readRound({ tables }: View, lanes: Lanes, wanted: number): void {
   const { set } = lanes;
   // As long as turns are left that were looked up, none of a better priority has come: a claim only takes jobs away.
   const known = lanes.next.length > 0 ? tables.rounds.get([set, lanes.priority]) : undefined;
@@ -135,7 +139,17 @@ function readRound({ tables }: View, lanes: Lanes): void {
     const turn = tables.turns.get([set, priority, row.lane]);
     if (turn !== undefined) lanes.next.push([row.lane, turn.key]);
   }
-  if (lanes.next.length === 0) lanes.next = turnsBehind(tables, set, priority, row.lane);
+  if (lanes.next.length > 0) return;
+  lanes.next = turnsBehind(tables, set, priority, row.lane);
+  if (wanted > 1) expectHeads(tables, lanes.next.slice(-wanted));
+}
+
+/** What will be asked of the lanes whose turns come next is read with a few queries, wherever it stands. */
+function expectHeads({ jobs, keys, ready }: View["tables"], turns: readonly Turn[]): void {
+  keys.expect(turns.map(([, key]) => [key]));
+  ready.expectFirst(turns.map(([lane]) => [lane]));
+  const heads = turns.map(([lane]) => ready.first([lane])?.[1].id);
+  jobs.expect(heads.flatMap((id): [string][] => (id === undefined ? [] : [[id]])));
 }
 
 /** The turns behind that of a lane, the last one first; past the last lane the first one is next. */

@@ -3,6 +3,7 @@
  * Invariant: it changes only in `write`, so between checkpoints what was read once stays true.
  */
 import { BulkWriter } from "./bulk.ts";
+import { Expected } from "./expected.ts";
 import type { Key, KeyColumn, KeyPart, Position } from "./key-columns.ts";
 import { after, isAfter, partsOf } from "./key-columns.ts";
 import type { RowCodec } from "./row.ts";
@@ -44,6 +45,7 @@ export class Base<V extends object> {
   /** Rows read ahead, and how many of them were asked for since. */
   #ahead: readonly SqlRow[] = [];
   #at = 0;
+  readonly #expected = new Expected();
   /** The last point looked up: a read is often followed by a write of the same row. */
   #looked: { readonly key: Key; readonly value: V | undefined } | undefined;
 
@@ -65,13 +67,50 @@ export class Base<V extends object> {
    */
   get(key: Key): V | undefined {
     if (this.#looked !== undefined && isSame(this.#looked.key, key)) return this.#looked.value;
-    if (!this.#isNext(key)) this.#readFrom(key);
-    const row = this.#isNext(key) ? this.#ahead[this.#at] : undefined;
-    if (row !== undefined) this.#at += 1;
+    const [part] = key as [KeyPart];
+    const row = this.#expected.has(part) ? this.#expected.take(part) : this.#readNext(key);
     // Only the row that was asked for is decoded: damage in another one is none of its business.
     const value = row === undefined ? undefined : this.#declaration.rows.decode(row);
     this.remember(key, value);
     return value;
+  }
+
+  /** Reads in one query what will be asked for next, as far as it is not too much: keys of one column, by their one part. */
+  expect(all: readonly KeyPart[]): void {
+    const parts = this.#isEmpty ? [] : this.#expected.unread(all);
+    if (parts.length === 0) return;
+    const query = this.#query("expected", () => {
+      const column = this.#column(0).name;
+      return `${this.#select} WHERE "${column}" IN (SELECT value FROM json_each(?))`;
+    });
+    const asked = JSON.stringify(parts.map((part) => this.#column(0).encode(part)));
+    const rows = this.#sql.rows(query, asked);
+    const units = rows.reduce((sum, row) => sum + this.#textUnits(row), 0);
+    const found = rows.map((row) => [this.#keyOf(row)[0] as KeyPart, row] as const);
+    this.#expected.learn(parts, found, units);
+  }
+
+  #readNext(key: Key): SqlRow | undefined {
+    if (!this.#isNext(key)) this.#readFrom(key);
+    if (!this.#isNext(key)) return undefined;
+    this.#at += 1;
+    return this.#ahead[this.#at - 1];
+  }
+
+  /** Of each of many first parts of keys up to `limit` rows, in key order. One query finds them all. */
+  firstOfEach(parts: readonly KeyPart[], limit: number): [Key, V][] {
+    if (this.#isEmpty) return [];
+    const query = this.#query("first of each", () => {
+      const columns = this.#declaration.key.map((each) => `"${each.name}"`);
+      const [part] = columns;
+      const table = `"${this.#declaration.name}"`;
+      const first = `SELECT ${columns} FROM ${table} AS h WHERE h.${part} = p.value ORDER BY ${columns} LIMIT ?`;
+      const own = columns.map((each) => `t.${each}`);
+      return `${this.#selectOf("t.")} AS t, json_each(?) AS p WHERE (${own}) IN (${first}) ORDER BY ${own}`;
+    });
+    const asked = JSON.stringify(parts.map((part) => this.#column(0).encode(part)));
+    const rows = this.#sql.rows(query, asked, limit);
+    return rows.map((row) => [this.#keyOf(row), this.#declaration.rows.decode(row)]);
   }
 
   #isNext(key: Key): boolean {
@@ -153,6 +192,7 @@ export class Base<V extends object> {
     this.#stored = new Set(this.#columns);
     this.#looked = undefined;
     this.#ahead = [];
+    this.#expected.forget();
     this.#queries.clear();
   }
 
@@ -185,7 +225,12 @@ export class Base<V extends object> {
   }
 
   get #select(): string {
-    const columns = this.#columns.map((each) => (this.#stored.has(each) ? `"${each}"` : "NULL"));
+    return this.#selectOf("");
+  }
+
+  #selectOf(prefix: string): string {
+    const known = (column: string): boolean => this.#stored.has(column);
+    const columns = this.#columns.map((each) => (known(each) ? `${prefix}"${each}"` : "NULL"));
     return `SELECT ${columns.join(", ")} FROM "${this.#declaration.name}"`;
   }
 

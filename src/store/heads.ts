@@ -12,6 +12,8 @@ const headsMax = 16_384;
 const rowsHeldMax = 65_536;
 /** Pages grow, so that many prefixes hold little and a deep backlog is read in few queries. */
 const pageRowsMin = 8;
+/** Rows of the first page of each of many prefixes: of these few are taken before all are looked up again. */
+const expectedRows = 4;
 const pageRowsMax = 128;
 /** Live overlay rows put below the mark before it is moved back to the lowest of them. */
 const earlyMax = 64;
@@ -63,6 +65,32 @@ export class Heads<V extends object> {
     return below;
   }
 
+  /** To be told which prefixes, of one part each, are asked for next: one query reads the first page of those that are new. */
+  expect(prefixes: readonly Key[]): void {
+    if (this.#base === undefined) return;
+    let fresh = this.#unknownOf(prefixes);
+    if (this.#count + fresh.length > headsMax) {
+      this.forget();
+      fresh = this.#unknownOf(prefixes);
+    }
+    if (fresh.length < 2 || fresh.length > headsMax) return;
+    const parts = fresh.flatMap(([part]) => (part === undefined ? [] : [part]));
+    for (const prefix of fresh) this.#headOf(prefix).next = undefined;
+    for (const row of this.#base.firstOfEach(parts, expectedRows)) {
+      const head = this.#headOf(row[0].slice(0, 1));
+      head.page.push(row);
+      // Behind a full page there may be more.
+      if (head.page.length === expectedRows) head.next = after(row[0]);
+      this.#rowsHeld += 1;
+    }
+    if (this.#rowsHeld > rowsHeldMax) this.forget();
+  }
+
+  #unknownOf(prefixes: readonly Key[]): readonly Key[] {
+    const known = this.#heads[1];
+    return known === undefined ? prefixes : prefixes.filter((each) => !known.has(nameOf(each, 1)));
+  }
+
   /** To be told of every key whose row becomes live in the overlay. */
   noteLive(key: Key): void {
     for (const [length, heads] of this.#heads.entries()) {
@@ -104,6 +132,8 @@ export class Heads<V extends object> {
       if (last === undefined || this.#compare(written, last) <= 0) return false;
       head.next ??= after(last);
     }
+    // What has to be read again anyway is read with others, unless so much is taken from there that it is read by itself.
+    if (rows.length === 0 && head.next !== undefined && head.pageRows === pageRowsMin) return false;
     head.page = rows;
     head.at = 0;
     head.early = [];

@@ -65,8 +65,8 @@ export const schema = {
 export type SluiceSchema = typeof schema;
 export type SluiceTables = Tables<SluiceSchema>;
 
-type ReadOnly<T> =
-  T extends Table<infer K, infer V> ? Pick<Table<K, V>, "first" | "get" | "range" | "scan"> : never;
+type Reading = "expect" | "expectFirst" | "first" | "get" | "range" | "scan";
+type ReadOnly<T> = T extends Table<infer K, infer V> ? Pick<Table<K, V>, Reading> : never;
 /** The tables as the machine sees them. */
 export type Reads = { readonly [N in keyof SluiceTables]: ReadOnly<SluiceTables[N]> };
 

@@ -56,6 +56,10 @@ export interface Table<K extends Key, V extends object> {
   delete(key: K): boolean;
   /** Removes a row that the caller knows to be there: spares the look into SQLite. Throws where it sees that there is none. */
   remove(key: K): void;
+  /** Says which rows are asked for next, so that one query reads many; keys are of one column. What is read stays the same. */
+  expect(keys: readonly K[]): void;
+  /** Says of which prefixes, of one part each, the first row is asked for next; as `expect` does. */
+  expectFirst(prefixes: readonly Leading<K>[]): void;
   /** Rows in key order, at most `limit`. */
   range(range: Range<K>): [K, V][];
   /** The rows of a range, read as they are taken. The table must not be changed meanwhile. */
@@ -164,6 +168,16 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     if (before === undefined) this.#checkKey(key);
     const inBase = before === undefined || before.inBase;
     this.#overlay.replace(key, before, inBase ? tombstone : undefined);
+  }
+
+  expect(keys: readonly K[]): void {
+    if (this.#isResident) return;
+    const unknown = keys.filter((key) => this.#overlay.get(key) === undefined);
+    this.#base.expect(unknown.map(([part]) => part as KeyPart));
+  }
+
+  expectFirst(prefixes: readonly Leading<K>[]): void {
+    this.#heads.expect(prefixes);
   }
 
   range(range: Range<K>): [K, V][] {

@@ -6,7 +6,7 @@ import type { Bench, Figure, Measured } from "./figure.ts";
 import { Crew, untilUnits } from "./load.ts";
 import { BenchQueue } from "./queue.ts";
 import { median, sum } from "./statistics.ts";
-import type { TailKind } from "./worker/queue-object.ts";
+import type { Fill, TailKind } from "./worker/queue-object.ts";
 import { drain } from "./workloads.ts";
 
 export const MANY = 1_000_000;
@@ -15,12 +15,20 @@ const FILL_STEP = 50_000;
 /** The queue of a million jobs. */
 export const BIG = "million";
 
+/** What jobs of a backlog have in common. */
+type Common = Omit<Fill, "jobs">;
+
 /** A queue with exactly `jobs` ready jobs, checkpointed. One that a figure before has left is filled up. */
-export async function backlog(bench: Bench, name: string, jobs: number): Promise<BenchQueue> {
+export async function backlog(
+  bench: Bench,
+  name: string,
+  jobs: number,
+  common: Common = {},
+): Promise<BenchQueue> {
   const queue = await BenchQueue.create(bench.server, name, "none");
   const { ready } = (await queue.stats()).counts;
   for (let done = ready; done < jobs; done += FILL_STEP) {
-    await queue.call("fill", { jobs: Math.min(FILL_STEP, jobs - done) });
+    await queue.call("fill", { ...common, jobs: Math.min(FILL_STEP, jobs - done) });
     if (jobs === MANY) bench.detail(`${name}: ${Math.min(done + FILL_STEP, jobs)} jobs`);
   }
   await queue.checkpoint();
@@ -42,14 +50,14 @@ async function drainManyVsFew(bench: Bench): Promise<Measured> {
     await small.drainTo(completed);
     await big.drainTo(completed);
   }
-  const few = await small.conclude();
-  const many = await big.conclude();
+  const few = (await small.conclude()).perSecond;
+  const many = (await big.conclude()).perSecond;
   return { value: many / few, beside: { drain_1m_jobs_per_s: many, drain_100k_jobs_per_s: few } };
 }
 
 /** A backlog that is drained bit by bit. */
-async function drained(bench: Bench, name: string, jobs: number) {
-  const queue = await backlog(bench, name, jobs);
+export async function drained(bench: Bench, name: string, jobs: number, common?: Common) {
+  const queue = await backlog(bench, name, jobs, common);
   const tally = { enqueued: jobs, completed: 0 };
   const crew = new Crew(bench.server, DRAIN_CLIENTS, drain(name, DRAIN_BATCH, tally));
   const seconds: number[] = [];
@@ -61,13 +69,13 @@ async function drained(bench: Bench, name: string, jobs: number) {
       await queue.watch();
       bench.detail(`${name}: ${tally.completed} drained, ${slice.seconds.toFixed(2)} s`);
     },
-    /** Jobs a second. */
-    async conclude(): Promise<number> {
+    /** Jobs drained a second, and rows written for each that was enqueued. */
+    async conclude() {
       const { completed } = tally;
       await crew.dismiss();
-      await queue.conclude(tally);
+      const { storage } = await queue.conclude(tally);
       await queue.close();
-      return completed / sum(seconds);
+      return { perSecond: completed / sum(seconds), rowsPerJob: storage.rowsWritten / jobs };
     },
   };
 }

@@ -79,11 +79,16 @@ export class BenchQueue {
     return JSON.parse(await this.#client.post(path, JSON.stringify(argument))) as T;
   }
 
+  /** Asks the queue, and resolves with the answer's text. */
+  ask(method: "GET" | "POST", path: string, body?: string): Promise<string> {
+    const url = `/v1/queues/${this.name}${path}`;
+    return method === "GET" ? this.#client.get(url) : this.#client.post(url, body);
+  }
+
   /** The milliseconds until a request is answered. */
   async timed(method: "GET" | "POST", path: string, body?: string): Promise<number> {
     const sentAt = performance.now();
-    const url = `/v1/queues/${this.name}${path}`;
-    await (method === "GET" ? this.#client.get(url) : this.#client.post(url, body));
+    await this.ask(method, path, body);
     return performance.now() - sentAt;
   }
 

@@ -34,7 +34,8 @@ function rowsPerJob({ atMost, seconds, ...each }: Case): Figure {
 
 type Run = Omit<Case, "atMost" | "seconds">;
 
-async function count(bench: Bench, run: Run): Promise<Measured> {
+/** Runs whole lives of jobs until enough checkpoints happened, and counts the rows that each took. */
+export async function count(bench: Bench, run: Run): Promise<Measured> {
   const { name, clients, sliceMs, jobsMin } = run;
   const queue = await BenchQueue.create(bench.server, name, run.retention);
   const tally = { enqueued: 0, completed: 0 };
@@ -63,7 +64,7 @@ function perJob(name: string, { storage, log }: QueueStats, jobs: number): Measu
 }
 
 const tens = (queue: string, tally: Tally): Workload => lifecycle(queue, 10, tally);
-const batch10 = { clients: CLIENTS, retention: "none", sliceMs: 250, jobsMin: 0 } as const;
+export const batch10 = { clients: CLIENTS, retention: "none", sliceMs: 250, jobsMin: 0 } as const;
 
 export const rows: Group = {
   name: "rows",

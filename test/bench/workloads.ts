@@ -38,6 +38,12 @@ if (jobBody.length !== 200) throw new Error(`A job's body has ${jobBody.length} 
 const jobsBody = (batch: number): string =>
   batch === 1 ? jobBody : `{"jobs":[${new Array(batch).fill(jobBody).join(",")}]}`;
 
+/** As many jobs as a request's body, each with one of so many flow keys, by lot. */
+function keyedBody(batch: number, keys: number): string {
+  const one = () => ({ key: `tenant-${Math.floor(Math.random() * keys)}`, payload });
+  return JSON.stringify({ jobs: Array.from({ length: batch }, one) });
+}
+
 /** Asks for nothing, with the body of one job. */
 export const noop =
   (queue: string): Workload =>
@@ -48,11 +54,12 @@ export const noop =
     },
   });
 
-/** Enqueues jobs; its units are enqueued jobs. */
-export function enqueue(queue: string, batch: number, tally: Tally): Workload {
-  const body = jobsBody(batch);
+/** Enqueues jobs, without a key or each with one of so many; its units are enqueued jobs. */
+export function enqueue(queue: string, batch: number, tally: Tally, keys?: number): Workload {
+  const plain = jobsBody(batch);
   return (client) => ({
     async turn() {
+      const body = keys === undefined ? plain : keyedBody(batch, keys);
       await client.post(`/v1/queues/${queue}/jobs`, body);
       tally.enqueued += batch;
       return batch;
@@ -118,11 +125,12 @@ export const drain =
 /**
  * The whole life of jobs: each turn enqueues a batch, then works on one. Its units are completed jobs.
  * @param holdMs How long the worker takes for the jobs it holds, a tenth more or less.
+ * @param keys Over how many flow keys the jobs are spread; they have none where nothing is said.
  */
 export const lifecycle =
-  (queue: string, batch: number, tally: Tally, holdMs = 0): Workload =>
+  (queue: string, batch: number, tally: Tally, holdMs = 0, keys?: number): Workload =>
   (client) => {
-    const producer = enqueue(queue, batch, tally)(client);
+    const producer = enqueue(queue, batch, tally, keys)(client);
     const consumer = steady(client, queue, batch, tally, holdMs);
     const turn = async (): Promise<number> => {
       await producer.turn();

@@ -310,7 +310,7 @@ describe("settlements", () => {
 describe("other inputs that are refused", () => {
   test.each([
     ["claim", { max: 0 }, "input_invalid", "/max"],
-    ["claim", { waitMs: 5 }, "field_unknown", "/waitMs"],
+    ["claim", { waitMs: 60_001 }, "input_invalid", "/waitMs"],
     ["pause", { because: 1 }, "field_unknown", "/because"],
     ["resume", { reason: "x" }, "field_unknown", "/reason"],
     ["checkpoint", { now: true }, "field_unknown", "/now"],

@@ -75,6 +75,7 @@ type Command =
   | { readonly do: "first"; readonly key: number; readonly parts: number }
   | { readonly do: "takeFirst"; readonly key: number; readonly parts: number }
   | { readonly do: "range"; readonly bounds: RangeChoice }
+  | { readonly do: "expect"; readonly keys: readonly number[] }
   | { readonly do: "mark" | "undo" | "checkpoint" | "reopen" };
 
 interface RangeChoice {
@@ -96,6 +97,13 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("get" as const), key: at }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("first" as const), key: at, parts }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("takeFirst" as const), key: at, parts }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("expect" as const),
+      keys: fc.array(at, { maxLength: 8 }),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -142,8 +150,15 @@ export class History {
     else if (each.do === "remove") this.#remove(this.#key(each.key));
     else if (each.do === "get") this.#get(this.#key(each.key));
     else if (each.do === "range") this.#range(each.bounds);
+    else if (each.do === "expect") this.#expect(each.keys.map((key) => this.#key(key)));
     else if (each.do === "first" || each.do === "takeFirst") this.#first(each);
     else this.#switch(each.do);
+  }
+
+  /** What is said to be asked for next changes nothing. */
+  #expect(keys: readonly Key[]): void {
+    if (this.#declaration.key.length === 1) this.#table.expect(keys);
+    this.#table.expectFirst(keys.map((key) => key.slice(0, 1)));
   }
 
   checkAll(): void {

@@ -2,7 +2,7 @@
  * Tables: whatever is put, deleted, undone, checkpointed and reopened, a table returns what a sorted list would.
  */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Journal } from "../../src/store/journal.ts";
 import type { Key } from "../../src/store/key-columns.ts";
 import { ascii, integer, signed } from "../../src/store/key-columns.ts";
@@ -24,6 +24,12 @@ function filled(sql: Sql, rows: number, journal = new Journal()) {
   table.settle();
   journal.forget();
   return table;
+}
+
+/** Tells how many queries for rows have been made since. */
+function countQueries(sql: Sql): () => number {
+  const rows = vi.spyOn(sql, "rows");
+  return () => rows.mock.calls.length;
 }
 
 export function tableSuite(withSql: WithSql, numRuns: number): void {
@@ -66,6 +72,55 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
         expect(table.first([0])?.[0]).toEqual([0, 4_000]);
         // Each row is read once, with at most a page ahead; nothing is looked up again to be deleted.
         expect(sql.counts.rowsRead - before).toBeLessThan(4_400);
+      }));
+
+    it("reads the heads of many prefixes with one query when they are expected, and what is behind each later", () =>
+      withSql((sql) => {
+        const table = new LayeredTable(lanes, sql, new Journal(), new Set());
+        for (let i = 0; i < 600; i += 1) table.insert([i % 60, i], { n: i });
+        sql.transaction(() => table.flush());
+        table.settle();
+        const queries = countQueries(sql);
+        const prefixes = Array.from({ length: 60 }, (_, lane): [number] => [lane]);
+        table.expectFirst(prefixes);
+        for (const prefix of prefixes)
+          expect(table.first(prefix)?.[0]).toEqual([prefix[0], prefix[0]]);
+        expect(queries()).toBe(1);
+        for (let taken = 0; taken < 600; taken += 1) {
+          const first = table.first([taken % 60])?.[0];
+          expect(first).toEqual([taken % 60, taken]);
+          table.remove(first ?? [0, 0]);
+        }
+        expect(table.first()).toBeUndefined();
+      }));
+
+    it("reads rows that are expected with one query, wherever they stand and whether they are there or not", () =>
+      withSql((sql) => {
+        const table = new LayeredTable(withText, sql, new Journal(), new Set());
+        for (let i = 0; i < 100; i += 1) table.insert([`j${i}`], { n: i, body: `text ${i}` });
+        sql.transaction(() => table.flush());
+        table.settle();
+        table.put(["j70"], { n: "newer" });
+        const ids = ["j99", "j3", "j70", "none", "j41"];
+        const queries = countQueries(sql);
+        table.expect(ids.map((id) => [id]));
+        expect(ids.map((id) => table.get([id])?.n)).toEqual([99, 3, "newer", undefined, 41]);
+        expect(queries()).toBe(1);
+        expect(table.get(["j3"])?.body).toBe("text 3");
+      }));
+
+    it("what was expected before a checkpoint is read anew behind it", () =>
+      withSql((sql) => {
+        const table = new LayeredTable(withText, sql, new Journal(), new Set());
+        for (let i = 0; i < 4; i += 1) table.insert([`j${i}`], { n: i });
+        sql.transaction(() => table.flush());
+        table.settle();
+        table.expect([["j0"], ["j1"], ["j2"]]);
+        table.put(["j1"], { n: "newer" });
+        table.remove(["j2"]);
+        sql.transaction(() => table.flush());
+        table.settle();
+        expect(["j0", "j1", "j2"].map((id) => table.get([id])?.n)).toEqual([0, "newer", undefined]);
       }));
 
     it("an undo brings back the rows before the head, in SQLite and in memory", () =>

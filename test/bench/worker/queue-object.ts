@@ -24,11 +24,28 @@ const wholeHourZones = [
   ...["Asia/Tokyo", "Asia/Shanghai", "Asia/Dubai", "Australia/Sydney", "Africa/Cairo"],
 ];
 
+/** Flow keys that jobs are spread over by lot, or one after the other. */
+export interface Spread {
+  readonly count: number;
+  readonly by: "lot" | "turns";
+  /** What the names of the keys begin with. */
+  readonly name: string;
+}
 /** Jobs that fill a queue. */
 export interface Fill {
   readonly jobs: number;
   readonly requires?: string[];
+  readonly keys?: Spread;
 }
+/** Gives out the keys of jobs, the next one at each call. */
+function keysOf({ count, by, name }: Spread): () => string {
+  let next = 0;
+  return () => {
+    const number = by === "lot" ? Math.floor(Math.random() * count) : next++ % count;
+    return `${name}${number}`;
+  };
+}
+
 /** Schedules that are due at once, epoch ms. */
 export interface Slots {
   readonly count: number;
@@ -44,10 +61,11 @@ export class QueueObject extends RealQueueObject {
     return 1;
   }
 
-  /** Enqueues `jobs` ready jobs, of which each requires what is said. */
-  async fill({ jobs, requires }: Fill): Promise<number> {
+  /** Enqueues `jobs` ready jobs, of which each requires what is said, and has one of the keys. */
+  async fill({ jobs, requires, keys }: Fill): Promise<number> {
+    const keyOf = keys && keysOf(keys);
     for (let left = jobs; left > 0; left -= FILL_BATCH) {
-      await this.#enqueue(Math.min(left, FILL_BATCH), { ...(requires && { requires }) });
+      await this.#enqueue(Math.min(left, FILL_BATCH), { ...(requires && { requires }) }, keyOf);
     }
     return jobs;
   }
@@ -108,10 +126,19 @@ export class QueueObject extends RealQueueObject {
     await this.#run("lease.settle", { items });
   }
 
-  async #enqueue(jobs: number, options: { priority?: number; requires?: string[] }): Promise<void> {
+  async #enqueue(
+    jobs: number,
+    options: { priority?: number; requires?: string[] },
+    keyOf?: () => string,
+  ): Promise<void> {
     const spec: JobSpec = { payload, ...options };
+    const one = (): JobSpec => (keyOf === undefined ? spec : { ...spec, key: keyOf() });
     const bytes = jobs * (payload.length + "{}".length);
-    const { refused } = await this.#run("job.enqueue", { jobs: Array(jobs).fill(spec) }, bytes);
+    const { refused } = await this.#run(
+      "job.enqueue",
+      { jobs: Array.from({ length: jobs }, one) },
+      bytes,
+    );
     if (refused > 0) throw new Error(`${refused} of ${jobs} jobs were refused`);
   }
 
