@@ -22,8 +22,8 @@ export const limitMutants: readonly Mutant[] = [
     breaks:
       "a job that expires in a worker's hands frees its slots before the worker has heard of it",
     file: "src/store/standing.ts",
-    from: '(state === "cancelled" || state === "expired")) {\n    linger(',
-    to: 'state === "cancelled") {\n    linger(',
+    from: "if (lingers) linger(tables, at, id, before);",
+    to: 'if (lingers && state === "cancelled") linger(tables, at, id, before);',
     tests: [limits],
   },
   {

@@ -9,6 +9,7 @@ const faults = "test/object/faults.test.ts";
 const upkeep = "test/object/upkeep.test.ts";
 const leases = "test/machine/leases.test.ts";
 const lifecycle = "test/object/lifecycle.test.ts";
+const waitFaults = "test/object/wait-faults.test.ts";
 
 export const objectMutants: readonly Mutant[] = [
   {
@@ -54,7 +55,7 @@ export const objectMutants: readonly Mutant[] = [
   {
     name: "key-not-stored",
     breaks: "the idempotency key is not in the entry, and a retry does it twice",
-    file: "src/object/group.ts",
+    file: "src/object/kept-answers.ts",
     from: "this.#builder.addKey(key, bodyHash, answer);",
     to: 'if (key === "") this.#builder.addKey(key, bodyHash, answer);',
     tests: [faults],
@@ -62,9 +63,9 @@ export const objectMutants: readonly Mutant[] = [
   {
     name: "key-kept-after-undo",
     breaks: "a retry is told that an undone command was done",
-    file: "src/object/group.ts",
-    from: "for (const key of this.#keptKeys.splice(mark.keys)) this.#kept.delete(key);",
-    to: "this.#keptKeys.length = mark.keys;",
+    file: "src/object/kept-answers.ts",
+    from: "for (const key of [...this.#own.keys()].slice(mark)) this.#own.delete(key);",
+    to: "void mark;",
     tests: ["test/object/undone-keys.test.ts"],
   },
   {
@@ -95,17 +96,41 @@ export const objectMutants: readonly Mutant[] = [
     name: "alarm-not-armed",
     breaks: "an entry with a deadline arms no alarm",
     file: "src/object/engine.ts",
-    from: "this.#rates.count(group.told.types, group.at);\n    this.#arm();",
+    from: "this.#rates.count(group.told.types, group.at);\n    this.#upkeep.arm();",
     to: "this.#rates.count(group.told.types, group.at);",
     tests: [upkeep],
   },
   {
     name: "alarm-not-rearmed",
     breaks: "an alarm that fired arms no next one",
-    file: "src/object/engine.ts",
-    from: 'await this.#trying("alarm", () => this.#arm());',
+    file: "src/object/upkeep.ts",
+    from: 'await this.#trying("alarm", () => this.arm());',
     to: "await Promise.resolve();",
     tests: [upkeep],
+  },
+  {
+    name: "closed-socket-kept",
+    breaks: "a job that was sent to a closed socket stays with a caller who has gone",
+    file: "src/object/waiters.ts",
+    from: "    } catch {\n      this.leave(socket);",
+    to: "    } catch {\n      void socket;",
+    tests: [waitFaults],
+  },
+  {
+    name: "failed-service-forgotten",
+    breaks: "who waits is not served again after a fault, until something else happens",
+    file: "src/object/waiters.ts",
+    from: "if (group.faults > faults) this.#ports.later();",
+    to: "void faults;",
+    tests: [waitFaults],
+  },
+  {
+    name: "unwritten-service-forgotten",
+    breaks: "who waits is not served again after an entry could not be written",
+    file: "src/object/waiters.ts",
+    from: "// At once it would fail again.\n        this.#ports.later();",
+    to: "// At once it would fail again.",
+    tests: [waitFaults],
   },
   {
     name: "alarm-not-moved",

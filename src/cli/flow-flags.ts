@@ -35,36 +35,44 @@ const setting =
 const asIs = (word: string): string => word;
 
 type Settings<Names extends string> = { readonly [Name in Names]?: Setting<unknown> };
-type OfQueue = "concurrency" | "rate";
-type OfKey = keyof typeof keyFlags;
-type OfKeys = `key${Capitalize<OfKey>}`;
-/** The flags of a queue's keys, and what each of them sets. */
-const keyFlags = {
-  concurrency: "keyConcurrency",
-  rate: "keyRate",
-  weight: "keyWeight",
-  maxBacklog: "keyMaxBacklog",
-  order: "keyOrder",
-  onRetry: "keyOnRetry",
-  onFail: "keyOnFail",
-} as const;
-export type QueueFlowFlags = Settings<OfQueue | OfKeys>;
+
+/** What can be set of a key: its flag, what the flag says, and how that is read. A limit may be none. */
+const ofKey = {
+  concurrency: {
+    flag: "concurrency <n>",
+    says: "jobs that run at once",
+    read: integer,
+    limit: true,
+  },
+  rate: { flag: "rate <rate>", says: "hand-outs, as 100/1s or 100/1s/20", read: rate, limit: true },
+  weight: { flag: "weight <n>", says: "jobs of one turn", read: integer },
+  maxBacklog: { flag: "max-backlog <n>", says: "jobs that may wait", read: integer, limit: true },
+  order: { flag: "order <order>", says: "priority, or fifo, which is one at a time", read: asIs },
+  onRetry: { flag: "on-retry <how>", says: "in fifo order: block, or rejoin", read: asIs },
+  onFail: { flag: "on-fail <how>", says: "in fifo order: next, or park", read: asIs },
+} satisfies Record<string, KeySetting>;
+
+interface KeySetting {
+  readonly flag: string;
+  readonly says: string;
+  readonly read: (word: string) => unknown;
+  readonly limit?: true;
+}
+
+type OfKey = keyof typeof ofKey;
+export type KeyFlags = Settings<OfKey>;
+export type QueueFlowFlags = Settings<"concurrency" | "rate" | `key${Capitalize<OfKey>}`>;
 
 /** Adds the flags that limit a queue, and all its keys unless they say otherwise. */
 export function addQueueFlowFlags(command: Command): Command {
-  const count = setting("none", integer);
-  const bucket = setting("none", rate);
-  const word = setting("", asIs);
-  return command
-    .option("--concurrency <n>", "jobs that run at once, or none for no limit", count)
-    .option("--rate <rate>", "hand-outs, as 100/1s, or none for no limit", bucket)
-    .option("--key-concurrency <n>", "of each key: jobs that run at once, or none", count)
-    .option("--key-rate <rate>", "of each key: hand-outs, as 100/1s, or none", bucket)
-    .option("--key-weight <n>", "of each key: jobs of one turn", count)
-    .option("--key-max-backlog <n>", "of each key: jobs that may wait, or none", count)
-    .option("--key-order <order>", "of each key: priority, or fifo, which is one at a time", word)
-    .option("--key-on-retry <how>", "of each key in fifo order: block or rejoin", word)
-    .option("--key-on-fail <how>", "of each key in fifo order: next or park", word);
+  command
+    .option("--concurrency <n>", "jobs that run at once, or none", setting("none", integer))
+    .option("--rate <rate>", "hand-outs, as 100/1s or 100/1s/20, or none", setting("none", rate));
+  for (const { flag, says, read, limit } of Object.values<KeySetting>(ofKey)) {
+    const about = `of each key: ${says}${limit ? ", or none" : ""}`;
+    command.option(`--key-${flag}`, about, setting("none", read));
+  }
+  return command;
 }
 
 /** The settings of flags, under the names that the queue has for them; those that say nothing are left out. */
@@ -78,27 +86,23 @@ const valuesOf = (said: Readonly<Record<string, Setting<unknown> | undefined>>) 
 /** What the flags that limit a queue mean. */
 export function queueFlow(flags: QueueFlowFlags): QueueConfigChange {
   const { concurrency, rate: bucket } = flags;
-  const ofKeys = Object.entries(keyFlags).map(([name, flag]) => [name, flags[flag]] as const);
+  const ofKeys = (Object.keys(ofKey) as OfKey[]).map((name) => [name, flags[inQueue(name)]]);
   const keys = valuesOf(Object.fromEntries(ofKeys));
   const own = valuesOf({ concurrency, rate: bucket });
   return Object.keys(keys).length === 0 ? own : { ...own, keys };
 }
 
+/** The name of a key's setting among those of its queue. */
+const inQueue = (name: OfKey): `key${Capitalize<OfKey>}` =>
+  `key${name.charAt(0).toUpperCase()}${name.slice(1)}` as `key${Capitalize<OfKey>}`;
+
 /** Adds the flags that say something of one key. */
 export function addKeyFlags(command: Command): Command {
-  const count = setting("default", integer);
-  const word = setting("default", asIs);
-  const bucket = setting("default", rate);
-  return command
-    .option("--concurrency <n>", "jobs that run at once", count)
-    .option("--rate <rate>", "hand-outs, as 100/1s, or 100/1s/20 with a burst", bucket)
-    .option("--weight <n>", "jobs of one turn", count)
-    .option("--max-backlog <n>", "jobs that may wait", count)
-    .option("--order <order>", "priority, or fifo, which is one at a time", word)
-    .option("--on-retry <how>", "in fifo order: block until it has ended, or rejoin", word)
-    .option("--on-fail <how>", "in fifo order: next, or park, which pauses the key", word);
+  for (const { flag, says, read } of Object.values<KeySetting>(ofKey)) {
+    command.option(`--${flag}`, says, setting("default", read));
+  }
+  return command;
 }
-export type KeyFlags = Settings<OfKey>;
 
 /** What the flags of one key mean. */
 export const keyChange = (flags: KeyFlags): KeyChange => valuesOf(flags);

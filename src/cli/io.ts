@@ -14,9 +14,9 @@ export interface Io {
   readonly err: (text: string) => void;
   /** Reads standard input to its end. */
   readonly input: () => Promise<string>;
-  /** Standard input and output, for what is too large to be held. */
   /** Whether messages are read on a terminal. */
   readonly isTerminal?: boolean;
+  /** Standard input and output, for what is too large to be held. */
   readonly streams: { readonly input: Readable; readonly output: Writable };
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where `.sluice/token` and `.dev.vars` are looked for. */

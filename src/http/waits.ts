@@ -41,7 +41,8 @@ export function splitWait(request: CommandRequest): Split {
   if (request.name !== "job.get" && request.name !== "action.get") {
     return { request, wait: undefined };
   }
-  const { waitMs = 0, id } = request.input as CommandRequest<"job.get">["input"];
+  const { waitMs, id } = request.input as CommandRequest<"job.get">["input"];
+  if (waitMs === undefined) return { request, wait: undefined };
   const kind = request.name === "job.get" ? ("job" as const) : ("action" as const);
   return {
     request: { ...request, input: { id } },
@@ -49,9 +50,10 @@ export function splitWait(request: CommandRequest): Split {
   };
 }
 
-function splitClaim({ input, ...rest }: CommandRequest<"lease.claim">): Split {
-  const { waitMs = 0, ...claim } = input;
-  const request = { ...rest, input: claim };
+function splitClaim(given: CommandRequest<"lease.claim">): Split {
+  const { waitMs, ...input } = given.input;
+  if (waitMs === undefined) return { request: given, wait: undefined };
+  const request = { ...given, input };
   return { request, wait: waitMs === 0 ? undefined : forJobs(request, waitMs) };
 }
 
@@ -230,10 +232,14 @@ class Poll {
       this.#socket?.end();
     }
     if (this.#socket === undefined) return await this.#again();
-    const pulse = new Promise<"pulse">((resolve) => {
-      setTimeout(resolve, left > 0 ? Math.min(PULSE_MS, left) : PULSE_MS, "pulse");
-    });
-    const heard = await Promise.race([this.#socket.heard, pulse]);
+    const pulse = Promise.withResolvers<"pulse">();
+    const timer = setTimeout(
+      pulse.resolve,
+      left > 0 ? Math.min(PULSE_MS, left) : PULSE_MS,
+      "pulse",
+    );
+    const heard = await Promise.race([this.#socket.heard, pulse.promise]);
+    clearTimeout(timer);
     if (heard === "pulse") return undefined;
     if (heard !== undefined && !this.#isForgotten(heard)) return heard;
     this.#socket = undefined;

@@ -25,7 +25,7 @@ export interface CommitterPorts {
   /** A random id for a queue that is created. */
   newQueueId(): string;
   /** Who waits for what a group brings. */
-  waiters(): Pick<Waiters, "ended" | "isDue" | "isWaiting" | "serve" | "wake">;
+  waiters(): Pick<Waiters, "ended" | "hasWaiters" | "isDue" | "isWaiting" | "serve" | "wake">;
   /** Called in the turn of every entry, behind it: checkpoint, alarm, counts. */
   afterAppend(group: Group): void;
   /** The outcome of writes is unknown: the object must not go on with this memory. */
@@ -177,7 +177,8 @@ export class Committer {
     const { name, autoCreate, report } = this.#ports;
     const store = this.#ports.store();
     const { identity } = this;
-    const isWaiting = (worker: string) => this.#ports.waiters().isWaiting(worker);
+    const waiters = this.#ports.waiters();
+    const isWaiting = waiters.hasWaiters && ((worker: string) => waiters.isWaiting(worker));
     const at = this.at();
     return new Group({ store, name, autoCreate, identity, at, isWaiting, onFault: report });
   }
@@ -211,8 +212,13 @@ export class Committer {
     const waiters = this.#ports.waiters();
     group.sweep();
     let next = this.#pending[0];
+    let seen = -1;
     while (next !== undefined && group.hasRoomFor(next.request)) {
-      if (claims(next.request)) served.push(...waiters.serve(group));
+      const events = group.told.types.length;
+      if (events > seen && claims(next.request)) {
+        served.push(...waiters.serve(group));
+        seen = events;
+      }
       const answer = group.run(next.request);
       if (answer === undefined) break;
       members.push({ pending: this.#take(), answer });
@@ -275,8 +281,17 @@ export class Committer {
       throw error;
     }
     this.#inFlight.shift();
-    for (const each of told) each.tell();
+    for (const each of told) this.#tellOne(each);
     if (this.#inFlight.length === 0) for (const { done } of this.#idle.splice(0)) done();
+  }
+
+  /** Whoever cannot be told keeps nobody else from being told. */
+  #tellOne({ tell }: Telling): void {
+    try {
+      tell();
+    } catch (error) {
+      this.#ports.report(error, "tell");
+    }
   }
 
   /** Tells everybody who waits that the outcome is unknown, and ends this instance. */

@@ -10,7 +10,7 @@ import type { CommandAnswer, CommandRequest, DirectoryRpc } from "../contract/rp
 import type { ImportStep } from "../contract/snapshots.ts";
 import type { Wait } from "../contract/waits.ts";
 import type { View } from "../machine/decide.ts";
-import { noJobs, rateOpensAt } from "../machine/leases.ts";
+import { noJobs } from "../machine/leases.ts";
 import { type Contents, contentsOf, isEmpty } from "../machine/queue.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
@@ -18,14 +18,14 @@ import { Alarm, type AlarmPort } from "./alarm.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { Claimers } from "./claimers.ts";
 import { Committer } from "./commit.ts";
-import { dropQueue, farewells } from "./farewell.ts";
+import { dropQueue } from "./farewell.ts";
 import type { Group } from "./group.ts";
-import { openOrSalvage, queueDueAt } from "./opening.ts";
+import { openOrSalvage } from "./opening.ts";
 import { Rates } from "./rates.ts";
 import { type Damaged, isDamaged, QueueReads } from "./reads.ts";
 import { newer, notEmpty, queueUnknown } from "./refusals.ts";
-import { tellDirectory } from "./registry.ts";
 import { Snapshots } from "./snapshots.ts";
+import { Upkeep } from "./upkeep.ts";
 import { Waiters, type WaitSocket } from "./waiters.ts";
 
 /** The platform, as the engine needs it. */
@@ -47,11 +47,6 @@ export interface EnginePorts {
   report(error: unknown, what: string): void;
 }
 
-/** How long one alarm works before it lets the next one go on. */
-const ALARM_BUDGET_MS = 10_000;
-/** How soon upkeep that failed is tried again. */
-const UPKEEP_RETRY_MS = 5_000;
-
 export class QueueEngine {
   readonly #ports: EnginePorts;
   readonly #alarm: Alarm;
@@ -59,16 +54,13 @@ export class QueueEngine {
   readonly #claimers = new Claimers();
   readonly #committer: Committer;
   readonly #waiters: Waiters;
+  readonly #upkeep: Upkeep;
   readonly #checkpoints: Checkpoints;
   readonly #snapshots: Snapshots;
   readonly #reads: QueueReads;
   #store: SluiceStore | Damaged;
-  /** Upkeep that failed is not tried again before. */
-  #retryAt = 0;
   /** Whether this instance has seen to it that a lost alarm is armed anew. */
   #isAlarmSure = false;
-  /** The alarm is at work: what can be done at once, it does. */
-  #isAtWork = false;
 
   constructor(ports: EnginePorts) {
     this.#ports = ports;
@@ -93,7 +85,7 @@ export class QueueEngine {
       contents: () => this.#contents(),
       arm: (at) => {
         // An alarm that will not come must not take what is due with it.
-        if (this.#alarm.isLate) this.#arm();
+        if (this.#alarm.isLate) this.#upkeep.arm();
         this.#alarm.arm(at);
       },
     });
@@ -101,10 +93,20 @@ export class QueueEngine {
       {
         submit: (request) => this.#committer.submit(request),
         read: (request) => this.#answerNow(request),
+        later: () => this.#upkeep.later(),
         report: (error, what) => ports.report(error, what),
       },
       ports.sockets(),
     );
+    this.#upkeep = new Upkeep(ports, {
+      alarm: this.#alarm,
+      committer: this.#committer,
+      checkpoints: this.#checkpoints,
+      waiters: this.#waiters,
+      snapshots: this.#snapshots,
+      store: () => this.#openStore(),
+      view: () => this.#view(),
+    });
     this.#reads = new QueueReads(ports, {
       alarm: this.#alarm,
       rates: this.#rates,
@@ -126,7 +128,7 @@ export class QueueEngine {
     this.#isAlarmSure = true;
     if (store.readOnly) return;
     try {
-      this.#arm();
+      this.#upkeep.arm();
     } catch (error) {
       // The request is none the worse for it, and the next entry arms the alarm too.
       this.#ports.report(error, "lost alarm");
@@ -187,16 +189,18 @@ export class QueueEngine {
 
   /** Hears a caller: what it waits for, or that it has what came of it. */
   async hear(socket: WaitSocket, text: string): Promise<void> {
+    const closed = this.#closed();
+    if (closed !== undefined) return socket.send(packAnswer({ refusal: closed }));
     if (socket.kept() !== undefined) {
       return await this.#committer.tell(this.#waiters.hear(socket, text));
     }
     const wait = JSON.parse(text) as Wait;
-    const refusal = this.#closed() ?? this.#waiters.take(socket, wait);
+    const refusal = this.#waiters.take(socket, wait);
     if (refusal !== undefined) return socket.send(packAnswer({ refusal }));
     if (wait.kind !== "jobs") return await this.#committer.tell(this.#waiters.overBy(wait));
     this.#claimers.hear(wait.request, this.#ports.now());
     this.#committer.pump();
-    this.#arm();
+    this.#upkeep.arm();
   }
 
   /** What a caller is told that waits no longer. */
@@ -222,59 +226,7 @@ export class QueueEngine {
     this.#alarm.fired();
     this.#isAlarmSure = true;
     if (isDamaged(this.#store) || this.#store.readOnly) return;
-    this.#retryAt = 0;
-    this.#isAtWork = true;
-    // A rate may let go on who waits, and no entry tells of it.
-    this.#waiters.wake();
-    await this.#trying("what is due", () => this.#checkpoints.inPieces(() => this.#doWhatIsDue()));
-    await this.#trying("who waits", () => this.#committer.pump());
-    await this.#trying("snapshot", () => this.#snapshots.upkeep());
-    await this.#trying("log retention", () => this.#checkpoints.trimLog());
-    await this.#trying("directory", () =>
-      tellDirectory(this.#ports, this.#committer, () => this.#openStore()),
-    );
-    this.#isAtWork = false;
-    await this.#trying("alarm", () => this.#arm());
-  }
-
-  /** Does a part of the upkeep. One part that fails does not keep the others from being done. */
-  async #trying(what: string, work: () => void | Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.#ports.report(error, what);
-      this.#retryLater();
-    }
-  }
-
-  #retryLater(): void {
-    this.#retryAt = this.#ports.now() + UPKEEP_RETRY_MS;
-    this.#alarm.arm(this.#retryAt);
-  }
-
-  async #doWhatIsDue(): Promise<void> {
-    const startedAt = this.#ports.now();
-    let isMore = true;
-    while (isMore && this.#ports.now() - startedAt < ALARM_BUDGET_MS) {
-      const step = await this.#committer.upkeep((group) => {
-        const changes = group.sweep();
-        const hadOperation = group.advanceOperation();
-        return { isMore: changes > 0 || hadOperation, faults: group.faults };
-      });
-      // What failed was reported and undone; at once again it would fail again.
-      if (step.faults > 0) return this.#retryLater();
-      ({ isMore } = step);
-      if (isMore) await this.#letRequestsBy();
-    }
-  }
-
-  /**
-   * What storage answers at once lets no request in: that is heard only when the object waits for the clock. It comes in steps of
-   * that kind, and with one wait between two turns it sat through four of them, measured; with two through two.
-   */
-  async #letRequestsBy(): Promise<void> {
-    await this.#ports.pause();
-    await this.#ports.pause();
+    await this.#upkeep.run();
   }
 
   #openStore(): SluiceStore {
@@ -291,29 +243,8 @@ export class QueueEngine {
 
   #afterAppend(group: Group): void {
     this.#rates.count(group.told.types, group.at);
-    this.#arm();
+    this.#upkeep.arm();
     this.#checkpoints.behindEntry();
-  }
-
-  /** Arms the alarm for the earliest thing to do. */
-  #arm(): void {
-    // By the platform's clock, which may have gone back behind the log's time.
-    const now = this.#ports.now();
-    const retryAt = Math.min(this.#retryAt, now + UPKEEP_RETRY_MS);
-    const snapshotsAt = this.#snapshots.dueAt ?? Number.POSITIVE_INFINITY;
-    this.#alarm.arm(Math.min(this.#dueAt(Math.max(now, retryAt)), Math.max(snapshotsAt, retryAt)));
-  }
-
-  /** When the queue itself has something to do; what it could do at once, it does `soon`. */
-  #dueAt(soon: number): number {
-    const view = this.#view();
-    const atOnce = this.#isAtWork ? Number.POSITIVE_INFINITY : soon;
-    if (view === undefined) {
-      const isUntold = farewells(this.#ports.sql).length > 0;
-      return isUntold ? atOnce : Number.POSITIVE_INFINITY;
-    }
-    const opens = this.#waiters.hasWaiters ? rateOpensAt(view) : Number.POSITIVE_INFINITY;
-    return Math.min(opens, queueDueAt(view, this.#openStore(), atOnce));
   }
 
   #checkpoint(): Promise<CommandAnswer> {

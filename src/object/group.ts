@@ -29,6 +29,7 @@ import { sweep } from "../machine/sweep.ts";
 import { seeThere } from "../machine/workers.ts";
 import type { BuilderMark, EntryBuilder } from "../store/entry.ts";
 import type { SluiceStore } from "../store/schema.ts";
+import { KeptAnswers } from "./kept-answers.ts";
 import { queueUnknown, refusalOfFault, tooLarge } from "./refusals.ts";
 import { ToldEvents, type ToldMark } from "./told-events.ts";
 
@@ -41,8 +42,8 @@ export interface GroupContext {
   readonly at: number;
   /** Whether an enqueue may create the queue. */
   readonly autoCreate: boolean;
-  /** Whether a worker is known to live, since it waits for jobs. */
-  readonly isWaiting: (worker: string) => boolean;
+  /** Whether a worker is known to live, since it waits for jobs; false where nobody waits. */
+  readonly isWaiting: false | ((worker: string) => boolean);
   /** Told of a fault inside a command, which is answered with `internal`. */
   readonly onFault: (error: unknown, command: string) => void;
 }
@@ -78,9 +79,7 @@ export class Group {
   readonly #context: GroupContext;
   readonly #builder: EntryBuilder<Event>;
   readonly #following: Following;
-  /** Answers kept by this group, which the log does not have yet. */
-  readonly #kept = new Map<string, KeptAnswer>();
-  readonly #keptKeys: string[] = [];
+  readonly #kept: KeptAnswers;
   readonly #told = new ToldEvents();
   readonly #start: Mark;
   #commands = 0;
@@ -89,14 +88,15 @@ export class Group {
   constructor(context: GroupContext) {
     this.#context = context;
     this.#builder = context.store.builder();
+    this.#kept = new KeptAnswers(context.store, this.#builder);
     this.#following = withConsequences({
       tables: context.store.tables,
       at: context.at,
       identity: context.identity,
       isFull: context.store.databaseBytes >= limits.databaseBytesMax,
       emit: (type, facts) => this.#emit(type, facts),
-      recall: (key) => this.#recall(key),
-      keep: (key, bodyHash, answer) => this.#keep(key, bodyHash, answer),
+      recall: (key) => this.#kept.recall(key),
+      keep: (key, bodyHash, answer) => this.#kept.keep(key, bodyHash, answer),
     });
     this.#start = this.#mark();
   }
@@ -122,7 +122,7 @@ export class Group {
 
   /** Whether there is a queue. */
   get exists(): boolean {
-    return this.#exists();
+    return this.#context.store.tables.queue.get([0]) !== undefined;
   }
 
   /** Whether a command of this size may still join. */
@@ -135,9 +135,14 @@ export class Group {
 
   /** Makes what is due visible. A fault in it is reported, and leaves the commands to be judged by themselves. */
   sweep(): number {
-    if (!this.#exists()) return 0;
-    const there = () => seeThere(this.#tx, this.#context.isWaiting);
-    this.#guarded("workers that wait", there, () => undefined);
+    const { isWaiting } = this.#context;
+    if (!this.exists) return 0;
+    if (isWaiting)
+      this.#guarded(
+        "workers",
+        () => seeThere(this.#tx, isWaiting),
+        () => undefined,
+      );
     let changes = 0;
     let done: number;
     const isLong = () => this.#builder.bytes >= limits.sweepBytesMax;
@@ -156,7 +161,7 @@ export class Group {
 
   /** Does a step of the oldest operation that is not done. Returns whether there was one. */
   advanceOperation(): boolean {
-    const seq = this.#exists() ? runningOperation(this.#tx) : undefined;
+    const seq = this.exists ? runningOperation(this.#tx) : undefined;
     if (seq === undefined) return false;
     const step = () => advance(this.#tx, seq);
     this.#guarded("operation", step, () => undefined);
@@ -255,17 +260,13 @@ export class Group {
     return this.#builder.events === 0;
   }
 
-  #exists(): boolean {
-    return this.#context.store.tables.queue.get([0]) !== undefined;
-  }
-
   #answer(request: CommandRequest): CommandAnswer {
     const { name, key } = request;
-    const kept = key === undefined ? undefined : this.#recall(key.key);
+    const kept = key === undefined ? undefined : this.#kept.recall(key.key);
     if (key !== undefined && kept !== undefined) {
       return repeated(this.#tx, request, key.bodyHash, kept);
     }
-    if (this.#exists()) return this.#decide(request);
+    if (this.exists) return this.#decide(request);
     const { autoCreate, at, identity } = this.#context;
     if (name === "lease.claim") return { reply: encodeReply(name, emptyClaim(at)) };
     if (!creates(name, autoCreate)) return { refusal: queueUnknown(this.#context.name) };
@@ -287,7 +288,7 @@ export class Group {
     if (isRefusal(reply)) return { refusal: reply };
     const kept =
       key && this.#told.types.length > events ? answerToKeep(this.#tx, name, reply) : undefined;
-    if (key !== undefined && kept !== undefined) this.#keep(key.key, key.bodyHash, kept);
+    if (key !== undefined && kept !== undefined) this.#kept.keep(key.key, key.bodyHash, kept);
     return { reply: encodeReply(name, reply) };
   }
 
@@ -298,22 +299,12 @@ export class Group {
     this.#told.add(type, facts);
   }
 
-  #recall(key: string): KeptAnswer | undefined {
-    return this.#kept.get(key) ?? this.#context.store.findKey(key);
-  }
-
-  #keep(key: string, bodyHash: string, answer: string): void {
-    this.#builder.addKey(key, bodyHash, answer);
-    this.#kept.set(key, { bodyHash, answer });
-    this.#keptKeys.push(key);
-  }
-
   #mark(): Mark {
     return {
       store: this.#context.store.mark(),
       builder: this.#builder.mark(),
       told: this.#told.mark(),
-      keys: this.#keptKeys.length,
+      keys: this.#kept.mark(),
     };
   }
 
@@ -321,7 +312,7 @@ export class Group {
     this.#context.store.undo(mark.store);
     this.#builder.undo(mark.builder);
     this.#told.undo(mark.told);
-    for (const key of this.#keptKeys.splice(mark.keys)) this.#kept.delete(key);
+    this.#kept.undo(mark.keys);
   }
 
   /** Does some work. A fault in it is undone and reported, and the result is then what `otherwise` makes of it. */

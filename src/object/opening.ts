@@ -1,11 +1,7 @@
 /**
- * Opening a queue's store, and when what is in it next asks for something to be done.
+ * Opening a queue's store.
  * Invariant: a store that must not be used is not touched; what can be read of it is told.
  */
-import { limits } from "../contract/limits.ts";
-import type { View } from "../machine/decide.ts";
-import { runningOperation } from "../machine/operations.ts";
-import { nextDueAt } from "../machine/sweep.ts";
 import { openStore, type SluiceStore, salvageStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import { StoreRefusal } from "../store/store.ts";
@@ -33,15 +29,4 @@ export function openOrSalvage({ sql, name, report }: OpeningPorts): SluiceStore 
     const damage = { code, detail: reason, ...where };
     return { refusal, damage, salvaged: salvageStore(sql, index) };
   }
-}
-
-/** When a queue next has something to do; `atOnce` where it could be done now. */
-export function queueDueAt(view: View, store: SluiceStore, atOnce: number): number {
-  // Where there is a queue, it is registered behind all farewells: they need no alarm of their own.
-  const isUnregistered = view.tables.queue.get([0])?.registered === undefined;
-  const isBusy = isUnregistered || runningOperation(view) !== undefined;
-  const due = nextDueAt(view) ?? Number.POSITIVE_INFINITY;
-  const trimAt = store.purgeDueAt(limits.logAgeMsMax) ?? Number.POSITIVE_INFINITY;
-  const work = isBusy ? atOnce : Number.POSITIVE_INFINITY;
-  return Math.min(work, due > view.at ? due : atOnce, trimAt > view.at ? trimAt : atOnce);
 }

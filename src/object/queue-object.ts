@@ -92,7 +92,6 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
       kept: () => (socket.deserializeAttachment() ?? undefined) as ReturnType<WaitSocket["kept"]>,
       keep: (kept) => socket.serializeAttachment(kept),
       send: (text) => socket.send(text),
-      close: (code, reason) => socket.close(code, reason),
     };
     this.#sockets.set(socket, made);
     return made;

@@ -16,8 +16,8 @@ export interface WaitSocket {
   /** What is kept with it while the object sleeps. */
   kept(): Kept | undefined;
   keep(kept: Kept): void;
+  /** Throws once the other side has closed it. */
   send(text: string): void;
-  close(code: number, reason: string): void;
 }
 
 /** Jobs in a waiter's hands, before it said that it has them. */
@@ -54,6 +54,8 @@ interface Waiter {
 interface WaitersPorts {
   submit(request: CommandRequest): Promise<CommandAnswer>;
   read(request: CommandRequest): CommandAnswer;
+  /** Has those who wait served again soon, also where nothing else happens. */
+  later(): void;
   report(error: unknown, what: string): void;
 }
 
@@ -127,7 +129,17 @@ export class Waiters {
   /** The last that a caller is told. */
   #close(socket: WaitSocket, answer: CommandAnswer): void {
     socket.keep({ order: socket.kept()?.order ?? 0 });
-    socket.send(packAnswer(answer));
+    this.#send(socket, answer);
+  }
+
+  /** A socket that takes nothing any more is that of a caller who has gone. */
+  #send(socket: WaitSocket, answer: CommandAnswer): void {
+    const text = packAnswer(answer);
+    try {
+      socket.send(text);
+    } catch {
+      this.leave(socket);
+    }
   }
 
   /** The caller has gone: what it was given and has not taken is given back. */
@@ -151,10 +163,11 @@ export class Waiters {
 
   /** Hands what is ready to those who wait for it, the first first. Returns what is to be told of it. */
   serve(group: Group): Telling[] {
-    const told: Telling[] = [];
     this.#isDue = false;
+    const told: Telling[] = [];
+    if (this.#waiters.size === 0 || !group.exists) return told;
     const failed = new Set<string>();
-    if (!group.exists) return told;
+    const { faults } = group;
     for (const waiter of this.#waiters.values()) {
       const { isKeyNew } = waiter;
       if (waiter.isServed || !(isKeyNew || mayFindJobs(group.view))) continue;
@@ -169,6 +182,8 @@ export class Waiters {
       if (served === undefined && !isKeyNew) failed.add(demand);
       if (served !== undefined) told.push(this.#serving(waiter, served));
     }
+    // What failed was undone: a job may be ready for those who wait, and no event tells of it.
+    if (group.faults > faults) this.#ports.later();
     return told;
   }
 
@@ -215,11 +230,12 @@ export class Waiters {
         if (!waiter.isServed) return this.#giveBack(given);
         this.#waiters.delete(socket);
         socket.keep({ order, given });
-        socket.send(packAnswer(answer));
+        this.#send(socket, answer);
       },
       undo: () => {
         waiter.isServed = false;
-        this.#isDue = true;
+        // At once it would fail again.
+        this.#ports.later();
       },
     };
   }

@@ -4,7 +4,6 @@
  */
 import type { EventFacts, EventOf } from "../contract/events.ts";
 import { isEndState } from "../contract/fields.ts";
-import type { Parent } from "../contract/flows.ts";
 import { resolveEdges, waitFor } from "./flows.ts";
 import type { JobRow } from "./jobs.ts";
 import { orderOf } from "./keys.ts";
@@ -183,6 +182,7 @@ function retried(tables: SluiceTables, event: EventOf<"job.retried">, at: number
   const before = rowOf(tables, event.id);
   const { id, seq, lane } = event;
   const waits = before.after === undefined ? undefined : waitFor(tables, id, before.after, false);
+  const kept = waits && new Set(waits.kept.map(({ id: parent }) => parent));
   const pending = waits?.pending || undefined;
   const after: JobRow = {
     ...before,
@@ -191,7 +191,7 @@ function retried(tables: SluiceTables, event: EventOf<"job.retried">, at: number
     lane,
     set: event.set,
     ordered: before.key !== undefined && isOrdered(tables, before.key) ? true : undefined,
-    after: waits?.kept.map(({ id: parent }) => findParent(before.after, parent)),
+    after: before.after?.filter(({ id: parent }) => kept?.has(parent)),
     pending,
     run: before.run + 1,
     failures: 0,
@@ -210,10 +210,6 @@ function retried(tables: SluiceTables, event: EventOf<"job.retried">, at: number
   if (waits !== undefined) keep(tables, at, waits.kept);
   const holder = after.unique && tables.uniques.get([after.unique.key]);
   if (after.unique !== undefined && holder === undefined) takeUnique(tables, at, id, after);
-}
-
-function findParent(parents: readonly Parent[] = [], id: string): Parent {
-  return parents.find((each) => each.id === id) ?? { id };
 }
 
 function updated(tables: SluiceTables, event: EventOf<"job.updated">, at: number): void {

@@ -284,9 +284,9 @@ export function end(
   changes: Partial<JobRow>,
 ): void {
   const { ageMs, count } = readQueue(tables).config.retention[state];
-  if (before.state === "running" && (state === "cancelled" || state === "expired")) {
-    linger(tables, at, id, before);
-  }
+  const wasRunning = before.state === "running";
+  const lingers = wasRunning && (state === "cancelled" || state === "expired");
+  if (lingers) linger(tables, at, id, before);
   if ((ageMs === 0 || count === 0) && before.action === undefined && !before.dependents) {
     move(tables, at, id, before, undefined);
     return;
@@ -296,14 +296,13 @@ export function end(
     ...changes,
     state,
     endedAt: at,
-    leaseEndedAt: changes.leaseEndedAt ?? (before.state === "running" ? at : before.leaseEndedAt),
+    leaseEndedAt: changes.leaseEndedAt ?? (wasRunning ? at : before.leaseEndedAt),
     leaseUntil: undefined,
     runAt: undefined,
     readyAt: undefined,
     ttlUntil: undefined,
     pending: undefined,
-    ...(before.state === "running" &&
-      (state === "cancelled" || state === "expired") && { lingersUntil: before.leaseUntil }),
+    ...(lingers && { lingersUntil: before.leaseUntil }),
   };
   move(tables, at, id, before, after);
 }

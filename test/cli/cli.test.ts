@@ -5,11 +5,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Io } from "../../src/cli/io.ts";
-import { runCli } from "../../src/cli/program.ts";
 import { startServer, type TestServer } from "../server.ts";
+import { outOf, run } from "./run.ts";
 
 let server: TestServer;
 let folder: string;
@@ -28,39 +27,12 @@ afterAll(async () => {
   await server.stop();
 });
 
-interface Ran {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs the command with the server's address and token in the environment. */
-async function sluice(words: readonly string[], change: Partial<Io> = {}): Promise<Ran> {
-  let out = "";
-  let err = "";
-  const code = await runCli(words, {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    input: () => Promise.resolve(""),
-    streams: { input: Readable.from([]), output: new PassThrough() },
-    env: { SLUICE_URL: server.url, SLUICE_TOKEN: server.token },
-    folder,
-    ...change,
-  });
-  expect(out + err).not.toContain(server.token);
-  return { code, out: out.trim(), err: err.trim() };
-}
+/** Runs the command beside a folder of its own. */
+const sluice = (words: readonly string[], change: Partial<Io> = {}) =>
+  run(server, words, "", { folder, ...change });
 
 /** The same, of a command that must succeed; its output. */
-async function done(...words: string[]): Promise<string> {
-  const { code, out, err } = await sluice(words);
-  expect({ code, err }).toEqual({ code: 0, err: "" });
-  return out;
-}
+const done = (...words: string[]) => outOf(sluice(words));
 
 /** The same with `--json`. */
 async function value(...words: string[]): Promise<Record<string, unknown>> {

@@ -2,13 +2,12 @@
  * Flow control through `sluice`, against a real server: what it sends, what it prints, and how it ends.
  * Invariant: exit code 0 done, 1 refused or not so, 2 not understood.
  */
-import { PassThrough, Readable } from "node:stream";
 import { InvalidArgumentError } from "commander";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { rate } from "../../src/cli/flow-flags.ts";
-import { runCli } from "../../src/cli/program.ts";
 import { Queue } from "../../src/client/index.ts";
 import { startServer, type TestServer } from "../server.ts";
+import { outOf, run } from "./run.ts";
 
 let server: TestServer;
 let queue: Queue;
@@ -22,30 +21,10 @@ beforeEach(() => {
 });
 afterAll(() => server.stop());
 
-async function sluice(...words: string[]) {
-  let out = "";
-  let err = "";
-  const code = await runCli(words, {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    input: () => Promise.resolve(""),
-    streams: { input: Readable.from([]), output: new PassThrough() },
-    env: { SLUICE_URL: server.url, SLUICE_TOKEN: server.token },
-    folder: "/nowhere",
-  });
-  return { code, out: out.trim(), err: err.trim() };
-}
+const sluice = (...words: string[]) => run(server, words);
 
 /** The same, of a command that must succeed; its output. */
-async function done(...words: string[]): Promise<string> {
-  const { code, out, err } = await sluice(...words);
-  expect({ code, err }).toEqual({ code: 0, err: "" });
-  return out;
-}
+const done = (...words: string[]) => outOf(sluice(...words));
 
 describe("sluice keys", () => {
   test("sets, shows, lists, pauses, resumes and resets a key", async () => {
@@ -195,7 +174,7 @@ describe("sluice result", () => {
     const { name } = queue;
     const { id } = await queue.enqueue(1);
     const { id: other } = await queue.enqueue(2);
-    expect(await sluice("result", name, id)).toEqual({
+    expect(await sluice("result", name, id)).toMatchObject({
       code: 1,
       out: "",
       err: `Job ${id} has not ended.`,
@@ -204,7 +183,7 @@ describe("sluice result", () => {
     await queue.settle([{ op: "complete", id, token: job?.token ?? "", result: { n: [1] } }]);
     expect(await done("result", name, id)).toBe('{"n":[1]}');
     await queue.cancel(other, "late");
-    expect(await sluice("result", name, other)).toEqual({
+    expect(await sluice("result", name, other)).toMatchObject({
       code: 1,
       out: "",
       err: `Job ${other} is cancelled: late`,

@@ -5,11 +5,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import { Queue } from "../../src/client/index.ts";
 import { startServer, type TestServer } from "../server.ts";
+import { outOf, run } from "./run.ts";
 
 let server: TestServer;
 let folder: string;
@@ -37,31 +36,10 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** Runs the command with the server's address and token in the environment. */
-async function sluice(words: readonly string[], input = "") {
-  let out = "";
-  let err = "";
-  const code = await runCli(words, {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    input: () => Promise.resolve(input),
-    streams: { input: Readable.from([]), output: new PassThrough() },
-    env: { SLUICE_URL: server.url, SLUICE_TOKEN: server.token },
-    folder,
-  });
-  return { code, out: out.trim(), err: err.trim() };
-}
+const sluice = (words: readonly string[], input = "") => run(server, words, input, { folder });
 
 /** The same, of a command that must succeed; its output. */
-async function done(...words: string[]): Promise<string> {
-  const { code, out, err } = await sluice(words);
-  expect({ code, err }).toEqual({ code: 0, err: "" });
-  return out;
-}
+const done = (...words: string[]) => outOf(sluice(words));
 
 /** The same with `--json`. */
 async function value<T = Record<string, unknown>>(...words: string[]): Promise<T> {

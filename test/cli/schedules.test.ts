@@ -2,11 +2,10 @@
  * `sluice schedule` against a real server: what it sends, what it prints, and how it ends.
  * Invariant: exit code 0 done, 1 refused, 2 not understood.
  */
-import { PassThrough, Readable } from "node:stream";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import { Queue } from "../../src/client/index.ts";
 import { startServer, type TestServer } from "../server.ts";
+import { outOf, run } from "./run.ts";
 
 let server: TestServer;
 let queue = "";
@@ -21,30 +20,11 @@ beforeEach(() => {
 afterAll(() => server.stop());
 
 /** Runs `sluice schedule VERB QUEUE …`. */
-async function schedule(verb: string, words: readonly string[], input = "") {
-  let out = "";
-  let err = "";
-  const code = await runCli(["schedule", verb, queue, ...words], {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    input: () => Promise.resolve(input),
-    streams: { input: Readable.from([]), output: new PassThrough() },
-    env: { SLUICE_URL: server.url, SLUICE_TOKEN: server.token },
-    folder: "/nowhere",
-  });
-  return { code, out: out.trim(), err: err.trim() };
-}
+const schedule = (verb: string, words: readonly string[], input = "") =>
+  run(server, ["schedule", verb, queue, ...words], input);
 
 /** The same, of a command that must succeed; its output. */
-async function done(verb: string, ...words: string[]): Promise<string> {
-  const { code, out, err } = await schedule(verb, words);
-  expect({ code, err }).toEqual({ code: 0, err: "" });
-  return out;
-}
+const done = (verb: string, ...words: string[]) => outOf(schedule(verb, words));
 
 /** The same with `--json`. */
 async function value(verb: string, ...words: string[]): Promise<Record<string, unknown>> {

@@ -4,12 +4,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
-import { text } from "node:stream/consumers";
+import { Readable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import { Queue } from "../../src/client/index.ts";
 import { startServer, type TestServer } from "../server.ts";
+import { run } from "./run.ts";
 
 let server: TestServer;
 let folder: string;
@@ -24,26 +23,7 @@ afterAll(async () => {
 });
 
 /** Runs the command. `output` is what it wrote to standard output as a stream. */
-async function sluice(words: readonly string[], input = "") {
-  let out = "";
-  let err = "";
-  const stream = new PassThrough();
-  const output = text(stream);
-  const code = await runCli(words, {
-    out: (more) => {
-      out += more;
-    },
-    err: (more) => {
-      err += more;
-    },
-    input: () => Promise.resolve(input),
-    streams: { input: Readable.from([Buffer.from(input)]), output: stream },
-    env: { SLUICE_URL: server.url, SLUICE_TOKEN: server.token },
-    folder,
-  });
-  stream.end();
-  return { code, out, err, output: await output };
-}
+const sluice = (words: readonly string[], input = "") => run(server, words, input, { folder });
 
 const queue = (name: string) => new Queue({ name, url: server.url, token: server.token });
 

@@ -147,6 +147,9 @@ export class CommitRig extends Told {
         read: () => {
           throw new Error("nobody waits for an end in these tests");
         },
+        later: () => {
+          throw new Error("nothing of those who wait fails in these tests");
+        },
         report: this.report,
       },
       [],

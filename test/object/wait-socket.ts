@@ -12,6 +12,8 @@ type Kept = NonNullable<ReturnType<WaitSocket["kept"]>>;
 export class TestSocket implements WaitSocket {
   /** What was sent, in order. */
   readonly sent: string[] = [];
+  /** The other side has closed it, and its object has not heard of that yet. */
+  isClosed = false;
   #kept: string | undefined;
 
   kept(): Kept | undefined {
@@ -25,11 +27,8 @@ export class TestSocket implements WaitSocket {
   }
 
   send(text: string): void {
+    if (this.isClosed) throw new TypeError("Can't call WebSocket send() after close().");
     this.sent.push(text);
-  }
-
-  close(): void {
-    throw new Error("the object closes no socket");
   }
 
   /** What came of the wait: the reply, parsed, or the code of the refusal; undefined while nothing has. */

@@ -58,10 +58,6 @@ class Socket implements WaitSocket {
     this.answer = unpackAnswer(text);
     this.#onAnswer(this);
   }
-
-  close(): void {
-    throw new Error("the object closes no socket");
-  }
 }
 
 export class Waiting {

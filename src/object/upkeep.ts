@@ -1,0 +1,145 @@
+/**
+ * What a queue does when its alarm fires, and when it next has something to do.
+ * Invariant: a part that fails keeps no other from being done and is tried again later; the armed time is never later than the first
+ * thing to do.
+ */
+
+import { limits } from "../contract/limits.ts";
+import type { DirectoryRpc } from "../contract/rpc.ts";
+import type { View } from "../machine/decide.ts";
+import { rateOpensAt } from "../machine/leases.ts";
+import { runningOperation } from "../machine/operations.ts";
+import { nextDueAt } from "../machine/sweep.ts";
+import type { SluiceStore } from "../store/schema.ts";
+import type { Sql } from "../store/sql.ts";
+import type { Alarm } from "./alarm.ts";
+import type { Checkpoints } from "./checkpoints.ts";
+import type { Committer } from "./commit.ts";
+import { farewells } from "./farewell.ts";
+import { tellDirectory } from "./registry.ts";
+import type { Snapshots } from "./snapshots.ts";
+import type { Waiters } from "./waiters.ts";
+
+/** What upkeep needs of the platform. */
+interface UpkeepPorts {
+  readonly sql: Sql;
+  now(): number;
+  pause(): Promise<void>;
+  directory(): Pick<DirectoryRpc, "register" | "forget">;
+  report(error: unknown, what: string): void;
+}
+
+/** The parts of the engine that have something to do, and what they do it to. */
+interface UpkeepParts {
+  readonly alarm: Alarm;
+  readonly committer: Committer;
+  readonly checkpoints: Checkpoints;
+  readonly snapshots: Snapshots;
+  readonly waiters: Waiters;
+  store(): SluiceStore;
+  view(): View | undefined;
+}
+
+/** How long one alarm works before it lets the next one go on. */
+const ALARM_BUDGET_MS = 10_000;
+/** How soon upkeep that failed is tried again. */
+const RETRY_MS = 5_000;
+const NEVER = Number.POSITIVE_INFINITY;
+
+export class Upkeep {
+  readonly #ports: UpkeepPorts;
+  readonly #parts: UpkeepParts;
+  /** What failed is not tried again before. */
+  #retryAt = 0;
+  /** The alarm is at work: what can be done at once, it does. */
+  #isAtWork = false;
+
+  constructor(ports: UpkeepPorts, parts: UpkeepParts) {
+    this.#ports = ports;
+    this.#parts = parts;
+  }
+
+  /** Does what is due, a bounded entry at a time, and arms the next alarm. */
+  async run(): Promise<void> {
+    const { committer, checkpoints, snapshots, waiters, store } = this.#parts;
+    this.#retryAt = 0;
+    this.#isAtWork = true;
+    // A rate may let go on who waits, and no entry tells of it.
+    waiters.wake();
+    await this.#trying("what is due", () => checkpoints.inPieces(() => this.#doWhatIsDue()));
+    await this.#trying("who waits", () => committer.pump());
+    await this.#trying("snapshot", () => snapshots.upkeep());
+    await this.#trying("log retention", () => checkpoints.trimLog());
+    await this.#trying("directory", () => tellDirectory(this.#ports, committer, store));
+    this.#isAtWork = false;
+    await this.#trying("alarm", () => this.arm());
+  }
+
+  /** Sees to it that upkeep comes soon, for something that has failed. */
+  later(): void {
+    this.#retryAt = this.#ports.now() + RETRY_MS;
+    this.#parts.alarm.arm(this.#retryAt);
+  }
+
+  /** Arms the alarm for the earliest thing to do. */
+  arm(): void {
+    // By the platform's clock, which may have gone back behind the log's time.
+    const now = this.#ports.now();
+    const retryAt = Math.min(this.#retryAt, now + RETRY_MS);
+    const snapshotsAt = this.#parts.snapshots.dueAt ?? NEVER;
+    const dueAt = this.#dueAt(Math.max(now, retryAt));
+    this.#parts.alarm.arm(Math.min(dueAt, Math.max(snapshotsAt, retryAt)));
+  }
+
+  /** Does a part of the upkeep. */
+  async #trying(what: string, work: () => void | Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#ports.report(error, what);
+      this.later();
+    }
+  }
+
+  async #doWhatIsDue(): Promise<void> {
+    const startedAt = this.#ports.now();
+    let isMore = true;
+    while (isMore && this.#ports.now() - startedAt < ALARM_BUDGET_MS) {
+      const step = await this.#parts.committer.upkeep((group) => {
+        const changes = group.sweep();
+        const hadOperation = group.advanceOperation();
+        return { isMore: changes > 0 || hadOperation, faults: group.faults };
+      });
+      // What failed was reported and undone; at once again it would fail again.
+      if (step.faults > 0) return this.later();
+      ({ isMore } = step);
+      if (isMore) await this.#letRequestsBy();
+    }
+  }
+
+  /**
+   * What storage answers at once lets no request in: that is heard only when the object waits for the clock. It comes in steps of
+   * that kind, and with one wait between two turns it sat through four of them, measured; with two through two.
+   */
+  async #letRequestsBy(): Promise<void> {
+    await this.#ports.pause();
+    await this.#ports.pause();
+  }
+
+  /** When the queue itself has something to do; what it could do at once, it does `soon`. */
+  #dueAt(soon: number): number {
+    const view = this.#parts.view();
+    const atOnce = this.#isAtWork ? NEVER : soon;
+    if (view === undefined) return farewells(this.#ports.sql).length > 0 ? atOnce : NEVER;
+    // Where there is a queue, it is registered behind all farewells: they need no alarm of their own.
+    const isUnregistered = view.tables.queue.get([0])?.registered === undefined;
+    const isBusy = isUnregistered || runningOperation(view) !== undefined;
+    const due = nextDueAt(view) ?? NEVER;
+    const trimAt = this.#parts.store().purgeDueAt(limits.logAgeMsMax) ?? NEVER;
+    const opensAt = this.#parts.waiters.hasWaiters ? rateOpensAt(view) : NEVER;
+    return Math.min(
+      ...[isBusy ? atOnce : NEVER, opensAt],
+      ...[due > view.at ? due : atOnce, trimAt > view.at ? trimAt : atOnce],
+    );
+  }
+}
