@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Queue } from "../src/client/index.ts";
+import { type Queue, SluiceError } from "../src/client/index.ts";
 import { plan } from "./demo-files.ts";
 
 const workerCount = 4;
@@ -85,23 +85,32 @@ async function killOne(
   while (!isOver()) {
     for (const [name, worker] of workers) {
       worker.kill("SIGSTOP");
-      // What it sent before it stood still is soon done.
-      await sleep(settleMs);
-      const holding = await heldBy(queue, name);
-      if (holding.length > 0) {
-        expected.add(name);
-        worker.kill("SIGKILL");
-        return { worker: name, holding };
+      try {
+        // What it sent before it stood still is soon done.
+        await sleep(settleMs);
+        const holding = await heldBy(queue, name);
+        if (holding.length > 0) {
+          expected.add(name);
+          worker.kill("SIGKILL");
+          return { worker: name, holding };
+        }
+      } finally {
+        worker.kill("SIGCONT");
       }
-      worker.kill("SIGCONT");
     }
     await sleep(lookMs);
   }
   return undefined;
 }
 
+/** The jobs in a worker's hands; one that has not registered yet has none. */
 async function heldBy(queue: Queue, name: string): Promise<readonly string[]> {
-  return (await queue.workers.get(name)).jobs;
+  try {
+    return (await queue.workers.get(name)).jobs;
+  } catch (error) {
+    if (error instanceof SluiceError && error.code === "worker_unknown") return [];
+    throw error;
+  }
 }
 
 async function end(worker: ChildProcess): Promise<void> {

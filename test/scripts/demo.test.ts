@@ -27,17 +27,18 @@ async function demo(...args: string[]) {
 }
 
 it("measures every file exactly once although a worker is killed with jobs in hand", async () => {
-  for (let n = 0; n < 20; n++) writeFileSync(join(folder, `${n}.txt`), `some words\n${n}`);
+  // So many that they last from when half of them are seen to be done until a worker is stopped, on a slow machine too.
+  for (let n = 0; n < 60; n++) writeFileSync(join(folder, `${n}.txt`), `some words\n${n}`);
   symlinkSync(folder, join(folder, "link"));
   const { code, output, errors } = await demo(folder);
   expect(errors).toBe("");
   expect(output).toMatch(/^Sluice listens on http:.*, token in .*\/token$/m);
-  expect(output).toMatch(/^Plan measure on 20 files: submitted in .* as\n {2}action \S+$/m);
-  expect(output).toMatch(/^Action \S+ has completed: 20 completed, 0 failed\.$/m);
-  expect(output).toMatch(/^All, from enqueue to end: 20 jobs in .* jobs\/s$/m);
+  expect(output).toMatch(/^Plan measure on 60 files: submitted in .* as\n {2}action \S+$/m);
+  expect(output).toMatch(/^Action \S+ has completed: 60 completed, 0 failed\.$/m);
+  expect(output).toMatch(/^All, from enqueue to end: 60 jobs in .* jobs\/s$/m);
   expect(output).toMatch(/worker-\d was killed \(SIGKILL\) while it worked on [1-9]/);
   expect(output).toContain("at delivery 2");
-  expect(output).toContain("20 files, each with exactly one result, and all are right.");
+  expect(output).toContain("60 files, each with exactly one result, and all are right.");
   expect(code).toBe(0);
 });
 
