@@ -47,6 +47,14 @@ const ofUniques: readonly Mutant[] = [
     tests: [uniques],
   },
   {
+    name: "follow-up-beside-holder",
+    breaks: "a job that follows another one of its unique key is handed out while that runs",
+    file: "src/machine/uniques.ts",
+    from: 'return isNamed ? after : [...after, { id, onFail: "continue" as const }];',
+    to: "return isNamed ? [...after, { id }] : after;",
+    tests: [replacing],
+  },
+  {
     name: "retry-beside-holder",
     breaks: "an ended job runs again beside the one that has its unique key",
     file: "src/machine/uniques.ts",

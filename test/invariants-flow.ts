@@ -233,24 +233,16 @@ function checkUniques(tables: SluiceTables, jobs: Jobs): void {
       fail("I7", `the follow-up of unique key ${key} is not open with it`, follow, next);
     }
   }
-  const waiting = new Map<string, string[]>();
   for (const [id, { state, unique }] of jobs) {
-    if (unique === undefined || state === "running" || ended.includes(state)) continue;
-    waiting.set(unique.key, [...(waiting.get(unique.key) ?? []), id]);
-  }
-  for (const [key, ids] of waiting) {
-    const row = tables.uniques.get([key]);
-    const isFree = (id: string) =>
-      typeof jobs.get(id)?.unique?.until === "object" || wasStarted(jobs.get(id));
-    if (row === undefined && !ids.every(isFree)) {
-      fail("I7", `jobs wait with unique key ${key}, which nobody has`, ids);
+    const isLasting = unique?.until === undefined || unique.until === "done";
+    if (unique === undefined || !isLasting || ended.includes(state)) continue;
+    const row = tables.uniques.get([unique.key]);
+    const isNext = row?.follow === id && state === "blocked";
+    if (row?.id !== id && !isNext) {
+      fail("I7", `job ${id} is to have unique key ${unique.key} until it is done`, row, state);
     }
   }
 }
-
-/** A key that was had until the job started is not taken again by one that came back. */
-const wasStarted = (job: JobRow | undefined): boolean =>
-  job?.unique?.until === "started" && job.deliveries > 0;
 
 function checkTimers(tables: SluiceTables, jobs: Jobs): void {
   const expected: unknown[] = [];

@@ -17,7 +17,7 @@ import { inFlowOrder, whyOrphan } from "./flows.ts";
 import { jobUnknown, toRecord } from "./jobs-read.ts";
 import { mismatch, type RunnablePlan, runnable, versionOf } from "./plans.ts";
 import { whyFull, whyKeyFull } from "./room.ts";
-import { findHolder, whyTaken } from "./uniques.ts";
+import { behind, meetHolder, whyTaken } from "./uniques.ts";
 
 export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
   const order = inFlowOrder(jobs);
@@ -54,11 +54,11 @@ export function enqueueOne(
 ): EnqueueResult | Refusal {
   const repeat = findRepeat(tx, spec);
   if (repeat !== undefined) return repeat;
-  const holder = findHolder(tx, spec);
-  if (holder !== undefined) {
+  const met = meetHolder(tx, spec);
+  if (met !== undefined && !("follows" in met)) {
     // What was replaced once is not replaced again by a repeat: another one may have come between.
-    if (!isRefusal(holder) && holder.replaced) keepItem(tx, spec, holder.id);
-    return holder;
+    if (!isRefusal(met) && met.replaced) keepItem(tx, spec, met.id);
+    return met;
   }
   const ofPlan = planFor(tx, spec, plans);
   if (isRefusal(ofPlan)) return ofPlan;
@@ -77,7 +77,8 @@ export function enqueueOne(
   const runAt = runAtSpec ?? (delayMs === undefined ? undefined : tx.at + delayMs);
   const isLater = runAt !== undefined && runAt > tx.at;
   const facts = { ...options, ...of, kind, planVersion, id, seq, ...lanes, payload, payloadBytes };
-  tx.emit("job.enqueued", isLater ? { ...facts, runAt } : facts);
+  const after = met === undefined ? spec.after : behind(met, spec.after);
+  tx.emit("job.enqueued", { ...facts, ...(after && { after }), ...(isLater && { runAt }) });
   keepItem(tx, spec, id);
   return { id };
 }

@@ -1,9 +1,10 @@
 /**
  * What it means that a job is the only one of its unique key: what becomes of another one.
  * Invariant: a job that another one's key refuses, or answers for, changes nothing; one that replaces changes only the payload and
- * the due time of the one that waits.
+ * the due time of the one that waits; one that follows is not handed out while the one that has the key until it is done has not ended.
  */
 import { isEndState, utf8Bytes } from "../contract/fields.ts";
+import type { Parent } from "../contract/flows.ts";
 import type { EnqueueResult, JobSpec } from "../contract/jobs.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
 import type { JobRow } from "../store/jobs.ts";
@@ -28,8 +29,16 @@ function holderOf(tx: Transaction, key: string): UniqueRow | undefined {
 const conflict = (key: string, id: string, why: string): Refusal =>
   refuse("unique_conflict", `Job ${id} has the unique key ${key}${why}.`, { key, id });
 
-/** The answer to a job whose unique key another one has; undefined for one that may be enqueued. */
-export function findHolder(tx: Transaction, spec: JobSpec): EnqueueResult | Refusal | undefined {
+/** A job that may be enqueued, to wait until the one that runs with its unique key has ended. */
+interface Following {
+  readonly follows: string;
+}
+
+/** What a job meets whose unique key another one has: an answer, or whom it is to follow; undefined for one that meets nobody. */
+export function meetHolder(
+  tx: Transaction,
+  spec: JobSpec,
+): EnqueueResult | Refusal | Following | undefined {
   if (spec.unique === undefined) return undefined;
   const { key, onConflict = "return" } = spec.unique;
   const row = holderOf(tx, key);
@@ -43,8 +52,14 @@ export function findHolder(tx: Transaction, spec: JobSpec): EnqueueResult | Refu
   const holder = tx.tables.jobs.get([row.id]);
   if (holder !== undefined && isWaiting(holder)) return replace(tx, spec, key, row.id, holder);
   // While the holder runs, one follows it; where the key stands for a time, none does before that is over.
-  if (holder?.state === "running" && row.until === undefined) return undefined;
+  if (holder?.state === "running" && row.until === undefined) return { follows: row.id };
   return { id: row.id, deduplicated: true };
+}
+
+/** Whom a job waits for that follows another one: that one too, however it ends. */
+export function behind({ follows: id }: Following, after: readonly Parent[] = []) {
+  const isNamed = after.some((parent) => parent.id === id);
+  return isNamed ? after : [...after, { id, onFail: "continue" as const }];
 }
 
 const isWaiting = ({ state }: JobRow): boolean => state !== "running" && !isEndState(state);

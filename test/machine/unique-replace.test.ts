@@ -75,6 +75,37 @@ test("a replacement while the first one runs follows it, and later ones replace 
   expect(await q.ids()).toEqual(["a", "b"]);
 });
 
+test.each(["complete", "fail", "cancel"])(
+  "the one that follows is handed out once the first one has ended, by %s, and not beside it",
+  async (how) => {
+    const q = await holding();
+    const { id, token } = await q.claimOne();
+    await q.enqueue({ id: "b", unique: replace });
+    expect(await q.job("b")).toMatchObject({
+      ...{ state: "blocked", pending: 1, after: [{ id: "a", onFail: "continue" }] },
+    });
+    expect(await take(q)).toEqual([]);
+    if (how === "complete") await q.settle({ op: "complete", id, token });
+    else if (how === "cancel") await q.run("job.cancel", { id });
+    else await q.settle({ op: "fail", id, token, error: "no", retryable: false });
+    expect(await take(q)).toEqual(["b"]);
+    expect(await tryEnqueue(q, { id: "c", unique: replace })).toEqual({ id: "c" });
+    expect(await take(q)).toEqual([]);
+  },
+);
+
+test("the one that follows waits for its own parents too, and for the first one as it says itself", async () => {
+  const q = await holding();
+  await q.enqueue({ id: "p" });
+  const { id, token } = await q.claimOne();
+  const after = [{ id: "p" }, { id: "a" }];
+  await q.enqueue({ id: "b", after, unique: replace });
+  expect(await q.job("b")).toMatchObject({ pending: 2, after });
+  await q.settle({ op: "fail", id, token, error: "no", retryable: false });
+  expect(await q.job("b")).toMatchObject({ state: "failed", reason: "parent_failed" });
+  expect(await tryEnqueue(q, { id: "c", unique: reject })).toEqual({ id: "c" });
+});
+
 test("the one that follows has the key once the first one is done", async () => {
   const q = await holding();
   const { id, token } = await q.claimOne();
@@ -112,7 +143,7 @@ test.each([undefined, "done", "started", { ms: 60_000 }] as const)(
     await take(q);
     await q.enqueue({ id: "b", unique: { ...replace, ...(until && { until }) } });
     expect(followOf(q)).toBe("b");
-    await end(q, "b");
+    await q.run("job.cancel", { id: "b" });
     expect(followOf(q)).toBeUndefined();
     expect(await tryEnqueue(q, { id: "c", unique: replace })).toEqual({ id: "c" });
     expect(followOf(q)).toBe("c");

@@ -130,11 +130,19 @@ describe("turns that are not fair are found", () => {
   });
 });
 
-test("a unique key with more than one job that has not started is found", () => {
+describe("a unique key with more than one job", () => {
   const unique = { key: "u" };
-  const two = [enqueued("1", { unique }), claimed("1"), enqueued("2", { unique })];
-  expect(() => judge({}, ...two)).not.toThrow();
-  expect(() => judge({}, ...two, enqueued("3", { unique }))).toThrow("I7");
+  const after = [{ id: "1", onFail: "continue" }];
+  const two = [enqueued("1", { unique }), claimed("1"), enqueued("2", { unique, after })];
+  test("of which the second one waits for the first one's end is as it should be", () => {
+    expect(() => judge({}, ...two)).not.toThrow();
+  });
+  test.each([
+    ["that both may be handed out", [enqueued("1", { unique }), enqueued("2", { unique })]],
+    ["of which a third one waits", [...two, enqueued("3", { unique, after })]],
+  ])("%s is found", (_, told) => {
+    expect(() => judge({}, ...told)).toThrow("I7");
+  });
 });
 
 describe("a flow that is broken is found", () => {

@@ -55,7 +55,9 @@ export class FlowAudit {
       this.#checkLimits(event.id, before, at);
       this.#checkTurns(event.id, before);
     }
-    if (event.type === "job.enqueued" || event.type === "job.retried") this.#checkUnique(event.id);
+    // By these a job comes to where no other one of its unique key may be.
+    if (event.type === "job.enqueued") this.#checkUnique(event.id);
+    if (event.type === "job.retried" || event.type === "job.claimed") this.#checkUnique(event.id);
     if (event.type === "queue.configured") this.#waiting.clear();
     this.#follow(event, at);
   }
@@ -118,17 +120,18 @@ export class FlowAudit {
     }
   }
 
-  /** I7: of the jobs that have a unique key until they are done, one at most has not started: the others were at work before it. */
+  /** I7: of the open jobs that have a unique key until they are done, one at most is not blocked: the other one follows it. */
   #checkUnique(id: string): void {
     const { unique } = this.#life.jobs.get(id) ?? {};
     if (unique === undefined) return;
     const isOf = (job: Life) =>
       job.stage !== "ended" &&
-      job.isStarted !== true &&
       job.unique?.key === unique.key &&
       (job.unique.until ?? "done") === "done";
-    const waiting = [...this.#life.jobs.values()].filter(isOf);
-    demand(waiting.length <= 1, "I7", `jobs of the unique key ${unique.key}`, waiting, id);
+    const open = [...this.#life.jobs.values()].filter(isOf);
+    const free = open.filter(({ stage }) => stage !== "blocked");
+    const isAlone = open.length <= 2 && free.length <= 1;
+    demand(isAlone, "I7", `jobs of the unique key ${unique.key}`, open, id);
   }
 
   /** A job that open ones name is kept. */

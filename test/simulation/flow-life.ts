@@ -19,7 +19,6 @@ export interface Life {
   readonly key?: string | undefined;
   readonly isOrdered?: boolean;
   /** It was handed out in this run. */
-  readonly isStarted?: boolean;
   /** It was tried, and holds its key until it is tried again. */
   readonly isHolding?: boolean;
   readonly runAt?: number | undefined;
@@ -77,7 +76,6 @@ export class FlowLife {
         ...{ seq, priority, set, key, runAt, readyAt, grant, unique, after },
         stage: isOpen ? (job.state as Stage) : "ended",
         isGood: job.state === "completed",
-        isStarted: job.deliveries > 0,
         isOrdered: job.ordered === true,
         isHolding: key !== undefined && keys.get(key)?.holder === id,
         unheard: job.waits ?? [],
@@ -222,7 +220,7 @@ export class FlowLife {
       this.#ready(id, readyAt ?? runAt ?? at);
     },
     "job.claimed": ({ id, grant }, at) => {
-      this.#put(id, { stage: "running", grant, isStarted: true });
+      this.#put(id, { stage: "running", grant });
       this.#flow(this.jobs.get(id)?.key, at, 1);
     },
     "job.completed": ({ id }) => this.#end(id, true, true),
@@ -262,7 +260,6 @@ export class FlowLife {
       this.#put(id, {
         ...{ seq, stage: isBlocked ? "blocked" : "ready", readyAt: isBlocked ? undefined : at },
         isOrdered: key !== undefined && this.#isStrict(key),
-        isStarted: false,
         set: key === undefined ? lane : (set ?? 1),
         waits: open.map((parent) => parent.id),
         unheard: open.map((parent) => parent.id),

@@ -34,8 +34,11 @@ function holderOf(turn: Turn, key: string) {
 const isWaiting = (job: Job | undefined): job is Job =>
   job !== undefined && job.state !== "running" && !isEnded(job.state);
 
-/** The answer to a job whose key another one has; undefined where it may be taken. */
-export function answerOfHolder(turn: Turn, spec: Spec): Answered | undefined {
+/** The answer to a job whose key another one has, or the one that it follows; undefined where nobody has the key. */
+export function meetHolder(
+  turn: Turn,
+  spec: Spec,
+): Answered | { readonly follows: string } | undefined {
   if (spec.unique === undefined) return undefined;
   const { key, onConflict = "return" } = spec.unique;
   const row = holderOf(turn, key);
@@ -46,7 +49,7 @@ export function answerOfHolder(turn: Turn, spec: Spec): Answered | undefined {
   const waiting = [follow, id].map((each) => turn.state.jobs.get(each ?? "")).find(isWaiting);
   if (waiting !== undefined) return replace(turn, spec, waiting);
   const isRunning = turn.state.jobs.get(id)?.state === "running";
-  return isRunning && until === undefined ? undefined : { id, deduplicated: true };
+  return isRunning && until === undefined ? { follows: id } : { id, deduplicated: true };
 }
 
 function replace(turn: Turn, spec: Spec, job: Job): Answered {

@@ -4,7 +4,7 @@
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { type Answer, type Refused, refused } from "./answers.ts";
-import { answerOfHolder, whyTaken } from "./conflicts.ts";
+import { meetHolder, whyTaken } from "./conflicts.ts";
 import { inFlowOrder } from "./flows.ts";
 import { isParent, waitsFor } from "./kin.ts";
 import { fitOf, needsOf, versionOf } from "./plans.ts";
@@ -49,10 +49,12 @@ export interface OfSchedule {
 export function enqueueOne(turn: Turn, spec: Spec, of?: OfSchedule): Item {
   const repeat = repeatOf(turn, spec);
   if (repeat !== undefined) return repeat;
-  const holder = answerOfHolder(turn, spec);
-  if (holder !== undefined && "code" in holder) return { problem: holder };
-  if (holder?.replaced) keepItem(turn, spec, holder.id);
-  if (holder !== undefined) return holder;
+  const met = meetHolder(turn, spec);
+  if (met !== undefined && "code" in met) return { problem: met };
+  if (met !== undefined && "id" in met) {
+    if (met.replaced) keepItem(turn, spec, met.id);
+    return met;
+  }
   const fit = spec.plan === undefined ? undefined : fitOf(turn.state, spec, [spec.payload]);
   if (fit !== undefined && "code" in fit) return { problem: told(fit) };
   for (const { id: parent } of spec.after ?? []) {
@@ -65,9 +67,16 @@ export function enqueueOne(turn: Turn, spec: Spec, of?: OfSchedule): Item {
   const requires = fit === undefined ? spec.requires : needsOf(fit.version, spec.requires);
   if (isOverLimit(turn, { kind, requires })) return problem("requires_limit");
   const planVersion = fit?.version.version;
-  const { id } = takeJob(turn, { ...spec, ...of, kind, requires, planVersion });
+  const after = met === undefined ? spec.after : behind(met.follows, spec.after);
+  const { id } = takeJob(turn, { ...spec, ...of, kind, requires, planVersion, after });
   keepItem(turn, spec, id);
   return { id };
+}
+
+/** One that follows waits also for the holder, and goes on however that ends. */
+function behind(holder: string, after: NonNullable<Spec["after"]> = []): Spec["after"] {
+  const isNamed = after.some(({ id }) => id === holder);
+  return isNamed ? after : [...after, { id: holder, onFail: "continue" }];
 }
 
 /** An item that was taken is known again by its key. */
