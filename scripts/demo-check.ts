@@ -78,7 +78,7 @@ export async function check(
 async function complaintOf(path: string, jobs: readonly FileJob[]): Promise<string | undefined> {
   const [job] = jobs;
   if (job === undefined || jobs.length > 1) return `has ${jobs.length} jobs instead of one.`;
-  if (job.state !== "completed") return `its job is ${job.state}: ${job.error ?? "no error"}.`;
+  if (job.state !== "completed") return `its job is ${job.state}: ${job.error ?? job.reason}.`;
   try {
     const truth = await measure(path);
     return isDeepStrictEqual(job.measured, truth)

@@ -25,8 +25,10 @@ type Files = Queue<FileInput, unknown>;
 
 /** Of the repository itself only what somebody wrote. */
 const leftOut = new Set([".dev.vars", ".git", ".sluice", ".wrangler", "dist", "node_modules"]);
-/** Short, so that a dead worker's jobs are soon with another one. */
-const leaseMs = 2_000;
+/** Short, so that a dead worker's jobs are soon with another one; long enough for one that is alive on a busy machine. */
+const leaseMs = 5_000;
+/** A worker that dies has failed an attempt of what it held, and so has one that a busy machine keeps from extending its leases. */
+const maxAttempts = 10;
 const lookMs = 100;
 /** Inputs of one action. */
 const inputsMax = 1_000;
@@ -63,8 +65,7 @@ async function submit(queue: Files, files: readonly string[]): Promise<string[]>
   const actions: string[] = [];
   for (let from = 0; from < files.length; from += inputsMax) {
     const inputs = files.slice(from, from + inputsMax).map((path) => ({ path }));
-    // A worker that dies has failed an attempt of what it held.
-    const { action } = await queue.actions.submit(plan.plan_id, inputs, { maxAttempts: 3 });
+    const { action } = await queue.actions.submit(plan.plan_id, inputs, { maxAttempts });
     actions.push(action.id);
   }
   const took = seconds(performance.now() - startedAt);
