@@ -36,8 +36,8 @@ export const waitMutants: readonly Mutant[] = [
     name: "window-followed",
     breaks: "within the time of a unique key a second job of it is enqueued behind one that runs",
     file: "src/machine/uniques.ts",
-    from: 'if (holder?.state === "running" && row.until === undefined) return undefined;',
-    to: 'if (holder?.state === "running") return undefined;',
+    from: 'if (holder?.state === "running" && row.until === undefined) return { follows: row.id };',
+    to: 'if (holder?.state === "running") return { follows: row.id };',
     tests: [kept],
   },
   {

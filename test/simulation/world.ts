@@ -83,7 +83,11 @@ export class World implements Surroundings, Audited {
   /** Whether nothing is under way that could change something. */
   get isIdle(): boolean {
     const isQuiet = this.post.underway === 0 && !this.isPausing && this.directory.waiting === 0;
-    return isQuiet && this.#firing === undefined && this.disk.durable === this.disk.written;
+    // An answer may wait for a turn of the disk also where there is nothing left to write.
+    const isTold = (this.current?.sql.waiting ?? 0) === 0;
+    return (
+      isQuiet && isTold && this.#firing === undefined && this.disk.durable === this.disk.written
+    );
   }
 
   /** Whether something went wrong in this step, as it was to. */
