@@ -29,7 +29,7 @@ export function writeCapnp(settings: string, file: string): void {
     ...classes.map(
       (each) => `(name = ${text(each.name)}, durableObjectNamespace = ${text(each.class_name)})`,
     ),
-    ...["SLUICE_TOKEN", "SLUICE_AUTO_CREATE"].map(
+    ...["SLUICE_TOKEN", "SLUICE_AUTO_CREATE", "SLUICE_DELIVER_HERE"].map(
       (name) => `(name = ${text(name)}, fromEnvironment = ${text(name)})`,
     ),
   ].map((binding) => `    ${binding},`);
@@ -42,6 +42,8 @@ const config :Workerd.Config = (
     (name = "sluice", worker = .sluice),
     # The folder is given at start: workerd serve --directory-path objects=FOLDER
     (name = "objects", disk = (writable = true)),
+    # Jobs may be pushed to this machine, and to no other address that is not public.
+    (name = "internet", network = (allow = ["public", "local"], tlsOptions = (trustBrowserCas = true))),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "sluice")],
 );

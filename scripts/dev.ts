@@ -43,7 +43,10 @@ async function dev(): Promise<void> {
   const { token, file } = localToken(dataDir);
   const url = `http://${host}:${port}`;
   const interrupt = interrupted();
-  const args = ["dev", "--ip", host, "--port", String(port), "--persist-to", shareObjects(dataDir)];
+  const args = [
+    ...["dev", "--ip", host, "--port", String(port), "--persist-to", shareObjects(dataDir)],
+    ...["--var", "SLUICE_DELIVER_HERE:true"],
+  ];
   const kept = await keep({
     dataDir,
     command: process.execPath,

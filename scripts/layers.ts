@@ -25,7 +25,7 @@ interface Import {
 
 const none = /^$/;
 const laws: Readonly<Record<string, Law>> = {
-  contract: { run: [], types: [], packages: /^(croner|zod)$/ },
+  contract: { run: [], types: [], packages: /^(croner|ipaddr\.js|zod)$/ },
   store: {
     run: ["contract"],
     types: [],
@@ -35,7 +35,7 @@ const laws: Readonly<Record<string, Law>> = {
   object: {
     run: ["contract", "store", "machine"],
     types: [],
-    packages: /^(cloudflare:workers|node:crypto)$/,
+    packages: /^(cloudflare:workers|node:crypto|standardwebhooks)$/,
   },
   auth: { run: ["contract"], types: [], packages: /^node:crypto$/ },
   http: { run: ["contract", "auth"], types: ["object"], packages: /^(hono(\/.+)?|node:crypto)$/ },

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { deliveryMutants } from "./mutants-deliveries.ts";
 import { flowMutants } from "./mutants-flows.ts";
 import { keyMutants } from "./mutants-keys.ts";
 import { limitMutants } from "./mutants-limits.ts";
@@ -33,6 +34,7 @@ export const mutants: readonly Mutant[] = [
   ...flowMutants,
   ...turnMutants,
   ...limitMutants,
+  ...deliveryMutants,
   ...waitMutants,
   ...planMutants,
   ...storeMutants,

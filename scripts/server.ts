@@ -50,7 +50,7 @@ export async function serve({ bundle, dataDir, token, port = 0 }: ServeOptions):
     dataDir: resolve(dataDir),
     command: workerd.default,
     args,
-    env: { SLUICE_TOKEN: token },
+    env: { SLUICE_TOKEN: token, SLUICE_DELIVER_HERE: "true" },
   });
   const { pid, line } = await kept.control();
   const { port: listening } = JSON.parse(line) as { port: number };

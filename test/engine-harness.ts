@@ -15,6 +15,7 @@ import type { Refusal } from "../src/contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, IdempotencyKey } from "../src/contract/rpc.ts";
 import type { Wait } from "../src/contract/waits.ts";
 import { QueueEngine } from "../src/object/engine.ts";
+import type { PostAnswer, PostRequest } from "../src/object/post.ts";
 import { openStore, type SluiceStore } from "../src/store/schema.ts";
 import { NodeSql } from "../src/store/sql-node.ts";
 import { Store } from "../src/store/store.ts";
@@ -41,6 +42,16 @@ class SlowSql extends NodeSql {
   }
 }
 
+/** What a target answers. */
+export const answerOf = (
+  status: number,
+  text = "",
+  more: Partial<PostAnswer> = {},
+): PostAnswer => ({
+  ...{ status, text, isWhole: true, contentType: "text/plain", retryAfter: null },
+  ...more,
+});
+
 export interface HarnessOptions {
   /** Given to the queue before the test begins; without it the queue does not exist yet. */
   readonly config?: QueueConfigChange;
@@ -56,6 +67,9 @@ export class Harness {
   /** What the engine reported; a test that expects faults empties it. */
   readonly faults: unknown[] = [];
   readonly sql = new SlowSql(":memory:");
+  /** What was pushed, and how the target answers. */
+  readonly posts: PostRequest[] = [];
+  target = (_: PostRequest): Promise<PostAnswer> => Promise.resolve(answerOf(204));
   /** Sockets that outlive an instance. */
   readonly sockets: TestSocket[] = [];
   readonly #autoCreate: boolean;
@@ -191,6 +205,11 @@ export class Harness {
       name: "mail",
       sockets: () => this.sockets,
       autoCreate: this.#autoCreate,
+      deliversHere: false,
+      post: (request) => {
+        this.posts.push(request);
+        return this.target(request);
+      },
       now: () => this.now,
       newQueueId: () => `q${(this.#queues++).toString().padStart(7, "0")}`,
       alarm: {

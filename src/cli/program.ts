@@ -6,6 +6,7 @@
 import { Command, CommanderError } from "commander";
 import { JobNotCompletedError, SluiceError, UnreachableError } from "../client/index.ts";
 import { addActionCommands } from "./actions.ts";
+import { addDeliveryCommands } from "./deliveries.ts";
 import type { Io } from "./io.ts";
 import { addJobCommands } from "./jobs.ts";
 import { addKeyCommands } from "./keys.ts";
@@ -48,6 +49,7 @@ export async function runCli(words: readonly string[], io: Io): Promise<number> 
   addJobCommands(program, session);
   addLeaseCommands(program, session);
   addKeyCommands(program, session);
+  addDeliveryCommands(program, session);
   addOperationCommands(program, session);
   addPlanCommands(program, session);
   addActionCommands(program, session);

@@ -13,6 +13,7 @@ export type {
   SubmittedAction,
 } from "./actions.ts";
 export { type Clock, systemClock } from "./clock.ts";
+export type { DeliveryChange, DeliveryRecord } from "./deliveries.ts";
 export { JobNotCompletedError, SluiceError, UnreachableError } from "./errors.ts";
 export type { Handler, JobContext } from "./hold.ts";
 export type {
@@ -57,6 +58,13 @@ export type {
 } from "./snapshots.ts";
 export type { ConnectOptions, RequestOptions } from "./transport.ts";
 export type * from "./types.ts";
+export {
+  newWebhookSecret,
+  type VerifiedWebhook,
+  type VerifyOptions,
+  verifyWebhook,
+  WebhookError,
+} from "./webhooks.ts";
 export { Worker } from "./worker.ts";
 export type { WorkerOptions } from "./worker-options.ts";
 export type {

@@ -14,6 +14,7 @@ import type {
 import type { TasksReply } from "../contract/tasks.ts";
 import { Actions } from "./actions.ts";
 import { withTasks } from "./claimed.ts";
+import { Deliveries } from "./deliveries.ts";
 import { Enqueuer } from "./enqueuer.ts";
 import { JobNotCompletedError, SluiceError, UnreachableError } from "./errors.ts";
 import { Keys } from "./keys.ts";
@@ -61,6 +62,8 @@ export class Queue<Payload = unknown, Result = unknown> {
   readonly plans: Plans;
   /** Plans on many inputs. */
   readonly actions: Actions;
+  /** Where jobs are pushed to, instead of being claimed. */
+  readonly delivery: Deliveries;
   /** Limits, order and pause of the jobs of a key. */
   readonly keys: Keys;
   /** The workers that are registered. */
@@ -76,6 +79,7 @@ export class Queue<Payload = unknown, Result = unknown> {
     this.snapshots = new Snapshots(this.transport, this.path);
     this.plans = new Plans(this.transport, this.path);
     this.actions = new Actions(this.transport, this.path);
+    this.delivery = new Deliveries(this.transport, this.path);
     this.keys = new Keys(this.transport, this.path);
     this.workers = new Workers(this.transport, this.path);
     this.schedules = new Schedules(this.transport, this.path);

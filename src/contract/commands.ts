@@ -4,6 +4,8 @@
  */
 import type * as actions from "./actions.ts";
 import { type CommandRow, key, row } from "./command-row.ts";
+import type * as deliveries from "./deliveries.ts";
+import { deliveryCommands } from "./delivery-commands.ts";
 import type * as flows from "./flows.ts";
 import { jobCommands } from "./job-commands.ts";
 import * as jobs from "./jobs.ts";
@@ -21,6 +23,7 @@ import type * as workers from "./workers.ts";
 
 export const commands = {
   ...jobCommands,
+  ...deliveryCommands,
   ...keyCommands,
   ...planCommands,
   "queue.get": row("read", "Read a queue", undefined, "queue_unknown"),
@@ -85,6 +88,11 @@ export type CommandName = keyof typeof commands;
 
 /** What each command takes behind the gate. */
 export interface CommandInputs {
+  "delivery.get": object;
+  "delivery.put": deliveries.PutDeliveryInput;
+  "delivery.pause": deliveries.PauseDeliveryInput;
+  "delivery.resume": object;
+  "delivery.remove": object;
   "job.enqueue": jobs.EnqueueInput;
   "job.get": jobs.GetInput;
   "job.list": jobs.ListInput;
@@ -145,6 +153,11 @@ export interface CommandInputs {
 
 /** What each command answers when it is not refused. */
 export interface CommandReplies {
+  "delivery.get": deliveries.DeliveryReply;
+  "delivery.put": deliveries.DeliveryReply;
+  "delivery.pause": deliveries.DeliveryReply;
+  "delivery.resume": deliveries.DeliveryReply;
+  "delivery.remove": deliveries.RemoveDeliveryReply;
   "job.enqueue": jobs.EnqueueReply;
   "job.get": jobs.JobReply;
   "job.list": jobs.ListReply;

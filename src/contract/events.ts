@@ -4,6 +4,7 @@
  */
 
 import type { EndStatus } from "./actions.ts";
+import type { DeliverySettings, Probe } from "./deliveries.ts";
 import type { JobKind, JobState } from "./fields.ts";
 import type { Parent } from "./flows.ts";
 import type { Backoff } from "./jobs.ts";
@@ -115,6 +116,13 @@ export interface EventFacts {
   "job.removed": { id: string };
   /** The next so many jobs that wait for an ended one, in the order of their ids, wait for it no longer. */
   "job.parent_ended": { id: string; children: number };
+
+  /** Jobs are pushed from now on, or otherwise than before. */
+  "delivery.put": { settings: DeliverySettings };
+  "delivery.removed": object;
+  /** No jobs are pushed. Where the target failed, one is from `probe.at` on. */
+  "delivery.paused": { reason?: string | undefined; probe?: Probe | undefined };
+  "delivery.resumed": object;
 
   /** What a key says for itself; empty: nothing any more. */
   "key.put": { key: string; settings: KeySettings };

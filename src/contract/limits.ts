@@ -115,6 +115,17 @@ export const limits = {
   /** How long a worker that died is still shown. */
   deadWorkerKeptMs: DAY_MS,
 
+  /** Where jobs are pushed to. */
+  targetCharsMax: 2048,
+  /** Two: the one in use, and the one before or after it. */
+  deliverySecretsMax: 2,
+  /** The platform keeps six connections open at once; more deliveries would wait for one with their time running. */
+  deliveriesAtOnceMax: 6,
+  deliveryTimeoutMsMin: SECOND_MS,
+  deliveryTimeoutMsMax: 15 * 60 * SECOND_MS,
+  /** What `Retry-After` may ask for. */
+  retryAfterMsMax: DAY_MS,
+
   idempotencyKeyCharsMax: 255,
   workerCharsMax: 128,
   tokenCharsMax: 64,
@@ -199,6 +210,8 @@ export const defaults = {
   workerTtlMs: 90 * SECOND_MS,
   /** A job is handed out at most this many times for each attempt it may have. */
   deliveriesPerAttempt: 10,
+  /** Most targets answer within seconds; what takes longer is better claimed. */
+  delivery: { concurrency: 6, timeoutMs: 30 * SECOND_MS, retryRefused: false, capabilities: [] },
   backoff: { kind: "exponential", delayMs: SECOND_MS, factor: 2, capMs: HOUR_MS, jitter: "full" },
   keys: {
     concurrency: null,

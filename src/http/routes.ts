@@ -4,6 +4,7 @@
  */
 import { actionCancel, actionList } from "../contract/actions.ts";
 import type { CommandName } from "../contract/commands.ts";
+import { deliveryPause, deliveryPut } from "../contract/deliveries.ts";
 import { noFields } from "../contract/fields.ts";
 import { parentList } from "../contract/flows.ts";
 import { jobCancel, jobList, jobUpdate, waitQuery } from "../contract/jobs.ts";
@@ -110,6 +111,12 @@ export const routes: readonly Route[] = [
   route("GET", "/operations/:id", "operation.get", operation),
 
   route("GET", "/jobs/:id/tasks", "job.tasks", jobTasks, true),
+
+  route("GET", "/delivery", "delivery.get", nothing),
+  route("PUT", "/delivery", "delivery.put", body(deliveryPut)),
+  route("DELETE", "/delivery", "delivery.remove", nothing),
+  route("POST", "/delivery/pause", "delivery.pause", body(deliveryPause)),
+  route("POST", "/delivery/resume", "delivery.resume", body(noFields)),
 
   route("GET", "/keys", "key.list", query(keyList, "limit"), true),
   route("GET", "/keys/:key", "key.get", key),

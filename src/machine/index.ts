@@ -5,6 +5,13 @@
 import type { CommandName } from "../contract/commands.ts";
 import { cancelAction, getAction, listActions, retryAction, submitAction } from "./actions.ts";
 import type { Decide, Read } from "./decide.ts";
+import {
+  getDelivery,
+  pauseDelivery,
+  putDelivery,
+  removeDelivery,
+  resumeDelivery,
+} from "./deliveries.ts";
 import { listParents } from "./flows.ts";
 import { cancelJob, enqueue, removeJob, retryJob, updateJob } from "./jobs.ts";
 import { getJob, listJobs } from "./jobs-read.ts";
@@ -48,6 +55,7 @@ type Own =
 type ReadName =
   | "action.get"
   | "action.list"
+  | "delivery.get"
   | "job.get"
   | "job.list"
   | "job.parents"
@@ -70,6 +78,10 @@ export const decisions: { readonly [N in WriteName]: Decide<N> } = {
   "action.cancel": cancelAction,
   "action.retry": retryAction,
   "action.submit": submitAction,
+  "delivery.pause": pauseDelivery,
+  "delivery.put": putDelivery,
+  "delivery.remove": removeDelivery,
+  "delivery.resume": resumeDelivery,
   "job.cancel": cancelJob,
   "job.enqueue": enqueue,
   "job.discard": discard,
@@ -102,6 +114,7 @@ export const decisions: { readonly [N in WriteName]: Decide<N> } = {
 export const reads: { readonly [N in ReadName]: Read<N> } = {
   "action.get": getAction,
   "action.list": listActions,
+  "delivery.get": getDelivery,
   "job.get": getJob,
   "job.list": listJobs,
   "job.parents": listParents,

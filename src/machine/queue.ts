@@ -96,6 +96,10 @@ export function takeOver(
   tx.emit("queue.imported", { name, queueId, term, from });
   tx.emit("queue.membership", membershipOf(index));
   keepNumbers(tx, given);
+  // A copy must not push the same jobs beside the queue that it was made of.
+  if (queueOf(tx).delivery !== undefined) {
+    tx.emit("delivery.paused", { reason: "imported: resume it to push from here" });
+  }
   releaseRunning(tx);
 }
 
@@ -181,9 +185,14 @@ export interface Claimer {
   readonly capabilities: readonly string[];
 }
 
-/** What ready jobs require that neither a live worker nor one of those who asked lately can do. */
+/** What ready jobs require that neither a live worker can do, nor one of those who asked lately, nor whom they are pushed to. */
 export function unclaimable(view: View, lately: Iterable<Claimer>): Unclaimable[] {
-  const able = [...liveWorkers(view), ...lately].map(({ kinds, capabilities }) => ({
+  const { delivery } = queueOf(view);
+  const pushed: Claimer[] =
+    delivery === undefined
+      ? []
+      : [{ kinds: ["payload"], capabilities: delivery.settings.capabilities }];
+  const able = [...liveWorkers(view), ...lately, ...pushed].map(({ kinds, capabilities }) => ({
     kinds,
     capabilities: new Set(capabilities),
   }));

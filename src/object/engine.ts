@@ -18,9 +18,11 @@ import { Alarm, type AlarmPort } from "./alarm.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { Claimers } from "./claimers.ts";
 import { Committer } from "./commit.ts";
+import { Courier } from "./courier.ts";
 import { dropQueue } from "./farewell.ts";
 import type { Group } from "./group.ts";
 import { openOrSalvage } from "./opening.ts";
+import type { Post } from "./post.ts";
 import { Rates } from "./rates.ts";
 import { type Damaged, isDamaged, QueueReads } from "./reads.ts";
 import { newer, notEmpty, queueUnknown } from "./refusals.ts";
@@ -35,6 +37,9 @@ export interface EnginePorts {
   /** The platform's id of the object: locally its file is named so. */
   readonly objectId: string;
   readonly autoCreate: boolean;
+  /** Whether jobs may be pushed to the machine that this runs on. */
+  readonly deliversHere: boolean;
+  readonly post: Post;
   readonly alarm: AlarmPort;
   /** The sockets that outlived the instance before. */
   sockets(): readonly WaitSocket[];
@@ -54,6 +59,7 @@ export class QueueEngine {
   readonly #claimers = new Claimers();
   readonly #committer: Committer;
   readonly #waiters: Waiters;
+  readonly #courier: Courier;
   readonly #upkeep: Upkeep;
   readonly #checkpoints: Checkpoints;
   readonly #snapshots: Snapshots;
@@ -98,10 +104,18 @@ export class QueueEngine {
       },
       ports.sockets(),
     );
+    this.#courier = new Courier({
+      ...ports,
+      now: () => ports.now(),
+      submit: (request) => this.#committer.submit(request),
+      view: () => this.#view(),
+      later: () => this.#upkeep.later(),
+    });
     this.#upkeep = new Upkeep(ports, {
       alarm: this.#alarm,
       committer: this.#committer,
       checkpoints: this.#checkpoints,
+      courier: this.#courier,
       waiters: this.#waiters,
       snapshots: this.#snapshots,
       store: () => this.#openStore(),
@@ -141,6 +155,8 @@ export class QueueEngine {
     if (isDamaged(store)) return this.#submitDamaged(store, request);
     if (!this.#isAlarmSure) this.#replaceLostAlarm(store);
     if (store.readOnly) return { refusal: newer(this.#ports.name) };
+    const forbidden = this.#courier.refusalOf(request);
+    if (forbidden !== undefined) return { refusal: forbidden };
     this.#claimers.hear(request, this.#ports.now());
     return this.#own(request) ?? this.#committer.submit(request);
   }
@@ -244,6 +260,7 @@ export class QueueEngine {
   #afterAppend(group: Group): void {
     this.#rates.count(group.told.types, group.at);
     this.#upkeep.arm();
+    this.#courier.notice();
     this.#checkpoints.behindEntry();
   }
 

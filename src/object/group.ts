@@ -64,6 +64,7 @@ interface Mark {
 
 /** Commands that need nothing that is in a queue already. */
 const beginners: ReadonlySet<CommandName> = new Set<CommandName>([
+  "delivery.put",
   "job.enqueue",
   "key.put",
   "plan.submit",

@@ -8,6 +8,7 @@ import { packAnswer, unpack } from "../contract/packing.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
 import { DurableSql } from "../store/sql-durable.ts";
 import { QueueEngine } from "./engine.ts";
+import { postByFetch } from "./post.ts";
 import type { WaitSocket } from "./waiters.ts";
 
 /** What the Worker's configuration binds. */
@@ -15,6 +16,8 @@ export interface QueueEnv {
   readonly DIRECTORY: DurableObjectNamespace<DirectoryRpc & Rpc.DurableObjectBranded>;
   /** "false": a queue is created by PUT only. */
   readonly SLUICE_AUTO_CREATE?: string;
+  /** "true": jobs may be pushed to the machine that this runs on, for development. */
+  readonly SLUICE_DELIVER_HERE?: string;
 }
 
 /** The name of the one directory. */
@@ -33,6 +36,8 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
       objectId: ctx.id.toString(),
       sockets: () => ctx.getWebSockets().map((socket) => this.#socketOf(socket)),
       autoCreate: env.SLUICE_AUTO_CREATE !== "false",
+      deliversHere: env.SLUICE_DELIVER_HERE === "true",
+      post: postByFetch,
       now: () => Date.now(),
       newQueueId,
       alarm: {

@@ -15,6 +15,7 @@ import type { Sql } from "../store/sql.ts";
 import type { Alarm } from "./alarm.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { Committer } from "./commit.ts";
+import type { Courier } from "./courier.ts";
 import { farewells } from "./farewell.ts";
 import { tellDirectory } from "./registry.ts";
 import type { Snapshots } from "./snapshots.ts";
@@ -34,6 +35,7 @@ interface UpkeepParts {
   readonly alarm: Alarm;
   readonly committer: Committer;
   readonly checkpoints: Checkpoints;
+  readonly courier: Courier;
   readonly snapshots: Snapshots;
   readonly waiters: Waiters;
   store(): SluiceStore;
@@ -61,13 +63,14 @@ export class Upkeep {
 
   /** Does what is due, a bounded entry at a time, and arms the next alarm. */
   async run(): Promise<void> {
-    const { committer, checkpoints, snapshots, waiters, store } = this.#parts;
+    const { committer, checkpoints, courier, snapshots, waiters, store } = this.#parts;
     this.#retryAt = 0;
     this.#isAtWork = true;
     // A rate may let go on who waits, and no entry tells of it.
     waiters.wake();
     await this.#trying("what is due", () => checkpoints.inPieces(() => this.#doWhatIsDue()));
     await this.#trying("who waits", () => committer.pump());
+    await this.#trying("delivery", () => courier.notice());
     await this.#trying("snapshot", () => snapshots.upkeep());
     await this.#trying("log retention", () => checkpoints.trimLog());
     await this.#trying("directory", () => tellDirectory(this.#ports, committer, store));
@@ -138,7 +141,7 @@ export class Upkeep {
     const trimAt = this.#parts.store().purgeDueAt(limits.logAgeMsMax) ?? NEVER;
     const opensAt = this.#parts.waiters.hasWaiters ? rateOpensAt(view) : NEVER;
     return Math.min(
-      ...[isBusy ? atOnce : NEVER, opensAt],
+      ...[isBusy ? atOnce : NEVER, opensAt, this.#parts.courier.dueAt(view)],
       ...[due > view.at ? due : atOnce, trimAt > view.at ? trimAt : atOnce],
     );
   }

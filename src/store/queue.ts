@@ -8,6 +8,7 @@ import type { EndState, JobState } from "../contract/fields.ts";
 import { defaults } from "../contract/limits.ts";
 import type { QueueConfig } from "../contract/queue.ts";
 import { declareTable } from "./declare.ts";
+import type { DeliveryRow } from "./deliveries.ts";
 import { integer } from "./key-columns.ts";
 import { PLAIN_LANE } from "./lanes.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
@@ -20,6 +21,8 @@ export interface QueueRow {
   readonly createdAt: number;
   readonly config: QueueConfig;
   readonly paused?: { readonly at: number; readonly reason?: string };
+  /** Where its jobs are pushed to. */
+  readonly delivery?: DeliveryRow;
   /** The directory knows the queue. */
   readonly registered?: true;
 }

@@ -8,6 +8,7 @@ import { actionWriters } from "./action-writers.ts";
 import { actions, ended_actions, keptBy } from "./actions.ts";
 import { LogCorrupt } from "./chain.ts";
 import type { Tables } from "./declare.ts";
+import { deliveryWriters } from "./deliveries.ts";
 import { edges } from "./flows.ts";
 import { jobWriters } from "./job-writers.ts";
 import { blocked, deadlines, finished, jobs, ready, scheduled } from "./jobs.ts";
@@ -81,6 +82,7 @@ export type EventWriters = {
 
 export const writers: EventWriters = {
   ...actionWriters,
+  ...deliveryWriters,
   ...jobWriters,
   ...keyWriters,
   ...leaseWriters,

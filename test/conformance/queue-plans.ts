@@ -5,6 +5,7 @@
 import type { CommandInputs } from "../../src/contract/commands.ts";
 import type { JobState } from "../../src/contract/fields.ts";
 import { planOf, planWith } from "../machine/plan-rig.ts";
+import { deliveryChanges } from "./queue-deliveries.ts";
 import { flowChanges } from "./queue-flow.ts";
 import {
   type Change,
@@ -199,6 +200,7 @@ const changes: readonly Change[] = [
     changes: {},
   },
   ...flowChanges,
+  ...deliveryChanges,
   {
     name: "schedules fire, skip, are refused, paused and removed",
     take: putSchedules,

@@ -238,6 +238,8 @@ export class EngineRig extends Told {
       name: "q",
       sockets: () => [],
       autoCreate: true,
+      deliversHere: false,
+      post: () => Promise.reject(new Error("nothing is pushed here")),
       alarm: {
         get: () => Promise.resolve(this.armed),
         set: (at) => this.#set(at),

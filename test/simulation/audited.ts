@@ -53,11 +53,23 @@ export const textOf = (answer: CommandAnswer): string | undefined =>
 
 export const hintOf = (answer: Answer): Hint => ("reply" in answer ? (answer.reply as Hint) : {});
 
-/** What the engine itself says for a waiter that left: jobs it had been given are given back. */
-export const isGivenBack = ({ name, input, key }: CommandRequest): boolean =>
+/** For a waiter that left: jobs it had been given are given back. */
+const isGivenBack = ({ name, input, key }: CommandRequest): boolean =>
   name === "lease.settle" &&
   key === undefined &&
   (input as CommandInputs["lease.settle"]).items.every(({ op }) => op === "release");
+
+const ofCourier: readonly string[] = [
+  ...["lease.claim", "lease.settle", "delivery.pause", "delivery.resume"],
+];
+
+/** For jobs that are pushed: they are claimed and settled, and paused for a target that fails. */
+const isPushing = ({ name, key }: CommandRequest): boolean =>
+  key === undefined && ofCourier.includes(name);
+
+/** What the engine itself says. */
+export const isOwn = (request: CommandRequest): boolean =>
+  isGivenBack(request) || isPushing(request);
 
 export function isEmptyClaim(answer: Answer): boolean {
   if (!("reply" in answer)) return false;

@@ -4,7 +4,7 @@
  */
 import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import type { Group } from "../../src/object/group.ts";
-import { type Audited, isGivenBack, isImport, type Open, textOf, type World } from "./audited.ts";
+import { type Audited, isImport, isOwn, type Open, textOf, type World } from "./audited.ts";
 import { type Decided, type Delivery, toModel } from "./delivery.ts";
 import type { Unit } from "./disk.ts";
 import { expectedAlone, expectedOf } from "./expected.ts";
@@ -120,7 +120,7 @@ export class Auditor implements Observer {
     const isEmpty = this.#turn.events.length === 0;
     return this.#around(work, (answer, isStruck) => {
       const delivery = this.#audited.deliveryOf(request);
-      const isSent = delivery !== undefined || isGivenBack(request);
+      const isSent = delivery !== undefined || isOwn(request);
       demand(isSent, "order", "a request was decided that nobody sent");
       demand(delivery?.decided === undefined, "order", "a request was decided twice", request);
       if (answer === undefined) {

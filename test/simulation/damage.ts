@@ -186,6 +186,7 @@ const surroundings = (world: Surroundings): Surroundings => ({
   now: () => world.now(),
   newQueueId: () => "unused00",
   pause: () => Promise.resolve(),
+  push: () => new Promise(() => undefined),
   aborted: () => undefined,
   waitingSockets: [],
   tellDirectory: () => Promise.resolve(),

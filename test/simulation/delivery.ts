@@ -24,7 +24,7 @@ export interface Delivery {
   /** The reply will not reach the client. */
   readonly isReplyLost: boolean;
   /** As many commands as may wait did so when it came. */
-  readonly isBusy: boolean;
+  readonly isBusy: boolean | undefined;
   /** What must be durable before it may be answered. */
   position: number;
   /** What it was decided to be; undefined while it was not decided. */

@@ -5,7 +5,7 @@
  */
 import type { CommandInputs } from "../../src/contract/commands.ts";
 import type { Wish } from "./clients.ts";
-import { flowKeys, someGraph, someKey, somePut, someUnique } from "./keys-drawn.ts";
+import { flowKeys, someDelivery, someGraph, someKey, somePut, someUnique } from "./keys-drawn.ts";
 import { defined } from "./model/state.ts";
 import { maybe } from "./plans-drawn.ts";
 import type { Random } from "./random.ts";
@@ -80,6 +80,7 @@ export class Gatekeeper {
     [9, (random) => this.#take(random)],
     [12, (random) => this.#settle(random)],
     [1, (random) => this.#discard(random)],
+    [4, (random) => someDelivery(random)],
   ];
 
   told({ name }: Wish, { jobs = [] }: Told): void {

@@ -4,6 +4,7 @@
  */
 import type { QueueListing } from "../../src/contract/queue.ts";
 import { QueueEngine } from "../../src/object/engine.ts";
+import type { PostAnswer, PostRequest } from "../../src/object/post.ts";
 import type { WaitSocket } from "../../src/object/waiters.ts";
 import type { SluiceStore } from "../../src/store/schema.ts";
 import type { Sql, SqlCounts, SqlRow, SqlValue } from "../../src/store/sql.ts";
@@ -28,6 +29,8 @@ export interface Surroundings {
   tellDirectory(call: DirectoryCall): Promise<void>;
   /** The instance died, of itself or of a fault. */
   died(instance: Instance): void;
+  /** Somebody out there is sent a job by an instance. */
+  push(instance: Instance, request: PostRequest): Promise<PostAnswer>;
   reported(instance: Instance, error: unknown, what: string): void;
   aborted(instance: Instance, error: unknown): void;
 }
@@ -199,6 +202,8 @@ export class Instance {
       name: QUEUE,
       sockets: () => world.waitingSockets,
       autoCreate: world.autoCreate,
+      deliversHere: false,
+      post: (request) => world.push(this, request),
       now: () => {
         speak(this.observer);
         return world.now();

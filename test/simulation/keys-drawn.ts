@@ -3,6 +3,7 @@
  * Invariant: what is drawn would pass the gate.
  */
 import type { CommandInputs } from "../../src/contract/commands.ts";
+import type { Wish } from "./clients.ts";
 import { defined } from "./model/state.ts";
 import { maybe } from "./plans-drawn.ts";
 import type { Random } from "./random.ts";
@@ -110,4 +111,27 @@ export function someGraph(random: Random): Job[] {
   const last = names.at(-1) ?? "";
   if (random.chance(0.1) && jobs[0] !== undefined) jobs[0] = { ...jobs[0], after: [{ id: last }] };
   return random.chance(0.5) ? jobs : jobs.toReversed();
+}
+
+const target = "https://jobs.example.com/";
+const secrets = [`whsec_${"A".repeat(32)}`];
+
+/** Something is said of where jobs are pushed to; mostly that they are not, so that there are some to claim. */
+export function someDelivery(random: Random): Wish {
+  const input = defined({
+    url: maybe(random, 0.8, () => target),
+    secrets: maybe(random, 0.8, () => secrets),
+    concurrency: maybe(random, 0.5, () => random.between(1, 3)),
+    timeoutMs: maybe(random, 0.5, () => random.pick([1000, 5000])),
+    retryRefused: maybe(random, 0.3, () => random.chance(0.5)),
+    capabilities: maybe(random, 0.3, () => random.pick([[], ["gpu"], ["arm", "gpu", "ssd"]])),
+  });
+  const reason = maybe(random, 0.5, () => random.pick(["later", "now"]));
+  return random.weighted<Wish>([
+    [4, { name: "delivery.put", input }],
+    [2, { name: "delivery.pause", input: defined({ reason }) }],
+    [2, { name: "delivery.resume", input: {} }],
+    [3, { name: "delivery.remove", input: {} }],
+    [1, { name: "delivery.get", input: {} }],
+  ]);
 }

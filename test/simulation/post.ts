@@ -51,6 +51,8 @@ interface Served {
   readonly disk: Disk;
   readonly isExcused: boolean;
   readonly isAlarmSure: boolean;
+  /** Whom jobs are pushed to. */
+  readonly target: { readonly isPushedTo: boolean };
   now(): number;
   wake(): Promise<Instance>;
   settle(): Promise<void>;
@@ -86,9 +88,8 @@ export class Post {
   async deliver(call: Call, isReplyLost: boolean, to?: Instance): Promise<void> {
     const instance = to ?? (await this.#world.wake());
     const request = unpack(pack(call.request));
-    const isBusy = isGrouped(request.name) && this.waitingFor(instance) >= small.pendingCommandsMax;
     const delivery = {
-      ...{ call, instance, isReplyLost, isBusy },
+      ...{ call, instance, isReplyLost, isBusy: this.#isBusy(request, instance) },
       position: 0,
       decided: undefined,
     };
@@ -103,13 +104,22 @@ export class Post {
     await this.#world.settle();
   }
 
+  /** Whether too many wait already; undefined where that cannot be told, since the queue itself has commands among them. */
+  #isBusy({ name }: CommandRequest, instance: Instance): boolean | undefined {
+    if (!isGrouped(name)) return false;
+    if (this.waitingFor(instance) >= small.pendingCommandsMax) return true;
+    const { auditor, target } = this.#world;
+    const pushes = target.isPushedTo || auditor.state.queue?.delivery !== undefined;
+    return pushes ? undefined : false;
+  }
+
   /** How many commands wait for this instance to decide them in a group. */
   waitingFor(instance: Instance): number {
     const waiting = [...this.#underway].filter(
       (each) =>
         each.instance === instance &&
         each.decided === undefined &&
-        !each.isBusy &&
+        each.isBusy !== true &&
         isGrouped(each.call.request.name),
     );
     return waiting.length;
@@ -134,7 +144,12 @@ export class Post {
     const { call, instance, decided, position } = delivery;
     if (instance.isDead) return;
     const end = endOf(answer);
-    same("busy", "refused because too many wait", end === "busy", delivery.isBusy);
+    same(
+      "busy",
+      "refused because too many wait",
+      end === "busy",
+      delivery.isBusy ?? end === "busy",
+    );
     if (end === "busy") {
       this.#end(delivery, answer);
       return;

@@ -10,6 +10,7 @@ import type { Disk } from "./disk.ts";
 import type { Instance } from "./instance.ts";
 import { getAction, listActions } from "./model/actions.ts";
 import { type Answer, refused } from "./model/answers.ts";
+import { getDelivery } from "./model/deliveries.ts";
 import { nextDueAt } from "./model/due.ts";
 import { listParents } from "./model/flows.ts";
 import { getKey, listKeys } from "./model/keys.ts";
@@ -99,6 +100,8 @@ export class Reader {
         return getJob(state, now, id);
       case "job.tasks":
         return getTasks(state, now, input as CommandInputs["job.tasks"]);
+      case "delivery.get":
+        return getDelivery(state, now);
       case "key.get":
         return getKey(state, now, (input as CommandInputs["key.get"]).key);
       case "operation.get":
@@ -168,6 +171,9 @@ function uncovered(
   const lately = [...claimers].filter(([, at]) => now - at <= LATELY_MS);
   const able = [
     ...served(state, now).map(({ kinds, capabilities }) => [kinds, capabilities] as const),
+    ...(state.queue?.delivery === undefined
+      ? []
+      : [[["payload"], state.queue.delivery.settings.capabilities] as const]),
     ...lately.map(([said]) => JSON.parse(said) as readonly [readonly string[], readonly string[]]),
   ];
   const found = [...setsOf(state)].flatMap((set) => {

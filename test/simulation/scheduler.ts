@@ -70,6 +70,7 @@ export class Scheduler {
     await step(random);
     if (this.#world.isPausing && random.chance(0.5)) await this.#world.goOn();
     if (random.chance(0.12)) await this.#wait(random);
+    if (random.chance(0.3)) await this.#answerPush(random);
     await this.#afterStep(random);
   }
 
@@ -88,6 +89,11 @@ export class Scheduler {
     this.said += ", and a wait";
     const wish = { name: "lease.claim", input: {} } as const;
     await this.#world.waiting.step(random, (answer) => this.#clients.told(wish, answer));
+  }
+
+  /** Somebody who was pushed a job answers. */
+  async #answerPush(random: Random): Promise<void> {
+    if (await this.#world.target.answer(random)) this.said += ", and an answer to a push";
   }
 
   async #act(random: Random, mayWait = true): Promise<void> {
@@ -264,6 +270,7 @@ export class Scheduler {
     // A lost alarm is noticed two seconds late, by whoever comes then.
     for (let round = 0; round < 40; round++) {
       world.moveClock(500);
+      await world.target.answerAll();
       const { alarm } = world.disk;
       if (round === 10) await world.post.deliver(this.#last(), false);
       if (alarm !== null && alarm <= world.now() && !world.isFiring) await world.fireAlarm();

@@ -4,6 +4,7 @@
  */
 
 import type { CommandRequest } from "../../src/contract/rpc.ts";
+import type { PostAnswer, PostRequest } from "../../src/object/post.ts";
 import type { WaitSocket } from "../../src/object/waiters.ts";
 import type { Audited } from "./audited.ts";
 import { Auditor } from "./auditor.ts";
@@ -16,6 +17,7 @@ import { Injector } from "./injector.ts";
 import { type DirectoryCall, Instance, type Surroundings } from "./instance.ts";
 import { checkAlarm } from "./noun-checks.ts";
 import { Post } from "./post.ts";
+import { Target } from "./target.ts";
 import { demand } from "./violation.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -38,6 +40,7 @@ export class World implements Surroundings, Audited {
   zombie: Instance | undefined;
   readonly post = new Post(this);
   readonly waiting = new Waiting(this);
+  readonly target = new Target(this);
   readonly #invariants = new Invariants();
   /** Whether an enqueue creates the queue. */
   readonly autoCreate: boolean;
@@ -112,6 +115,10 @@ export class World implements Surroundings, Audited {
   async goOn(): Promise<void> {
     for (const done of this.#pauses.splice(0)) done();
     await turns();
+  }
+
+  push(instance: Instance, request: PostRequest): Promise<PostAnswer> {
+    return this.target.take(instance, request);
   }
 
   get isPausing(): boolean {

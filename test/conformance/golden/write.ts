@@ -82,6 +82,7 @@ const written = [
   await golden<GoldenLog>("queue-1.json", history),
   await golden("queue-2.json", history),
   await golden("queue-3.json", history),
+  await golden("queue-4.json", history),
 ];
 // What each of them makes, of the log as it was written once.
 for (const [i, log] of written.entries()) {

@@ -2,10 +2,12 @@
  * The model of a queue: every command as docs/semantics.md means it, decided on plain records.
  * Invariant: it predicts; of what really happened it takes only what nobody can know (jitter within its bounds).
  */
+
 import type { CommandInputs, CommandName } from "../../../src/contract/commands.ts";
 import type { CommandRequest } from "../../../src/contract/rpc.ts";
 import { cancelAction, retryAction, submitAction } from "./actions.ts";
 import { type Answer, refused } from "./answers.ts";
+import { pauseDelivery, putDelivery, removeDelivery, resumeDelivery } from "./deliveries.ts";
 import { cancel, enqueue, remove, retry, update } from "./jobs.ts";
 import { putKey, removeKey } from "./keys.ts";
 import { claim, emptyQueue, type Hint, plansOf, settle, tokenOf } from "./leases.ts";
@@ -34,6 +36,10 @@ const decide: { readonly [N in CommandName]?: Decide<N> } = {
   "action.cancel": cancelAction,
   "action.retry": retryAction,
   "action.submit": (turn, input) => submitAction(turn, input),
+  "delivery.pause": pauseDelivery,
+  "delivery.put": putDelivery,
+  "delivery.remove": removeDelivery,
+  "delivery.resume": resumeDelivery,
   "job.cancel": cancel,
   "job.enqueue": enqueue,
   "job.discard": discard,
@@ -64,7 +70,7 @@ const decide: { readonly [N in CommandName]?: Decide<N> } = {
 
 /** Commands that need nothing that is in a queue already. */
 const beginners: readonly string[] = [
-  ...["job.enqueue", "key.put", "plan.submit", "schedule.put", "worker.register"],
+  ...["delivery.put", "job.enqueue", "key.put", "plan.submit", "schedule.put", "worker.register"],
 ];
 
 /** Decides one command of a group. */

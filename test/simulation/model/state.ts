@@ -2,6 +2,7 @@
  * What the auditor knows of a queue: plain records in maps and lists, searched from end to end.
  * Invariant: it shares nothing with the machine but the words; a job is replaced, never changed, so a state is cheap to copy.
  */
+import type { Delivery } from "./deliveries.ts";
 import type { Key, Limits, Rate, Round, Slot, Turned, UniqueKey } from "./flow-nouns.ts";
 import type { Action, Plan, Report, Schedule, Worker } from "./nouns.ts";
 
@@ -118,6 +119,7 @@ export interface Config {
 }
 
 export interface Queue {
+  readonly delivery?: Delivery | undefined;
   readonly name: string;
   readonly queueId: string;
   /** Of its history: every import begins another. */
