@@ -119,17 +119,17 @@ export const objectMutants: readonly Mutant[] = [
   {
     name: "failed-service-forgotten",
     breaks: "who waits is not served again after a fault, until something else happens",
-    file: "src/object/waiters.ts",
-    from: "if (group.faults > faults) this.#ports.later();",
+    file: "src/object/line.ts",
+    from: "if (group.faults > faults) this.#later();",
     to: "void faults;",
     tests: [waitFaults],
   },
   {
     name: "unwritten-service-forgotten",
     breaks: "who waits is not served again after an entry could not be written",
-    file: "src/object/waiters.ts",
-    from: "// At once it would fail again.\n        this.#ports.later();",
-    to: "// At once it would fail again.",
+    file: "src/object/line.ts",
+    from: "  again(): void {\n    this.#later();\n",
+    to: "  again(): void {\n",
     tests: [waitFaults],
   },
   {

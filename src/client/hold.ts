@@ -47,6 +47,8 @@ const EXTEND_EARLY = 1 / 8;
 
 export class Hold<Payload> {
   readonly job: ClaimedJob<Payload>;
+  /** It came over the channel of the worker's session, which holds its lease. */
+  readonly isPushed: boolean;
   /** When to extend the lease, by the worker's clock. */
   extendAt = 0;
   /** Why the job was lost, once the server has said so. */
@@ -58,10 +60,12 @@ export class Hold<Payload> {
   readonly #released = Promise.withResolvers<string>();
 
   /**
-   * @param sentAt When the request that claimed the job was sent: the lease began then or later.
+   * @param sentAt When the request that claimed the job was sent: the lease began then or later. Of one
+   * that was pushed, when it arrived.
    */
-  constructor(job: ClaimedJob<Payload>, now: number, sentAt: number) {
+  constructor(job: ClaimedJob<Payload>, now: number, sentAt: number, isPushed: boolean) {
     this.job = job;
+    this.isPushed = isPushed;
     this.leased(job.leaseUntil - now, sentAt);
   }
 
@@ -143,6 +147,7 @@ export class Hold<Payload> {
     // A report of a task that the plan has not is wrong, but the job is still held.
     if (answer.ok || this.lost !== undefined || answer.problem.code === "task_unknown") return;
     this.lost = answer;
+    this.extendAt = Number.POSITIVE_INFINITY;
     this.#abort.abort(new SluiceError(answer.problem));
   }
 

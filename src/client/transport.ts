@@ -6,6 +6,7 @@
 import { type Clock, systemClock } from "./clock.ts";
 import { refusalOf, UnreachableError } from "./errors.ts";
 import { type Attempt, retry } from "./retry.ts";
+import { bearerSubprotocol, globalWebSocket, type OpenWebSocket } from "./web-socket.ts";
 
 /** How to reach Sluice. */
 export interface ConnectOptions {
@@ -18,6 +19,11 @@ export interface ConnectOptions {
    * `env.SLUICE.fetch.bind(env.SLUICE)`.
    */
   readonly fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
+  /**
+   * Opens WebSockets, over which workers are sent their jobs. Default: the global `WebSocket`, but none where `fetch` is given:
+   * without one, workers go by requests.
+   */
+  readonly webSocket?: OpenWebSocket | undefined;
   /** How long one attempt may take, in ms. Default: 30,000. */
   readonly timeoutMs?: number | undefined;
   /**
@@ -68,8 +74,9 @@ export class Transport {
   readonly url: string;
   readonly retryForMs: number;
   readonly #token: string | undefined;
+  readonly #webSocket: OpenWebSocket | undefined;
   readonly #fetch: NonNullable<ConnectOptions["fetch"]>;
-  readonly #parse: (text: string) => unknown;
+  readonly parse: (text: string) => unknown;
   readonly #timeoutMs: number;
 
   constructor(options: ConnectOptions) {
@@ -79,8 +86,26 @@ export class Transport {
     this.#token = options.token;
     // Browsers and Workers want their `fetch` called without another `this`.
     this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
-    this.#parse = options.parse ?? JSON.parse;
+    this.#webSocket =
+      options.webSocket ?? (options.fetch === undefined ? globalWebSocket() : undefined);
+    this.parse = options.parse ?? JSON.parse;
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+  }
+
+  /** Whether there are WebSockets. */
+  get canConnect(): boolean {
+    return this.#webSocket !== undefined;
+  }
+
+  /** Opens a WebSocket that speaks a subprotocol. */
+  connect(path: string, protocol: string): WebSocket {
+    if (this.#webSocket === undefined) {
+      throw new Error(
+        "There is no WebSocket here: give the queue one, or let the worker go by http.",
+      );
+    }
+    const bearer = this.#token === undefined ? [] : [bearerSubprotocol(this.#token)];
+    return this.#webSocket(this.url.replace(/^http/, "ws") + path, [protocol, ...bearer]);
   }
 
   /** GET: tried again on a lost connection and on retryable refusals. */
@@ -175,7 +200,7 @@ export class Transport {
   /** The JSON value of a text; undefined, which is no JSON value, when the text is not JSON. */
   #valueOf(text: string): unknown {
     try {
-      return this.#parse(text);
+      return this.parse(text);
     } catch {
       return undefined;
     }

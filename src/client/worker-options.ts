@@ -24,6 +24,10 @@ export interface WorkerOptions<Payload> {
    * silence and not only by the ends of its leases. Its name may then have A–Z a–z 0–9 _ . : @ -.
    */
   readonly register?: SelfRegistration | true;
+  /**
+   * How it reaches the queue: over a WebSocket, by requests, or by requests where it cannot have the other. Default: `auto`.
+   */
+  readonly transport?: "auto" | "socket" | "http";
   /** Stops the worker, as `stop()` does. */
   readonly signal?: AbortSignal;
   /** The longest pause between two looks at an empty queue, in ms. Default: 1,000. */
@@ -46,6 +50,7 @@ export function withDefaults<Payload>(options: WorkerOptions<Payload>) {
   return {
     concurrency: 10,
     worker: `worker-${crypto.randomUUID().slice(0, 8)}`,
+    transport: "auto" as const,
     pollMs: 1_000,
     drainMs: 10_000,
     onError: (error: unknown): void => console.error(error),

@@ -1,14 +1,16 @@
 /**
- * Works on a queue's jobs: claims for free slots, keeps leases, and settles what its handler ended,
- * all in shared requests.
+ * Works on a queue's jobs: gets as many as it has free slots, keeps leases, and settles what its
+ * handler ended, over a channel, or in shared requests.
  * Invariant: one request at a time; an end of a handler stays in the outbox until the server has
- * answered it.
+ * answered it, whichever way it went.
  */
+import type { Channel, ChannelEvents } from "./channel.ts";
 import type { Clock } from "./clock.ts";
 import { blamesBody, SluiceError, UnreachableError } from "./errors.ts";
-import { type Handler, Hold } from "./hold.ts";
+import type { Handler } from "./hold.ts";
+import { Holds } from "./holds.ts";
+import { Link } from "./link.ts";
 import { type Batch, Outbox } from "./outbox.ts";
-import { refusedText, releaseText } from "./outcome.ts";
 import { Pace } from "./pace.ts";
 import type { Queue } from "./queue.ts";
 import { Registration } from "./registration.ts";
@@ -29,16 +31,15 @@ const CLOSE_MS = 5_000;
  */
 export class Worker<Payload = unknown, Result = unknown> {
   readonly #queue: Queue<Payload, Result>;
-  readonly #handler: Handler<Payload, Result>;
   readonly #options: ReturnType<typeof withDefaults<Payload>>;
   readonly #clock: Clock;
   readonly #pace: Pace;
   readonly #outbox = new Outbox<SettleAnswer>();
   readonly #registration: Registration | undefined;
-  /** Jobs whose handler runs; each takes a slot. */
-  readonly #running = new Set<Hold<Payload>>();
-  /** Jobs whose end the server has not answered yet. */
-  #unsettled = 0;
+  readonly #holds: Holds<Payload, Result>;
+  readonly #link: Link<Payload>;
+  /** Jobs that the request under way may bring. */
+  #asked = 0;
   #wake = Promise.withResolvers<void>();
   #started = false;
   #stopping = false;
@@ -47,19 +48,25 @@ export class Worker<Payload = unknown, Result = unknown> {
   readonly #cut = new AbortController();
   /** The server has taken one of this worker's requests: its options are right. */
   #accepted = false;
-  /** Of the newest answer: the server's time, and when its request was sent. */
-  #heard = { now: 0, sentAt: 0 };
-
   constructor(
     queue: Queue<Payload, Result>,
     handler: Handler<Payload, Result>,
     options: WorkerOptions<Payload> = {},
   ) {
     this.#queue = queue;
-    this.#handler = handler;
     this.#options = withDefaults(options);
     this.#clock = queue.transport.clock;
     this.#pace = new Pace(this.#clock, this.#options.pollMs);
+    this.#holds = new Holds({
+      queue,
+      handler,
+      options: this.#options,
+      outbox: this.#outbox,
+      isStopping: () => this.#stopping,
+      wakeUp: this.#wakeUp,
+      report: this.#report,
+    });
+    this.#link = new Link(queue, this.#options, () => this.#credit, this.#events());
     const { register, worker, concurrency, kinds, capabilities } = this.#options;
     if (register === undefined) return;
     const facts = {
@@ -81,19 +88,20 @@ export class Worker<Payload = unknown, Result = unknown> {
     signal?.addEventListener("abort", stop);
     if (signal?.aborted === true) stop();
     try {
-      while (!this.#cut.signal.aborted && !(this.#stopping && this.#unsettled === 0)) {
+      while (!this.#cut.signal.aborted && !(this.#stopping && this.#holds.unsettled === 0)) {
         const waitMs = this.#dueAt() - this.#clock.now();
         if (waitMs > 0) await this.#nap(waitMs);
         else if (this.#tendsAt() <= this.#clock.now()) await this.#tend();
-        else await this.#turn();
+        else await this.#step();
       }
     } finally {
+      this.#link.close();
       await this.#leave();
       signal?.removeEventListener("abort", stop);
       this.#ended.abort();
     }
-    if (this.#unsettled > 0) {
-      const unsettled = `could not settle ${this.#unsettled} of its jobs: their leases will end`;
+    if (this.#holds.unsettled > 0) {
+      const unsettled = `could not settle ${this.#holds.unsettled} of its jobs: their leases will end`;
       this.#report(new Error(`The worker ${unsettled}.`));
     }
   }
@@ -115,7 +123,7 @@ export class Worker<Payload = unknown, Result = unknown> {
 
   async #drain(): Promise<void> {
     await this.#clock.sleep(this.#options.drainMs, this.#ended.signal);
-    for (const hold of this.#running) hold.release(new Error("The worker stops."));
+    this.#holds.releaseAll();
     await this.#clock.sleep(CLOSE_MS, this.#ended.signal);
     this.#cut.abort(new Error("The worker has stopped."));
     this.#wakeUp();
@@ -132,15 +140,23 @@ export class Worker<Payload = unknown, Result = unknown> {
 
   get #freeSlots(): number {
     if (this.#stopping) return 0;
-    return Math.min(this.#options.concurrency - this.#running.size, JOBS_PER_CLAIM);
+    return Math.min(this.#options.concurrency - this.#holds.running, JOBS_PER_CLAIM);
   }
 
-  /** When the next request is due. */
+  /** How many jobs a channel may bring: what a request has asked for meanwhile, it may bring too. */
+  get #credit(): number {
+    return Math.max(0, this.#freeSlots - this.#asked);
+  }
+
+  /** When something is to be done next. */
   #dueAt(): number {
-    let dueAt = this.#freeSlots > 0 ? this.#pace.claimAt : Number.POSITIVE_INFINITY;
-    if (this.#outbox.size > 0) dueAt = 0;
-    for (const hold of this.#running) dueAt = Math.min(dueAt, hold.hasNews ? 0 : hold.extendAt);
-    return Math.max(Math.min(dueAt, this.#tendsAt()), this.#pace.resumeAt);
+    const { channel, dueAt } = this.#link;
+    const claimAt = this.#freeSlots > 0 ? this.#pace.claimAt : Number.POSITIVE_INFINITY;
+    let sayAt = this.#outbox.size > 0 ? 0 : this.#holds.dueAt;
+    if (channel === undefined) sayAt = Math.min(sayAt, claimAt);
+    const canSay = channel?.hasRoom ?? this.#options.transport !== "socket";
+    const sooner = canSay ? Math.min(sayAt, dueAt) : dueAt;
+    return Math.max(Math.min(sooner, this.#tendsAt()), this.#pace.resumeAt);
   }
 
   /** When the worker's registration is due. */
@@ -173,29 +189,100 @@ export class Worker<Payload = unknown, Result = unknown> {
     }
   }
 
+  /** Does what is due: opens a channel, says something over it, or makes a request where there is none. */
+  async #step(): Promise<void> {
+    if (this.#link.isToOpen) return await this.#open();
+    const { channel } = this.#link;
+    const isDue = this.#link.dueAt <= this.#clock.now();
+    if (channel !== undefined) this.#say(channel);
+    else if (isDue) this.#link.tend();
+    else await this.#turn();
+  }
+
+  /** Opens a channel. Throws when the very first one is refused for good, and there is no other way. */
+  async #open(): Promise<void> {
+    const isOpen = await this.#link.open();
+    if (isOpen || this.#accepted || this.#options.transport !== "socket") return;
+    try {
+      // A WebSocket does not tell why it could not be opened; a request is told.
+      await this.#queue.transport.open("GET", `${this.#queue.path}/connect`);
+    } catch (error) {
+      const isFine = error instanceof SluiceError && error.code === "upgrade_required";
+      if (!isFine) this.#failed([], error);
+    }
+  }
+
+  /** What comes over channels. */
+  #events(): ChannelEvents<Payload> {
+    const heardNow = (now: number) => ({ now, sentAt: this.#clock.now() });
+    return {
+      heard: () => {
+        this.#registration?.heard(this.#clock.now(), true, []);
+        this.#wakeUp();
+      },
+      resumed: (leases, now) => {
+        this.#accepted = true;
+        this.#pace.answered();
+        this.#holds.resume(leases, heardNow(now));
+      },
+      jobs: ({ jobs, now }) => this.#holds.take(jobs, heardNow(now), true),
+      lost: (items) => this.#holds.lose(items),
+      closed: (error, refused) => {
+        const isTold = refused || this.#options.transport === "socket" || this.#accepted;
+        if (isTold) this.#report(error);
+        this.#wakeUp();
+      },
+    };
+  }
+
+  /** Settles what has ended and extends what is half over, and says how many jobs may come; without waiting for the answer. */
+  #say(channel: Channel<Payload>): void {
+    if (channel.hasRoom) this.#holds.speak(this.#clock.now());
+    if (!channel.hasRoom || this.#outbox.size === 0) this.#link.tend();
+    else void this.#settleOver(channel, this.#outbox.take());
+  }
+
+  async #settleOver(channel: Channel<Payload>, batch: Batch<SettleAnswer>): Promise<void> {
+    const sentAt = this.#clock.now();
+    try {
+      const { now, items } = await channel.settle(batch, this.#credit);
+      this.#holds.answered({ now, sentAt });
+      this.#pace.answered();
+      this.#outbox.answer(batch, items);
+    } catch (error) {
+      // With its channel the answer is lost: the settlements go again, the next way there is.
+      if (error instanceof UnreachableError) this.#outbox.putBack(batch);
+      else this.#failed(batch, error);
+    }
+    this.#wakeUp();
+  }
+
   /** One request: settles what has ended, extends what is half over, claims for the free slots. */
   async #turn(): Promise<void> {
     const sentAt = this.#clock.now();
-    for (const hold of this.#running) this.#keep(hold, sentAt);
+    this.#holds.speak(sentAt);
     const batch = this.#outbox.take();
     const max = this.#freeSlots;
+    this.#asked = max;
     try {
       const request = { signal: this.#cut.signal, onRetry: this.#report };
       const reply = await takeTurn(this.#queue, this.#options, { batch, max }, request);
-      this.#heard = { now: reply.now, sentAt };
+      this.#holds.answered({ now: reply.now, sentAt });
       this.#accepted = true;
       this.#pace.answered();
       this.#outbox.answer(batch, reply.items ?? []);
       this.#registration?.heard(sentAt, max > 0 && reply.claim === undefined, reply.items ?? []);
-      if (max > 0) this.#claimed(reply);
+      if (max > 0) this.#claimed(reply, sentAt);
     } catch (error) {
       this.#failed(batch, error);
+    } finally {
+      this.#asked = 0;
     }
   }
 
-  #claimed({ claim, jobs = [], now, nextDueAt }: TurnReply<Payload>): void {
+  #claimed({ claim, jobs = [], now, nextDueAt }: TurnReply<Payload>, sentAt: number): void {
     if (claim !== undefined) this.#report(new SluiceError(claim));
-    for (const job of jobs) void this.#work(new Hold(job, now, this.#heard.sentAt));
+    this.#holds.take(jobs, { now, sentAt }, false);
     if (jobs.length > 0) this.#pace.found();
     else this.#pace.empty((nextDueAt ?? now) - now);
   }
@@ -214,89 +301,6 @@ export class Worker<Payload = unknown, Result = unknown> {
     if (refused && !error.retryable && !this.#accepted) throw error;
     this.#report(error);
     this.#pace.failed();
-  }
-
-  /** Works on one job until the server has answered its end. Never rejects. */
-  async #work(hold: Hold<Payload>): Promise<void> {
-    this.#unsettled++;
-    try {
-      const text = this.#stopping ? releaseText(hold.held) : await this.#handle(hold);
-      const answer = hold.canSettle ? await this.#settle(hold, text) : hold.lost;
-      if (answer !== undefined) this.#tell(() => this.#options.onSettled?.(hold.job, answer));
-    } catch (error) {
-      this.#report(error);
-    } finally {
-      this.#unsettled--;
-      this.#wakeUp();
-    }
-  }
-
-  async #handle(hold: Hold<Payload>): Promise<string> {
-    this.#running.add(hold);
-    try {
-      this.#tell(() => this.#options.onJob?.(hold.job));
-      const parents: Queue["parents"] = (id) => this.#queue.parents(id);
-      return await hold.run(this.#handler, { onNews: this.#wakeUp, parents });
-    } finally {
-      this.#running.delete(hold);
-    }
-  }
-
-  /**
-   * A settlement that the server cannot take, as when the result is too large, fails the job
-   * instead.
-   */
-  async #settle(hold: Hold<Payload>, text: string): Promise<SettleAnswer> {
-    this.#sendNews(hold);
-    try {
-      return await this.#post(text);
-    } catch (error) {
-      if (!blamesBody(error)) throw error;
-      this.#report(error);
-      return await this.#post(refusedText(hold.held, error.detail));
-    }
-  }
-
-  #post(text: string): Promise<SettleAnswer> {
-    const answer = this.#outbox.add(text);
-    this.#wakeUp();
-    return answer;
-  }
-
-  /**
-   * Puts a running job's news, and the extension of its lease when due, among the items to send.
-   */
-  #keep(hold: Hold<Payload>, now: number): void {
-    this.#sendNews(hold);
-    const extension = hold.takeExtension(now, this.#options.leaseMs);
-    if (extension === undefined) return;
-    const extended = (answer: SettleAnswer): void => {
-      hold.heard(answer);
-      if (!answer.ok || answer.leaseUntil === undefined) return;
-      hold.leased(answer.leaseUntil - this.#heard.now, this.#heard.sentAt);
-    };
-    void this.#outbox.add(extension).then(extended).catch(this.#report);
-  }
-
-  /** Puts a job's reports and its progress among the items to send. */
-  #sendNews(hold: Hold<Payload>): void {
-    const heard = (answer: SettleAnswer): void => {
-      hold.heard(answer);
-      const isWrong = !answer.ok && answer.problem.code === "task_unknown";
-      if (isWrong) this.#report(new SluiceError(answer.problem));
-    };
-    const progress = hold.takeProgress();
-    const texts = [...hold.takeReports(), ...(progress === undefined ? [] : [progress])];
-    for (const text of texts) void this.#outbox.add(text).then(heard).catch(this.#report);
-  }
-
-  /** An observer that throws harms no job. */
-  #tell(observe: () => void): void {
-    try {
-      observe();
-    } catch (error) {
-      this.#report(error);
-    }
   }
 
   #report = (error: unknown): void => this.#options.onError(error);

@@ -17,7 +17,6 @@ export const deliveryCommands = {
     "write",
     "Push jobs to an address",
     deliveryPut,
-    "target_forbidden",
     key,
     "queue_unknown",
     "delivery_incomplete",

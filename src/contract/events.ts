@@ -93,6 +93,8 @@ export interface EventFacts {
     leaseUntil: number;
     leaseMs?: number | undefined;
     worker?: string | undefined;
+    /** The hash of the session over whose channel it went. */
+    session?: string | undefined;
     /** The worker is registered: its death ends the lease. */
     tracked?: true;
   };

@@ -29,7 +29,8 @@ export const claim = z.strictObject({
   /** How long to wait for a job when there is none. */
   waitMs: integer(0, limits.waitMsMax).optional(),
 });
-export type ClaimInput = z.output<typeof claim>;
+/** `session`: whose channel asks, as `sessionOf` has it; no request can say it. */
+export type ClaimInput = z.output<typeof claim> & { readonly session?: string | undefined };
 
 /** A job in a worker's hands. */
 export interface ClaimedJob {
@@ -58,6 +59,9 @@ export interface ClaimedJob {
   readonly payload: JsonText;
   readonly progress?: JsonText | undefined;
 }
+
+/** A lease that somebody holds, without its job. */
+export type HeldLease = Pick<ClaimedJob, "id" | "token" | "leaseUntil">;
 
 /** Why a claim found nothing. */
 export interface EmptyClaim {
@@ -89,7 +93,8 @@ export interface ClaimReply extends Partial<EmptyClaim> {
   readonly plans?: readonly ClaimedPlan[];
 }
 
-const held = { id: jobId, token: z.string().min(1).max(limits.tokenCharsMax) };
+/** What every settlement names. */
+export const held = { id: jobId, token: z.string().min(1).max(limits.tokenCharsMax) };
 
 /** One settlement on the wire. */
 export const settlementWire = z.discriminatedUnion("op", [

@@ -33,6 +33,11 @@ export const refusals = {
   payload_too_large: row(413, "A payload, result, progress or text is too large"),
   idempotency_key_invalid: row(400, "The Idempotency-Key is not well formed"),
   idempotency_key_reused: row(422, "The Idempotency-Key was used with another body"),
+  upgrade_required: row(426, "The address speaks WebSocket only"),
+  subprotocol_unknown: row(400, "The WebSocket names no subprotocol that is known here"),
+  frame_unexpected: row(409, "The frame may not stand here"),
+  channel_superseded: row(409, "Another channel of the session has taken its place"),
+  channel_silent: row(408, "Nothing was heard of the channel for too long"),
   wait_too_large: row(413, "A claim that waits names too many capabilities"),
   cursor_invalid: row(400, "The cursor is not of this list"),
 

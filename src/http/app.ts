@@ -5,6 +5,7 @@
 import { type Context, Hono } from "hono";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import { type AuthEnv, authorize, configured } from "../auth/tokens.ts";
+import { type Checked, isRejected } from "../contract/checked.ts";
 import { commands } from "../contract/commands.ts";
 import { noFields } from "../contract/fields.ts";
 import { QUEUE_NAME } from "../contract/ids.ts";
@@ -14,7 +15,7 @@ import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandRequest, DirectoryRpc, QueueStub } from "../contract/rpc.ts";
 import { jsonResponse } from "./answers.ts";
 import { noBody, readBody } from "./body.ts";
-import { type Checked, isRejected } from "./checked.ts";
+import { openChannel, socketTo } from "./channel.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { indexPage } from "./index-page.ts";
 import { fromQuery } from "./inputs.ts";
@@ -43,6 +44,7 @@ export function createApp(): Hono<Gate> {
   for (const route of routes) {
     app.on(route.method, `/v1/queues/:queue${route.path}`, (c) => serve(route, c));
   }
+  app.get("/v1/queues/:queue/connect", serveChannel);
   app.notFound((c) => denied(c) ?? noRoute(app, c));
   app.onError((error, c) => {
     report("gate_failed", error, { method: c.req.method, path: c.req.path });
@@ -59,7 +61,7 @@ function open(c: GateContext): Response | undefined {
 
 /** The response to a caller that may not ask, or undefined. */
 function denied(c: GateContext): Response | undefined {
-  const refusal = authorize(c.req.raw.headers.get("authorization"), c.env);
+  const refusal = authorize(c.req.raw.headers, c.env);
   return refusal && refusalResponse(refusal);
 }
 
@@ -78,17 +80,8 @@ async function serve(route: Route, c: GateContext): Promise<Response> {
   const bound = await bind(route, c);
   if (isRejected(bound)) return refusalResponse(bound.refusal);
   const { signal } = c.req.raw;
-  const connect = () => socketTo(stub);
+  const connect = () => socketTo(stub, "/wait");
   return settled(route, queue, () => answerOrWait({ ...bound.value, signal, ask, connect }));
-}
-
-/** A socket to a queue's object. */
-async function socketTo(stub: QueueStub): Promise<WebSocket> {
-  const { webSocket } = await stub.fetch("https://queue/wait", {
-    headers: { upgrade: "websocket" },
-  });
-  if (webSocket === null) throw new Error("the queue's object gave no socket");
-  return webSocket;
 }
 
 /** The response of what asks an object; when that fails, what is known of the outcome. */
@@ -103,6 +96,20 @@ async function settled(
     report("queue_failed", error, { queue, command: route.command });
     const isRead = commands[route.command].access === "read";
     return refusalResponse(isRead ? unavailable : outcomeUnknown);
+  }
+}
+
+/** Opens a worker's channel. */
+async function serveChannel(c: GateContext): Promise<Response> {
+  const refused = denied(c);
+  if (refused !== undefined) return refused;
+  const queue = c.req.param("queue") ?? "";
+  if (!QUEUE_NAME.test(queue)) return refusalResponse(badName);
+  try {
+    return await openChannel(c.req.raw, c.env.QUEUE.getByName(queue));
+  } catch (error) {
+    report("channel_failed", error, { queue });
+    return refusalResponse(unavailable);
   }
 }
 

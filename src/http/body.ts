@@ -1,12 +1,11 @@
 /**
- * From a request to the JSON value in its body: size, UTF-8, JSON, well-formed Unicode, in this order.
+ * From a request to the text of its body: size, then UTF-8.
  * Invariant: the body is read once, and never more of it than the limit.
  */
+
+import { accept, type Checked, isRejected, reject } from "../contract/checked.ts";
 import { limits } from "../contract/limits.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
-import { accept, type Checked, isRejected, reject } from "./checked.ts";
-import { jsonErrorAt, loneSurrogateAt } from "./json-errors.ts";
-import { pointerAt } from "./raw-json.ts";
 
 /** A body as text, and its size in bytes as it came. */
 export interface Body {
@@ -66,42 +65,4 @@ export async function readBody(request: Request): Promise<Checked<Body>> {
     if (!(error instanceof TypeError)) throw error;
     return reject(refuse("utf8_invalid", "The request body must be UTF-8."));
   }
-}
-
-/** Parses JSON text. */
-export function parseJson(text: string): Checked<unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return reject(notJson(text));
-  }
-  const lone = loneSurrogateAt(text);
-  return lone === undefined ? accept(value) : reject(notUnicode(text, lone));
-}
-
-function notJson(text: string): Refusal {
-  const position = jsonErrorAt(text) ?? 0;
-  const before = text.slice(0, position);
-  const line = before.split("\n").length;
-  const column = position - before.lastIndexOf("\n");
-  const what =
-    text === ""
-      ? "The request body is empty"
-      : position === text.length
-        ? "The JSON ends too early"
-        : `Unexpected ${JSON.stringify(String.fromCodePoint(text.codePointAt(position) ?? 0))}`;
-  const detail = `${what} at position ${position} (line ${line}, column ${column}).`;
-  return refuse("json_invalid", detail, { position, line, column });
-}
-
-function notUnicode(text: string, offset: number): Refusal {
-  const half = text.slice(offset, offset + 6);
-  const pointer = pointerAt(text, offset);
-  const detail = `${half} at position ${offset} is half of a surrogate pair.`;
-  return {
-    ...refuse("unicode_invalid", detail, { position: offset }),
-    errors: [{ pointer, code: "unicode_invalid", detail }],
-  };
 }

@@ -5,13 +5,13 @@
 import { hash } from "node:crypto";
 import type * as z from "zod";
 import { tokenScope } from "../auth/tokens.ts";
+import { accept, type Checked, reject } from "../contract/checked.ts";
 import { hash52 } from "../contract/hash.ts";
 import type { jobSpecWire } from "../contract/jobs.ts";
 import type { JsonText } from "../contract/json.ts";
 import { limits } from "../contract/limits.ts";
 import { refuse } from "../contract/refusals.ts";
 import type { IdempotencyKey } from "../contract/rpc.ts";
-import { accept, type Checked, reject } from "./checked.ts";
 
 const PRINTABLE = /^[\x20-\x7e]+$/;
 

@@ -3,21 +3,20 @@
  * Invariant: what comes out has passed the contract's schema, and every payload, result and progress is its original text.
  */
 import type * as z from "zod";
+import { accept, type Checked, isRejected, reject } from "../contract/checked.ts";
 import type { CommandInputs, CommandName } from "../contract/commands.ts";
-import { utf8Bytes } from "../contract/fields.ts";
 import { JOB_ID } from "../contract/ids.ts";
 import { type JobSpec, jobSpecsWire, jobSpecWire } from "../contract/jobs.ts";
 import type { JsonText } from "../contract/json.ts";
-import { claim, type Settlement, settleWire } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
+import { parseJson } from "../contract/parse-json.ts";
+import { bareJobs } from "../contract/plain.ts";
+import { rawMembers } from "../contract/raw-json.ts";
 import { type InputError, type Refusal, type RefusalCode, refuse } from "../contract/refusals.ts";
+import { checkSize, readSettle } from "../contract/settling.ts";
+import { inputRefusal, validate } from "../contract/validate.ts";
 import { type Answer, oneJob } from "./answers.ts";
-import { parseJson } from "./body.ts";
-import { accept, type Checked, isRejected, reject } from "./checked.ts";
 import { fingerprint } from "./idempotency.ts";
-import { bareCompletions, bareJobs } from "./plain.ts";
-import { rawMembers } from "./raw-json.ts";
-import { inputRefusal, validate } from "./validate.ts";
 
 /** What a request says, as far as an input may be made of it. */
 export interface Incoming {
@@ -126,44 +125,9 @@ const ofOneJob = ({ errors, ...refusal }: Refusal): Refusal => {
 export const settle: InputReader<"lease.settle"> = ({ text }) => {
   const parsed = parseJson(text);
   if (isRejected(parsed)) return parsed;
-  const bare = bareSettle(parsed.value);
-  if (bare !== undefined) return bare;
-  const checked = validate(settleWire, parsed.value);
-  if (isRejected(checked)) return checked;
-  const texts = rawMembers(text, ["result", "progress"], "items");
-  const errors: InputError[] = [];
-  const items = checked.value.items.map((item, i): Settlement => {
-    const raw = texts[i];
-    if (raw === undefined) return item as Settlement;
-    const field = item.op === "progress" ? "progress" : "result";
-    checkSize(raw, sizes[field], () => `/items/${i}/${field}`, errors);
-    return Object.assign(item, { [field]: raw }) as Settlement;
-  });
-  if (errors.length > 0) return reject(inputRefusal(errors));
-  return accept({ input: withClaim(items, checked.value.claim) });
+  const input = readSettle(parsed.value, text);
+  return isRejected(input) ? input : accept({ input: input.value });
 };
-
-/** A settlement of bare completions; of its members only the claim, if there is one, needs a schema. */
-function bareSettle(value: unknown): Checked<Call<"lease.settle">> | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  const { items, claim: said, ...others } = value as Record<string, unknown>;
-  const bare = Object.keys(others).length === 0 ? bareCompletions(items) : undefined;
-  if (bare === undefined) return undefined;
-  if (said === undefined) return accept({ input: { items: bare } });
-  const checked = claim.safeParse(said);
-  return checked.success ? accept({ input: withClaim(bare, checked.data) }) : undefined;
-}
-
-const withClaim = (
-  items: readonly Settlement[],
-  next: CommandInputs["lease.claim"] | undefined,
-): CommandInputs["lease.settle"] => (next === undefined ? { items } : { items, claim: next });
-
-const sizes = {
-  payload: limits.payloadBytesMax,
-  result: limits.resultBytesMax,
-  progress: limits.progressBytesMax,
-} as const;
 
 type WireJob = z.output<typeof jobSpecWire>;
 
@@ -177,26 +141,13 @@ function jobsOf(
   const jobs = specs.map((spec, i): JobSpec => {
     const payload = payloads[i] ?? "null";
     const pointer = () => (place === undefined ? "/payload" : `${place}${i}/payload`);
-    checkSize(payload, sizes.payload, pointer, errors);
+    checkSize(payload, limits.payloadBytesMax, pointer, errors);
     const chosen = spec.id !== undefined || spec.idempotencyKey !== undefined;
     return chosen
       ? { ...spec, payload, fingerprint: fingerprint(spec, payload) }
       : Object.assign(spec, { payload });
   });
   return errors.length === 0 ? accept(jobs) : reject(inputRefusal(errors));
-}
-
-/** Notes an error for a text with more bytes than it may have. */
-export function checkSize(
-  text: JsonText,
-  bytesMax: number,
-  pointer: () => string,
-  errors: InputError[],
-): void {
-  // No UTF-16 unit has more than three bytes of UTF-8.
-  if (text.length * 3 <= bytesMax || utf8Bytes(text) <= bytesMax) return;
-  const detail = `At most ${bytesMax} bytes of UTF-8.`;
-  errors.push({ pointer: pointer(), code: "payload_too_large", detail });
 }
 
 function fromBody<T>(schema: z.ZodType<T>, text: string): Checked<T> {

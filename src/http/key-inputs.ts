@@ -2,10 +2,11 @@
  * How the inputs of flow keys are put together from requests.
  * Invariant: a key that comes out is the one that the address encodes, whatever characters it has.
  */
+
+import { accept, type Checked, isRejected, reject } from "../contract/checked.ts";
 import { flowKey } from "../contract/fields.ts";
 import { keyPut } from "../contract/keys.ts";
 import { refuse } from "../contract/refusals.ts";
-import { accept, type Checked, isRejected, reject } from "./checked.ts";
 import { body, type Incoming, type InputReader } from "./inputs.ts";
 
 const malformed = refuse("input_invalid", "The key in the address is not percent-encoded UTF-8.");

@@ -3,20 +3,21 @@
  * Invariant: a plan that comes out is whole and says what its arguments name; an action's inputs are their original texts.
  */
 import { actionWire } from "../contract/actions.ts";
+import { accept, isRejected, reject } from "../contract/checked.ts";
 import { JOB_ID, WORKER_NAME } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
+import { parseJson } from "../contract/parse-json.ts";
 import { placeholdersOf } from "../contract/placeholders.ts";
 import { planBody, planGet, planWire } from "../contract/plans.ts";
+import { rawElements } from "../contract/raw-json.ts";
 import { type InputError, refuse } from "../contract/refusals.ts";
+import { checkSize } from "../contract/settling.ts";
 import { tasksGet } from "../contract/tasks.ts";
+import { inputRefusal, validate } from "../contract/validate.ts";
 import { workerRegistration } from "../contract/workers.ts";
 import { ifCreated } from "./answers.ts";
-import { parseJson } from "./body.ts";
-import { accept, isRejected, reject } from "./checked.ts";
 import { contentHash } from "./idempotency.ts";
-import { body, checkSize, type InputReader, reference, withQuery } from "./inputs.ts";
-import { rawElements } from "./raw-json.ts";
-import { inputRefusal, validate } from "./validate.ts";
+import { body, type InputReader, reference, withQuery } from "./inputs.ts";
 
 export const plan = reference("plan_unknown");
 export const action = reference("action_unknown");

@@ -2,18 +2,19 @@
  * How the inputs of schedules are put together from requests.
  * Invariant: the payload and the inputs that come out are their original texts, and fit a schedule's row.
  */
+
+import { accept, isRejected, reject } from "../contract/checked.ts";
 import { utf8Bytes } from "../contract/fields.ts";
 import { JOB_ID } from "../contract/ids.ts";
 import type { JsonText } from "../contract/json.ts";
 import { limits } from "../contract/limits.ts";
+import { parseJson } from "../contract/parse-json.ts";
+import { rawElements, rawMembers } from "../contract/raw-json.ts";
 import { refuse } from "../contract/refusals.ts";
 import { schedulePreview, scheduleWire } from "../contract/schedules.ts";
+import { inputRefusal, validate } from "../contract/validate.ts";
 import { ifCreated } from "./answers.ts";
-import { parseJson } from "./body.ts";
-import { accept, isRejected, reject } from "./checked.ts";
 import { type InputReader, reference, withQuery } from "./inputs.ts";
-import { rawElements, rawMembers } from "./raw-json.ts";
-import { inputRefusal, validate } from "./validate.ts";
 
 export const schedule = reference("schedule_unknown");
 

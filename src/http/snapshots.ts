@@ -3,6 +3,8 @@
  * Invariant: the gate holds no more than two chunks of a file in memory, and an export that breaks off never looks whole: it has
  * fewer rows than its manifest names.
  */
+
+import { isRejected } from "../contract/checked.ts";
 import type { CommandInputs, CommandName } from "../contract/commands.ts";
 import { limits } from "../contract/limits.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
@@ -16,11 +18,10 @@ import {
   snapshotManifest,
   snapshotUpload,
 } from "../contract/snapshots.ts";
+import { validate } from "../contract/validate.ts";
 import { asIs, jsonResponse } from "./answers.ts";
-import { isRejected } from "./checked.ts";
 import { fromQuery } from "./inputs.ts";
 import { refusalResponse } from "./problems.ts";
-import { validate } from "./validate.ts";
 
 /** A request whose body or answer is a stream, and the queue that it is for. */
 export interface Streaming {

@@ -10,6 +10,7 @@ import type {
   ClaimInput,
   ClaimReply,
   EmptyClaim,
+  HeldLease,
 } from "../contract/leases.ts";
 import { defaults, limits } from "../contract/limits.ts";
 import type { JobRow } from "../store/jobs.ts";
@@ -139,9 +140,10 @@ function handOut(
 ): ClaimedJob {
   const leaseMs = input.leaseMs ?? job.leaseMs ?? queueOf(tx).config.leaseMs;
   const leaseUntil = leaseEnd(tx.at, leaseMs);
-  const { worker } = input;
+  const { worker, session } = input;
   const facts = { id, grant, leaseUntil, worker, leaseMs: input.leaseMs };
-  tx.emit("job.claimed", isTracked ? { ...facts, tracked: true } : facts);
+  const said = session === undefined ? facts : { ...facts, session };
+  tx.emit("job.claimed", isTracked ? { ...said, tracked: true } : said);
   return toClaimed(tx, id, job, { token, leaseUntil, deliveries: job.deliveries + 1 });
 }
 
@@ -229,4 +231,15 @@ export function stillHeld(view: View, grant: number, ids: readonly string[]): Cl
       ? [toClaimed(view, id, job, { token, leaseUntil, deliveries })]
       : [];
   });
+}
+
+/** The leases of jobs that were handed out over the channel of a session. It looks at every lease there is. */
+export function heldBy(view: View, session: string): HeldLease[] {
+  const held: HeldLease[] = [];
+  for (const [, { id }] of view.tables.leases.scan({})) {
+    const { session: holder, grant = 0, leaseUntil = 0 } = view.tables.jobs.get([id]) ?? {};
+    if (holder !== session || leaseUntil <= view.at) continue;
+    held.push({ id, token: leaseToken(view.identity, grant), leaseUntil });
+  }
+  return held;
 }

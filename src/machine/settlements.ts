@@ -2,6 +2,7 @@
  * What settling means: complete, fail, release, extend, progress, each for one lease.
  * Invariant: only the latest token of a job, while its lease lasts, changes it; a late complete is the one exception.
  */
+import type { EventFacts, EventType } from "../contract/events.ts";
 import { isEndState } from "../contract/fields.ts";
 import { grantOf } from "../contract/ids.ts";
 import type { Settled, Settlement } from "../contract/leases.ts";
@@ -67,10 +68,7 @@ function settleOne(
     tx.emit("lingering.ended", { id: item.id, grant, until });
   }
   if (job.state === "cancelled") {
-    return refuse("job_cancelled", `Job ${item.id} was cancelled: stop working on it.`, {
-      id: item.id,
-      ...(job.reason !== undefined && { reason: job.reason }),
-    });
+    return jobCancelled(item.id, job.reason);
   }
   if (isEndState(job.state) || outcome === "failed" || outcome === "released") {
     return alreadySettled(item, job);
@@ -87,6 +85,26 @@ function noteLife(tx: Transaction, { tracked, worker }: JobRow, seen: Set<string
   if (!tracked || worker === undefined || seen.has(worker)) return;
   seen.add(worker);
   seeWorker(tx, worker);
+}
+
+const jobCancelled = (id: string, reason: string | undefined): Refusal =>
+  refuse("job_cancelled", `Job ${id} was cancelled: stop working on it.`, {
+    id,
+    ...(reason !== undefined && { reason }),
+  });
+
+/** What the holder of a lease is told that an event has ended without it. */
+export function lossOf(type: EventType, facts: { readonly id: string }): Refusal {
+  const { id } = facts;
+  if (type === "job.cancelled") {
+    return jobCancelled(id, (facts as EventFacts["job.cancelled"]).reason);
+  }
+  if (type === "job.removed") return jobUnknown(id);
+  if (type === "job.expired") {
+    const detail = `Job ${id} has expired: stop working on it.`;
+    return refuse("already_settled", detail, { id, state: "expired" });
+  }
+  return refuse("lease_stale", `The lease of job ${id} has ended: drop the work.`, { id });
 }
 
 function alreadySettled({ id }: Settlement, job: JobRow): Refusal {

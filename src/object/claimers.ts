@@ -2,10 +2,10 @@
  * Who asked for jobs lately: what they take, as far as this instance saw them.
  * Invariant: memory only, and bounded; nothing here decides anything.
  */
-import type { JobKind } from "../contract/fields.ts";
 import type { ClaimInput, SettleInput } from "../contract/leases.ts";
 import type { CommandRequest } from "../contract/rpc.ts";
 import type { Claimer } from "../machine/queue.ts";
+import { demandOf } from "./line.ts";
 
 /** A worker that has not asked for so long may be gone. */
 const LATELY_MS = 60_000;
@@ -24,10 +24,9 @@ export class Claimers {
 
   #note(claim: ClaimInput | undefined, at: number): void {
     if (claim === undefined) return;
-    const { kinds = defaultKinds, capabilities = [] } = claim;
-    const name = `${kinds.join()} ${capabilities.join()}`;
+    const name = demandOf(claim);
     this.#seen.delete(name);
-    this.#seen.set(name, { claimer: { kinds, capabilities }, at });
+    this.#seen.set(name, { claimer: claimerOf(claim), at });
     const [oldest] = this.#seen.keys();
     if (this.#seen.size > CLAIMERS_MAX && oldest !== undefined) this.#seen.delete(oldest);
   }
@@ -38,4 +37,8 @@ export class Claimers {
   }
 }
 
-const defaultKinds: JobKind[] = ["payload"];
+/** What a claim takes. */
+export const claimerOf = ({ kinds = ["payload"], capabilities = [] }: ClaimInput): Claimer => ({
+  kinds,
+  capabilities,
+});

@@ -10,9 +10,10 @@ import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
+import type { Callers } from "./callers.ts";
 import { Group } from "./group.ts";
+import type { Telling } from "./line.ts";
 import { busy } from "./refusals.ts";
-import type { Telling, Waiters } from "./waiters.ts";
 
 /** What the committer needs of its surroundings: storage, time, randomness, and somebody to tell. */
 export interface CommitterPorts {
@@ -25,7 +26,7 @@ export interface CommitterPorts {
   /** A random id for a queue that is created. */
   newQueueId(): string;
   /** Who waits for what a group brings. */
-  waiters(): Pick<Waiters, "ended" | "hasWaiters" | "isDue" | "isWaiting" | "serve" | "wake">;
+  callers(): Pick<Callers, "ended" | "line" | "present">;
   /** Called in the turn of every entry, behind it: checkpoint, alarm, counts. */
   afterAppend(group: Group): void;
   /** The outcome of writes is unknown: the object must not go on with this memory. */
@@ -110,7 +111,7 @@ export class Committer {
     const refusal = this.#append(group);
     if (refusal !== undefined) throw new Error(refusal.detail);
     // Whoever waits is served by the next group: this one may be as full as it gets.
-    this.#ports.waiters().wake();
+    this.#ports.callers().line.wake();
   }
 
   /** Whose queue this is, or would be. */
@@ -160,7 +161,7 @@ export class Committer {
 
   /** Begins groups while there is something to do, and they may begin. */
   pump(): void {
-    while ((this.#pending.length > 0 || this.#ports.waiters().isDue) && this.#mayBegin()) {
+    while ((this.#pending.length > 0 || this.#ports.callers().line.isDue) && this.#mayBegin()) {
       this.#runGroup();
     }
   }
@@ -177,8 +178,7 @@ export class Committer {
     const { name, autoCreate, report } = this.#ports;
     const store = this.#ports.store();
     const { identity } = this;
-    const waiters = this.#ports.waiters();
-    const isWaiting = waiters.hasWaiters && ((worker: string) => waiters.isWaiting(worker));
+    const isWaiting = this.#ports.callers().present();
     const at = this.at();
     return new Group({ store, name, autoCreate, identity, at, isWaiting, onFault: report });
   }
@@ -209,14 +209,14 @@ export class Committer {
 
   /** Decides the commands that wait, as many as one entry takes; who has waited for jobs comes before who claims now. */
   #fill(group: Group, members: Member[], served: Telling[]): void {
-    const waiters = this.#ports.waiters();
+    const line = this.#ports.callers().line;
     group.sweep();
     let next = this.#pending[0];
     let seen = -1;
     while (next !== undefined && group.hasRoomFor(next.request)) {
       const events = group.told.types.length;
       if (events > seen && claims(next.request)) {
-        served.push(...waiters.serve(group));
+        served.push(...line.serve(group));
         seen = events;
       }
       const answer = group.run(next.request);
@@ -224,7 +224,7 @@ export class Committer {
       members.push({ pending: this.#take(), answer });
       next = this.#pending[0];
     }
-    served.push(...waiters.serve(group));
+    served.push(...line.serve(group));
   }
 
   #take(): Pending {
@@ -251,7 +251,7 @@ export class Committer {
       );
     }
     try {
-      this.#toTell.push(...this.#ports.waiters().ended(group));
+      this.#toTell.push(...this.#ports.callers().ended(group));
       this.#ports.afterAppend(group);
     } catch (error) {
       // The entry stands whatever becomes of the upkeep behind it, which the next group tries again.

@@ -3,20 +3,17 @@
  * Invariant: it runs the same in the object, in tests and in simulation; time, randomness and storage come from ports.
  */
 import { encodeReply } from "../contract/commands.ts";
-import { packAnswer } from "../contract/packing.ts";
 import type { DeleteQueueInput } from "../contract/queue.ts";
 import type { Refusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc } from "../contract/rpc.ts";
 import type { ImportStep } from "../contract/snapshots.ts";
-import type { Wait } from "../contract/waits.ts";
 import type { View } from "../machine/decide.ts";
-import { noJobs } from "../machine/leases.ts";
 import { type Contents, contentsOf, isEmpty } from "../machine/queue.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import { Alarm, type AlarmPort } from "./alarm.ts";
+import { Callers } from "./callers.ts";
 import { Checkpoints } from "./checkpoints.ts";
-import { Claimers } from "./claimers.ts";
 import { Committer } from "./commit.ts";
 import { Courier } from "./courier.ts";
 import { dropQueue } from "./farewell.ts";
@@ -28,7 +25,7 @@ import { type Damaged, isDamaged, QueueReads } from "./reads.ts";
 import { newer, notEmpty, queueUnknown } from "./refusals.ts";
 import { Snapshots } from "./snapshots.ts";
 import { Upkeep } from "./upkeep.ts";
-import { Waiters, type WaitSocket } from "./waiters.ts";
+import type { WaitSocket } from "./waiters.ts";
 
 /** The platform, as the engine needs it. */
 export interface EnginePorts {
@@ -56,9 +53,8 @@ export class QueueEngine {
   readonly #ports: EnginePorts;
   readonly #alarm: Alarm;
   readonly #rates = new Rates();
-  readonly #claimers = new Claimers();
   readonly #committer: Committer;
-  readonly #waiters: Waiters;
+  readonly #callers: Callers;
   readonly #courier: Courier;
   readonly #upkeep: Upkeep;
   readonly #checkpoints: Checkpoints;
@@ -72,22 +68,26 @@ export class QueueEngine {
     this.#ports = ports;
     this.#alarm = new Alarm(ports.alarm, () => ports.now());
     this.#store = openOrSalvage(ports);
-    this.#committer = new Committer({
-      ...ports,
+    const own = {
       now: () => ports.now(),
       store: () => this.#openStore(),
-      waiters: () => this.#waiters,
+      view: () => this.#view(),
+      later: () => this.#upkeep.later(),
+    };
+    this.#committer = new Committer({
+      ...ports,
+      ...own,
+      callers: () => this.#callers,
       afterAppend: (group) => this.#afterAppend(group),
     });
     this.#checkpoints = new Checkpoints({
-      store: () => this.#openStore(),
+      ...own,
       at: () => this.#committer.at(),
     });
     this.#snapshots = new Snapshots({
       ...ports,
+      ...own,
       committer: this.#committer,
-      now: () => ports.now(),
-      store: () => this.#openStore(),
       contents: () => this.#contents(),
       arm: (at) => {
         // An alarm that will not come must not take what is due with it.
@@ -95,36 +95,33 @@ export class QueueEngine {
         this.#alarm.arm(at);
       },
     });
-    this.#waiters = new Waiters(
-      {
-        submit: (request) => this.#committer.submit(request),
-        read: (request) => this.#answerNow(request),
-        later: () => this.#upkeep.later(),
-        report: (error, what) => ports.report(error, what),
-      },
-      ports.sockets(),
-    );
+    this.#callers = new Callers({
+      ...own,
+      committer: this.#committer,
+      sockets: () => ports.sockets(),
+      answer: (request) => this.#answer(request),
+      closed: () => this.#closed(),
+      arm: () => this.#upkeep.arm(),
+      report: (error, what) => ports.report(error, what),
+    });
     this.#courier = new Courier({
       ...ports,
-      now: () => ports.now(),
+      ...own,
       submit: (request) => this.#committer.submit(request),
-      view: () => this.#view(),
-      later: () => this.#upkeep.later(),
     });
     this.#upkeep = new Upkeep(ports, {
+      ...own,
       alarm: this.#alarm,
       committer: this.#committer,
       checkpoints: this.#checkpoints,
       courier: this.#courier,
-      waiters: this.#waiters,
+      line: this.#callers.line,
       snapshots: this.#snapshots,
-      store: () => this.#openStore(),
-      view: () => this.#view(),
     });
     this.#reads = new QueueReads(ports, {
       alarm: this.#alarm,
       rates: this.#rates,
-      claimers: this.#claimers,
+      claimers: (at) => this.#callers.askers(at),
       snapshots: this.#snapshots,
     });
   }
@@ -157,7 +154,7 @@ export class QueueEngine {
     if (store.readOnly) return { refusal: newer(this.#ports.name) };
     const forbidden = this.#courier.refusalOf(request);
     if (forbidden !== undefined) return { refusal: forbidden };
-    this.#claimers.hear(request, this.#ports.now());
+    this.#callers.asked(request);
     return this.#own(request) ?? this.#committer.submit(request);
   }
 
@@ -203,32 +200,14 @@ export class QueueEngine {
     return this.#reads.answer(view, store, request);
   }
 
-  /** Hears a caller: what it waits for, or that it has what came of it. */
-  async hear(socket: WaitSocket, text: string): Promise<void> {
-    const closed = this.#closed();
-    if (closed !== undefined) return socket.send(packAnswer({ refusal: closed }));
-    if (socket.kept() !== undefined) {
-      return await this.#committer.tell(this.#waiters.hear(socket, text));
-    }
-    const wait = JSON.parse(text) as Wait;
-    const refusal = this.#waiters.take(socket, wait);
-    if (refusal !== undefined) return socket.send(packAnswer({ refusal }));
-    if (wait.kind !== "jobs") return await this.#committer.tell(this.#waiters.overBy(wait));
-    this.#claimers.hear(wait.request, this.#ports.now());
-    this.#committer.pump();
-    this.#upkeep.arm();
+  /** Hears a caller on its socket. */
+  hear(socket: WaitSocket, message: string | ArrayBuffer): Promise<void> {
+    return this.#callers.hear(socket, message);
   }
 
-  /** What a caller is told that waits no longer. */
-  #answerNow(request: CommandRequest): CommandAnswer {
-    if (request.name !== "lease.claim") return this.#answer(request);
-    const { input } = request as CommandRequest<"lease.claim">;
-    return { reply: encodeReply("lease.claim", noJobs(this.#view(), this.#committer.at(), input)) };
-  }
-
-  /** A caller that waited has gone. */
+  /** A caller on a socket has gone. */
   leave(socket: WaitSocket): void {
-    this.#waiters.leave(socket);
+    this.#callers.leave(socket);
   }
 
   /** Why nothing can be waited for. */

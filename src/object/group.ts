@@ -7,18 +7,12 @@ import type { Event, EventFacts, EventType } from "../contract/events.ts";
 import { leaseToken, type QueueIdentity } from "../contract/ids.ts";
 import type { ClaimReply } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
-import { isRefusal, refuse } from "../contract/refusals.ts";
+import { isRefusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import { isOver } from "../contract/waits.ts";
-import { answerToKeep, repeatedAnswer } from "../machine/answers.ts";
+import { answerToKeep } from "../machine/answers.ts";
 import { type Following, withConsequences } from "../machine/consequences.ts";
-import {
-  type Decide,
-  eventOf,
-  type KeptAnswer,
-  type Transaction,
-  type View,
-} from "../machine/decide.ts";
+import { type Decide, eventOf, type Transaction, type View } from "../machine/decide.ts";
 import { decisions, isDecided } from "../machine/index.ts";
 import { emptyClaim } from "../machine/leases.ts";
 import { advance, runningOperation } from "../machine/operations.ts";
@@ -29,9 +23,9 @@ import { sweep } from "../machine/sweep.ts";
 import { seeThere } from "../machine/workers.ts";
 import type { BuilderMark, EntryBuilder } from "../store/entry.ts";
 import type { SluiceStore } from "../store/schema.ts";
-import { KeptAnswers } from "./kept-answers.ts";
+import { KeptAnswers, repeated } from "./kept-answers.ts";
 import { queueUnknown, refusalOfFault, tooLarge } from "./refusals.ts";
-import { ToldEvents, type ToldMark } from "./told-events.ts";
+import { isLoss, ToldEvents, type ToldMark } from "./told-events.ts";
 
 /** Who a group speaks for. */
 export interface GroupContext {
@@ -42,7 +36,7 @@ export interface GroupContext {
   readonly at: number;
   /** Whether an enqueue may create the queue. */
   readonly autoCreate: boolean;
-  /** Whether a worker is known to live, since it waits for jobs; false where nobody waits. */
+  /** Whether a worker is known to live, since it waits for jobs or holds a channel; false where nobody does. */
   readonly isWaiting: false | ((worker: string) => boolean);
   /** Told of a fault inside a command, which is answered with `internal`. */
   readonly onFault: (error: unknown, command: string) => void;
@@ -112,7 +106,7 @@ export class Group {
   }
 
   /** What its events tell, so far. */
-  get told(): Pick<ToldEvents, "types" | "ended"> {
+  get told(): Pick<ToldEvents, "types" | "ended" | "lost"> {
     return this.#told;
   }
 
@@ -295,9 +289,13 @@ export class Group {
 
   #emit<T extends EventType>(type: T, facts: EventFacts[T]): void {
     const event = eventOf(type, facts) as Event;
-    this.#context.store.evolve(event, this.#context.at);
+    const { store, at } = this.#context;
+    const held = isLoss.has(type)
+      ? store.tables.jobs.get([(facts as EventFacts["job.removed"]).id])
+      : undefined;
+    store.evolve(event, at);
     this.#builder.add(event);
-    this.#told.add(type, facts);
+    this.#told.add(type, facts, held);
   }
 
   #mark(): Mark {
@@ -329,22 +327,4 @@ export class Group {
       return otherwise(error);
     }
   }
-}
-
-function repeated(
-  tx: Transaction,
-  { name, input }: CommandRequest,
-  bodyHash: string,
-  kept: KeptAnswer,
-): CommandAnswer {
-  if (kept.bodyHash !== bodyHash) {
-    return {
-      refusal: refuse(
-        "idempotency_key_reused",
-        "This Idempotency-Key was used for another request. Use a new key for a new request.",
-      ),
-    };
-  }
-  const answer = repeatedAnswer(tx, name, input, kept.answer);
-  return isRefusal(answer) ? { refusal: answer } : { reply: answer };
 }

@@ -3,7 +3,10 @@
  * Invariant: what a group undoes is kept nowhere.
  */
 import type { Event } from "../contract/events.ts";
-import type { KeptAnswer } from "../machine/decide.ts";
+import { isRefusal, refuse } from "../contract/refusals.ts";
+import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
+import { repeatedAnswer } from "../machine/answers.ts";
+import type { KeptAnswer, View } from "../machine/decide.ts";
 import type { EntryBuilder } from "../store/entry.ts";
 import type { SluiceStore } from "../store/schema.ts";
 
@@ -38,4 +41,23 @@ export class KeptAnswers {
   undo(mark: number): void {
     for (const key of [...this.#own.keys()].slice(mark)) this.#own.delete(key);
   }
+}
+
+/** The answer to a request under a key that was used before. */
+export function repeated(
+  view: View,
+  { name, input }: CommandRequest,
+  bodyHash: string,
+  kept: KeptAnswer,
+): CommandAnswer {
+  if (kept.bodyHash !== bodyHash) {
+    return {
+      refusal: refuse(
+        "idempotency_key_reused",
+        "This Idempotency-Key was used for another request. Use a new key for a new request.",
+      ),
+    };
+  }
+  const answer = repeatedAnswer(view, name, input, kept.answer);
+  return isRefusal(answer) ? { refusal: answer } : { reply: answer };
 }

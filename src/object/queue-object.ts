@@ -3,10 +3,12 @@
  * Invariant: no rule of the domain is here; a store that must not be used is never touched.
  */
 import { DurableObject } from "cloudflare:workers";
+import { CHANNEL_PATH, PING, PONG } from "../contract/channel.ts";
 import { commands } from "../contract/commands.ts";
 import { packAnswer, unpack } from "../contract/packing.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
 import { DurableSql } from "../store/sql-durable.ts";
+import { newChannel } from "./channel.ts";
 import { QueueEngine } from "./engine.ts";
 import { postByFetch } from "./post.ts";
 import type { WaitSocket } from "./waiters.ts";
@@ -51,6 +53,7 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
       abort: (error) => ctx.abort(String(error)),
       report,
     });
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     void ctx.blockConcurrencyWhile(() => this.#engine.recoverAlarm());
   }
 
@@ -70,19 +73,24 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     return this.#engine.read(request);
   }
 
-  /** A socket for somebody who waits; it costs nothing while nothing comes. */
-  override fetch(): Response {
+  /** A socket for somebody who waits, or for a worker's channel; it costs nothing while nothing comes. */
+  override fetch({ url }: Request): Response {
     const { 0: theirs, 1: ours } = new WebSocketPair();
     this.ctx.acceptWebSocket(ours);
+    if (url.endsWith(CHANNEL_PATH)) {
+      this.#socketOf(ours).keep({ order: 0, channel: newChannel(Date.now()) });
+    }
     return new Response(null, { status: 101, webSocket: theirs });
   }
 
   override async webSocketMessage(socket: WebSocket, text: string | ArrayBuffer): Promise<void> {
-    await this.#engine.hear(this.#socketOf(socket), String(text));
+    await this.#engine.hear(this.#socketOf(socket), text);
   }
 
-  override webSocketClose(socket: WebSocket): void {
+  override webSocketClose(socket: WebSocket, code: number): void {
     this.#engine.leave(this.#socketOf(socket));
+    // Else the other side waits for the end of its closing: measured, through a Worker nobody else answers it.
+    socket.close(isSayable(code) ? code : undefined);
   }
 
   override webSocketError(socket: WebSocket): void {
@@ -97,6 +105,8 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
       kept: () => (socket.deserializeAttachment() ?? undefined) as ReturnType<WaitSocket["kept"]>,
       keep: (kept) => socket.serializeAttachment(kept),
       send: (text) => socket.send(text),
+      close: (code, reason) => socket.close(code, reason),
+      pingedAt: () => this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0,
     };
     this.#sockets.set(socket, made);
     return made;
@@ -106,6 +116,9 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     return this.#engine.alarm();
   }
 }
+
+/** Whether a close may name a code; the others say that none was named, or that none came. */
+const isSayable = (code: number): boolean => code === 1000 || (code >= 3000 && code <= 4999);
 
 const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
 

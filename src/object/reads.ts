@@ -9,14 +9,13 @@ import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import type { SnapshotRead } from "../contract/snapshots.ts";
 import type { Read, View } from "../machine/decide.ts";
 import { isRead, reads } from "../machine/index.ts";
-import { queueCounts, unclaimable } from "../machine/queue.ts";
+import { type Claimer, queueCounts, unclaimable } from "../machine/queue.ts";
 import { nextDueAt } from "../machine/sweep.ts";
 import { rawPage } from "../store/raw.ts";
 import type { Salvaged } from "../store/salvage.ts";
 import type { SluiceSchema, SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Alarm } from "./alarm.ts";
-import type { Claimers } from "./claimers.ts";
 import type { Rates } from "./rates.ts";
 import { refusalOfFault } from "./refusals.ts";
 import type { Snapshots } from "./snapshots.ts";
@@ -42,7 +41,8 @@ interface ReadPorts {
 interface ReadParts {
   readonly alarm: Alarm;
   readonly rates: Rates;
-  readonly claimers: Claimers;
+  /** Those who ask for jobs, as of a time. */
+  claimers(at: number): Iterable<Claimer>;
   readonly snapshots: Snapshots;
 }
 
@@ -50,7 +50,7 @@ export class QueueReads {
   readonly #ports: ReadPorts;
   readonly #alarm: Alarm;
   readonly #rates: Rates;
-  readonly #claimers: Claimers;
+  readonly #claimers: ReadParts["claimers"];
   readonly #snapshots: Snapshots;
 
   constructor(ports: ReadPorts, { alarm, rates, claimers, snapshots }: ReadParts) {
@@ -129,7 +129,7 @@ export class QueueReads {
     return {
       now: view.at,
       ...queueCounts(view),
-      unclaimable: unclaimable(view, this.#claimers.lately(view.at)),
+      unclaimable: unclaimable(view, this.#claimers(view.at)),
       perMinute: this.#rates.lastMinute(view.at),
       storage: {
         objectId: this.#ports.objectId,

@@ -1,8 +1,12 @@
 /**
- * What the events of a group tell those around it: how many of each type there were, which jobs ended, which were handed out.
+ * What the events of a group tell those around it: how many of each type there were, which jobs ended, which were handed out, which
+ * were lost to who held them.
  * Invariant: what is undone in the group is undone here.
  */
 import type { EventFacts, EventType } from "../contract/events.ts";
+import type { Refusal } from "../contract/refusals.ts";
+import { lossOf } from "../machine/settlements.ts";
+import type { JobRow } from "../store/jobs.ts";
 
 /** Events with which a job has ended, or may have. */
 const isEnd: ReadonlySet<EventType> = new Set<EventType>([
@@ -14,21 +18,41 @@ const isEnd: ReadonlySet<EventType> = new Set<EventType>([
   "job.removed",
 ]);
 
+/** A lease of a session that ended otherwise than by a settlement. */
+export interface Lost {
+  readonly session: string;
+  readonly id: string;
+  readonly grant: number;
+  readonly why: Refusal;
+}
+
+/** Events with which a lease ends without its holder. */
+export const isLoss: ReadonlySet<EventType> = new Set<EventType>([
+  "job.cancelled",
+  "job.expired",
+  "job.lease_expired",
+  "job.removed",
+]);
+
 /** How far it has come. */
-export type ToldMark = readonly [types: number, ended: number, claimed: number];
+export type ToldMark = readonly [types: number, ended: number, claimed: number, lost: number];
 
 export class ToldEvents {
   /** Their types. */
   readonly types: EventType[] = [];
   /** Jobs that have ended, or are gone. */
   readonly ended: string[] = [];
+  /** What sessions hold no more, and do not know of. */
+  readonly lost: Lost[] = [];
   /** Jobs that were handed out. */
   readonly claimed: string[] = [];
   /** The grant under which the last of these was. */
   grant = 0;
 
-  add<T extends EventType>(type: T, facts: EventFacts[T]): void {
+  /** Notes an event. `held` is the job that it is about, as it was before. */
+  add<T extends EventType>(type: T, facts: EventFacts[T], held?: JobRow): void {
     this.types.push(type);
+    if (held !== undefined) this.#lose(type, facts as { readonly id: string }, held);
     if (isEnd.has(type)) this.ended.push((facts as { readonly id: string }).id);
     if (type === "job.claimed") {
       const { id, grant } = facts as EventFacts["job.claimed"];
@@ -41,11 +65,17 @@ export class ToldEvents {
     for (const _ of lengths) this.types.push("job.enqueued");
   }
 
-  mark(): ToldMark {
-    return [this.types.length, this.ended.length, this.claimed.length];
+  #lose(type: EventType, facts: { readonly id: string }, { state, session, grant }: JobRow): void {
+    if (state !== "running" || session === undefined || grant === undefined) return;
+    this.lost.push({ session, id: facts.id, grant, why: lossOf(type, facts) });
   }
 
-  undo([types, ended, claimed]: ToldMark): void {
+  mark(): ToldMark {
+    return [this.types.length, this.ended.length, this.claimed.length, this.lost.length];
+  }
+
+  undo([types, ended, claimed, lost]: ToldMark): void {
+    this.lost.length = lost;
     this.types.length = types;
     this.ended.length = ended;
     this.claimed.length = claimed;

@@ -17,9 +17,9 @@ import type { Checkpoints } from "./checkpoints.ts";
 import type { Committer } from "./commit.ts";
 import type { Courier } from "./courier.ts";
 import { farewells } from "./farewell.ts";
+import type { Line } from "./line.ts";
 import { tellDirectory } from "./registry.ts";
 import type { Snapshots } from "./snapshots.ts";
-import type { Waiters } from "./waiters.ts";
 
 /** What upkeep needs of the platform. */
 interface UpkeepPorts {
@@ -37,7 +37,7 @@ interface UpkeepParts {
   readonly checkpoints: Checkpoints;
   readonly courier: Courier;
   readonly snapshots: Snapshots;
-  readonly waiters: Waiters;
+  readonly line: Line;
   store(): SluiceStore;
   view(): View | undefined;
 }
@@ -63,11 +63,11 @@ export class Upkeep {
 
   /** Does what is due, a bounded entry at a time, and arms the next alarm. */
   async run(): Promise<void> {
-    const { committer, checkpoints, courier, snapshots, waiters, store } = this.#parts;
+    const { committer, checkpoints, courier, snapshots, line, store } = this.#parts;
     this.#retryAt = 0;
     this.#isAtWork = true;
     // A rate may let go on who waits, and no entry tells of it.
-    waiters.wake();
+    line.wake();
     await this.#trying("what is due", () => checkpoints.inPieces(() => this.#doWhatIsDue()));
     await this.#trying("who waits", () => committer.pump());
     await this.#trying("delivery", () => courier.notice());
@@ -139,7 +139,7 @@ export class Upkeep {
     const isBusy = isUnregistered || runningOperation(view) !== undefined;
     const due = nextDueAt(view) ?? NEVER;
     const trimAt = this.#parts.store().purgeDueAt(limits.logAgeMsMax) ?? NEVER;
-    const opensAt = this.#parts.waiters.hasWaiters ? rateOpensAt(view) : NEVER;
+    const opensAt = this.#parts.line.hasWaiters ? rateOpensAt(view) : NEVER;
     return Math.min(
       ...[isBusy ? atOnce : NEVER, opensAt, this.#parts.courier.dueAt(view)],
       ...[due > view.at ? due : atOnce, trimAt > view.at ? trimAt : atOnce],

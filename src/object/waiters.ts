@@ -8,99 +8,70 @@ import { packAnswer } from "../contract/packing.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import { ENOUGH, isOver, TAKEN, WAITING, type Wait } from "../contract/waits.ts";
-import { mayFindJobs } from "../machine/leases.ts";
+import type { KeptChannel } from "./channel.ts";
+import { type Given, giveBack } from "./give-back.ts";
 import type { Group, Served } from "./group.ts";
+import { type Claimant, demandOf, type Line, type Telling, telling } from "./line.ts";
 
-/** A socket, as far as a wait needs it. */
+/** A socket, as far as a wait or a channel needs it. */
 export interface WaitSocket {
   /** What is kept with it while the object sleeps. */
   kept(): Kept | undefined;
   keep(kept: Kept): void;
   /** Throws once the other side has closed it. */
   send(text: string): void;
+  close(code: number, reason: string): void;
+  /** When the platform last answered a ping on it, epoch ms; 0 where it never has. */
+  pingedAt(): number;
 }
 
-/** Jobs in a waiter's hands, before it said that it has them. */
-interface Given {
-  readonly token: string;
-  readonly ids: readonly string[];
-}
-interface Kept {
+export interface Kept {
   /** Which came first. */
   readonly order: number;
   /** Undefined once it was answered. */
   readonly wait?: Wait | undefined;
   readonly given?: Given | undefined;
+  /** Of a worker's channel: it is no wait. */
+  readonly channel?: KeptChannel | undefined;
 }
 
-/** What is to be told once an entry is durable; `undo`: it never will be. */
-export interface Telling {
-  tell(): void;
-  undo(): void;
-}
-
-interface Waiter {
-  readonly socket: WaitSocket;
+/** One caller that waits for jobs. */
+interface Waiter extends Claimant {
   readonly order: number;
-  readonly request: CommandRequest<"lease.claim">;
-  /** What it takes; waiters that take the same are served one after the other. */
-  readonly demand: string;
-  /** It was given jobs in an entry that is not durable yet. */
+  readonly socket: WaitSocket;
   isServed: boolean;
-  /** It has a key, under which it may have been given jobs before, and nobody has looked. */
-  isKeyNew: boolean;
 }
 
 interface WaitersPorts {
   submit(request: CommandRequest): Promise<CommandAnswer>;
   read(request: CommandRequest): CommandAnswer;
-  /** Has those who wait served again soon, also where nothing else happens. */
-  later(): void;
   report(error: unknown, what: string): void;
 }
 
 export class Waiters {
   readonly #ports: WaitersPorts;
-  /** By arrival. */
+  readonly #line: Line;
   readonly #waiters = new Map<WaitSocket, Waiter>();
   /** Those that wait for an end, by what they wait for. */
   readonly #watchers = new Map<string, Set<WaitSocket>>();
-  #lastOrder = 0;
-  #isDue = false;
 
-  constructor(ports: WaitersPorts, sockets: Iterable<WaitSocket>) {
+  constructor(ports: WaitersPorts, line: Line) {
     this.#ports = ports;
-    const kept = [...sockets].map((socket) => [socket, socket.kept()] as const);
-    kept.sort(([, a], [, b]) => (a?.order ?? 0) - (b?.order ?? 0));
-    for (const [socket, said] of kept) {
-      if (said === undefined) continue;
-      this.#lastOrder = said.order;
-      if (said.wait !== undefined) this.#add(socket, said.order, said.wait);
-    }
+    this.#line = line;
   }
 
-  /** Whether somebody waits who may find a job that nobody has looked for yet. */
-  get isDue(): boolean {
-    return this.#isDue && this.#waiters.size > 0;
-  }
-
-  /** Whether anybody waits for jobs. */
-  get hasWaiters(): boolean {
-    return this.#waiters.size > 0;
-  }
-
-  /** Something may have become ready. */
-  wake(): void {
-    this.#isDue = true;
+  /** Knows a socket again that outlived the instance before. */
+  restore(socket: WaitSocket, { order, wait }: Kept): void {
+    if (wait !== undefined) this.#add(socket, order, wait);
   }
 
   /** Takes a wait, or says why not. */
   take(socket: WaitSocket, wait: Wait): Refusal | undefined {
     if (JSON.stringify(wait).length > limits.waitBytesMax) return tooLarge;
-    this.#lastOrder += 1;
-    socket.keep({ order: this.#lastOrder, wait });
+    const order = this.#line.nextOrder();
+    socket.keep({ order, wait });
     socket.send(WAITING);
-    this.#add(socket, this.#lastOrder, wait);
+    this.#add(socket, order, wait);
     return undefined;
   }
 
@@ -113,7 +84,7 @@ export class Waiters {
     const waiter = this.#waiters.get(socket);
     // What it was served it is told soon.
     if (waiter === undefined || waiter.isServed) return [];
-    this.#waiters.delete(socket);
+    this.#drop(waiter);
     const answer = this.#ports.read(waiter.request);
     return [telling(() => this.#close(socket, answer))];
   }
@@ -145,46 +116,12 @@ export class Waiters {
   /** The caller has gone: what it was given and has not taken is given back. */
   leave(socket: WaitSocket): void {
     const waiter = this.#waiters.get(socket);
-    this.#waiters.delete(socket);
+    if (waiter !== undefined) this.#drop(waiter);
     const { wait, given } = socket.kept() ?? {};
     if (wait !== undefined && wait.kind !== "jobs") this.#unwatch(socket, wait);
-    if (given !== undefined) this.#giveBack(given);
+    if (given !== undefined) void giveBack(this.#ports, [given]);
     // What it was given meanwhile is given back as soon as it is told.
     else if (waiter?.isServed) waiter.isServed = false;
-  }
-
-  /** Workers that wait are alive, for as long as they do. */
-  isWaiting(worker: string): boolean {
-    for (const { request } of this.#waiters.values()) {
-      if (request.input.worker === worker) return true;
-    }
-    return false;
-  }
-
-  /** Hands what is ready to those who wait for it, the first first. Returns what is to be told of it. */
-  serve(group: Group): Telling[] {
-    this.#isDue = false;
-    const told: Telling[] = [];
-    if (this.#waiters.size === 0 || !group.exists) return told;
-    const failed = new Set<string>();
-    const { faults } = group;
-    for (const waiter of this.#waiters.values()) {
-      const { isKeyNew } = waiter;
-      if (waiter.isServed || !(isKeyNew || mayFindJobs(group.view))) continue;
-      waiter.isKeyNew = false;
-      const demand = isKeyNew ? "" : demandOf(group, waiter);
-      if (failed.has(demand)) continue;
-      const served = group.serve(waiter.request);
-      if (served === "full") {
-        this.#isDue = true;
-        break;
-      }
-      if (served === undefined && !isKeyNew) failed.add(demand);
-      if (served !== undefined) told.push(this.#serving(waiter, served));
-    }
-    // What failed was undone: a job may be ready for those who wait, and no event tells of it.
-    if (group.faults > faults) this.#ports.later();
-    return told;
   }
 
   /** What those are to be told who wait for the end of a job or an action of these jobs. */
@@ -211,31 +148,39 @@ export class Waiters {
       this.#watchers.set(name, all.add(socket));
       return;
     }
-    const { kinds = ["payload"], capabilities = [] } = wait.request.input;
-    const demand = `${kinds.join()} ${capabilities.join()}`;
     const { request } = wait;
-    const isKeyNew = request.key !== undefined;
-    this.#waiters.set(socket, { socket, order, request, demand, isServed: false, isKeyNew });
-    this.#isDue = true;
+    const waiter: Waiter = {
+      ...{ socket, order, request, demand: demandOf(request.input), isServed: false },
+      isStanding: false,
+      isKeyNew: request.key !== undefined,
+      isThere: () => true,
+      lapse: () => telling(() => this.leave(socket)),
+      take: (served) => this.#serving(waiter, served),
+    };
+    this.#waiters.set(socket, waiter);
+    this.#line.enter(waiter, order);
   }
 
-  #serving(waiter: Waiter, served: Served): Telling {
+  #drop(waiter: Waiter): void {
+    this.#waiters.delete(waiter.socket);
+    this.#line.leave(waiter);
+  }
+
+  #serving(waiter: Waiter, { answer, token, ids }: Served): Telling {
     const { socket, order } = waiter;
     waiter.isServed = true;
-    const { answer, token, ids } = served;
     const given = { token, ids };
     return {
       tell: () => {
         // It has left meanwhile.
-        if (!waiter.isServed) return this.#giveBack(given);
-        this.#waiters.delete(socket);
+        if (!waiter.isServed) return void giveBack(this.#ports, [given]);
+        this.#drop(waiter);
         socket.keep({ order, given });
         this.#send(socket, answer);
       },
       undo: () => {
         waiter.isServed = false;
-        // At once it would fail again.
-        this.#ports.later();
+        this.#line.again();
       },
     };
   }
@@ -262,31 +207,11 @@ export class Waiters {
     if (sockets?.size === 0) this.#watchers.delete(name);
     return wasThere;
   }
-
-  #giveBack({ token, ids }: Given): void {
-    if (ids.length === 0) return;
-    const items = ids.map((id) => ({ op: "release", id, token }) as const);
-    this.#ports.submit({ v: 1, name: "lease.settle", input: { items }, bytes: 0 }).then(
-      (answer) => {
-        if ("refusal" in answer) this.#ports.report(answer.refusal.detail, "give back");
-      },
-      (error: unknown) => this.#ports.report(error, "give back"),
-    );
-  }
 }
 
 type ForEnd = Extract<Wait, { readonly id: string }>;
 
-const telling = (tell: () => void): Telling => ({ tell, undo: () => undefined });
-
 const watched = (kind: string, id: string): string => `${kind} ${id}`;
-
-/** What a waiter takes as of now: what a registered worker does not say, its registration does, and it may be draining. */
-function demandOf({ view }: Group, { demand, request }: Waiter): string {
-  const { worker } = request.input;
-  const isRegistered = worker !== undefined && view.tables.workers.get([worker]) !== undefined;
-  return isRegistered ? `${demand} ${worker}` : demand;
-}
 
 const tooLarge: Refusal = refuse(
   "wait_too_large",

@@ -71,6 +71,8 @@ export interface JobRow {
   readonly worker?: string | undefined;
   /** The worker was registered when it was given the job. */
   readonly tracked?: true | undefined;
+  /** Over whose channel it was given the job: the hash of the session. */
+  readonly session?: string | undefined;
   /** The number of its latest hand-out. */
   readonly grant?: number | undefined;
   /** The length of lease that the latest claim asked for, which an extension takes again. */

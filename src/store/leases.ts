@@ -48,6 +48,7 @@ function claimed(tables: SluiceTables, event: EventOf<"job.claimed">, at: number
     grant: event.grant,
     worker: event.worker,
     tracked: event.tracked,
+    session: event.session,
     leaseUntil: event.leaseUntil,
     claimLeaseMs: event.leaseMs,
     startedAt: at,

@@ -298,6 +298,7 @@ export function end(
     endedAt: at,
     leaseEndedAt: changes.leaseEndedAt ?? (wasRunning ? at : before.leaseEndedAt),
     leaseUntil: undefined,
+    session: undefined,
     runAt: undefined,
     readyAt: undefined,
     ttlUntil: undefined,

@@ -39,6 +39,7 @@ export function hire(
   const errors: unknown[] = [];
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   const worker = new Worker(queue, handler, {
+    transport: "http",
     onSettled: (job, answer) => {
       settled.push({ job, answer });
       for (const { count, resolve } of waiting) if (settled.length >= count) resolve();

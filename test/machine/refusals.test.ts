@@ -4,6 +4,7 @@ import { commands } from "../../src/contract/commands.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { type RefusalCode, refusals } from "../../src/contract/refusals.ts";
 import { type Harness, openEngine, START } from "../engine-harness.ts";
+import { deliveryCases } from "./delivery-cases.ts";
 import { flowCases } from "./flow-cases.ts";
 import { planOf } from "./plan-rig.ts";
 import { type Case, refuses, scheduleCases } from "./schedule-cases.ts";
@@ -206,6 +207,7 @@ const planCases: readonly Case[] = [
 const cases: readonly Case[] = [
   ...scheduleCases,
   ...flowCases,
+  ...deliveryCases,
   refuses("job.enqueue", [key, "job_exists", "queue_full"], { jobs: [other] }, aFull, true),
   refuses("job.enqueue", ["job_exists", "queue_full"], { jobs: [other] }, aFull),
   refuses(

@@ -88,6 +88,13 @@ describe("a job is pushed as soon as it is ready", () => {
   });
 });
 
+test("an address on this machine is refused where the deployment does not deliver there, before all else", async () => {
+  const q = await openEngine();
+  const here = { url: "http://localhost:3000/", secrets: [secret] };
+  expect((await q.refused("delivery.put", here)).refusalCode).toBe("target_forbidden");
+  expect((await q.refused("delivery.get", {})).refusalCode).toBe("queue_unknown");
+});
+
 test("no more jobs are under way at once than was said, and the next goes as soon as one is answered", async () => {
   const q = await pushing({ concurrency: 2 });
   const answers = [held<void>(), held<void>(), held<void>()];

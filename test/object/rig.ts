@@ -7,7 +7,7 @@ import type { QueueListing, QueueStats } from "../../src/contract/queue.ts";
 import { Committer } from "../../src/object/commit.ts";
 import { QueueEngine } from "../../src/object/engine.ts";
 import type { Group } from "../../src/object/group.ts";
-import { Waiters } from "../../src/object/waiters.ts";
+import { Line } from "../../src/object/line.ts";
 import { openStore, type SluiceStore } from "../../src/store/schema.ts";
 import type { Sql, SqlCounts, SqlRow, SqlValue } from "../../src/store/sql.ts";
 import { NodeSql } from "../../src/store/sql-node.ts";
@@ -122,7 +122,7 @@ abstract class Told {
 export class CommitRig extends Told {
   readonly store: SluiceStore;
   readonly committer: Committer;
-  readonly waiters: Waiters;
+  readonly line: Line;
   /** Called behind each entry. */
   afterAppend: (group: Group) => void = () => undefined;
 
@@ -137,23 +137,13 @@ export class CommitRig extends Told {
       now: () => this.now,
       newQueueId: () => "aaaaaaaa",
       afterAppend: (group) => this.afterAppend(group),
-      waiters: () => this.waiters,
+      callers: () => ({ line: this.line, present: () => false, ended: () => [] }),
       abort: this.abort,
       report: this.report,
     });
-    this.waiters = new Waiters(
-      {
-        submit: (request) => this.committer.submit(request),
-        read: () => {
-          throw new Error("nobody waits for an end in these tests");
-        },
-        later: () => {
-          throw new Error("nothing of those who wait fails in these tests");
-        },
-        report: this.report,
-      },
-      [],
-    );
+    this.line = new Line(() => {
+      throw new Error("nothing of those who wait fails in these tests");
+    });
   }
 
   /** Whether what a new instance would recover is what this one shows. */

@@ -31,6 +31,21 @@ export class TestSocket implements WaitSocket {
     this.sent.push(text);
   }
 
+  /** What it was closed with, from the queue's side. */
+  closed: { readonly code: number; readonly reason: string } | undefined;
+
+  close(code: number, reason: string): void {
+    this.closed = { code, reason };
+    this.isClosed = true;
+  }
+
+  /** When a ping on it was last answered. */
+  pinged = 0;
+
+  pingedAt(): number {
+    return this.pinged;
+  }
+
   /** What came of the wait: the reply, parsed, or the code of the refusal; undefined while nothing has. */
   get answer() {
     const text = this.sent.find((each) => each !== WAITING);

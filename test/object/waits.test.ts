@@ -152,6 +152,13 @@ describe("who waits for jobs", () => {
     expect((await q.run("worker.get", { id: "w" })).worker.state).toBe("dead");
   });
 
+  test("may have a name that no worker could be registered by", async () => {
+    const q = await openEngine({ config: {} });
+    const waiter = await q.waitForJobs({ worker: "Jürgen 1" });
+    const id = await q.enqueue();
+    expect(waiter.jobs).toEqual([id]);
+  });
+
   test("may not name more capabilities than its socket keeps", async () => {
     const q = await openEngine({ config: {} });
     const capabilities = Array.from({ length: 40 }, (_, i) => `${i}`.padStart(256, "x"));

@@ -67,7 +67,7 @@ export class Gatekeeper {
   readonly #begins: readonly (readonly [number, Draw])[] = [
     [6, (random) => ({ name: "key.put", input: somePut(random) })],
     [1, (random) => ({ name: "key.remove", input: { key: random.pick(flowKeys) } })],
-    [2, (random) => ({ name: "key.get", input: { key: random.pick(flowKeys) } })],
+    [3, (random) => ({ name: "key.get", input: { key: random.pick(flowKeys) } })],
     [2, (random) => this.#list(random)],
     [2, (random) => this.#parents(random)],
     [5, (random) => enqueue(...someGraph(random))],
@@ -80,7 +80,7 @@ export class Gatekeeper {
     [9, (random) => this.#take(random)],
     [12, (random) => this.#settle(random)],
     [1, (random) => this.#discard(random)],
-    [4, (random) => someDelivery(random)],
+    [7, (random) => someDelivery(random)],
   ];
 
   told({ name }: Wish, { jobs = [] }: Told): void {

@@ -116,10 +116,10 @@ export function someGraph(random: Random): Job[] {
 const target = "https://jobs.example.com/";
 const secrets = [`whsec_${"A".repeat(32)}`];
 
-/** Something is said of where jobs are pushed to; mostly that they are not, so that there are some to claim. */
+/** Something is said of where jobs are pushed to; mostly too little, or that they are not, so that there are some to claim. */
 export function someDelivery(random: Random): Wish {
   const input = defined({
-    url: maybe(random, 0.8, () => target),
+    url: maybe(random, 0.25, () => target),
     secrets: maybe(random, 0.8, () => secrets),
     concurrency: maybe(random, 0.5, () => random.between(1, 3)),
     timeoutMs: maybe(random, 0.5, () => random.pick([1000, 5000])),
@@ -128,10 +128,10 @@ export function someDelivery(random: Random): Wish {
   });
   const reason = maybe(random, 0.5, () => random.pick(["later", "now"]));
   return random.weighted<Wish>([
-    [4, { name: "delivery.put", input }],
+    [8, { name: "delivery.put", input }],
     [2, { name: "delivery.pause", input: defined({ reason }) }],
-    [2, { name: "delivery.resume", input: {} }],
-    [3, { name: "delivery.remove", input: {} }],
+    [4, { name: "delivery.resume", input: {} }],
+    [5, { name: "delivery.remove", input: {} }],
     [1, { name: "delivery.get", input: {} }],
   ]);
 }

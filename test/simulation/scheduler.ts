@@ -9,6 +9,7 @@ import type { Call } from "./delivery.ts";
 import { faults, isAtBound, restoreBound } from "./faults.ts";
 import { hashOf } from "./jobs-drawn.ts";
 import { Random } from "./random.ts";
+import { demand } from "./violation.ts";
 import type { World } from "./world.ts";
 
 type Step = (random: Random) => void | Promise<void>;
@@ -19,6 +20,8 @@ interface Message {
   readonly isReplyLost: boolean;
 }
 
+/** Long work lets others by so often at most, once nothing new comes. */
+const restTurnsMax = 5000;
 const jobsMax = 55;
 const unknownsMax = 8;
 const answeredMax = 40;
@@ -104,7 +107,7 @@ export class Scheduler {
     const client = leader === undefined ? random.below(roles.length) : roles.indexOf(leader);
     const { queue, jobs } = world.auditor.state;
     // Without a queue there is little to see, and not every enqueue makes one.
-    const isCrowded = jobs.size > jobsMax || (queue === undefined && random.chance(0.02));
+    const isCrowded = jobs.size > jobsMax || (queue === undefined && random.chance(0.012));
     const tooMuch = isAtBound() && random.chance(0.5) ? this.#clients.tooMuch(random) : undefined;
     const relief = isCrowded ? this.#clients.relief(random) : undefined;
     const wish = tooMuch ?? relief ?? this.#clients.wish(client, random, world.now());
@@ -274,11 +277,14 @@ export class Scheduler {
       const { alarm } = world.disk;
       if (round === 10) await world.post.deliver(this.#last(), false);
       if (alarm !== null && alarm <= world.now() && !world.isFiring) await world.fireAlarm();
+      let turns = 0;
       while (
         world.isPausing ||
         world.directory.waiting > 0 ||
         world.disk.durable < world.disk.written
       ) {
+        turns += 1;
+        demand(turns < restTurnsMax, "rest", "what was begun never comes to its end");
         world.directory.answer({ fails: false, hasEffect: true });
         await world.goOn();
         await world.sync();

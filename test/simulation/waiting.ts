@@ -53,6 +53,14 @@ class Socket implements WaitSocket {
     this.#kept = JSON.stringify(kept);
   }
 
+  close(): void {
+    throw new Error("a wait is not closed by its object");
+  }
+
+  pingedAt(): number {
+    return 0;
+  }
+
   send(text: string): void {
     if (text === WAITING) return;
     this.answer = unpackAnswer(text);

@@ -5,10 +5,10 @@
  */
 import type { Context } from "hono";
 import { authorize } from "../../../src/auth/tokens.ts";
+import { isRejected } from "../../../src/contract/checked.ts";
 import { jsonResponse } from "../../../src/http/answers.ts";
 import { createApp, type GateEnv } from "../../../src/http/app.ts";
 import { readBody } from "../../../src/http/body.ts";
-import { isRejected } from "../../../src/http/checked.ts";
 import { refusalResponse } from "../../../src/http/problems.ts";
 import type { Fill, QueueObject, Slots, TailKind } from "./queue-object.ts";
 
@@ -41,7 +41,7 @@ app.get("/bench/hello", () => new Response("hello"));
 
 for (const [name, method] of Object.entries(methods)) {
   app.post(`/bench/${name}/:queue`, async (c: Context<{ Bindings: GateEnv }, "/:queue">) => {
-    const refusal = authorize(c.req.raw.headers.get("authorization"), c.env);
+    const refusal = authorize(c.req.raw.headers, c.env);
     if (refusal !== undefined) return refusalResponse(refusal);
     const body = await readBody(c.req.raw);
     if (isRejected(body)) return refusalResponse(body.refusal);

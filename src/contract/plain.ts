@@ -2,8 +2,8 @@
  * The shapes that nearly all traffic has, recognised without a schema: a job that is only a payload, a bare completion.
  * Invariant: what is recognised is what the contract's schema accepts, with the same outcome.
  */
-import { JOB_ID } from "../contract/ids.ts";
-import { limits } from "../contract/limits.ts";
+import { JOB_ID } from "./ids.ts";
+import { limits } from "./limits.ts";
 
 type Members = Readonly<Record<string, unknown>>;
 

@@ -3,9 +3,9 @@
  * Invariant: every error names its place by an RFC 6901 pointer into what the caller sent.
  */
 import type * as z from "zod";
-import { type InputError, type Refusal, type RefusalCode, refuse } from "../contract/refusals.ts";
 import { accept, type Checked, reject } from "./checked.ts";
 import { pointerOf } from "./raw-json.ts";
+import { type InputError, type Refusal, type RefusalCode, refuse } from "./refusals.ts";
 
 /** More errors than anybody reads; a client's mistake repeats itself in every item. */
 const errorsMax = 20;

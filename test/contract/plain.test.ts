@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { jobSpecsWire } from "../../src/contract/jobs.ts";
 import { settleWire } from "../../src/contract/leases.ts";
-import { bareCompletions, bareJobs } from "../../src/http/plain.ts";
+import { bareCompletions, bareJobs } from "../../src/contract/plain.ts";
 
 const strange = fc.oneof(fc.jsonValue(), fc.constant([]), fc.constant({}), fc.constant("x"));
 const job = fc.oneof(

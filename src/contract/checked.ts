@@ -2,7 +2,7 @@
  * The outcome of a check in the gate: what passed, or why not.
  * Invariant: a refusal is never mistaken for input, whatever fields the input has.
  */
-import type { Refusal } from "../contract/refusals.ts";
+import type { Refusal } from "./refusals.ts";
 
 export type Checked<T> = { readonly value: T } | { readonly refusal: Refusal };
 

@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { pointerAt, pointerOf, rawElements, rawMembers } from "../../src/http/raw-json.ts";
+import { pointerAt, pointerOf, rawElements, rawMembers } from "../../src/contract/raw-json.ts";
 import { objects, quote, type Tree, textOf, trees } from "./json-texts.ts";
 
 const names = ["payload", "jobs", "__proto__"];

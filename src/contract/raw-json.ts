@@ -3,7 +3,7 @@
  * Invariant: the text is known to be valid (JSON.parse accepted it), no depth overflows the stack, and members mean
  * what JSON.parse makes of them: escapes in names are read, and the last of equal names wins.
  */
-import type { JsonText } from "../contract/json.ts";
+import type { JsonText } from "./json.ts";
 
 const QUOTE = 34;
 const COMMA = 44;

@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { jsonErrorAt, loneSurrogateAt } from "../../src/http/json-errors.ts";
+import { jsonErrorAt, loneSurrogateAt } from "../../src/contract/json-errors.ts";
 import { textOf, trees } from "./json-texts.ts";
 
 function parses(text: string): boolean {

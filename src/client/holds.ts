@@ -1,0 +1,201 @@
+/**
+ * The jobs in a worker's hands: each from its arrival until the server has answered its end.
+ * Invariant: what is to be said of a job goes through the outbox, its news before its end; a job that the server says is lost is
+ * told so.
+ */
+import type { HeldLease } from "../contract/leases.ts";
+import { blamesBody, SluiceError } from "./errors.ts";
+import { type Handler, Hold } from "./hold.ts";
+import type { Outbox } from "./outbox.ts";
+import { refusedText, releaseText } from "./outcome.ts";
+import type { Queue } from "./queue.ts";
+import type { ClaimedJob, NotSettled, SettleAnswer } from "./types.ts";
+import type { WorkerOptions } from "./worker-options.ts";
+
+interface HoldsPorts<Payload, Result> {
+  readonly queue: Queue<Payload, Result>;
+  readonly handler: Handler<Payload, Result>;
+  readonly options: Pick<WorkerOptions<Payload>, "leaseMs" | "onJob" | "onSettled">;
+  readonly outbox: Outbox<SettleAnswer>;
+  /** Whether jobs that still arrive are given back. */
+  isStopping(): boolean;
+  /** There is something to send, or a slot is free. */
+  wakeUp(): void;
+  report(error: unknown): void;
+}
+
+/** When the server said something: its time, and when it was asked, or heard. */
+export interface Moment {
+  readonly now: number;
+  readonly sentAt: number;
+}
+
+export class Holds<Payload, Result> {
+  readonly #ports: HoldsPorts<Payload, Result>;
+  /** Jobs whose handler runs; each takes a slot. */
+  readonly #running = new Set<Hold<Payload>>();
+  /** Jobs whose end the server has not answered yet, by their leases. */
+  readonly #unsettled = new Map<string, Hold<Payload>>();
+  /** Of the newest answer to settlements. */
+  #heard: Moment = { now: 0, sentAt: 0 };
+
+  constructor(ports: HoldsPorts<Payload, Result>) {
+    this.#ports = ports;
+  }
+
+  /** How many slots are taken. */
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** How many jobs the server has not answered the end of. */
+  get unsettled(): number {
+    return this.#unsettled.size;
+  }
+
+  /** When something is to be said of a job before its end. */
+  get dueAt(): number {
+    let dueAt = Number.POSITIVE_INFINITY;
+    for (const hold of this.#running) dueAt = Math.min(dueAt, hold.hasNews ? 0 : hold.extendAt);
+    return dueAt;
+  }
+
+  /** Begins to work on jobs. `isPushed`: they came over the session's channel. */
+  take(jobs: readonly ClaimedJob<Payload>[], { now, sentAt }: Moment, isPushed: boolean): void {
+    for (const job of jobs) void this.#work(new Hold(job, now, sentAt, isPushed));
+  }
+
+  /** The server has answered settlements, as of then. */
+  answered(heard: Moment): void {
+    this.#heard = heard;
+  }
+
+  /** Puts what is to be said of running jobs among the items to send. */
+  speak(now: number): void {
+    for (const hold of this.#running) this.#keep(hold, now);
+  }
+
+  /** Gives back every job whose handler still runs. */
+  releaseAll(): void {
+    for (const hold of this.#running) hold.release(new Error("The worker stops."));
+  }
+
+  /** The server says that these jobs are lost. */
+  lose(items: readonly (NotSettled & { readonly token: string })[]): void {
+    for (const item of items) this.#unsettled.get(nameOf(item))?.heard(item);
+  }
+
+  /** The session's leases, as the server has them: what is not among them was lost, and what is not known here never arrived. */
+  resume(leases: readonly HeldLease[], { now, sentAt }: Moment): void {
+    const held = new Map(leases.map((lease) => [nameOf(lease), lease]));
+    for (const hold of this.#running) {
+      const lease = held.get(nameOf(hold.held));
+      if (lease !== undefined) hold.leased(lease.leaseUntil - now, sentAt);
+      else if (hold.isPushed) hold.heard({ id: hold.job.id, ok: false, problem: gone });
+    }
+    for (const [name, lease] of held) {
+      if (this.#unsettled.has(name)) continue;
+      void this.#ports.outbox.add(releaseText(lease)).catch(this.#ports.report);
+    }
+  }
+
+  /** Works on one job until the server has answered its end. Never rejects. */
+  async #work(hold: Hold<Payload>): Promise<void> {
+    const { options, report, wakeUp } = this.#ports;
+    this.#unsettled.set(nameOf(hold.held), hold);
+    try {
+      const text = this.#ports.isStopping() ? releaseText(hold.held) : await this.#handle(hold);
+      const answer = hold.canSettle ? await this.#settle(hold, text) : hold.lost;
+      if (answer !== undefined) this.#tell(() => options.onSettled?.(hold.job, answer));
+    } catch (error) {
+      report(error);
+    } finally {
+      this.#unsettled.delete(nameOf(hold.held));
+      wakeUp();
+    }
+  }
+
+  async #handle(hold: Hold<Payload>): Promise<string> {
+    const { queue, handler, options, wakeUp } = this.#ports;
+    this.#running.add(hold);
+    try {
+      this.#tell(() => options.onJob?.(hold.job));
+      const parents: Queue["parents"] = (id) => queue.parents(id);
+      return await hold.run(handler, { onNews: wakeUp, parents });
+    } finally {
+      this.#running.delete(hold);
+    }
+  }
+
+  /**
+   * A settlement that the server cannot take, as when the result is too large, fails the job
+   * instead.
+   */
+  async #settle(hold: Hold<Payload>, text: string): Promise<SettleAnswer> {
+    this.#sendNews(hold);
+    try {
+      return await this.#post(text);
+    } catch (error) {
+      if (!blamesBody(error)) throw error;
+      this.#ports.report(error);
+      return await this.#post(refusedText(hold.held, error.detail));
+    }
+  }
+
+  #post(text: string): Promise<SettleAnswer> {
+    const answer = this.#ports.outbox.add(text);
+    this.#ports.wakeUp();
+    return answer;
+  }
+
+  /**
+   * Puts a running job's news, and the extension of its lease when due, among the items to send.
+   */
+  #keep(hold: Hold<Payload>, now: number): void {
+    const { outbox, options, report } = this.#ports;
+    this.#sendNews(hold);
+    const extension = hold.takeExtension(now, options.leaseMs);
+    if (extension === undefined) return;
+    const extended = (answer: SettleAnswer): void => {
+      hold.heard(answer);
+      if (!answer.ok || answer.leaseUntil === undefined) return;
+      hold.leased(answer.leaseUntil - this.#heard.now, this.#heard.sentAt);
+    };
+    void outbox.add(extension).then(extended).catch(report);
+  }
+
+  /** Puts a job's reports and its progress among the items to send. */
+  #sendNews(hold: Hold<Payload>): void {
+    const { outbox, report } = this.#ports;
+    const heard = (answer: SettleAnswer): void => {
+      hold.heard(answer);
+      const isWrong = !answer.ok && answer.problem.code === "task_unknown";
+      if (isWrong) report(new SluiceError(answer.problem));
+    };
+    const progress = hold.takeProgress();
+    const texts = [...hold.takeReports(), ...(progress === undefined ? [] : [progress])];
+    for (const text of texts) void outbox.add(text).then(heard).catch(report);
+  }
+
+  /** An observer that throws harms no job. */
+  #tell(observe: () => void): void {
+    try {
+      observe();
+    } catch (error) {
+      this.#ports.report(error);
+    }
+  }
+}
+
+/** A lease, by the job and the token that name it. */
+const nameOf = ({ id, token }: { readonly id: string; readonly token: string }): string =>
+  `${token} ${id}`;
+
+const gone: NotSettled["problem"] = {
+  type: "urn:sluice:problem:lease_stale",
+  title: "The lease is no longer held",
+  status: 409,
+  code: "lease_stale",
+  detail: "The lease ended while the worker had no channel: drop the work.",
+  retryable: false,
+};
