@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Queue } from "../../src/client/index.ts";
@@ -52,8 +53,11 @@ test("runs a command for each job, and its exit code decides", async () => {
 test("gives back what runs when it is stopped, and exits with 0", async () => {
   const queue = queueOf("slow");
   const { id } = await queue.enqueue(1);
-  const begun = work(["slow", "--drain", "0", "--", "sleep", "600"], 1);
-  while ((await queue.get(id)).state !== "running");
+  // A job that is running may still be on its way to its worker: one that has begun says so.
+  const mark = join(server.dataDir, "begun");
+  const command = ["sh", "-c", 'touch "$0"; exec sleep 600', mark];
+  const begun = work(["slow", "--drain", "0", "--", ...command], 1);
+  while (!existsSync(mark)) await queue.get(id);
   child.kill("SIGTERM");
   expect(await begun).toBe(`${id} is ready.\n`);
   if (child.exitCode === null) await once(child, "exit");
