@@ -39,6 +39,8 @@ export interface Audited {
   readonly current: Instance | undefined;
   readonly coverage: Coverage;
   readonly autoCreate: boolean;
+  /** Whether a delivery was ever asked for: without one the queue pushes nothing. */
+  readonly mayPush: boolean;
   /** Whether commands wait that the current instance has not decided. */
   readonly hasWaiting: boolean;
   now(): number;
@@ -68,8 +70,8 @@ const isPushing = ({ name, key }: CommandRequest): boolean =>
   key === undefined && ofCourier.includes(name);
 
 /** What the engine itself says. */
-export const isOwn = (request: CommandRequest): boolean =>
-  isGivenBack(request) || isPushing(request);
+export const isOwn = (request: CommandRequest, mayPush: boolean): boolean =>
+  isGivenBack(request) || (mayPush && isPushing(request));
 
 export function isEmptyClaim(answer: Answer): boolean {
   if (!("reply" in answer)) return false;

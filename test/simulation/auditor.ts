@@ -120,7 +120,7 @@ export class Auditor implements Observer {
     const isEmpty = this.#turn.events.length === 0;
     return this.#around(work, (answer, isStruck) => {
       const delivery = this.#audited.deliveryOf(request);
-      const isSent = delivery !== undefined || isOwn(request);
+      const isSent = delivery !== undefined || isOwn(request, this.#audited.mayPush);
       demand(isSent, "order", "a request was decided that nobody sent");
       demand(delivery?.decided === undefined, "order", "a request was decided twice", request);
       if (answer === undefined) {

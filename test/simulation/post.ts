@@ -74,6 +74,9 @@ export class Post {
     return this.#deliveries.get(request);
   }
 
+  /** Whether a delivery was ever asked for. */
+  isPushAsked = false;
+
   /** How many requests wait for an answer. */
   get underway(): number {
     return this.#underway.size;
@@ -88,6 +91,7 @@ export class Post {
   async deliver(call: Call, isReplyLost: boolean, to?: Instance): Promise<void> {
     const instance = to ?? (await this.#world.wake());
     const request = unpack(pack(call.request));
+    if (request.name === "delivery.put") this.isPushAsked = true;
     const delivery = {
       ...{ call, instance, isReplyLost, isBusy: this.#isBusy(request, instance) },
       position: 0,

@@ -75,6 +75,10 @@ export class World implements Surroundings, Audited {
     return this.post.deliveryOf(request);
   }
 
+  get mayPush(): boolean {
+    return this.post.isPushAsked;
+  }
+
   get hasWaiting(): boolean {
     return this.current !== undefined && this.post.waitingFor(this.current) > 0;
   }
