@@ -43,9 +43,15 @@ export async function jobsByPath(
 /** What the tasks of a job wrote, as figures. */
 async function measuredBy(queue: Queue<FileInput, unknown>, id: string) {
   const { tasks } = await queue.tasks(id);
-  const [, cut, wc] = tasks.map(({ stdout = "" }) => stdout);
-  const [, checksum, bytes] = /^(\d+) (\d+)\n$/.exec(cut ?? "") ?? [];
-  const [, lines] = /^\s*(\d+)\s/.exec(wc ?? "") ?? [];
+  const [, cut = "", wc = ""] = tasks.map(({ stdout }) => stdout);
+  return figuresIn(cut, wc);
+}
+
+/** The figures in what `cut` and `wc` wrote; the file's name, which may have a line feed, stands behind them. */
+export function figuresIn(cut: string, wc: string): Measure | undefined {
+  // Some versions of `cksum` mark a name that it had to escape with a backslash before all.
+  const [, checksum, bytes] = /^\\?(\d+) (\d+)\n/.exec(cut) ?? [];
+  const [, lines] = /^\s*(\d+)\s/.exec(wc) ?? [];
   if (checksum === undefined || bytes === undefined || lines === undefined) return undefined;
   return { checksum: Number(checksum), bytes: Number(bytes), lines: Number(lines) };
 }

@@ -1,5 +1,5 @@
 /**
- * One process of a plan, in a process group of its own.
+ * One process for a job, in a process group of its own.
  * Invariant: when `runProcess` resolves, the group has been ended as far as the system lets us, nothing outside of it was
  * signalled, and no timer or listener of it is left.
  */
@@ -13,10 +13,11 @@ export interface ProcessSpec {
   readonly args: readonly string[];
   readonly cwd: string;
   /** All of its environment. */
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** Its standard input; without one it reads an end at once. */
   readonly input?: Buffer | undefined;
-  readonly timeoutMs: number;
+  /** As long as it takes unless given. */
+  readonly timeoutMs?: number;
   /** How long a group that was asked to end may take before it is killed. */
   readonly graceMs: number;
   /** Ends the process as its timeout does. */
@@ -39,6 +40,11 @@ export interface ProcessEnd {
 
 /** How the leader of a group ended. */
 type Exit = Pick<ProcessEnd, "exitCode" | "signal" | "startError">;
+
+/**
+ * How long `runProcess` takes at most once it was told to end a process: the group its grace and its death, the pipes as long.
+ */
+export const endsWithinMs = (graceMs: number): number => 2 * (graceMs + 2 * KILLED_MS);
 
 /** How long a killed group may take to be gone: a process that waits for a disk may take forever. */
 const KILLED_MS = 1_000;
@@ -125,12 +131,13 @@ async function endOf(
 /** Why a process is to be ended now; nothing once its leader has exited by itself. */
 async function firstOf(
   leader: Promise<Exit>,
-  timeoutMs: number,
+  timeoutMs: number | undefined,
   signal: AbortSignal | undefined,
 ): Promise<ProcessEnd["ended"]> {
   const told = Promise.withResolvers<"timeout" | "aborted">();
   const abort = (): void => told.resolve("aborted");
-  const timer = setTimeout(() => told.resolve("timeout"), timeoutMs);
+  const timeout = () => told.resolve("timeout");
+  const timer = timeoutMs === undefined ? undefined : setTimeout(timeout, timeoutMs);
   signal?.addEventListener("abort", abort);
   if (signal?.aborted === true) abort();
   try {

@@ -149,6 +149,7 @@ function statsText(stats: QueueStats): string {
     unclaimable:
       stats.unclaimable
         .map(({ kind, requires, ready }) => `${ready} ${kind} (${requires.join(", ")})`)
+        .concat(stats.unclaimableOmitted ? [`${stats.unclaimableOmitted} more`] : [])
         .join("; ") || undefined,
     "last minute": Object.entries(perMinute)
       .map(([what, count]) => `${count} ${what}`)

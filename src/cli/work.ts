@@ -2,8 +2,6 @@
  * `sluice work`: runs a command for each job of a queue, or the plans of its jobs of plans.
  * Invariant: a command's exit code decides: 0 completes the job, any other fails the attempt.
  */
-import { spawn } from "node:child_process";
-import { text } from "node:stream/consumers";
 import type { Command } from "commander";
 import {
   type ClaimedJob,
@@ -12,6 +10,7 @@ import {
   Worker,
   type WorkerOptions,
 } from "../client/index.ts";
+import { endsWithinMs, runProcess } from "./process.ts";
 import type { Session } from "./session.ts";
 import { stopOnSignals } from "./signals.ts";
 import { StatusLine } from "./status-line.ts";
@@ -48,8 +47,11 @@ export function addWorkCommand(program: Command, session: Session): void {
     .addOption(durationOption("--grace", "how long a process that is to end may take", "5s"))
     .option("--pass-env <names>", "environment variables that come through to plans", list)
     .action(async (queue: string, command: string[], flags: WorkFlags) => {
-      if (command.length > 0) await workWith(session, queue, flags, { handle: runs(command) });
-      else await workOnPlans(session, queue, flags);
+      if (command.length > 0) {
+        const handle: Handler<unknown, unknown> = (job, context) =>
+          runCommand(command, flags.grace, job, context);
+        await workWith(session, queue, flags, { handle });
+      } else await workOnPlans(session, queue, flags);
     });
 }
 
@@ -84,7 +86,7 @@ async function workOnPlans(session: Session, name: string, flags: WorkFlags): Pr
       show();
     }
   };
-  const quiet = tellMissing(session.queue(name), allow, err);
+  const quiet = tellMissing(session.queue(name), [...allow, ...capable], err);
   try {
     const options = {
       kinds: ["plan" as const],
@@ -109,12 +111,14 @@ interface Work {
 async function workWith(
   session: Session,
   queue: string,
-  { concurrency, lease, name, capable, drain }: WorkFlags,
+  { concurrency, lease, name, capable, drain, grace }: WorkFlags,
   { handle, err = session.io.err, options = {} }: Work,
 ): Promise<void> {
   const worker = new Worker(session.queue(queue), handle, {
     concurrency,
     drainMs: drain,
+    // Of a process that has ended nothing runs on while somebody else begins.
+    graceMs: endsWithinMs(grace),
     ...(lease === undefined ? {} : { leaseMs: lease }),
     ...(name === undefined ? {} : { worker: name }),
     ...(capable === undefined ? {} : { capabilities: capable }),
@@ -131,36 +135,33 @@ async function workWith(
   }
 }
 
-const runs =
-  (command: readonly string[]): Handler<unknown, unknown> =>
-  (job, context) =>
-    runCommand(command, job, context);
-
 /**
  * Runs a command with a job's payload. Resolves with its output: as JSON if it is JSON, else as a
  * text.
  */
 async function runCommand(
-  [file = "", ...args]: readonly string[],
+  [command = "", ...args]: readonly string[],
+  graceMs: number,
   job: ClaimedJob<unknown>,
   { signal }: JobContext,
 ): Promise<unknown> {
-  const env = { ...process.env, SLUICE_JOB_ID: job.id, SLUICE_ATTEMPT: String(job.attempt) };
-  const child = spawn(file, args, { env, signal, stdio: "pipe" });
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", resolve);
+  const end = await runProcess({
+    ...{ command, args, signal, graceMs },
+    cwd: process.cwd(),
+    env: { ...process.env, SLUICE_JOB_ID: job.id, SLUICE_ATTEMPT: String(job.attempt) },
+    input: Buffer.from(JSON.stringify(job.payload)),
+    stdoutBytesMax: Number.POSITIVE_INFINITY,
+    stderrBytesMax: 0,
   });
-  // A command that does not read its input closes it early: that is no error.
-  child.stdin.on("error", () => undefined);
-  child.stdin.end(JSON.stringify(job.payload));
-  const [output, errors, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
-  if (code === 0) return resultOf(output.trim());
-  const said = errors.trim().split("\n").at(-1);
-  throw new Error(said || `${file} ended with exit code ${code}.`);
+  if (end.startError !== undefined) throw end.startError;
+  if (end.ended === undefined && end.exitCode === 0) return resultOf(end.stdout.bytes.toString());
+  const how =
+    end.signal === null ? `ended with exit code ${end.exitCode}` : `died of ${end.signal}`;
+  throw new Error(end.stderr.lastLine || `${command} ${how}.`);
 }
 
-function resultOf(output: string): unknown {
+function resultOf(said: string): unknown {
+  const output = said.trim();
   if (output === "") return undefined;
   try {
     return exactJson(output);

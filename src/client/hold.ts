@@ -1,7 +1,7 @@
 /**
  * One job in a worker's hands, from its claim until its settlement is answered.
- * Invariant: its signal is aborted once the server has said that the job is lost, or when the
- * worker gives it back.
+ * Invariant: its signal is aborted once the job is lost, or when the worker stops; of a worker that
+ * stops the job goes back behind the end of its handler, or once that has had its grace.
  */
 import { SluiceError } from "./errors.ts";
 import { outcomeText, releaseText } from "./outcome.ts";
@@ -11,8 +11,9 @@ import type { ClaimedJob, Job, NotSettled, SettleAnswer, TaskReport } from "./ty
 /** What a handler gets besides its job. */
 export interface JobContext {
   /**
-   * Aborted when the job is no longer this worker's: cancelled, its lease lost, or the worker
-   * stops. Its reason is a `SluiceError` in the first two cases. Hand it on to whatever the handler
+   * Aborted when the job is no longer this worker's: cancelled, its lease lost, its `maxRunMs` over; or
+   * when the worker stops, and then the job is given back when the handler has ended. Its reason is a
+   * `SluiceError` unless the worker stops. Hand it on to whatever the handler
    * waits for.
    */
   readonly signal: AbortSignal;
@@ -53,7 +54,12 @@ export class Hold<Payload> {
   extendAt = 0;
   /** Why the job was lost, once the server has said so. */
   lost: NotSettled | undefined;
+  /** Whether its handler was told to stop by the worker. */
+  isStopped = false;
   #leaseMs = 0;
+  #leaseEndsAt = 0;
+  /** The server's refusal to extend the lease further than it goes: the job may run until then. */
+  #bounded: NotSettled | undefined;
   #progress: string | undefined;
   #reports: string[] = [];
   readonly #abort = new AbortController();
@@ -99,15 +105,22 @@ export class Hold<Payload> {
     return { id: this.job.id, token: this.job.token };
   }
 
-  /** Gives the job back whether or not its handler ends. */
-  release(reason: Error): void {
-    this.#released.resolve(releaseText(this.held));
+  /** Tells the handler to stop: the job is given back when it has. */
+  stop(reason: Error): void {
+    this.isStopped = true;
     this.#abort.abort(reason);
+  }
+
+  /** Gives the job back whether or not its handler ends. */
+  release(): void {
+    this.#released.resolve(releaseText(this.held));
   }
 
   /** The lease now lasts `leaseMs` from `sentAt`. */
   leased(leaseMs: number, sentAt: number): void {
+    this.#bounded = undefined;
     this.#leaseMs = leaseMs;
+    this.#leaseEndsAt = sentAt + leaseMs;
     this.extendAt = sentAt + leaseMs * EXTEND_AFTER;
   }
 
@@ -131,8 +144,13 @@ export class Hold<Payload> {
 
   /**
    * The extension of a lease that is (nearly) half over, as JSON text; taken once until its answer.
+   * Where it cannot be extended further its end is the end of the job.
    */
   takeExtension(now: number, leaseMs: number | undefined): string | undefined {
+    if (this.#bounded !== undefined) {
+      if (now >= this.#leaseEndsAt) this.#lose(this.#bounded);
+      return undefined;
+    }
     if (this.lost !== undefined || now < this.extendAt - this.#leaseMs * EXTEND_EARLY)
       return undefined;
     this.extendAt = Number.POSITIVE_INFINITY;
@@ -141,11 +159,18 @@ export class Hold<Payload> {
 
   /**
    * Notes what the server said of an extension, a progress or a report: a refusal tells the handler
-   * to stop.
+   * to stop, but for one that leaves the lease as it is.
    */
   heard(answer: SettleAnswer): void {
     // A report of a task that the plan has not is wrong, but the job is still held.
     if (answer.ok || this.lost !== undefined || answer.problem.code === "task_unknown") return;
+    if (answer.problem.code === "max_run_reached") {
+      this.#bounded = answer;
+      this.extendAt = this.#leaseEndsAt;
+    } else this.#lose(answer);
+  }
+
+  #lose(answer: NotSettled): void {
     this.lost = answer;
     this.extendAt = Number.POSITIVE_INFINITY;
     this.#abort.abort(new SluiceError(answer.problem));

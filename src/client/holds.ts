@@ -21,6 +21,8 @@ interface HoldsPorts<Payload, Result> {
   isStopping(): boolean;
   /** There is something to send, or a slot is free. */
   wakeUp(): void;
+  /** A handler has ended, or its job was given back. */
+  ended(): void;
   report(error: unknown): void;
 }
 
@@ -75,9 +77,14 @@ export class Holds<Payload, Result> {
     for (const hold of this.#running) this.#keep(hold, now);
   }
 
+  /** Tells every handler that still runs to stop: its job is given back when it has. */
+  stopAll(reason: Error): void {
+    for (const hold of this.#running) hold.stop(reason);
+  }
+
   /** Gives back every job whose handler still runs. */
   releaseAll(): void {
-    for (const hold of this.#running) hold.release(new Error("The worker stops."));
+    for (const hold of this.#running) hold.release();
   }
 
   /** The server says that these jobs are lost. */
@@ -116,14 +123,17 @@ export class Holds<Payload, Result> {
   }
 
   async #handle(hold: Hold<Payload>): Promise<string> {
-    const { queue, handler, options, wakeUp } = this.#ports;
+    const { queue, handler, options, wakeUp, ended } = this.#ports;
     this.#running.add(hold);
     try {
       this.#tell(() => options.onJob?.(hold.job));
       const parents: Queue["parents"] = (id) => queue.parents(id);
-      return await hold.run(handler, { onNews: wakeUp, parents });
+      const text = await hold.run(handler, { onNews: wakeUp, parents });
+      // Who was told to stop has hardly done its work, whatever it says.
+      return hold.isStopped ? releaseText(hold.held) : text;
     } finally {
       this.#running.delete(hold);
+      ended();
     }
   }
 

@@ -33,10 +33,14 @@ export interface WorkerOptions<Payload> {
   /** The longest pause between two looks at an empty queue, in ms. Default: 1,000. */
   readonly pollMs?: number;
   /**
-   * How long `stop()` lets handlers finish before their jobs are given back, in ms. Default:
-   * 10,000.
+   * How long `stop()` lets handlers finish before it aborts their signals, in ms. Default: 10,000.
    */
   readonly drainMs?: number;
+  /**
+   * How long handlers may then take to end before their jobs are given back all the same, in ms; until
+   * then their leases are extended. Default: 5,000.
+   */
+  readonly graceMs?: number;
   /** A job begins. */
   readonly onJob?: (job: ClaimedJob<Payload>) => void;
   /** The server has answered the end of a job. */
@@ -53,6 +57,7 @@ export function withDefaults<Payload>(options: WorkerOptions<Payload>) {
     transport: "auto" as const,
     pollMs: 1_000,
     drainMs: 10_000,
+    graceMs: 5_000,
     onError: (error: unknown): void => console.error(error),
     ...options,
   };

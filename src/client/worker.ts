@@ -43,6 +43,8 @@ export class Worker<Payload = unknown, Result = unknown> {
   #wake = Promise.withResolvers<void>();
   #started = false;
   #stopping = false;
+  /** Aborted when the last handler ends of a worker that stops. */
+  readonly #idle = new AbortController();
   /** Aborted when `run` ends, and when it must end now. */
   readonly #ended = new AbortController();
   readonly #cut = new AbortController();
@@ -65,6 +67,9 @@ export class Worker<Payload = unknown, Result = unknown> {
       isStopping: () => this.#stopping,
       wakeUp: this.#wakeUp,
       report: this.#report,
+      ended: () => {
+        if (this.#stopping && this.#holds.running === 0) this.#idle.abort();
+      },
     });
     this.#link = new Link(queue, this.#options, () => this.#credit, this.#events());
     const { register, worker, concurrency, kinds, capabilities } = this.#options;
@@ -107,8 +112,9 @@ export class Worker<Payload = unknown, Result = unknown> {
   }
 
   /**
-   * Claims no more, lets handlers finish for `drainMs`, gives the other jobs back, and ends `run`.
-   * Resolves when `run` has ended; a handler that ignores its signal may still be running then.
+   * Claims no more, lets handlers finish for `drainMs`, tells the others to stop and gives their jobs
+   * back when they have, or after `graceMs`; and ends `run`. Resolves when `run` has ended; a handler
+   * that ignores its signal may still be running then.
    */
   async stop(): Promise<void> {
     if (!this.#stopping) {
@@ -123,6 +129,9 @@ export class Worker<Payload = unknown, Result = unknown> {
 
   async #drain(): Promise<void> {
     await this.#clock.sleep(this.#options.drainMs, this.#ended.signal);
+    this.#holds.stopAll(new Error("The worker stops."));
+    // Until they end their jobs are still theirs, and are extended: nobody else is to begin with one.
+    if (this.#holds.running > 0) await this.#clock.sleep(this.#options.graceMs, this.#idle.signal);
     this.#holds.releaseAll();
     await this.#clock.sleep(CLOSE_MS, this.#ended.signal);
     this.#cut.abort(new Error("The worker has stopped."));
@@ -263,6 +272,8 @@ export class Worker<Payload = unknown, Result = unknown> {
     this.#holds.speak(sentAt);
     const batch = this.#outbox.take();
     const max = this.#freeSlots;
+    // A job whose time is over was told so, which takes no request.
+    if (batch.length === 0 && max === 0) return;
     this.#asked = max;
     try {
       const request = { signal: this.#cut.signal, onRetry: this.#report };

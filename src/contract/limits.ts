@@ -121,6 +121,8 @@ export const limits = {
   workerTtlMsMin: SECOND_MS,
   workerTtlMsMax: HOUR_MS,
   workerInfoCharsMax: 1024,
+  /** The names of what a registered worker can do, all together: ten thousand workers are kept in memory. */
+  workerCapabilityBytesMax: 4 * KiB,
   /** Workers that are registered at once, and those that died lately. */
   workersMax: 10_000,
   /** How long a worker that died is still shown. */
@@ -143,6 +145,8 @@ export const limits = {
 
   /** A list or claim reply stops here but holds at least one job. Far below the platform's 32 MiB of an RPC reply. */
   replyBytesMax: 4 * MiB,
+  /** Sets of requirements that the statistics tell of: they are asked for often. */
+  unclaimableBytesMax: 256 * KiB,
   /** Jobs of one page of a list, and rows a page may look at to find them. */
   pageJobsMax: 1000,
   pageScanMax: 5000,
@@ -184,7 +188,7 @@ export const limits = {
   /** Changed rows, at 1 to 2 µs each while the queue waits; a row to delete costs half. Jobs that come and go do not count. */
   checkpointDirtyRows: 25_000,
   /** Rows that an alarm at work has changed, before it takes a checkpoint of its own: no request is to wait for more. */
-  checkpointAlarmRows: 2_500,
+  checkpointAlarmRows: 1_000,
   /** UTF-16 units of texts that wait in memory for the checkpoint. */
   checkpointTextUnits: 16 * MiB,
 

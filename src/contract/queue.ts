@@ -129,8 +129,10 @@ export interface QueueStats {
   readonly oldestReadyAgeMs: number | null;
   readonly nextDueAt: number | null;
   readonly workers: Readonly<Record<WorkerState, number>>;
-  /** What ready jobs require that no live worker can do. */
+  /** What ready jobs require that no live worker can do, up to 256 KiB of it. */
   readonly unclaimable: readonly Unclaimable[];
+  /** How many more sets of requirements that holds for. */
+  readonly unclaimableOmitted?: number;
   /** Of the last sixty seconds, as far as this instance saw them. */
   readonly perMinute: {
     readonly enqueued: number;

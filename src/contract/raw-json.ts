@@ -37,6 +37,26 @@ function afterString(text: string, start: number): number {
   throw notJson(start);
 }
 
+/**
+ * A text without the space between its tokens, which says nothing.
+ * @example withoutSpace('{ "a b": 1.50 }') // '{"a b":1.50}'
+ */
+export function withoutSpace(text: JsonText): JsonText {
+  let without = "";
+  let from = 0;
+  for (let at = 0; at < text.length; ) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = afterString(text, at);
+    else if (code > SPACE) at += 1;
+    else {
+      without += text.slice(from, at);
+      at = afterSpace(text, at);
+      from = at;
+    }
+  }
+  return without + text.slice(from);
+}
+
 /** Past the number, true, false or null that begins at `start`. */
 function afterScalar(text: string, start: number): number {
   for (let at = start; ; at++) {

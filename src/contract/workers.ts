@@ -7,9 +7,16 @@ import { capabilities, integer, type JobKind, jobKinds } from "./fields.ts";
 import { WORKER_NAME } from "./ids.ts";
 import { limits } from "./limits.ts";
 
+const { workerCapabilityBytesMax } = limits;
+const ownCapabilities = capabilities(limits.capabilitiesPerClaimMax).refine(
+  // Their names are ASCII.
+  (names) => names.join("").length <= workerCapabilityBytesMax,
+  `the names may have ${workerCapabilityBytesMax} bytes together`,
+);
+
 /** A registration: what is left out of a later one goes back to its default. */
 export const workerRegistration = z.strictObject({
-  capabilities: capabilities(limits.capabilitiesPerClaimMax).optional(),
+  capabilities: ownCapabilities.optional(),
   kinds: z.array(z.enum(jobKinds)).min(1).max(jobKinds.length).optional(),
   /** After so much silence it is taken for dead, half as much later at most. The queue's `workerTtlMs` where left out. */
   ttlMs: integer(limits.workerTtlMsMin, limits.workerTtlMsMax).optional(),

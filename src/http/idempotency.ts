@@ -10,6 +10,7 @@ import { hash52 } from "../contract/hash.ts";
 import type { jobSpecWire } from "../contract/jobs.ts";
 import type { JsonText } from "../contract/json.ts";
 import { limits } from "../contract/limits.ts";
+import { withoutSpace } from "../contract/raw-json.ts";
 import { refuse } from "../contract/refusals.ts";
 import type { IdempotencyKey } from "../contract/rpc.ts";
 
@@ -44,12 +45,14 @@ export function idempotencyKey(
   return accept({ key: `${tokenScope}:${header}`, bodyHash });
 }
 
-/** What tells a repeat of an action or of a job from another one of its id or key. */
+/** What tells a repeat of an action or of a job from another one of its id or key; space between the tokens of a text does not. */
 export function contentHash(options: object, texts: readonly JsonText[]): string {
   const { labels, ...rest } = options as { readonly labels?: Readonly<Record<string, string>> };
   // The schema puts fields in its own order, but labels keep the order of the caller.
   const sorted = labels && Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
-  return digest(`${JSON.stringify({ ...rest, labels: sorted })}\n${texts.join("\n")}`);
+  return digest(
+    `${JSON.stringify({ ...rest, labels: sorted })}\n${texts.map(withoutSpace).join("\n")}`,
+  );
 }
 
 /** What tells a repeat of a job with a chosen id or key from another job of that id or key. */

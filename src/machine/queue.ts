@@ -5,7 +5,7 @@
 import type { EventFacts } from "../contract/events.ts";
 import { type JobKind, type JobState, jobStates } from "../contract/fields.ts";
 import type { QueueIdentity } from "../contract/ids.ts";
-import { defaults } from "../contract/limits.ts";
+import { defaults, limits } from "../contract/limits.ts";
 import type {
   QueueConfig,
   QueueConfigChange,
@@ -185,8 +185,14 @@ export interface Claimer {
   readonly capabilities: readonly string[];
 }
 
-/** What ready jobs require that neither a live worker can do, nor one of those who asked lately, nor whom they are pushed to. */
-export function unclaimable(view: View, lately: Iterable<Claimer>): Unclaimable[] {
+/**
+ * What ready jobs require that neither a live worker can do, nor one of those who asked lately, nor whom they are pushed to; and how
+ * much more there is.
+ */
+export function unclaimable(
+  view: View,
+  lately: Iterable<Claimer>,
+): Pick<QueueStats, "unclaimable" | "unclaimableOmitted"> {
   const { delivery } = queueOf(view);
   const pushed: Claimer[] =
     delivery === undefined
@@ -197,13 +203,19 @@ export function unclaimable(view: View, lately: Iterable<Claimer>): Unclaimable[
     capabilities: new Set(capabilities),
   }));
   const found: Unclaimable[] = [];
+  let bytes = 0;
+  let omitted = 0;
   for (const [, { kind, requires, ready }] of view.tables.lanes.scan({})) {
     const isCovered = able.some(
       (each) => each.kinds.includes(kind) && requires.every((need) => each.capabilities.has(need)),
     );
-    if (ready > 0 && !isCovered) found.push({ kind, requires, ready });
+    if (ready === 0 || isCovered) continue;
+    const set = { kind, requires, ready };
+    bytes += JSON.stringify(set).length;
+    if (bytes > limits.unclaimableBytesMax) omitted += 1;
+    else found.push(set);
   }
-  return found;
+  return { unclaimable: found, ...(omitted > 0 && { unclaimableOmitted: omitted }) };
 }
 
 /** What the state of a queue says of itself; the object adds its storage, log and rates. */

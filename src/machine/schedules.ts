@@ -4,7 +4,7 @@
  */
 import type { CommandName } from "../contract/commands.ts";
 import type { EventFacts } from "../contract/events.ts";
-import { isEndState } from "../contract/fields.ts";
+import { isEndState, utf8Bytes } from "../contract/fields.ts";
 import { jobIds } from "../contract/ids.ts";
 import type { JobReference } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
@@ -19,7 +19,8 @@ import { countersOf, type Decide, type Read, type Transaction, type View } from 
 import { jobAsOfNow } from "./due.ts";
 import { matches } from "./glob.ts";
 import { enqueueOne } from "./jobs.ts";
-import { versionOf } from "./plans.ts";
+import { mismatch, runnable } from "./plans.ts";
+import { whyFull } from "./room.ts";
 import { lastSlot, nextSlot, slotsAfter } from "./slots.ts";
 
 const scheduleUnknown = (id: string): Refusal =>
@@ -72,8 +73,9 @@ export const putSchedule: Decide<"schedule.put"> = (tx, { id, definition }) => {
   if (before === undefined && countersOf(tx).schedules >= limits.schedulesMax) {
     return refuse("schedules_limit", `There are ${limits.schedulesMax} schedules already.`);
   }
-  // Slots that are due are of the old definition, the new one counts from here.
-  passDueSlots(tx, id);
+  const more = bytesOf(definition) - (before === undefined ? 0 : bytesOf(before.definition));
+  const full = more > 0 ? whyFull(tx, 0, more) : undefined;
+  if (full !== undefined) return full;
   const row = { definition, createdAt: before?.createdAt ?? tx.at };
   const isPaused = tx.tables.schedules.get([id])?.pausedAt !== undefined;
   const nextAt = isPaused ? undefined : slotAfter(row, tx.at);
@@ -81,17 +83,23 @@ export const putSchedule: Decide<"schedule.put"> = (tx, { id, definition }) => {
   return { ...replyWith(tx, id), created: before === undefined };
 };
 
+/** What a definition, or a record with it, takes at most: a text in it is JSON already, and is written as a string. */
+const bytesOf = (said: object): number => utf8Bytes(JSON.stringify(said));
+
+/** Why the plan that a definition names, if any, cannot run what it says. A later version may still refuse it, slot by slot. */
 function planProblem(tx: Transaction, { job, action }: ScheduleDefinition): Refusal | undefined {
   const plan = action?.plan ?? job?.plan;
   if (plan === undefined) return undefined;
-  const version = versionOf(tx, plan, action?.version ?? job?.planVersion);
-  return isRefusal(version) ? version : undefined;
+  const found = runnable(tx, plan, action?.version ?? job?.planVersion);
+  if (isRefusal(found)) return found;
+  if (action === undefined) return mismatch(found, [job?.payload ?? "null"], () => "/job/payload");
+  const inputs = action.inputs.length === 0 ? ["null"] : action.inputs;
+  return mismatch(found, inputs, (index) => `/action/inputs/${index}`);
 }
 
 export const removeSchedule: Decide<"schedule.remove"> = (tx, { id }) => {
   const row = rowOf(tx, id);
   if (isRefusal(row)) return row;
-  passDueSlots(tx, id);
   tx.emit("schedule.removed", { id });
   return { now: tx.at, removed: true };
 };
@@ -99,10 +107,7 @@ export const removeSchedule: Decide<"schedule.remove"> = (tx, { id }) => {
 export const pauseSchedule: Decide<"schedule.pause"> = (tx, { id }) => {
   const row = rowOf(tx, id);
   if (isRefusal(row)) return row;
-  if (row.pausedAt === undefined) {
-    passDueSlots(tx, id);
-    tx.emit("schedule.paused", { id });
-  }
+  if (row.pausedAt === undefined) tx.emit("schedule.paused", { id });
   return replyWith(tx, id);
 };
 
@@ -117,7 +122,6 @@ export const resumeSchedule: Decide<"schedule.resume"> = (tx, { id }) => {
 };
 
 export const runSchedule: Decide<"schedule.run"> = (tx, { id }) => {
-  passDueSlots(tx, id);
   const row = rowOf(tx, id);
   if (isRefusal(row)) return row;
   const made = make(tx, id, row.definition, undefined);
@@ -127,11 +131,14 @@ export const runSchedule: Decide<"schedule.run"> = (tx, { id }) => {
   return replyWith(tx, id);
 };
 
-/** Whether a command is about a schedule of which slots are due. */
-export function hasDueSlots(view: View, { name, input }: CommandRequest): boolean {
-  if (!commandsOfSlots.has(name)) return false;
-  const { nextAt = Infinity } = view.tables.schedules.get([(input as JobReference).id]) ?? {};
-  return nextAt <= view.at;
+/**
+ * The schedule that a command is about, if slots of it are due: those come first, as the schedule is, however many entries that
+ * takes. So a command is decided when none is due, and what it changes counts from there.
+ */
+export function scheduleBehind(view: View, { name, input }: CommandRequest): string | undefined {
+  if (!commandsOfSlots.has(name)) return undefined;
+  const { id } = input as JobReference;
+  return isDue(view, id) ? id : undefined;
 }
 
 const commandsOfSlots: ReadonlySet<CommandName> = new Set<CommandName>([
@@ -141,12 +148,18 @@ const commandsOfSlots: ReadonlySet<CommandName> = new Set<CommandName>([
   "schedule.run",
 ]);
 
-/** Passes what is due of one schedule. */
-function passDueSlots(tx: Transaction, id: string): void {
-  for (;;) {
-    const { nextAt } = tx.tables.schedules.get([id]) ?? {};
-    if (nextAt === undefined || nextAt > tx.at) return;
-    passSlot(tx, id);
+const isDue = (view: View, id: string): boolean =>
+  (view.tables.schedules.get([id])?.nextAt ?? Infinity) <= view.at;
+
+/** Passes what is due of one schedule, until that is `most` changes or `isEnough`. */
+export function passDueSlots(
+  tx: Transaction,
+  id: string,
+  most: number,
+  isEnough: () => boolean,
+): void {
+  for (let changes = 0; isDue(tx, id) && changes < most && !isEnough(); ) {
+    changes += passSlot(tx, id);
   }
 }
 
@@ -186,7 +199,7 @@ export function passSlot(tx: Transaction, id: string): number {
     tx.emit("schedule.fired", { ...facts, skipped: true });
     return changes;
   }
-  if (definition.overlap === "replace") changes += cancelOpen(tx, row);
+  if (definition.overlap === "replace") changes += cancelOpen(tx, id, row);
   const made = make(tx, id, definition, slotAt);
   tx.emit("schedule.fired", {
     ...facts,
@@ -205,10 +218,12 @@ const isOpen = (state: Parameters<typeof isEndState>[0] | undefined): boolean =>
   state !== undefined && !isEndState(state);
 
 /** Cancels what is open of the last job or action. Returns how many jobs that were. */
-function cancelOpen(tx: Transaction, { lastJob, lastAction }: ScheduleRow): number {
+function cancelOpen(tx: Transaction, id: string, { lastJob, lastAction }: ScheduleRow): number {
   const reason = "replaced";
   if (lastAction !== undefined) return cancelJobsOf(tx, lastAction, reason);
-  if (lastJob === undefined || !isOpen(jobAsOfNow(tx, lastJob)?.state)) return 0;
+  const job = lastJob === undefined ? undefined : jobAsOfNow(tx, lastJob);
+  // By a unique key a slot may have come to a job that somebody else enqueued: that one is not the schedule's to cancel.
+  if (lastJob === undefined || !isOpen(job?.state) || job?.schedule !== id) return 0;
   tx.emit("job.cancelled", { id: lastJob, reason });
   return 1;
 }
@@ -252,6 +267,7 @@ export const listSchedules: Read<"schedule.list"> = (view, { match, limit, curso
     cursor,
     limit,
     rows: (after) => view.tables.schedules.scan(after === undefined ? {} : { after: [after] }),
+    bytesOf,
     show: (id, row) => (match === undefined || matches(match, id) ? toRecord(id, row) : undefined),
   });
   if (isRefusal(page)) return page;

@@ -73,10 +73,11 @@ function settleOne(
   if (isEndState(job.state) || outcome === "failed" || outcome === "released") {
     return alreadySettled(item, job);
   }
-  // Its lease ended by time, and nobody else was given the job: its completion still counts.
-  if (outcome === "expired" && item.op === "complete") return complete(tx, item, true);
-  // What its tasks came to goes with it: a late completion without its results would be worth little.
-  if (outcome === "expired" && item.op === "task") return reportTask(tx, item, job);
+  // Its lease ended by time, and nobody else was given the job, nor did a new run begin: its completion still counts.
+  const isOfThisRun = job.deliveries > 0;
+  if (outcome === "expired" && isOfThisRun && item.op === "complete") {
+    return complete(tx, item, true);
+  }
   return leaseStale(item, job);
 }
 

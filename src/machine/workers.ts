@@ -2,7 +2,7 @@
  * What registering, heartbeating, draining and leaving mean, and how a worker dies.
  * Invariant: a worker is dead only after it was silent for its time to live, and its leases end with it.
  */
-import { isEndState, jobKinds } from "../contract/fields.ts";
+import { isEndState, jobKinds, utf8Bytes } from "../contract/fields.ts";
 import { WORKER_NAME } from "../contract/ids.ts";
 import type { ClaimInput } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
@@ -198,12 +198,15 @@ export const getWorker: Read<"worker.get"> = (view, { id: name }) =>
 
 export const listWorkers: Read<"worker.list"> = (view, { state, limit = 100, cursor }) => {
   const found: WorkerRecord[] = [];
+  let bytes = 0;
   for (const [[name], row] of view.tables.workers.scan(cursor ? { after: [cursor] } : {})) {
     if (row.leftAt !== undefined) continue;
     const record = toRecord(name, row, view.at);
     if (state !== undefined && record.state !== state) continue;
+    bytes += utf8Bytes(JSON.stringify(record));
+    const isFull = found.length === limit || (bytes > limits.replyBytesMax && found.length > 0);
     // All of them are in memory: a page is full, or it is the last.
-    if (found.length === limit) return { now: view.at, workers: found, cursor: lastOf(found) };
+    if (isFull) return { now: view.at, workers: found, cursor: lastOf(found) };
     found.push(record);
   }
   return { now: view.at, workers: found };

@@ -1,6 +1,6 @@
 /**
  * When a queue's object takes a checkpoint behind an entry, and what of the log goes with it.
- * Invariant: the turns of an alarm never leave more changed rows to one checkpoint than it may write while requests wait.
+ * Invariant: the turns of what time does never leave more changed rows to one checkpoint than it may write while requests wait.
  */
 import { limits } from "../contract/limits.ts";
 import { weightOf } from "../store/figures.ts";
@@ -35,13 +35,28 @@ export class Checkpoints {
     }
   }
 
-  /** Takes a checkpoint if one is due. To be called behind every entry. */
-  behindEntry(): void {
-    const store = this.#ports.store();
-    if (!store.checkpointDue && !this.#isPieceDue) return;
-    store.checkpoint();
-    if (this.#found !== undefined) this.#found = this.#changed;
-    this.trimLog();
+  /**
+   * Takes a checkpoint if one is due. To be called behind every entry; `isBehind` says that time has left it more to do. An alarm at
+   * work takes its pieces itself, in turns of their own.
+   */
+  behindEntry(isBehind: boolean): void {
+    // Commands too may be in the middle of what an alarm does, such as slots that come before one of them.
+    const isPiece =
+      this.#found === undefined && isBehind && this.#changed >= limits.checkpointAlarmRows;
+    if (isPiece || this.#ports.store().checkpointDue) this.#take();
+  }
+
+  /** Whether the alarm at work has changed so much that a piece is to be written. */
+  get isPieceDue(): boolean {
+    if (this.#found === undefined) return false;
+    // Another checkpoint may have come between: then less is there than was found.
+    this.#found = Math.min(this.#found, this.#changed);
+    return this.#changed - this.#found >= limits.checkpointAlarmRows;
+  }
+
+  /** Writes what the alarm at work has changed, if that is still enough for a piece. */
+  takePiece(): void {
+    if (this.isPieceDue) this.#take();
   }
 
   /** Drops what the log need not keep any more. */
@@ -52,11 +67,10 @@ export class Checkpoints {
     if (upTo !== undefined) store.purge(upTo);
   }
 
-  get #isPieceDue(): boolean {
-    if (this.#found === undefined) return false;
-    // Another checkpoint may have come between: then less is there than was found.
-    this.#found = Math.min(this.#found, this.#changed);
-    return this.#changed - this.#found >= limits.checkpointAlarmRows;
+  #take(): void {
+    this.#ports.store().checkpoint();
+    if (this.#found !== undefined) this.#found = this.#changed;
+    this.trimLog();
   }
 
   /** As for a checkpoint at any time, a row to delete counts half. */

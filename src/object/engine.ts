@@ -240,7 +240,7 @@ export class QueueEngine {
     this.#rates.count(group.told.types, group.at);
     this.#upkeep.arm();
     this.#courier.notice();
-    this.#checkpoints.behindEntry();
+    this.#checkpoints.behindEntry(group.isBehind);
   }
 
   #checkpoint(): Promise<CommandAnswer> {

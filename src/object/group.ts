@@ -18,7 +18,7 @@ import { emptyClaim } from "../machine/leases.ts";
 import { advance, runningOperation } from "../machine/operations.ts";
 import { keepNumbers, type PlanNumber } from "../machine/plans.ts";
 import { createQueue, takeOver } from "../machine/queue.ts";
-import { hasDueSlots } from "../machine/schedules.ts";
+import { passDueSlots, scheduleBehind } from "../machine/schedules.ts";
 import { sweep } from "../machine/sweep.ts";
 import { seeThere } from "../machine/workers.ts";
 import type { BuilderMark, EntryBuilder } from "../store/entry.ts";
@@ -78,6 +78,7 @@ export class Group {
   readonly #told = new ToldEvents();
   readonly #start: Mark;
   #commands = 0;
+  #isBehind = false;
   #faults = 0;
 
   constructor(context: GroupContext) {
@@ -110,6 +111,11 @@ export class Group {
     return this.#told;
   }
 
+  /** Whether time may have left more to do than it has done. */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
   /** The state as the group leaves it so far. */
   get view(): View {
     return this.#tx;
@@ -140,17 +146,17 @@ export class Group {
       );
     let changes = 0;
     let done: number;
-    const isLong = () => this.#builder.bytes >= limits.sweepBytesMax;
     do {
-      const step = () => sweep(this.#tx, limits.sweepStepMax, isLong);
+      const step = () => sweep(this.#tx, limits.sweepStepMax, () => this.#isLong);
       done = this.#guarded("sweep", step, () => 0);
       changes += done;
     } while (
       done >= limits.sweepStepMax &&
       changes < limits.sweepMax &&
-      !isLong() &&
+      !this.#isLong &&
       !this.#context.store.isHeavy
     );
+    this.#isBehind = done >= limits.sweepStepMax;
     return changes;
   }
 
@@ -184,12 +190,13 @@ export class Group {
   }
 
   /**
-   * Decides one command. Undefined: the entry closes before it, and it belongs to the next group.
+   * Decides one command. "full": the entry closes before it, and it belongs to the next group. "behind": slots of the schedule that
+   * it is about come first, and are for the next groups too; whatever else waits need not wait for it.
    * Throws only when even undoing fails.
    */
-  run(request: CommandRequest): CommandAnswer | undefined {
-    // The sweep did not get to all of them: the others are for the sweeps of the next entries.
-    if (!this.#isEmpty && hasDueSlots(this.#tx, request)) return undefined;
+  run(request: CommandRequest): CommandAnswer | "full" | "behind" {
+    const behind = scheduleBehind(this.#tx, request);
+    if (behind !== undefined) return this.#catchUp(behind) ?? "behind";
     const before = this.#mark();
     const isFirst = this.#isEmpty;
     const answer = this.#guarded<CommandAnswer>(
@@ -200,10 +207,28 @@ export class Group {
     if (this.#builder.bytes > limits.entryBytesMax && this.#told.types.length > before.told[0]) {
       const { bytes } = this.#builder;
       this.#undo(before);
-      return isFirst ? { refusal: tooLarge(bytes) } : undefined;
+      return isFirst ? { refusal: tooLarge(bytes) } : "full";
     }
     this.#commands += 1;
     return answer;
+  }
+
+  /** Passes slots of a schedule where no sweep did, because of a fault in it. Returns the answer to a fault in this. */
+  #catchUp(schedule: string): CommandAnswer | undefined {
+    if (!this.#isEmpty) return undefined;
+    this.#isBehind = true;
+    const pass = () => {
+      passDueSlots(this.#tx, schedule, limits.sweepMax, () => this.#isLong);
+      return undefined;
+    };
+    return this.#guarded<CommandAnswer | undefined>("slots", pass, (fault) => ({
+      refusal: refusalOfFault(fault),
+    }));
+  }
+
+  /** Whether time has done enough for one entry. */
+  get #isLong(): boolean {
+    return this.#builder.bytes >= limits.sweepBytesMax;
   }
 
   /**

@@ -129,7 +129,7 @@ export class QueueReads {
     return {
       now: view.at,
       ...queueCounts(view),
-      unclaimable: unclaimable(view, this.#claimers(view.at)),
+      ...unclaimable(view, this.#claimers(view.at)),
       perMinute: this.#rates.lastMinute(view.at),
       storage: {
         objectId: this.#ports.objectId,

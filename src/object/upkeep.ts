@@ -14,7 +14,7 @@ import type { SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Alarm } from "./alarm.ts";
 import type { Checkpoints } from "./checkpoints.ts";
-import type { Committer } from "./commit.ts";
+import { type Committer, letRequestsBy } from "./commit.ts";
 import type { Courier } from "./courier.ts";
 import { farewells } from "./farewell.ts";
 import type { Line } from "./line.ts";
@@ -105,10 +105,11 @@ export class Upkeep {
   }
 
   async #doWhatIsDue(): Promise<void> {
+    const { committer, checkpoints } = this.#parts;
     const startedAt = this.#ports.now();
     let isMore = true;
     while (isMore && this.#ports.now() - startedAt < ALARM_BUDGET_MS) {
-      const step = await this.#parts.committer.upkeep((group) => {
+      const step = await committer.upkeep((group) => {
         const changes = group.sweep();
         const hadOperation = group.advanceOperation();
         return { isMore: changes > 0 || hadOperation, faults: group.faults };
@@ -116,17 +117,12 @@ export class Upkeep {
       // What failed was reported and undone; at once again it would fail again.
       if (step.faults > 0) return this.later();
       ({ isMore } = step);
-      if (isMore) await this.#letRequestsBy();
+      if (isMore || checkpoints.isPieceDue) await letRequestsBy(this.#ports);
+      if (!checkpoints.isPieceDue) continue;
+      // In a turn of its own: a piece takes as long as an entry does.
+      await committer.alone(() => checkpoints.takePiece());
+      if (isMore) await letRequestsBy(this.#ports);
     }
-  }
-
-  /**
-   * What storage answers at once lets no request in: that is heard only when the object waits for the clock. It comes in steps of
-   * that kind, and with one wait between two turns it sat through four of them, measured; with two through two.
-   */
-  async #letRequestsBy(): Promise<void> {
-    await this.#ports.pause();
-    await this.#ports.pause();
   }
 
   /** When the queue itself has something to do; what it could do at once, it does `soon`. */

@@ -97,6 +97,14 @@ test("is not given what it may not run, and says which --allow the waiting jobs 
   await queue.plans.submit(planOf({ command: "uname" }, { command: "sort" }));
   await queue.actions.submit("p", [1, 2]);
   const { said } = await work("denied", ["--allow", "sort"], "--allow uname");
-  expect(said).toBe("2 jobs wait for commands that no worker may run: --allow uname\n");
+  expect(said).toBe("2 jobs wait for what no worker has: --allow uname\n");
   expect((await queue.stats()).counts.ready).toBe(2);
+});
+
+test("says --capable for a requirement that is no command of the plan, and nothing of what it is capable of", async () => {
+  const queue = queueOf("capable");
+  await queue.plans.submit(planOf({ command: "uname" }));
+  await queue.actions.submit("p", [1], { requires: ["gpu", "ssd"] });
+  const { said } = await work("capable", ["--allow", "sort", "--capable", "ssd"], "--capable gpu");
+  expect(said).toBe("1 job waits for what no worker has: --allow uname --capable gpu\n");
 });

@@ -2,7 +2,7 @@
  * `sluice work` as a process of its own: one command for each job, and a graceful end.
  * Invariant: a stopped worker leaves no job half done.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -48,6 +48,23 @@ test("runs a command for each job, and its exit code decides", async () => {
   const exited = once(child, "exit");
   child.kill("SIGTERM");
   expect(await exited).toEqual([0, null]);
+});
+
+test("gives a job back only when its processes have ended, also those that ignore SIGTERM", async () => {
+  const queue = queueOf("stubborn");
+  const { id } = await queue.enqueue(1);
+  const script = "trap '' TERM; sleep 600 & echo $! >&2; wait; sleep 600";
+  const flags = ["--drain", "0", "--grace", "500ms"];
+  const begun = work(["stubborn", ...flags, "--", "sh", "-c", script], 1);
+  while ((await queue.get(id)).state !== "running");
+  const ps = () => execFileSync("ps", ["-A", "-o", "args="], { encoding: "utf8" });
+  const isAlive = () => ps().split("\n").includes(`sh -c ${script}`);
+  while (!isAlive());
+  child.kill("SIGTERM");
+  expect(await begun).toBe(`${id} is ready.\n`);
+  expect(isAlive()).toBe(false);
+  if (child.exitCode === null) await once(child, "exit");
+  expect(await queue.get(id)).toMatchObject({ state: "ready", attempt: 1, deliveries: 1 });
 });
 
 test("gives back what runs when it is stopped, and exits with 0", async () => {

@@ -168,6 +168,8 @@ describe("a worker that registers", () => {
     const stopped = crew.stop();
     await clock.asleep(10_000);
     clock.advance(10_000);
+    await clock.asleep(5_000);
+    clock.advance(5_000);
     await stopped;
     expect((await direct.workers.list()).workers).toEqual([]);
   });

@@ -149,14 +149,48 @@ describe("a worker that is stopped", () => {
         begun.open();
         await gate().passed;
       },
-      { drainMs: 2_000 },
+      { drainMs: 2_000, graceMs: 7_000 },
     );
     await begun.passed;
     const stopped = crew.stop();
     clock.advance(2_000);
-    await stopped;
+    await clock.asleep(7_000);
     expect(signals[0]?.aborted).toBe(true);
+    expect((await at.direct(queue).get(id)).state).toBe("running");
+    clock.advance(7_000);
+    await stopped;
     expect(await queue.get(id)).toMatchObject({ state: "ready", attempt: 1, run: 1 });
+  });
+
+  test("holds a job until its handler has ended, and then gives it back, whatever it says", async () => {
+    const clock = new TestClock();
+    const queue = at.queue(clock);
+    const { id } = await at.direct(queue).enqueue(1);
+    const [begun, told, end] = [gate(), gate(), gate()];
+    const crew = hire(
+      queue,
+      async (_, { signal }) => {
+        begun.open();
+        await aborted(signal);
+        told.open();
+        await end.passed;
+        return "half";
+      },
+      { drainMs: 2_000, graceMs: 60_000 },
+    );
+    await begun.passed;
+    const stopped = crew.stop();
+    clock.advance(2_000);
+    await told.passed;
+    const extended = at.proxy.request(says("extend"));
+    await clock.asleep(13_000);
+    clock.advance(16_000);
+    await extended;
+    expect((await at.direct(queue).get(id)).state).toBe("running");
+    end.open();
+    await stopped;
+    expect(at.proxy.seen.filter(says("release"))).toHaveLength(1);
+    expect(await queue.get(id)).toMatchObject({ state: "ready", attempt: 1 });
   });
 
   test("gives back jobs whose claim was under way", async () => {

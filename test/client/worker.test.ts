@@ -219,6 +219,30 @@ describe("a handler is told to stop", () => {
     expect(crew.settled).toMatchObject([{ answer: { problem: { code: "lease_stale" } } }]);
     expect((await queue.get(id)).state).toBe("running");
   });
+
+  test("when its `maxRunMs` is over, and not when that is what its lease lasts", async () => {
+    const clock = new TestClock();
+    const queue = at.queue(clock);
+    const { id } = await queue.enqueue(1, { maxRunMs: 10_000 });
+    const signals: AbortSignal[] = [];
+    const handler = async (_: unknown, { signal }: JobContext) => {
+      signals.push(signal);
+      await aborted(signal);
+      throw new Error("stopped");
+    };
+    const crew = hire(queue, handler, { concurrency: 1, leaseMs: 20_000 });
+    await clock.asleep(10_000);
+    const refused = at.proxy.request(says("extend"));
+    clock.advance(11_000);
+    await refused;
+    await clock.asleep(9_000);
+    expect(signals[0]?.aborted).toBe(false);
+    clock.advance(10_000);
+    await crew.settledJobs(1);
+    await crew.stop();
+    expect(signals[0]?.reason).toMatchObject({ code: "max_run_reached" });
+    expect((await queue.get(id)).state).not.toBe("completed");
+  });
 });
 
 describe("an idle worker", () => {

@@ -133,12 +133,15 @@ async function putSchedules(queue: QueueHand): Promise<void> {
     action,
   });
   await put("once", { timing: { at: now + 30_000 }, ...once, job: beat });
+  await run(queue, "plan.submit", planOf("changed"));
   await put("refused", {
     timing: { everyMs: 50_000, startAt: now + 50_000 },
     ...once,
     endAt: now + 3_600_000,
-    action: { plan: "p", version: 1, inputs: ["{}"] },
+    action: { plan: "changed", inputs: ["{}"] },
   });
+  // Its next version takes no such input.
+  await run(queue, "plan.submit", planOf("changed", ["{{input.n}}"]));
   for (const id of ["paused", "resumed", "gone"]) await put(id, hourly);
   await run(queue, "schedule.pause", { id: "paused" });
   await run(queue, "schedule.pause", { id: "resumed" });

@@ -81,6 +81,16 @@ describe("an action", () => {
     expect(await submitted({ inputs: [1] })).not.toHaveProperty("fingerprint");
   });
 
+  test("has the same fingerprint whatever space is between the tokens of its inputs", async () => {
+    const print = async (inputs: string) =>
+      (await submitted(`{"action":"a","inputs":[${inputs}]}`)).fingerprint;
+    const first = await print('{"a b":[1.50,"\\" x"]}');
+    expect(await print(' { "a b" :\n[ 1.50 ,\t"\\" x" ] } ')).toBe(first);
+    expect(await print('{"ab":[1.50,"\\" x"]}')).not.toBe(first);
+    expect(await print('{"a b":[1.50,"\\"x"]}')).not.toBe(first);
+    expect(await print('{"a b":[1.5,"\\" x"]}')).not.toBe(first);
+  });
+
   test("that was there already is 200", async () => {
     const reply = '{"now":1,"action":{"id":"a"},"jobs":[],"deduplicated":true}';
     const gate = new Recorder(() => ({ reply }));

@@ -178,6 +178,17 @@ test("a late complete counts though nothing has shown yet that the lease ended",
   expect(await q.settle({ op: "complete", id: "a", token })).toMatchObject({ late: true });
 });
 
+test("a late complete of a run that is over does not count for the next one", async () => {
+  const q = await openEngine({ config: { maxAttempts: 1 } });
+  await q.enqueue({ id: "a" });
+  const { token } = await q.claimOne();
+  await q.advance(30_000);
+  await q.run("job.retry", { id: "a" });
+  const late = await q.settle({ op: "complete", id: "a", token });
+  expect(late).toMatchObject({ code: "lease_stale" });
+  expect(await q.job("a")).toMatchObject({ state: "ready", run: 2 });
+});
+
 test("once somebody else was given the job, a late complete is stale", async () => {
   const q = await openEngine();
   await q.enqueue({ id: "a" });

@@ -30,7 +30,7 @@ const aQueue = (q: Harness) => q.run("queue.configure", {});
 const s = { id: "s" };
 const ofPlan = define(
   { everyMs: MINUTE },
-  { action: { plan: "p", inputs: ["{}"], requires: ["new"] } },
+  { action: { plan: "p", inputs: ["{}"], requires: ["new"], key: "k" } },
 );
 const planPut = { ...s, definition: ofPlan };
 /** A schedule of a plan, whose newest version takes a field that its input has not. */
@@ -39,6 +39,16 @@ const mismatched = async (q: Harness) => {
   await put(q, { everyMs: MINUTE }, ofPlan);
   await submitPlan(q, "x");
 };
+const noBacklog = (q: Harness) => q.run("queue.configure", { keys: { maxBacklog: 0 } });
+/** A schedule whose job is to be the only one of a key that another job has. */
+const taken = async (q: Harness) => {
+  await submitPlan(q);
+  const unique = { key: "u", onConflict: "reject" as const };
+  await q.enqueue({ unique });
+  await put(q, { everyMs: MINUTE }, { job: { payload: "{}", plan: "p", key: "k", unique } });
+  await noBacklog(q);
+};
+const noBytes = (q: Harness) => q.run("queue.configure", { maxBytes: 1 });
 const full = (q: Harness) => q.run("queue.configure", { maxJobs: 1 });
 const lanes = async (q: Harness) => {
   const jobs = Array.from({ length: limits.lanesMax }, (_, i) => ({
@@ -51,12 +61,37 @@ const lanes = async (q: Harness) => {
 
 export const scheduleCases: readonly Case[] = [
   refuses("schedule.put", [key, "plan_unknown"], planPut, aQueue, true),
-  refuses("schedule.put", ["plan_unknown"], planPut, aQueue),
+  refuses("schedule.put", ["plan_unknown", "queue_full"], planPut, noBytes),
+  refuses("schedule.put", ["input_mismatch", "queue_full"], planPut, async (q) => {
+    await submitPlan(q, "x");
+    await noBytes(q);
+  }),
+  refuses("schedule.put", ["queue_full"], planPut, async (q) => {
+    await submitPlan(q);
+    await noBytes(q);
+  }),
   refuses("schedule.run", [key, "schedule_unknown"], s, aQueue, true),
-  refuses("schedule.run", ["input_mismatch", "queue_full", "requires_limit"], s, async (q) => {
-    await mismatched(q);
+  refuses("schedule.run", ["unique_conflict", "input_mismatch", "key_full"], s, async (q) => {
+    await taken(q);
+    await submitPlan(q, "x");
+  }),
+  refuses(
+    "schedule.run",
+    ["input_mismatch", "key_full", "queue_full", "requires_limit"],
+    s,
+    async (q) => {
+      await mismatched(q);
+      await lanes(q);
+      await full(q);
+      await noBacklog(q);
+    },
+  ),
+  refuses("schedule.run", ["key_full", "queue_full", "requires_limit"], s, async (q) => {
+    await submitPlan(q);
+    await put(q, { everyMs: MINUTE }, ofPlan);
     await lanes(q);
     await full(q);
+    await noBacklog(q);
   }),
   refuses("schedule.run", ["queue_full", "requires_limit"], s, async (q) => {
     await submitPlan(q);

@@ -6,6 +6,7 @@ import { limits } from "../../src/contract/limits.ts";
 import { type Harness, openEngine, START } from "../engine-harness.ts";
 import {
   actionSlots,
+  define,
   every,
   get,
   jobs,
@@ -153,5 +154,40 @@ describe("slots that are heavy", () => {
     await q.alarm();
     expect((await get(q)).fired).toBe(limits.catchUpSlotsMax);
     expect((await q.run("queue.stats", {})).counts.ready).toBe(20 * limits.catchUpSlotsMax);
+  });
+});
+
+describe("what schedules keep is bounded in bytes", () => {
+  const large = `"${"x".repeat(limits.scheduleBytesMax - 2)}"`;
+
+  test("a page of them, which has at least one", async () => {
+    const q = await openEngine({ config: {} });
+    const ids = Array.from({ length: 20 }, (_, i) => `s${i}`);
+    for (const id of ids) await put(q, { at: START + MINUTE }, { job: { payload: large } }, id);
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await q.run("schedule.list", { ...(cursor && { cursor }) });
+      expect(JSON.stringify(page).length).toBeLessThan(limits.replyBytesMax + 1000);
+      seen.push(...page.schedules.map(({ id }) => id));
+      ({ cursor } = page);
+    } while (cursor !== undefined);
+    expect(seen).toEqual(ids.toSorted());
+  });
+
+  test("where the queue is full, a new one and a larger one are refused, and nothing else", async () => {
+    const q = await openEngine({ config: { maxBytes: 2000 } });
+    await put(q, { everyMs: MINUTE });
+    await q.enqueue({ payload: `"${"x".repeat(1950)}"` });
+    const definition = define({ everyMs: MINUTE });
+    const wider = { ...define({ everyMs: MINUTE }), job: { payload: `"${"y".repeat(200)}"` } };
+    const refusal = { refusalCode: "queue_full", facts: { maxBytes: 2000 } };
+    expect(await q.refused("schedule.put", { id: "t", definition })).toMatchObject(refusal);
+    expect(await q.refused("schedule.put", { id: "s", definition: wider })).toMatchObject(refusal);
+    await put(q, { everyMs: SECOND });
+    await q.run("schedule.pause", { id: "s" });
+    expect(await q.run("worker.register", { id: "w" })).toMatchObject({ worker: { name: "w" } });
+    await q.run("queue.purge", {});
+    await q.run("schedule.put", { id: "t", definition });
   });
 });

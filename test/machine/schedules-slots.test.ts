@@ -203,6 +203,16 @@ describe("while the job of the slot before has not ended", () => {
     expect(await q.settle({ op: "complete", id, token })).toMatchObject({ code: "job_cancelled" });
   });
 
+  test("one that somebody else enqueued with its unique key is not cancelled with overlap replace", async () => {
+    const q = await openEngine({ config: {} });
+    const unique = { key: "u" };
+    const id = await q.enqueue({ payload: '"theirs"', unique });
+    await put(q, { everyMs: MINUTE }, { overlap: "replace", job: { payload: '"own"', unique } });
+    await q.advance(2 * MINUTE);
+    expect(await get(q)).toMatchObject({ lastJob: id, nextAt: START + 3 * MINUTE });
+    expect((await q.job(id)).state).toBe("ready");
+  });
+
   test("one that has ended is left as it is", async () => {
     const q = await openEngine({ config: {} });
     await put(q, { everyMs: MINUTE }, { overlap: "replace" });

@@ -124,16 +124,25 @@ test("a task that the plan has not, and any task of another job, is unknown", as
   expect(await q.refused("job.tasks", { id: "x" })).toMatchObject({ refusalCode: "job_unknown" });
 });
 
-test("a report by the latest token counts until somebody else is given the job, as a late completion does", async () => {
+test("a report under a lease that has ended is refused, though a late completion counts", async () => {
   const q = await withJob();
   const first = await q.claimOne(able);
   await q.advance(30_000);
   const said = { task: 1, exitCode: 0 };
-  expect(await report(q, first.token, said)).toMatchObject({ ok: true, state: "ready" });
-  expect((await tasksOf(q))[0]).toMatchObject({ status: "completed" });
+  expect(await report(q, first.token, said)).toMatchObject({ code: "lease_stale" });
   const late = await q.settle({ op: "complete", id: "a", token: first.token });
   expect(late).toMatchObject({ state: "completed", late: true });
-  expect((await tasksOf(q))[0]).toMatchObject({ status: "completed" });
+  expect((await tasksOf(q))[0]).toMatchObject({ status: "waiting" });
+});
+
+test("a report of a run that is over does not count for the next one", async () => {
+  const q = await withJob({ planMaxAttempts: 1 });
+  const first = await q.claimOne(able);
+  await q.advance(30_000);
+  await q.run("job.retry", { id: "a" });
+  const said = { task: 1, exitCode: 0 };
+  expect(await report(q, first.token, said)).toMatchObject({ code: "lease_stale" });
+  expect((await tasksOf(q))[0]).toMatchObject({ status: "waiting" });
 });
 
 test("a report under a token that holds the job no more is refused", async () => {

@@ -1,6 +1,7 @@
 /** Workers that register: what they are, their signs of life, and how they are shown. */
-import { expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
+import { workerRegistration } from "../../src/contract/workers.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
 import { able, act, allOf, planOf } from "./plan-rig.ts";
 
@@ -164,4 +165,53 @@ test("no more workers register than may, but those that are here still do", asyn
     refusalCode: "workers_limit",
   });
   expect(await q.run("worker.register", { id: "w" })).toMatchObject({ worker: { name: "w" } });
+});
+
+describe("what workers and requirements say is bounded in bytes", () => {
+  test("a worker's capabilities together", () => {
+    const { workerCapabilityBytesMax: most } = limits;
+    const names = Array.from({ length: most / 256 }, (_, i) => `${i}`.padEnd(256, "x"));
+    const problem = (capabilities: readonly string[]) =>
+      workerRegistration.safeParse({ capabilities }).error?.issues[0]?.message;
+    expect(problem(names)).toBeUndefined();
+    expect(problem([...names, "y"])).toBe(`the names may have ${most} bytes together`);
+  });
+
+  test("a page of workers, which has at least one", async () => {
+    const q = await openEngine({ config: {} });
+    const capabilities = Array.from({ length: 16 }, (_, i) => `${i}`.padEnd(255, "x"));
+    // A real page has a thousand of them.
+    const changing = limits as { -readonly [L in keyof typeof limits]: number };
+    const { replyBytesMax } = limits;
+    onTestFinished(() => {
+      changing.replyBytesMax = replyBytesMax;
+    });
+    changing.replyBytesMax = 20_000;
+    const count = 20;
+    for (let i = 0; i < count; i += 1) {
+      await q.run("worker.register", { id: `w${i}`.padStart(8, "0"), capabilities });
+    }
+    const names: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await q.run("worker.list", { limit: 1000, ...(cursor && { cursor }) });
+      expect(JSON.stringify(page).length).toBeLessThan(limits.replyBytesMax + 200);
+      names.push(...page.workers.map(({ name }) => name));
+      ({ cursor } = page);
+    } while (cursor !== undefined);
+    expect(new Set(names).size).toBe(count);
+    expect(names).toHaveLength(count);
+  });
+
+  test("the sets that nobody can do, and how many more there are is said", async () => {
+    const q = await openEngine({ config: {} });
+    const sets = Array.from({ length: 100 }, (_, n) =>
+      Array.from({ length: 16 }, (__, i) => `${n}-${i}`.padEnd(256, "x")),
+    );
+    await q.run("job.enqueue", { jobs: sets.map((requires) => ({ payload: "1", requires })) });
+    const { unclaimable, unclaimableOmitted = 0 } = await q.run("queue.stats", {});
+    expect(JSON.stringify(unclaimable).length).toBeLessThan(limits.unclaimableBytesMax + 1000);
+    expect(unclaimable.length).toBeGreaterThan(50);
+    expect(unclaimable.length + unclaimableOmitted).toBe(100);
+  });
 });

@@ -65,6 +65,28 @@ test("its rows are checkpointed in pieces, of which none is much over the bound"
   );
 });
 
+test("a piece is written in a turn in which no entry is", async () => {
+  const rig = await rigWithDue();
+  const turns = { append: new Set<number>(), checkpoint: new Set<number>() };
+  let turn = 0;
+  rig.meanwhile = async () => {
+    turn += 1;
+  };
+  for (const name of ["append", "checkpoint"] as const) {
+    const real = Store.prototype[name] as (...given: unknown[]) => unknown;
+    vi.spyOn(Store.prototype, name).mockImplementation(function (
+      this: unknown,
+      ...given: unknown[]
+    ) {
+      turns[name].add(turn);
+      return real.apply(this, given);
+    } as never);
+  }
+  await rig.fire();
+  expect(turns.checkpoint.size).toBeGreaterThan(2);
+  expect([...turns.checkpoint].filter((each) => turns.append.has(each))).toEqual([]);
+});
+
 test("the rows that others have changed do not make an alarm take a checkpoint", async () => {
   const rig = await EngineRig.registered();
   for (let i = 0; i < BATCHES; i += 1) await rig.engine.submit(enqueue(Array(BATCH).fill({})));

@@ -136,6 +136,7 @@ export class CommitRig extends Told {
       autoCreate: true,
       now: () => this.now,
       newQueueId: () => "aaaaaaaa",
+      pause: turns,
       afterAppend: (group) => this.afterAppend(group),
       callers: () => ({ line: this.line, present: () => false, ended: () => [] }),
       abort: this.abort,

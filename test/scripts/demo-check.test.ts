@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { check, type FileJob } from "../../scripts/demo-check.ts";
+import { check, type FileJob, figuresIn } from "../../scripts/demo-check.ts";
 import { measure } from "../../scripts/demo-files.ts";
 
 let folder = "";
@@ -39,6 +39,14 @@ const wrong = (jobs: readonly FileJob[], lost: readonly string[] = []) =>
 it("finds nothing wrong with one right result", async () => {
   expect(await wrong([job])).toEqual([]);
   expect(await wrong([{ ...job, deliveries: 2 }], ["a"])).toEqual([]);
+});
+
+it("reads the figures of a file whose name has a line feed, as they are written or escaped", () => {
+  const figures = { checksum: 46, bytes: 4, lines: 2 };
+  expect(figuresIn("46 4\n", "2 /a\n")).toEqual(figures);
+  expect(figuresIn("46 4\nb\n", "2 '/a'$'\\n''b'\n")).toEqual(figures);
+  expect(figuresIn("\\46 4\n", "2 /a\nb\n")).toEqual(figures);
+  expect(figuresIn("no such file\n", "")).toBeUndefined();
 });
 
 it.each([

@@ -14,11 +14,12 @@ import { checkIncarnation } from "./incarnation.ts";
 import { refused } from "./model/answers.ts";
 import { takeOver } from "./model/imports.ts";
 import { advanceOperation, register } from "./model/model.ts";
+import { slotsComeFirst } from "./model/schedules.ts";
 import { copyOf, noQueue, type State } from "./model/state.ts";
 import { sweep } from "./model/sweep.ts";
 import { Turn } from "./model/turn.ts";
 import { checkDead } from "./model/workers.ts";
-import type { Observer, ServeResult } from "./observer.ts";
+import type { Observer, RunResult, ServeResult } from "./observer.ts";
 import { RateCounter } from "./rates.ts";
 import { changing, small } from "./small.ts";
 import { SnapshotAudit } from "./snapshot-audit.ts";
@@ -112,18 +113,17 @@ export class Auditor implements Observer {
     });
   }
 
-  run(
-    group: Group,
-    request: CommandRequest,
-    work: () => CommandAnswer | undefined,
-  ): CommandAnswer | undefined {
+  run(group: Group, request: CommandRequest, work: () => RunResult): RunResult {
     const isEmpty = this.#turn.events.length === 0;
     return this.#around(work, (answer, isStruck) => {
       const delivery = this.#audited.deliveryOf(request);
       const isSent = delivery !== undefined || isOwn(request, this.#audited.mayPush);
       demand(isSent, "order", "a request was decided that nobody sent");
       demand(delivery?.decided === undefined, "order", "a request was decided twice", request);
-      if (answer === undefined) {
+      const slotsFirst = !isStruck && slotsComeFirst(this.#turn, request, isEmpty);
+      same("group", "slots of its schedule come before it", answer === "behind", slotsFirst);
+      if (answer === "behind") return this.#audited.coverage.fault("command behind slots");
+      if (answer === "full") {
         demand(!isEmpty, "group", "an empty group closed before a command", request.name);
         this.#audited.coverage.fault("command moved to the next group");
         return;

@@ -51,7 +51,7 @@ interface Told extends ToldOfPlans {
 export const roles = [
   ...(["producer", "producer", "worker", "worker", "worker"] as const),
   ...(["operator", "keeper", "keeper", "reader", "planner"] as const),
-  ...(["runner", "runner", "fleet", "crew", "crew", "clock"] as const),
+  ...(["runner", "runner", "fleet", "crew", "crew", "clock", "clock"] as const),
   ...(["gatekeeper", "gatekeeper"] as const),
 ] as const;
 /** Of a refusal: how many chunks of an import have come. */

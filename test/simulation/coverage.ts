@@ -10,6 +10,7 @@ export const faultKinds = [
   "clock jumps ahead",
   "clock jumps back",
   "code older",
+  "command behind slots",
   "command moved to the next group",
   "corrupt log entry",
   "corrupt hard state",

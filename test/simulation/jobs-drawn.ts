@@ -76,7 +76,7 @@ export function someJob(random: Random, now: number): Spec {
     ttlMs: maybe(random, often / 2, () => someMs(random)),
     expiresAt: maybe(random, often / 2, () => now + random.between(-500, 20_000)),
     leaseMs: maybe(random, often, () => random.pick([1000, 2000, 5000])),
-    maxRunMs: maybe(random, 2 * often, () => random.pick([1, 1500, 4000])),
+    maxRunMs: maybe(random, 3 * often, () => random.pick([1, 1500, 4000])),
     maxAttempts: maybe(random, often, () => random.between(1, 3)),
     backoff: maybe(random, often, () => someBackoff(random)),
     labels: maybe(random, often, () => ({ team: random.pick(["red", "blue"]), "a.b": "1" })),

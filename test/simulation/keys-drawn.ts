@@ -132,6 +132,6 @@ export function someDelivery(random: Random): Wish {
     [2, { name: "delivery.pause", input: defined({ reason }) }],
     [4, { name: "delivery.resume", input: {} }],
     [5, { name: "delivery.remove", input: {} }],
-    [1, { name: "delivery.get", input: {} }],
+    [2, { name: "delivery.get", input: {} }],
   ]);
 }

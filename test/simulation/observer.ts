@@ -3,20 +3,17 @@
  * Invariant: it changes nothing of what it sees; an instance that nobody audits is not seen.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
+import type { CommandRequest } from "../../src/contract/rpc.ts";
 import { Committer } from "../../src/object/commit.ts";
 import { Group } from "../../src/object/group.ts";
 
+export type RunResult = ReturnType<Group["run"]>;
 export type ServeResult = ReturnType<Group["serve"]>;
 
 /** Who is told. Each is given the real work, and returns what it returned. */
 export interface Observer {
   sweep(group: Group, work: () => number): number;
-  run(
-    group: Group,
-    request: CommandRequest,
-    work: () => CommandAnswer | undefined,
-  ): CommandAnswer | undefined;
+  run(group: Group, request: CommandRequest, work: () => RunResult): RunResult;
   /** A claim that waits is tried. */
   serve(group: Group, request: CommandRequest, work: () => ServeResult): ServeResult;
   advance(group: Group, work: () => boolean): boolean;

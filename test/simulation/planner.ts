@@ -103,14 +103,14 @@ export class Planner {
 
   readonly schedules: Draws = [
     [
-      10,
+      14,
       (random, now) => {
         const input = someSchedule(random, now, this.#plans.pick(random));
         return { name: "schedule.put", input };
       },
     ],
-    [2, (random) => ({ name: "schedule.get", input: this.#schedule(random) })],
-    [2, (random) => ({ name: "schedule.list", input: page(random, match(random)) })],
+    [3, (random) => ({ name: "schedule.get", input: this.#schedule(random) })],
+    [3, (random) => ({ name: "schedule.list", input: page(random, match(random)) })],
     [
       2,
       (random) => {
@@ -118,10 +118,10 @@ export class Planner {
         return { name: "schedule.preview", input: defined({ ...this.#schedule(random), count }) };
       },
     ],
-    [2, (random) => ({ name: "schedule.remove", input: this.#schedule(random) })],
-    [2, (random) => ({ name: "schedule.pause", input: this.#schedule(random) })],
-    [3, (random) => ({ name: "schedule.resume", input: this.#schedule(random) })],
-    [4, (random) => ({ name: "schedule.run", input: this.#schedule(random) })],
+    [4, (random) => ({ name: "schedule.remove", input: this.#schedule(random) })],
+    [4, (random) => ({ name: "schedule.pause", input: this.#schedule(random) })],
+    [4, (random) => ({ name: "schedule.resume", input: this.#schedule(random) })],
+    [14, (random) => ({ name: "schedule.run", input: this.#schedule(random) })],
   ];
 
   readonly workers: Draws = [

@@ -95,6 +95,7 @@ export const someWorker = (random: Random): CommandInputs["worker.register"] =>
     info: maybe(random, 0.2, () => "v1"),
   }) as CommandInputs["worker.register"];
 
+const conflicts = ["return", "replace", "reject"] as const;
 export const scheduleIds = ["s1", "s2", "s3", "t"] as const;
 
 /** What it makes is sometimes of the plan `plan`. */
@@ -112,13 +113,16 @@ export function someSchedule(
   ] as const);
   const version = maybe(random, 0.2, () => random.between(1, 2));
   const count = random.between(0, 3);
-  const key = maybe(random, 0.3, () => random.pick(["k", "l"]));
-  const payload = random.pick(["null", '{"n":1,"to":"é"}']);
+  const key = maybe(random, 0.5, () => random.pick(["k", "l"]));
+  const payload = random.pick(["null", "null", '{"n":1,"to":"é"}']);
   const makes = random.weighted([
     [
       3,
       {
-        job: defined({ payload, key, requires: maybe(random, 0.4, () => [...random.pick(needs)]) }),
+        job: defined({
+          ...{ payload, key, requires: maybe(random, 0.4, () => [...random.pick(needs)]) },
+          unique: maybe(random, 0.3, () => ({ key: "u", onConflict: random.pick(conflicts) })),
+        }),
       },
     ],
     [1, { job: defined({ payload, key, plan, planVersion: version, kind: "plan" }) }],
@@ -127,7 +131,8 @@ export function someSchedule(
       {
         action: {
           ...defined({ plan, version, key }),
-          inputs: Array(count).fill(someInput(random)),
+          // What fits no placeholder, but a version without any: a newer one may then refuse a slot.
+          inputs: Array(count).fill(random.chance(0.75) ? "null" : someInput(random)),
         },
       },
     ],

@@ -50,6 +50,17 @@ function keysOf({ count, by, name }: Spread): () => string {
 export interface Slots {
   readonly count: number;
   readonly at: number;
+  /** Whether each has an expression of its own. */
+  readonly distinct: boolean;
+}
+const oneCron = (due: Date): string => `${due.getUTCSeconds()} ${due.getUTCMinutes()} * * * *`;
+/** Days and months say nothing but in how many ways; the other minute comes long after the one that is due. */
+function distinctCron(due: Date, i: number): string {
+  const minute = due.getUTCMinutes();
+  const other = (minute + 2 + (i % 50)) % 60;
+  const day = 1 + (Math.floor(i / 50) % 31);
+  const month = 1 + (Math.floor(i / (50 * 31)) % 12);
+  return `${due.getUTCSeconds()} ${minute},${other} * 1-31,${day} 1-12,${month} *`;
 }
 
 /** What a tail is made of: jobs that stay, which fill memory with rows, or whole lives, which leave only log. */
@@ -70,14 +81,16 @@ export class QueueObject extends RealQueueObject {
     return jobs;
   }
 
-  /** Makes schedules that all have their first slot at one instant, by the clocks of many zones. Returns how many. */
-  async schedules({ count, at }: Slots): Promise<number> {
-    const due = new Date(at);
-    const cron = `${due.getUTCSeconds()} ${due.getUTCMinutes()} * * * *`;
+  /**
+   * Makes schedules that all have their first slot at one instant, by the clocks of many zones; with an expression each of them has
+   * to itself, or with one for all. Returns how many.
+   */
+  async schedules({ count, at, distinct }: Slots): Promise<number> {
+    const cronOf = distinct ? distinctCron : oneCron;
     for (let done = 0; done < count; done += SCHEDULES_AT_ONCE) {
       const some = Array.from({ length: Math.min(SCHEDULES_AT_ONCE, count - done) }, (_, i) => {
         const timeZone = wholeHourZones[i % wholeHourZones.length] ?? "UTC";
-        const timing = { cron, timeZone };
+        const timing = { cron: cronOf(new Date(at), done + i), timeZone };
         const definition = { timing, catchUp: "one", overlap: "allow", job: { payload } } as const;
         return this.#run("schedule.put", { id: `s${done + i}`, definition });
       });

@@ -179,10 +179,10 @@ function settleOne(turn: Turn, item: SettleItem, told: Told, seen: Set<string>):
   }
   const isSettled = isLatest && (outcome === "failed" || outcome === "released");
   if (isEnded(state) || isSettled) return { code: "already_settled", id, state };
-  if (isLatest && outcome === "expired" && op === "complete") {
+  const isLate = isLatest && outcome === "expired" && job.deliveries > 0;
+  if (isLate && op === "complete") {
     return complete(turn, item, job, true);
   }
-  if (isLatest && outcome === "expired" && op === "task") return report(turn, item, job);
   return { code: "lease_stale", id, state, leaseEndedAt: job.leaseEndedAt ?? null };
 }
 

@@ -4,6 +4,7 @@
  * of its own.
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
+import type { CommandRequest } from "../../../src/contract/rpc.ts";
 import { nextSlot } from "../../../src/machine/slots.ts";
 import { small } from "../small.ts";
 import { demand } from "../violation.ts";
@@ -12,7 +13,8 @@ import { type Answer, type Refused, refused } from "./answers.ts";
 import { enqueueOne, type OfSchedule } from "./jobs.ts";
 import type { Definition, Schedule } from "./nouns.ts";
 import { type Cursor, type Page, pageOf } from "./pages.ts";
-import { globbed, versionOf } from "./plans.ts";
+import { fitOf, globbed } from "./plans.ts";
+import { whyFull } from "./room.ts";
 import { jobsOfAction } from "./show.ts";
 import { defined, isEnded, type Job, type State } from "./state.ts";
 import type { Turn } from "./turn.ts";
@@ -72,6 +74,20 @@ const textOf = (value: unknown): string =>
       : part,
   );
 
+/** Why the plan of a definition cannot run what it says. */
+function misfitOf({ state }: Turn, { job, action }: Definition): Refused | undefined {
+  const plan = action?.plan ?? job?.plan;
+  if (plan === undefined) return undefined;
+  const planVersion = action?.version ?? job?.planVersion;
+  const own = action?.inputs ?? [job?.payload ?? "null"];
+  const fit = fitOf(state, { plan, planVersion }, own.length === 0 ? ["null"] : own);
+  if (!("code" in fit) || fit.code !== "input_mismatch") return "code" in fit ? fit : undefined;
+  const { code, errors } = fit as Refused & { errors: readonly { readonly pointer: string }[] };
+  const pointerOf = (pointer: string) =>
+    action === undefined ? "/job/payload" : `/action${pointer}`;
+  return { code, errors: errors.map((error) => ({ ...error, pointer: pointerOf(error.pointer) })) };
+}
+
 export function putSchedule(turn: Turn, input: CommandInputs["schedule.put"]): Answer {
   const { id } = input;
   const { at, state } = turn;
@@ -80,15 +96,15 @@ export function putSchedule(turn: Turn, input: CommandInputs["schedule.put"]): A
   if (before !== undefined && textOf(before.definition) === textOf(definition)) {
     return show(turn, id, { created: false });
   }
-  const { job, action } = definition;
-  const plan = action?.plan ?? job?.plan;
-  const version =
-    plan === undefined ? undefined : versionOf(state, plan, action?.version ?? job?.planVersion);
-  if (version !== undefined && "code" in version) return { refusal: version };
+  const misfit = misfitOf(turn, definition);
+  if (misfit !== undefined) return { refusal: misfit };
   if (before === undefined && state.schedules.size >= small.schedulesMax) {
     return refused("schedules_limit");
   }
-  passDue(turn, id);
+  const bytesOf = (said: object): number => Buffer.byteLength(JSON.stringify(said));
+  const more = bytesOf(definition) - (before === undefined ? 0 : bytesOf(before.definition));
+  const full = more > 0 ? whyFull(turn, 0, more) : undefined;
+  if (full !== undefined) return { refusal: full };
   const fresh = { createdAt: at, fired: 0, skipped: 0 };
   const kept = state.schedules.get(id) ?? fresh;
   const after = { ...kept, definition, updatedAt: at, behind: 0 };
@@ -100,7 +116,6 @@ export function putSchedule(turn: Turn, input: CommandInputs["schedule.put"]): A
 
 export function removeSchedule(turn: Turn, { id }: CommandInputs["schedule.remove"]): Answer {
   if (!turn.state.schedules.has(id)) return unknown(id);
-  passDue(turn, id);
   turn.emit("schedule.removed");
   turn.state.schedules.delete(id);
   return { reply: { now: turn.at, removed: true } };
@@ -110,10 +125,8 @@ export function pauseSchedule(turn: Turn, { id }: CommandInputs["schedule.pause"
   const before = turn.state.schedules.get(id);
   if (before === undefined) return unknown(id);
   if (before.pausedAt === undefined) {
-    passDue(turn, id);
-    const schedule = turn.state.schedules.get(id) ?? before;
     const paused = { pausedAt: turn.at, nextAt: undefined, behind: 0 };
-    change(turn, "schedule.paused", id, { ...schedule, ...paused });
+    change(turn, "schedule.paused", id, { ...before, ...paused });
   }
   return show(turn, id);
 }
@@ -129,7 +142,6 @@ export function resumeSchedule(turn: Turn, { id }: CommandInputs["schedule.resum
 }
 
 export function runSchedule(turn: Turn, { id }: CommandInputs["schedule.run"]): Answer {
-  passDue(turn, id);
   const schedule = turn.state.schedules.get(id);
   if (schedule === undefined) return unknown(id);
   const made = make(turn, { schedule: id }, schedule.definition);
@@ -138,9 +150,24 @@ export function runSchedule(turn: Turn, { id }: CommandInputs["schedule.run"]): 
   return show(turn, id);
 }
 
-/** Passes what is due of one schedule. */
-function passDue(turn: Turn, id: string): void {
-  while ((turn.state.schedules.get(id)?.nextAt ?? Infinity) <= turn.at) passSlot(turn, id);
+const commandsOfSlots: readonly string[] = [
+  ...["schedule.pause", "schedule.put", "schedule.remove", "schedule.run"],
+];
+
+/** Whether slots of its schedule come before a command. In an entry that is still empty some of them are passed at once. */
+export function slotsComeFirst(
+  turn: Turn,
+  { name, input }: CommandRequest,
+  isEmptyEntry: boolean,
+): boolean {
+  const { id } = input as { readonly id: string };
+  const isDue = () => (turn.state.schedules.get(id)?.nextAt ?? Infinity) <= turn.at;
+  if (!commandsOfSlots.includes(name) || !isDue()) return false;
+  turn.renew();
+  for (let changes = 0; isEmptyEntry && isDue() && changes < small.sweepMax; ) {
+    changes += passSlot(turn, id);
+  }
+  return true;
 }
 
 interface Passed {
@@ -202,7 +229,7 @@ export function passSlot(turn: Turn, id: string): number {
     fire(turn, id, { ...passed, skipped: true });
     return changes;
   }
-  const replaced = definition.overlap === "replace" ? replaceLast(turn, schedule) : 0;
+  const replaced = definition.overlap === "replace" ? replaceLast(turn, id, schedule) : 0;
   const made = make(turn, { schedule: id, slotAt }, definition);
   fire(turn, id, { ...passed, ...("code" in made ? { refused: made.code } : made) });
   return changes + replaced + ("code" in made ? 0 : (definition.action?.inputs.length ?? 0));
@@ -217,11 +244,11 @@ function isLastOpen(turn: Turn, { lastJob, lastAction }: Schedule): boolean {
   return jobsOfAction(turn.state, lastAction).some(({ id }) => isOpen(turn.asOfNow(id)));
 }
 
-/** Cancels what is open of the last job or action. Returns how many jobs that were. */
-function replaceLast(turn: Turn, { lastJob, lastAction }: Schedule): number {
+/** Cancels what is open of the last job or action, unless another made it. Returns how many jobs that were. */
+function replaceLast(turn: Turn, id: string, { lastJob, lastAction }: Schedule): number {
   if (lastAction !== undefined) return cancelJobsOf(turn, lastAction, "replaced");
   const job = turn.asOfNow(lastJob ?? "");
-  if (!isOpen(job)) return 0;
+  if (!isOpen(job) || job.schedule !== id) return 0;
   turn.cancel(job, "replaced");
   return 1;
 }
