@@ -54,7 +54,7 @@ const foundations = ["store/sql-node.ts"];
 const nouns = new Set(
   (
     "queue jobs leases operations snapshots plans actions tasks workers schedules keys flows uniques names " +
-    "strings lists hashes sets sorted-sets deliveries tokens"
+    "strings lists hashes sets sorted-sets redis deliveries tokens"
   ).split(" "),
 );
 

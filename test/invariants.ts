@@ -12,6 +12,7 @@ import {
   countedOfFlow,
   earliestOfFlow,
 } from "./invariants-flow.ts";
+import { checkNameTables, earliestOfNames, hasFewElements } from "./invariants-names.ts";
 import { checkPlanTables, countedOfPlans, earliestOfPlans } from "./invariants-plans.ts";
 
 /** A queue as the checks need it. */
@@ -27,7 +28,7 @@ export interface Watched {
 
 type Jobs = ReadonlyMap<string, JobRow>;
 
-/** Up to so many jobs each step is followed by a recovery; with more, only a crash is. */
+/** Up to so many jobs, and few elements, each step is followed by a recovery; with more, only a crash is. */
 const recoverableJobsMax = 100;
 
 /** I10: what a new engine would see is what this one sees. */
@@ -58,12 +59,14 @@ export class Watch {
     const row = store.tables.queue.get([0]);
     if (row === undefined) return;
     const jobs: Jobs = new Map([...store.tables.jobs.scan({})].map(([[id], job]) => [id, job]));
-    if (jobs.size <= recoverableJobsMax) checkRecovery(queue);
+    const isSmall = jobs.size <= recoverableJobsMax && hasFewElements(store.tables);
+    if (isSmall) checkRecovery(queue);
     checkCounters(store.tables, jobs);
     checkIndexes(store.tables, jobs);
     checkLanes(store.tables, jobs);
     checkPlanTables(store.tables, jobs);
     checkFlowTables(store.tables, jobs, store.last.at);
+    checkNameTables(store.tables);
     checkAlarm(queue, jobs);
     this.#follow(row);
     this.#checkStep(store, jobs, queue.isSingle ?? false);
@@ -251,6 +254,7 @@ function checkAlarm({ store, armedAt, now }: Watched, jobs: Jobs): void {
   }
   earliest = Math.min(earliest, earliestOfPlans(store.tables, store.last.at));
   earliest = Math.min(earliest, earliestOfFlow(store.tables));
+  earliest = Math.min(earliest, earliestOfNames(store.tables, store.last.at));
   const isRunning = [...operations.scan({})].some(([, each]) => each.endedAt === undefined);
   if (isRunning || row?.registered !== true) earliest = Math.min(earliest, store.last.at);
   // An alarm that is due fires at once.

@@ -16,6 +16,7 @@ import type * as operations from "./operations.ts";
 import { planCommands } from "./plan-commands.ts";
 import * as plans from "./plans.ts";
 import * as queue from "./queue.ts";
+import * as redis from "./redis.ts";
 import * as schedules from "./schedules.ts";
 import * as snapshots from "./snapshots.ts";
 import type * as tasks from "./tasks.ts";
@@ -26,6 +27,7 @@ export const commands = {
   ...deliveryCommands,
   ...keyCommands,
   ...planCommands,
+  ...redis.redisCommands,
   "queue.get": row("read", "Read a queue", undefined, "queue_unknown"),
   "queue.configure": row("write", "Create or configure a queue", queue.queueConfig, key),
   "queue.pause": row("write", "Hand out no jobs", queue.queuePause, key, "queue_unknown"),
@@ -149,6 +151,8 @@ export interface CommandInputs {
   "snapshot.import": snapshots.ImportStep;
   "snapshot.remove": object;
   "operation.get": jobs.JobReference;
+  "redis.run": redis.RedisRunInput;
+  "redis.versions": redis.RedisVersionsInput;
 }
 
 /** What each command answers when it is not refused. */
@@ -214,6 +218,8 @@ export interface CommandReplies {
   "snapshot.import": snapshots.ImportReply;
   "snapshot.remove": snapshots.SnapshotStatus;
   "operation.get": queue.OperationReply;
+  "redis.run": redis.RedisRunReply;
+  "redis.versions": redis.RedisVersionsReply;
 }
 
 const jobReplyText = (reply: jobs.JobReply) =>

@@ -7,13 +7,19 @@ import type { EndStatus } from "./actions.ts";
 import type { DeliverySettings, Probe } from "./deliveries.ts";
 import type { JobKind, JobState } from "./fields.ts";
 import type { Parent } from "./flows.ts";
+import type { HashEvents } from "./hashes.ts";
 import type { Backoff } from "./jobs.ts";
 import type { JsonText } from "./json.ts";
 import type { KeySettings } from "./keys.ts";
+import type { ListEvents } from "./lists.ts";
+import type { NameEvents } from "./names.ts";
 import type { OperationKind } from "./operations.ts";
 import type { QueueConfig } from "./queue.ts";
 import type { RefusalCode } from "./refusals.ts";
 import type { ScheduleDefinition } from "./schedules.ts";
+import type { SetEvents } from "./sets.ts";
+import type { SortedSetEvents } from "./sorted-sets.ts";
+import type { StringEvents } from "./strings.ts";
 import type { Unique } from "./uniques.ts";
 
 /** What may be said of a job, beside what it is. */
@@ -35,7 +41,13 @@ interface JobOptions {
 }
 
 /** The facts of each event, less `type` and `v`. Every event also has the time of its entry. */
-export interface EventFacts {
+export interface EventFacts
+  extends NameEvents,
+    StringEvents,
+    ListEvents,
+    HashEvents,
+    SetEvents,
+    SortedSetEvents {
   "queue.created": { name: string; queueId: string; term: number; config: QueueConfig };
   /**
    * Who takes part in the queue's history, by node id: the index of the entry that lets a node in. The first entry names the
@@ -268,10 +280,16 @@ export type Event = { [T in EventType]: EventOf<T> }[EventType];
 /** Fields that are raw texts: in an entry they stand unescaped, outside the events' JSON. */
 export const eventTexts = {
   "action.submitted": ["inputs"],
+  "hash.set": ["values"],
   "job.enqueued": ["payload"],
   "job.replaced": ["payload"],
   "job.completed": ["result"],
   "job.progressed": ["progress"],
+  "list.inserted": ["value"],
+  "list.pushed": ["values"],
+  "list.set": ["value"],
   "plan.submitted": ["body"],
+  "string.patched": ["value"],
+  "string.set": ["value"],
   "task.reported": ["stdout", "stderr"],
 } as const satisfies Partial<Record<EventType, readonly string[]>>;

@@ -212,6 +212,19 @@ export const limits = {
   /** Problems that one step of a verification tells. */
   verifyProblemsMax: 100,
 
+  /** Redis: bytes of a name, of a field or member, and of a value. */
+  redisNameBytesMax: KiB,
+  redisMemberBytesMax: 64 * KiB,
+  redisValueBytesMax: MiB,
+  /** Calls of one run: a longer pipeline is several of them. */
+  redisCallsMax: 1000,
+  redisWatchedMax: 1000,
+  /** Elements that one call moves, removes or copies, and that it looks at to find others. */
+  redisElementsPerCallMax: 10_000,
+  redisElementsSeenMax: 100_000,
+  /** Bytes that the replies of one run have. */
+  redisReplyBytesMax: 8 * MiB,
+
   /** Storage of a queue: the platform's 10 GB less room to work. Past it no job is taken, whatever `maxBytes` says. */
   databaseBytesMax: 9_500_000_000,
 } as const;

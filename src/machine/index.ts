@@ -20,6 +20,7 @@ import { claim } from "./leases.ts";
 import { discard, getOperation, purge, redrive } from "./operations.ts";
 import { getPlan, listPlans, removePlan, submitPlan } from "./plans.ts";
 import { configureQueue, getQueue, pauseQueue, resumeQueue } from "./queue.ts";
+import { redisVersions, runRedis } from "./redis.ts";
 import {
   getSchedule,
   listSchedules,
@@ -66,6 +67,7 @@ type ReadName =
   | "plan.get"
   | "plan.list"
   | "queue.get"
+  | "redis.versions"
   | "schedule.get"
   | "schedule.list"
   | "schedule.preview"
@@ -99,6 +101,7 @@ export const decisions: { readonly [N in WriteName]: Decide<N> } = {
   "queue.pause": pauseQueue,
   "queue.purge": purge,
   "queue.resume": resumeQueue,
+  "redis.run": runRedis,
   "schedule.pause": pauseSchedule,
   "schedule.put": putSchedule,
   "schedule.remove": removeSchedule,
@@ -125,6 +128,7 @@ export const reads: { readonly [N in ReadName]: Read<N> } = {
   "plan.get": getPlan,
   "plan.list": listPlans,
   "queue.get": getQueue,
+  "redis.versions": redisVersions,
   "schedule.get": getSchedule,
   "schedule.list": listSchedules,
   "schedule.preview": previewSchedule,

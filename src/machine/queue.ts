@@ -13,6 +13,7 @@ import type {
   QueueStats,
   Unclaimable,
 } from "../contract/queue.ts";
+import { readKeyspace } from "../store/names.ts";
 import { canonical } from "../store/snapshot-rows.ts";
 import {
   countersOf,
@@ -164,7 +165,7 @@ function oldestReadyAt({ tables: { ready } }: View): number | undefined {
 }
 
 /** How much of what somebody put there a queue keeps. */
-export type Contents = Readonly<Record<"jobs" | "plans" | "schedules", number>>;
+export type Contents = Readonly<Record<"jobs" | "plans" | "schedules" | "names", number>>;
 
 export function contentsOf(view: View): Contents {
   const counters = countersOf(view);
@@ -172,12 +173,13 @@ export function contentsOf(view: View): Contents {
   let plans = 0;
   for (const [, { removedAt }] of view.tables.plans.scan({}))
     if (removedAt === undefined) plans += 1;
-  return { jobs, plans, schedules: counters.schedules };
+  const { names } = readKeyspace(view.tables);
+  return { jobs, plans, schedules: counters.schedules, names };
 }
 
 /** Whether a queue may be deleted, or replaced, without losing anything that somebody put there. */
-export const isEmpty = ({ jobs, plans, schedules }: Contents): boolean =>
-  jobs + plans + schedules === 0;
+export const isEmpty = ({ jobs, plans, schedules, names }: Contents): boolean =>
+  jobs + plans + schedules + names === 0;
 
 /** Who asked for jobs: what it takes. */
 export interface Claimer {

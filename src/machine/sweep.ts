@@ -5,6 +5,7 @@
 import { endStates } from "../contract/fields.ts";
 import { endedBy, keptBy } from "../store/actions.ts";
 import { slotOf } from "../store/lingering.ts";
+import { readKeyspace } from "../store/names.ts";
 import type { TimerKind } from "../store/timers.ts";
 import { jobsOf } from "./action-jobs.ts";
 import { countersOf, queueOf, type Transaction, type View } from "./decide.ts";
@@ -13,17 +14,22 @@ import { resolveChildren } from "./flows.ts";
 import { passSlot } from "./schedules.ts";
 import { advanceWorker } from "./workers.ts";
 
-/** The next thing that time does: when, and to which job, worker or schedule. */
+/** The next thing that time does: when, and to which job, worker, schedule or name. */
 type Due = { readonly at: number } & (
   | { readonly id: string }
   | { readonly worker: string }
   | { readonly schedule: string }
   | { readonly timer: TimerKind; readonly name: string }
+  | { readonly expired: string }
 );
-/** The next record that is forgotten: when, and of which job or action. */
-type Removal = { readonly at: number } & ({ readonly id: string } | { readonly action: string });
+/** The next record that is forgotten: when, and of which job, action or generation of elements. */
+type Removal = { readonly at: number } & (
+  | { readonly id: string }
+  | { readonly action: string }
+  | { readonly generation: number; readonly size: number }
+);
 
-/** The earliest of what is due of jobs, workers and schedules. */
+/** The earliest of what is due of jobs, workers, schedules and names. */
 function nextDue(view: View): Due | undefined {
   let next: Due | undefined = nextJobDue(view);
   const [worker] = view.tables.worker_due.range({ limit: 1 });
@@ -34,7 +40,15 @@ function nextDue(view: View): Due | undefined {
     next = { at: timer[0][0], timer: timer[0][1] as TimerKind, name: timer[0][2] };
   }
   const slot = nextSlotDue(view);
-  return slot && (!next || slot.at < next.at) ? slot : next;
+  if (slot && (!next || slot.at < next.at)) next = slot;
+  const name = nextNameDue(view);
+  return name && (!next || name.at < next.at) ? name : next;
+}
+
+/** The first name whose time ends. */
+function nextNameDue({ tables }: View): (Due & { readonly expired: string }) | undefined {
+  const first = tables.name_expiries.first([readKeyspace(tables).space]);
+  return first && { at: first[0][1], expired: first[0][3] };
 }
 
 function nextSlotDue({ tables }: View): (Due & { readonly schedule: string }) | undefined {
@@ -80,7 +94,10 @@ function nextRemoval(view: View): Removal | undefined {
     if (!next || at < next.at) next = { at, id };
   }
   const action = nextActionRemoval(view);
-  return action === undefined || (next && next.at <= action.at) ? next : action;
+  if (action !== undefined && (!next || action.at < next.at)) next = action;
+  const left = view.tables.generations.first();
+  if (left === undefined || (next && next.at <= view.at)) return next;
+  return { at: view.at, generation: left[0][0], size: left[1].size };
 }
 
 /** The earliest end of the retention of an ended action, which goes with all of its jobs. */
@@ -132,6 +149,7 @@ function settle(tx: Transaction, due: Due, most: number): number {
   if ("timer" in due) return passTimer(tx, due.timer, due.name, due.at, most);
   if ("schedule" in due) return passSlot(tx, due.schedule);
   if ("worker" in due) advanceWorker(tx, due.worker);
+  else if ("expired" in due) tx.emit("name.expired", { name: due.expired });
   else if (!settleDue(tx, due.id)) {
     throw new Error(`job ${due.id} is due at ${due.at} but nothing is`);
   }
@@ -166,6 +184,10 @@ export function sweep(tx: Transaction, most: number, isEnough: () => boolean): n
   for (; mayGoOn(removal); removal = nextRemoval(tx)) {
     if ("action" in removal) {
       changes += removeOfAction(tx, removal.action, most - changes);
+    } else if ("generation" in removal) {
+      const count = Math.min(removal.size, most - changes);
+      tx.emit("generation.freed", { gen: removal.generation, count });
+      changes += count;
     } else {
       tx.emit("job.removed", { id: removal.id });
       changes += 1;

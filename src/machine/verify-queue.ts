@@ -10,6 +10,7 @@ import type { OperationRow } from "../store/operations.ts";
 import type { Counters, QueueRow } from "../store/queue.ts";
 import type { WorkerRow } from "../store/workers.ts";
 import { checkPassed } from "./verify-keys.ts";
+import { endVerifyNames } from "./verify-names.ts";
 import { add, derived, type RowCheck, type VerifyState } from "./verify-state.ts";
 
 export function verifyQueue(check: RowCheck, { createdAt, paused }: QueueRow): void {
@@ -80,7 +81,7 @@ const alsoCounted = [
 /** What does not agree once every row was taken in. */
 export function endVerify(state: VerifyState): VerifyProblem[] {
   const { found, implied, counters, counted, queues } = state;
-  const problems: VerifyProblem[] = [];
+  const problems: VerifyProblem[] = endVerifyNames(state);
   const expect = (holds: boolean, invariant: string, detail: string): void => {
     if (!holds) problems.push({ invariant, detail });
   };

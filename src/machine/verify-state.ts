@@ -32,8 +32,8 @@ export type FindRow = (table: string, key: RowKey) => object | undefined;
 export type RowSet = [rows: number, sum: number];
 
 /**
- * The tables that follow from others, and what lanes, keys, rounds, plans, actions, parents (`dependents`) and workers (`holders`)
- * count of jobs. Where many rows name one, the sums fit only if that row counts them; other rows that are named are looked up.
+ * The tables that follow from others, what lanes, keys, rounds, plans, actions, parents (`dependents`) and workers (`holders`)
+ * count of jobs, names of elements, and keyspaces of names. Where many rows name one, the sums fit only if that row counts them; other rows that are named are looked up.
  */
 export const derived = [
   "actions",
@@ -41,15 +41,18 @@ export const derived = [
   "deadlines",
   "dependents",
   "edges",
+  "elements",
   "ended_actions",
   "finished",
   "held",
   "holders",
   "jobs of actions",
   "keys",
+  "keyspaces",
   "lane_index",
   "lanes of keys",
   "leases",
+  "name_expiries",
   "open",
   "parents of actions",
   "plans",
@@ -62,6 +65,7 @@ export const derived = [
   "timers",
   "turns",
   "worker_due",
+  "zset_scores",
 ] as const;
 type Derived = (typeof derived)[number];
 
@@ -80,6 +84,8 @@ export interface VerifyState {
   counters?: Partial<Counters>;
   readonly counted: Record<Counted | AlsoCounted | Sequence, number>;
   queues: number;
+  /** The last generation and version of names that were given, and the last that are in use. */
+  readonly keyspace: { gen: number; seenGen: number; version: number; seenVersion: number };
   /** The row before; unset where its key cannot travel. */
   before?: RowPlace | undefined;
   /** The newest slot seen of a schedule, and who holds a grant: of the first of them only. */
@@ -106,6 +112,7 @@ export function beginVerify(at: number): VerifyState {
     implied: sets(),
     counted: counted as VerifyState["counted"],
     queues: 0,
+    keyspace: { gen: 0, seenGen: 0, version: 0, seenVersion: 0 },
     slots: {},
     grants: {},
   };

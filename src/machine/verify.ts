@@ -6,9 +6,11 @@ import type { VerifyProblem } from "../contract/queue.ts";
 import type { ActionRow } from "../store/actions.ts";
 import { LogCorrupt } from "../store/chain.ts";
 import type { EdgeRow } from "../store/flows.ts";
+import type { GenerationRow } from "../store/generations.ts";
 import type { JobPointer } from "../store/jobs.ts";
 import type { KeyRow, RoundRow } from "../store/keys.ts";
 import type { LaneRow } from "../store/lanes.ts";
+import type { KeyspaceRow } from "../store/names.ts";
 import type { OperationRow } from "../store/operations.ts";
 import type { PlanRow } from "../store/plans.ts";
 import type { Counters, QueueRow } from "../store/queue.ts";
@@ -20,6 +22,14 @@ import { verifyAction } from "./verify-actions.ts";
 import { verifyEdge, verifyUnique } from "./verify-flows.ts";
 import { verifyJob } from "./verify-jobs.ts";
 import { verifyKey, verifyReady, verifyRound, verifyTimer, verifyTurn } from "./verify-keys.ts";
+import {
+  verifyElement,
+  verifyGeneration,
+  verifyKeyspace,
+  verifyListItem,
+  verifyName,
+  verifyRemoval,
+} from "./verify-names.ts";
 import { verifyPlan, verifyPlanVersion, verifyTask } from "./verify-plans.ts";
 import {
   verifyCounters,
@@ -93,14 +103,23 @@ const checks: Readonly<Record<string, Check>> = {
   edges: (check, { key, value }) => verifyEdge(check, key, value as EdgeRow),
   ended_actions: keyed,
   finished: keyed,
+  generations: (check, { key, value }) =>
+    verifyGeneration(check, Number(key[0]), value as GenerationRow),
+  hash_fields: verifyElement("hash"),
   held: keyed,
   jobs: verifyJob,
   keys: (check, { key, value }) => verifyKey(check, String(key[0]), value as KeyRow),
+  keyspace: (check, { value }) => verifyKeyspace(check, value as KeyspaceRow),
   lane_index: ({ state }, { key, value }) => {
     add(state.found.lane_index, [...key, (value as { readonly lane: number }).lane]);
   },
   lanes: (check, { key, value }) => verifyLane(check, Number(key[0]), value as LaneRow),
   leases: pointing,
+  list_items: (check, { key }) => verifyListItem(check, key),
+  name_expiries: keyed,
+  name_removals: (check, { value }) =>
+    verifyRemoval(check, (value as { readonly version: number }).version),
+  names: verifyName,
   operations: (check, { key, value }) =>
     verifyOperation(check, Number(key[0]), value as OperationRow),
   plan_versions: verifyPlanVersion,
@@ -111,10 +130,13 @@ const checks: Readonly<Record<string, Check>> = {
   schedule_due: keyed,
   scheduled: pointing,
   schedules: (check, { key, value }) => verifySchedule(check, String(key[0]), value as ScheduleRow),
+  set_members: verifyElement("set"),
   tasks: verifyTask,
   timers: (check, { key, value }) => verifyTimer(check, key, value as TimerRow),
   turns: (check, { key, value }) => verifyTurn(check, key, (value as { readonly key: string }).key),
   uniques: (check, { key, value }) => verifyUnique(check, String(key[0]), value as UniqueRow),
   worker_due: keyed,
   workers: (check, { key, value }) => verifyWorker(check, String(key[0]), value as WorkerRow),
+  zset_members: verifyElement("zset"),
+  zset_scores: keyed,
 };

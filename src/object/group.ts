@@ -62,6 +62,7 @@ const beginners: ReadonlySet<CommandName> = new Set<CommandName>([
   "job.enqueue",
   "key.put",
   "plan.submit",
+  "redis.run",
   "schedule.put",
   "worker.register",
 ]);

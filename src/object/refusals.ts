@@ -29,8 +29,8 @@ export const tooLarge = (bytes: number): Refusal =>
 
 /** `remedy` says what to add to the request, and what that then does. */
 export function notEmpty(name: string, contents: Contents, remedy: string): Refusal {
-  const { jobs, plans, schedules } = contents;
-  const kept = `${jobs} jobs, ${plans} plans and ${schedules} schedules`;
+  const { jobs, plans, schedules, names } = contents;
+  const kept = `${jobs} jobs, ${plans} plans, ${schedules} schedules and ${names} names`;
   return refuse("queue_not_empty", `Queue ${name} keeps ${kept}: add ${remedy}.`, contents);
 }
 

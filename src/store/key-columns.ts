@@ -131,8 +131,8 @@ export function double(name: string): KeyColumn<number> {
   });
 }
 
-/** Negative numbers have all bits flipped, the others their sign bit, so that unsigned order is numeric order. */
-function sortableHex(value: number): string {
+/** A number as hex digits that sort as numbers do: negative numbers have all bits flipped, the others their sign bit, so that unsigned order is numeric order. */
+export function sortableHex(value: number): string {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, value);
   const bits = view.getBigUint64(0);
@@ -141,7 +141,8 @@ function sortableHex(value: number): string {
   return flipped.toString(16).padStart(16, "0");
 }
 
-function fromSortableHex(hex: string): number {
+/** The number of such digits. */
+export function fromSortableHex(hex: string): number {
   const flipped = BigInt(`0x${hex}`);
   const isPositive = flipped >> 63n === 1n;
   const bits = isPositive ? flipped ^ 0x8000_0000_0000_0000n : flipped ^ 0xffff_ffff_ffff_ffffn;

@@ -10,6 +10,8 @@ import { LogCorrupt } from "./chain.ts";
 import type { Tables } from "./declare.ts";
 import { deliveryWriters } from "./deliveries.ts";
 import { edges } from "./flows.ts";
+import { generations } from "./generations.ts";
+import { hash_fields, hashWriters } from "./hashes.ts";
 import { jobWriters } from "./job-writers.ts";
 import { blocked, deadlines, finished, jobs, ready, scheduled } from "./jobs.ts";
 import { keyWriters } from "./key-writers.ts";
@@ -17,16 +19,28 @@ import { keys, rounds, turns } from "./keys.ts";
 import { lane_index, lanes } from "./lanes.ts";
 import { leases, leaseWriters } from "./leases.ts";
 import { lingeringWriters } from "./lingering.ts";
+import { list_items, listWriters } from "./lists.ts";
 import type { membershipEvent } from "./membership.ts";
+import {
+  keyspace,
+  name_expiries,
+  name_removals,
+  names,
+  nameWriters,
+  readKeyspace,
+} from "./names.ts";
 import { operations, operationWriters } from "./operations.ts";
 import { plan_versions, plans, planWriters } from "./plans.ts";
 import { counters, queue, queueWriters } from "./queue.ts";
 import { type Salvaged, salvage } from "./salvage.ts";
 import { schedule_due, schedules, scheduleWriters } from "./schedules.ts";
+import { set_members, setWriters } from "./sets.ts";
+import { sortedSetWriters, zset_members, zset_scores } from "./sorted-sets.ts";
 import type { Sql } from "./sql.ts";
 import { catchUp } from "./standing.ts";
 import { Store } from "./store.ts";
 import type { StoreLimits } from "./store-config.ts";
+import { stringWriters } from "./strings.ts";
 import type { Table } from "./table.ts";
 import { tasks, taskWriters } from "./tasks.ts";
 import { timers } from "./timers.ts";
@@ -41,12 +55,19 @@ export const schema = {
   edges,
   ended_actions,
   finished,
+  generations,
+  hash_fields,
   held,
   jobs,
   keys,
+  keyspace,
   lane_index,
   lanes,
   leases,
+  list_items,
+  name_expiries,
+  name_removals,
+  names,
   operations,
   plan_versions,
   plans,
@@ -56,12 +77,15 @@ export const schema = {
   schedule_due,
   scheduled,
   schedules,
+  set_members,
   tasks,
   timers,
   turns,
   uniques,
   worker_due,
   workers,
+  zset_members,
+  zset_scores,
 };
 export type SluiceSchema = typeof schema;
 export type SluiceTables = Tables<SluiceSchema>;
@@ -83,14 +107,20 @@ export type EventWriters = {
 export const writers: EventWriters = {
   ...actionWriters,
   ...deliveryWriters,
+  ...hashWriters,
   ...jobWriters,
   ...keyWriters,
   ...leaseWriters,
   ...lingeringWriters,
+  ...listWriters,
+  ...nameWriters,
   ...operationWriters,
   ...planWriters,
   ...queueWriters,
   ...scheduleWriters,
+  ...setWriters,
+  ...sortedSetWriters,
+  ...stringWriters,
   ...taskWriters,
   ...uniqueWriters,
   ...workerWriters,
@@ -128,6 +158,11 @@ function checkTables(all: SluiceTables): void {
     expect(state, counts[state] - ofActions - ofParents, first(state));
     expect(state, ofParents, first(`${state}/parent`));
     expect(state, ofActions, first(`${state}/action`));
+  }
+  const { space, names: named } = readKeyspace(all);
+  const [name] = all.names.range({ prefix: [space], limit: 1 });
+  if (named > 0 !== (name !== undefined)) {
+    throw new LogCorrupt(`the keyspace counts ${named} names; the tables do not`);
   }
 }
 

@@ -13,6 +13,7 @@ import { b, e, id, m, stated } from "./entries.ts";
 import { openCasePorts, type PortNode, viewOf } from "./port-node.ts";
 import { run } from "./queue-hand.ts";
 import { emptyTables, takeSteps } from "./queue-history.ts";
+import { nameOthers } from "./queue-names.ts";
 import type { EngineSubject, PortSubject } from "./subject.ts";
 import { build, twoSnapshots } from "./transfer.ts";
 
@@ -114,6 +115,7 @@ async function twoQueues({ queue }: EngineSubject): Promise<[sender: Harness, re
       { id: "child", after: [{ id: "parent" }], ...held },
     ],
   });
+  await nameOthers(receiver);
   for (const { store } of [sender, receiver]) deepEqual(emptyTables(store.tables), []);
   return [sender, receiver];
 }

@@ -16,6 +16,7 @@ import {
   settle,
   type Tokens,
 } from "./queue-hand.ts";
+import { leavings, nameChanges } from "./queue-names.ts";
 
 /** Takes a queue's state out of it and puts it back, as an export and an import do: another term begins. */
 async function importOverItself(queue: QueueHand): Promise<void> {
@@ -204,6 +205,7 @@ const changes: readonly Change[] = [
   },
   ...flowChanges,
   ...deliveryChanges,
+  ...nameChanges,
   {
     name: "schedules fire, skip, are refused, paused and removed",
     take: putSchedules,
@@ -221,6 +223,7 @@ const changes: readonly Change[] = [
       mortal: null,
     },
   },
+  leavings,
 ];
 
 /** The steps behind those of which the last left these states. */

@@ -9,6 +9,7 @@ import queue1 from "./queue-1.json" with { type: "json" };
 import queue2 from "./queue-2.json" with { type: "json" };
 import queue3 from "./queue-3.json" with { type: "json" };
 import queue4 from "./queue-4.json" with { type: "json" };
+import queue5 from "./queue-5.json" with { type: "json" };
 import snapshot1 from "./snapshot-1.json" with { type: "json" };
 import snapshot2 from "./snapshot-2.json" with { type: "json" };
 import snapshot3 from "./snapshot-3.json" with { type: "json" };
@@ -16,6 +17,11 @@ import snapshot4 from "./snapshot-4.json" with { type: "json" };
 import snapshot5 from "./snapshot-5.json" with { type: "json" };
 import snapshot6 from "./snapshot-6.json" with { type: "json" };
 import snapshot7 from "./snapshot-7.json" with { type: "json" };
+import snapshot8 from "./snapshot-8.json" with { type: "json" };
+import snapshot9 from "./snapshot-9.json" with { type: "json" };
+import snapshot10 from "./snapshot-10.json" with { type: "json" };
+import snapshot11 from "./snapshot-11.json" with { type: "json" };
+import snapshot12 from "./snapshot-12.json" with { type: "json" };
 import store from "./store-1.json" with { type: "json" };
 
 /** A value as JSON keeps it: a blob is an object with its bytes in hexadecimal. */
@@ -51,10 +57,11 @@ export interface GoldenQueue {
 }
 
 export const goldenStore: GoldenStore = store;
-/** The first knew jobs alone, the second no keys, the third no deliveries; the last has every table. */
+/** The first knew jobs alone, the second no keys, the third no deliveries, the fourth no names; the last has every table. */
 export const goldenQueues = [
-  { log: queue1, snapshots: [snapshot1, snapshot2, snapshot4] },
-  { log: queue2, snapshots: [snapshot3, snapshot5] },
-  { log: queue3, snapshots: [snapshot6] },
-  { log: queue4, snapshots: [snapshot7] },
+  { log: queue1, snapshots: [snapshot1, snapshot2, snapshot4, snapshot8] },
+  { log: queue2, snapshots: [snapshot3, snapshot5, snapshot9] },
+  { log: queue3, snapshots: [snapshot6, snapshot10] },
+  { log: queue4, snapshots: [snapshot7, snapshot11] },
+  { log: queue5, snapshots: [snapshot12] },
 ] as readonly GoldenQueue[];

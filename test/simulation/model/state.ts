@@ -290,6 +290,7 @@ export function defined<T extends object>(fields: T): T {
 /** What somebody put into a queue, by number; undefined where it is empty. */
 export function contentsOf({ jobs, plans, schedules }: State) {
   const live = [...plans.values()].filter(({ removedAt }) => removedAt === undefined);
-  const contents = { jobs: jobs.size, plans: live.length, schedules: schedules.size };
+  // The simulation has no names.
+  const contents = { jobs: jobs.size, plans: live.length, schedules: schedules.size, names: 0 };
   return Object.values(contents).every((count) => count === 0) ? undefined : contents;
 }

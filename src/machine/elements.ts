@@ -1,0 +1,113 @@
+/**
+ * What hashes, sets and sorted sets have in common: elements that stand by hash, which are scanned and drawn.
+ * Invariant: a scan tells every element that is there from its beginning to its end; it ends within a step where elements share a hash
+ * only behind the last of them.
+ */
+import { type Chance, chanceOf, draw, drawHash } from "./chance.ts";
+import { matches } from "./glob.ts";
+import { integer, scanOptions } from "./redis-arguments.ts";
+import { type Call, type Collection, RedisError } from "./redis-call.ts";
+
+/** An element, the hash by which it stands, and what belongs to it: a value or a score, as it is told. */
+export interface Element {
+  readonly hash: number;
+  readonly element: string;
+  readonly told?: string;
+}
+
+/** The elements of a collection from a hash on. */
+export type ElementsFrom = (call: Call, of: Collection, hash: number) => Iterable<Element>;
+
+/** One step of a scan: where the next one begins, and the elements with what belongs to them. */
+export function scanElements(
+  call: Call,
+  of: Collection | undefined,
+  elementsFrom: ElementsFrom,
+): [cursor: string, found: string[]] {
+  const { cursor, match = "*", count } = scanOptions(call, 1, false);
+  const found: string[] = [];
+  let seen = 0;
+  let last: number | undefined;
+  if (of === undefined) return ["0", found];
+  for (const { hash, element, told } of elementsFrom(call, of, cursor)) {
+    if (seen >= count && hash !== last) return [call.told(String(hash)), found];
+    last = hash;
+    seen += 1;
+    call.seen(seen);
+    if (!matches(match, element)) continue;
+    found.push(call.told(element));
+    if (told !== undefined) found.push(call.told(told));
+  }
+  return ["0", found];
+}
+
+/** Up to so many elements all of them are looked at, so that each is as likely as the others. */
+const FEW = 256;
+
+/** Different elements by chance: `count` of them, or all where there are fewer. */
+export function drawDifferent(
+  call: Call,
+  of: Collection,
+  count: number,
+  elementsFrom: ElementsFrom,
+): Element[] {
+  if (count >= of.size) return [...elementsFrom(call, of, 0)];
+  const chance = chanceOf(call.tx, `${call.command} ${of.version}`);
+  if (of.size <= FEW || count > of.size / 2) {
+    call.seen(of.size);
+    return draw(chance, [...elementsFrom(call, of, 0)], count);
+  }
+  call.bounded(count);
+  const drawn = new Map<string, Element>();
+  while (drawn.size < count) {
+    const found = atOrBehind(call, of, chance, elementsFrom);
+    drawn.set(found.element, found);
+  }
+  return [...drawn.values()];
+}
+
+/** So many elements by chance, each drawn among all of them. */
+export function drawAny(
+  call: Call,
+  of: Collection,
+  count: number,
+  elementsFrom: ElementsFrom,
+): Element[] {
+  call.bounded(count);
+  const chance = chanceOf(call.tx, `${call.command} ${of.version}`);
+  const all = of.size <= FEW ? [...elementsFrom(call, of, 0)] : undefined;
+  const one = () =>
+    all === undefined
+      ? atOrBehind(call, of, chance, elementsFrom)
+      : (all[chance(all.length)] as Element);
+  return Array.from({ length: count }, one);
+}
+
+/** The element at a place drawn among all hashes. How far it stands behind the one before makes it a little more likely, or less. */
+function atOrBehind(
+  call: Call,
+  of: Collection,
+  chance: Chance,
+  elementsFrom: ElementsFrom,
+): Element {
+  for (const from of [drawHash(chance), 0])
+    for (const found of elementsFrom(call, of, from)) return found;
+  throw new Error("a collection is kept that has no elements");
+}
+
+/** The arguments of a command that draws: how many, negative where one may come twice, and whether with what belongs to them. */
+export function drawOptions(
+  call: Call,
+  word: string,
+): { count: number | undefined; isWith: boolean } {
+  const [, count, said] = call.args;
+  if (count === undefined) return { count: undefined, isWith: false };
+  const number = integer(count);
+  if (call.args.length > 3 || (said !== undefined && said.toLowerCase() !== word)) {
+    throw new RedisError("ERR syntax error");
+  }
+  if (Math.abs(number) > Number.MAX_SAFE_INTEGER / 2) {
+    throw new RedisError("ERR value is out of range");
+  }
+  return { count: number, isWith: said !== undefined };
+}

@@ -1,0 +1,163 @@
+/**
+ * What the commands of hashes mean.
+ * Invariant: as `redis-call.ts` has it.
+ */
+import { hash52 } from "../contract/hash.ts";
+import type { RedisReply } from "../contract/redis.ts";
+import { wrongArity } from "../contract/redis-commands.ts";
+import { packValues, unpackBytes } from "../store/packed.ts";
+import {
+  drawAny,
+  drawDifferent,
+  drawOptions,
+  type ElementsFrom,
+  scanElements,
+} from "./elements.ts";
+import { bigint, bigintOf, INT64_MAX, INT64_MIN } from "./redis-arguments.ts";
+import { type Call, type Collection, OK, type Perform, RedisError } from "./redis-call.ts";
+import { integerReply, isExtended, sumText } from "./redis-numbers.ts";
+
+const hashOf = (call: Call, name: string): Collection | undefined => call.collection(name, "hash");
+
+/** The fields of a hash from a place on, with their values. */
+const fieldsFrom: ElementsFrom = function* (call, { gen }, from) {
+  const rows = call.tx.tables.hash_fields.scan({ prefix: [gen], from: [gen, from] });
+  for (const [[, hash, element], { content }] of rows)
+    yield { hash, element, told: unpackBytes(content) };
+};
+
+/** The value of a field; undefined where it is not there. */
+function fieldOf(call: Call, of: Collection | undefined, field: string): string | undefined {
+  const row = of && call.tx.tables.hash_fields.get([of.gen, hash52(field), field]);
+  return row && unpackBytes(row.content);
+}
+
+/** Fields have values from now on, of one that is said twice the last; how many are new. */
+function put(call: Call, name: string, pairs: ReadonlyMap<string, string>): number {
+  const of = hashOf(call, name);
+  const fields = call.members([...pairs.keys()]);
+  const values = [...pairs.values()].map((value) => call.fitting(value));
+  const fresh = fields.filter((field) => fieldOf(call, of, field) === undefined).length;
+  call.tx.emit("hash.set", { name, fields, ...packValues(values) });
+  return fresh;
+}
+
+const hset: Perform = (call) => {
+  const [name = "", ...words] = call.args;
+  if (words.length % 2 !== 0) throw new RedisError(wrongArity(call.command));
+  const pairs = new Map<string, string>();
+  for (let i = 0; i < words.length; i += 2) pairs.set(words[i] ?? "", words[i + 1] ?? "");
+  const fresh = put(call, name, pairs);
+  return call.command === "hmset" ? OK : fresh;
+};
+
+const hsetnx: Perform = (call) => {
+  const [name, field, value] = [call.arg(0), call.arg(1), call.arg(2)];
+  if (fieldOf(call, hashOf(call, name), field) !== undefined) return 0;
+  return put(call, name, new Map([[field, value]]));
+};
+
+const hget: Perform = (call) => {
+  const value = fieldOf(call, hashOf(call, call.arg(0)), call.arg(1));
+  return value === undefined ? null : call.told(value);
+};
+
+const hmget: Perform = (call) => {
+  const [name = "", ...fields] = call.args;
+  const of = hashOf(call, name);
+  return fields.map((field) => {
+    const value = fieldOf(call, of, field);
+    return value === undefined ? null : call.told(value);
+  });
+};
+
+const hdel: Perform = (call) => {
+  const [name = "", ...words] = call.args;
+  const of = hashOf(call, name);
+  const isThere = (field: string) => fieldOf(call, of, field) !== undefined;
+  const fields = call.members([...new Set(words)].filter(isThere));
+  if (fields.length > 0) call.tx.emit("hash.removed", { name, fields });
+  return fields.length;
+};
+
+const hlen: Perform = (call) => hashOf(call, call.arg(0))?.size ?? 0;
+const hexists: Perform = (call) =>
+  fieldOf(call, hashOf(call, call.arg(0)), call.arg(1)) === undefined ? 0 : 1;
+const hstrlen: Perform = (call) =>
+  fieldOf(call, hashOf(call, call.arg(0)), call.arg(1))?.length ?? 0;
+
+/** All fields and values. */
+function whole(call: Call): [string, string][] {
+  const of = hashOf(call, call.arg(0));
+  if (of === undefined) return [];
+  call.seen(of.size);
+  return [...fieldsFrom(call, of, 0)].map(({ element, told = "" }) => [element, told]);
+}
+
+const hkeys: Perform = (call) => whole(call).map(([field]) => call.told(field));
+const hvals: Perform = (call) => whole(call).map(([, value]) => call.told(value));
+const hgetall: Perform = (call) => ({
+  map: whole(call).map(([field, value]) => [call.told(field), call.told(value)] as const),
+});
+
+const hincrby: Perform = (call) => {
+  const [name, field] = [call.arg(0), call.arg(1)];
+  const by = bigint(call.arg(2));
+  const old = bigintOf(fieldOf(call, hashOf(call, name), field) ?? "0");
+  if (old === undefined) throw new RedisError("ERR hash value is not an integer");
+  const value = old + by;
+  if (value > INT64_MAX || value < INT64_MIN) {
+    throw new RedisError("ERR increment or decrement would overflow");
+  }
+  put(call, name, new Map([[field, String(value)]]));
+  return integerReply(value);
+};
+
+const hincrbyfloat: Perform = (call) => {
+  const [name, field, by] = [call.arg(0), call.arg(1), call.arg(2)];
+  if (!isExtended(by)) throw new RedisError("ERR value is not a valid float");
+  if (/inf/i.test(by)) throw new RedisError("ERR value is NaN or Infinity");
+  const sum = sumText(fieldOf(call, hashOf(call, name), field) ?? "0", by);
+  if (sum === undefined) throw new RedisError("ERR hash value is not a float");
+  if (sum === "infinite") throw new RedisError("ERR increment would produce NaN or Infinity");
+  const told = call.told(sum);
+  put(call, name, new Map([[field, sum]]));
+  return told;
+};
+
+const hrandfield: Perform = (call) => {
+  const { count, isWith } = drawOptions(call, "withvalues");
+  const of = hashOf(call, call.arg(0));
+  if (of === undefined) return count === undefined ? null : [];
+  if (count === undefined) return call.told(drawAny(call, of, 1, fieldsFrom)[0]?.element ?? "");
+  const drawn =
+    count < 0 ? drawAny(call, of, -count, fieldsFrom) : drawDifferent(call, of, count, fieldsFrom);
+  if (!isWith) return drawn.map(({ element }) => call.told(element));
+  return {
+    pairs: drawn.map(({ element, told = "" }) => [call.told(element), call.told(told)] as const),
+  };
+};
+
+const hscan: Perform = (call): RedisReply => {
+  const of = hashOf(call, call.arg(0));
+  return scanElements(call, of, fieldsFrom);
+};
+
+export const hashCommands: Readonly<Record<string, Perform>> = {
+  hdel,
+  hexists,
+  hget,
+  hgetall,
+  hincrby,
+  hincrbyfloat,
+  hkeys,
+  hlen,
+  hmget,
+  hmset: hset,
+  hrandfield,
+  hscan,
+  hset,
+  hsetnx,
+  hstrlen,
+  hvals,
+};

@@ -1,0 +1,219 @@
+/**
+ * What the commands of names mean, whatever they name.
+ * Invariant: as `redis-call.ts` has it; a scan tells every name that is there from its beginning to its end.
+ */
+import type { RedisReply } from "../contract/redis.ts";
+import { shown, wrongArity } from "../contract/redis-commands.ts";
+import { isOver, keyOfName, type NameRow, readKeyspace } from "../store/names.ts";
+import { unpackBytes } from "../store/packed.ts";
+import { chanceOf, drawHash } from "./chance.ts";
+import type { View } from "./decide.ts";
+import { matches } from "./glob.ts";
+import { integer, scanOptions, type TimeUnit, timeOf } from "./redis-arguments.ts";
+import { type Call, noSuchName, OK, type Perform, RedisError, syntaxError } from "./redis-call.ts";
+import { encodingOfString } from "./strings.ts";
+
+const del: Perform = (call) => {
+  let removed = 0;
+  for (const name of call.args) if (call.remove(name)) removed += 1;
+  return removed;
+};
+
+const exists: Perform = (call) => call.args.filter((name) => call.named(name) !== undefined).length;
+
+const type: Perform = (call) => ({ ok: call.named(call.arg(0))?.type ?? "none" });
+
+/** When a time may be set beside one that there is. */
+function expireOptions(call: Call): ReadonlySet<string> {
+  const words = call.args.slice(2).map((each) => each.toLowerCase());
+  const unknown = words.findIndex((word) => !["nx", "xx", "gt", "lt"].includes(word));
+  if (unknown >= 0) throw new RedisError(`ERR Unsupported option ${shown(call.arg(2 + unknown))}`);
+  const options = new Set(words);
+  const isOther = options.has("xx") || options.has("gt") || options.has("lt");
+  if (options.has("nx") && isOther) {
+    throw new RedisError("ERR NX and XX, GT or LT options at the same time are not compatible");
+  }
+  if (options.has("gt") && options.has("lt")) {
+    throw new RedisError("ERR GT and LT options at the same time are not compatible");
+  }
+  return options;
+}
+
+/** Whether the options let a time take the place of one, or of none. */
+function mayExpire(options: ReadonlySet<string>, until: number, old: number | undefined): boolean {
+  if (options.has("nx") && old !== undefined) return false;
+  if (options.has("xx") && old === undefined) return false;
+  if (options.has("gt") && (old === undefined || until <= old)) return false;
+  return !(options.has("lt") && old !== undefined && until >= old);
+}
+
+const expireIn =
+  (unit: TimeUnit): Perform =>
+  (call) => {
+    const name = call.arg(0);
+    const options = expireOptions(call);
+    const until = timeOf(call, call.arg(1), unit);
+    const row = call.named(name);
+    if (row === undefined || !mayExpire(options, until, row.until)) return 0;
+    if (until <= call.tx.at) call.remove(name);
+    else call.tx.emit("name.expires", { name, until });
+    return 1;
+  };
+
+const persist: Perform = (call) => {
+  const name = call.arg(0);
+  if (call.named(name)?.until === undefined) return 0;
+  call.tx.emit("name.expires", { name });
+  return 1;
+};
+
+/** A reply about the time of a name: none of a name that is not there is −2, of one without a time −1. */
+const timed =
+  (show: (until: number, at: number) => number): Perform =>
+  (call) => {
+    const row = call.named(call.arg(0));
+    if (row === undefined) return -2;
+    return row.until === undefined ? -1 : show(row.until, call.tx.at);
+  };
+
+const inSeconds = (ms: number): number => Math.floor((ms + 500) / 1000);
+
+const rename: Perform = (call) => {
+  const [from, to] = [call.arg(0), call.arg(1)];
+  if (call.named(from) === undefined) throw noSuchName();
+  if (from !== to) call.tx.emit("name.renamed", { from, to });
+  return OK;
+};
+
+const renamenx: Perform = (call) => {
+  const [from, to] = [call.arg(0), call.arg(1)];
+  if (call.named(from) === undefined) throw noSuchName();
+  if (call.named(to) !== undefined) return 0;
+  call.tx.emit("name.renamed", { from, to });
+  return 1;
+};
+
+const copy: Perform = (call) => {
+  const [from, to] = [call.arg(0), call.arg(1)];
+  let replace = false;
+  for (let i = 2; i < call.args.length; i += 1) {
+    if (call.word(i) === "replace") replace = true;
+    else if (call.word(i) === "db" && i + 1 < call.args.length) {
+      i += 1;
+      if (integer(call.arg(i)) !== 0) throw new RedisError("ERR DB index is out of range");
+    } else throw syntaxError();
+  }
+  if (from === to) throw new RedisError("ERR source and destination objects are the same");
+  const row = call.named(from);
+  if (row === undefined || (call.named(to) !== undefined && !replace)) return 0;
+  call.bounded(row.size ?? 0);
+  call.tx.emit("name.copied", { from, to });
+  return 1;
+};
+
+/** Names as they stand, from a hash on, which are there as of now. */
+function* namesFrom(view: View, hash: number): Generator<[hash: number, name: string, NameRow]> {
+  const { space } = readKeyspace(view.tables);
+  for (const [[, at, name], row] of view.tables.names.scan({
+    prefix: [space],
+    from: [space, hash],
+  }))
+    if (!isOver(row.until, view.at)) yield [at, name, row];
+}
+
+const scan: Perform = (call) => {
+  const options = scanOptions(call, 0, true);
+  const found: string[] = [];
+  let seen = 0;
+  let last: number | undefined;
+  for (const [hash, name, row] of namesFrom(call.tx, cursorHash(options.cursor))) {
+    if (seen >= options.count && hash !== last) return [call.told(String(hash)), found];
+    last = hash;
+    seen += 1;
+    call.seen(seen);
+    const isOfType = options.type === undefined || options.type === row.type;
+    if (isOfType && matches(options.match ?? "*", name)) found.push(call.told(name));
+  }
+  return ["0", found];
+};
+
+/** The hash at which a scan goes on. */
+export const cursorHash = (cursor: number): number =>
+  Math.min(Math.max(0, cursor), Number.MAX_SAFE_INTEGER);
+
+const keys: Perform = (call) => {
+  call.seen(readKeyspace(call.tx.tables).names);
+  const found: string[] = [];
+  for (const [, name] of namesFrom(call.tx, 0))
+    if (matches(call.arg(0), name)) found.push(call.told(name));
+  return found;
+};
+
+const randomkey: Perform = (call) => {
+  const hash = drawHash(chanceOf(call.tx, "randomkey"));
+  for (const from of [hash, 0])
+    for (const [, name] of namesFrom(call.tx, from)) return call.told(name);
+  return null;
+};
+
+const dbsize: Perform = (call) => readKeyspace(call.tx.tables).names;
+
+const flush: Perform = (call) => {
+  const isUnknown = call.args.length === 1 && !["async", "sync"].includes(call.word(0));
+  if (call.args.length > 1 || isUnknown) throw syntaxError();
+  if (readKeyspace(call.tx.tables).names > 0) call.tx.emit("names.flushed", {});
+  return OK;
+};
+
+/** Elements up to which Redis keeps a collection in one piece. */
+const SMALL_MAX = 128;
+
+function encodingOf({ type: of, content = "", size = 0 }: NameRow): string {
+  if (of === "string") return encodingOfString(unpackBytes(content));
+  if (of === "list") return "quicklist";
+  if (of === "set" || size > SMALL_MAX) return of === "zset" ? "skiplist" : "hashtable";
+  return "listpack";
+}
+
+const object: Perform = (call) => {
+  const word = call.word(0);
+  const show: Readonly<Record<string, (row: NameRow) => RedisReply>> = {
+    encoding: encodingOf,
+    refcount: () => 1,
+    idletime: () => 0,
+  };
+  const told = show[word];
+  if (told === undefined) {
+    throw new RedisError(`ERR unknown subcommand '${shown(call.arg(0))}'. Try OBJECT HELP.`);
+  }
+  if (call.args.length !== 2) throw new RedisError(wrongArity(`object|${word}`));
+  const row = call.tx.tables.names.get(keyOfName(call.tx.tables, call.arg(1)));
+  return row === undefined || isOver(row.until, call.tx.at) ? null : told(row);
+};
+
+export const nameCommands: Readonly<Record<string, Perform>> = {
+  copy,
+  dbsize,
+  del,
+  exists,
+  expire: expireIn("ex"),
+  expireat: expireIn("exat"),
+  expiretime: timed(inSeconds),
+  flushall: flush,
+  flushdb: flush,
+  keys,
+  object,
+  persist,
+  pexpire: expireIn("px"),
+  pexpireat: expireIn("pxat"),
+  pexpiretime: timed((until) => until),
+  pttl: timed((until, at) => until - at),
+  randomkey,
+  rename,
+  renamenx,
+  scan,
+  touch: exists,
+  ttl: timed((until, at) => inSeconds(until - at)),
+  type,
+  unlink: del,
+};

@@ -1,0 +1,145 @@
+/**
+ * Arguments of Redis commands: numbers, ranges and options, each with the error that Redis has for it.
+ * Invariant: what it takes and refuses is what Redis 7.0.15 does.
+ */
+import { type Call, RedisError, syntaxError } from "./redis-call.ts";
+
+const NOT_INTEGER = "ERR value is not an integer or out of range";
+const NOT_FLOAT = "ERR value is not a valid float";
+const NOT_POSITIVE = "ERR value is out of range, must be positive";
+
+export const INT64_MAX = 2n ** 63n - 1n;
+export const INT64_MIN = -(2n ** 63n);
+
+const integerText = /^(0|-?[1-9][0-9]{0,18})$/;
+
+/** The 64-bit integer that a text is; undefined for any other. */
+export function bigintOf(text: string): bigint | undefined {
+  if (!integerText.test(text)) return undefined;
+  const value = BigInt(text);
+  return value >= INT64_MIN && value <= INT64_MAX ? value : undefined;
+}
+
+/** A 64-bit integer, exactly. */
+export function bigint(text: string, error = NOT_INTEGER): bigint {
+  const value = bigintOf(text);
+  if (value === undefined) throw new RedisError(error);
+  return value;
+}
+
+/** A 64-bit integer; beyond 2^53 about it, which is past the end of anything that is counted here. */
+export const integer = (text: string, error = NOT_INTEGER): number => Number(bigint(text, error));
+
+/** An integer ≥ `min`. */
+export function atLeast(min: number, text: string, error = NOT_POSITIVE): number {
+  const value = integer(text, error);
+  if (value < min) throw new RedisError(error);
+  return value;
+}
+
+const decimalText = /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$/i;
+const infiniteText = /^([+-]?)inf(inity)?$/i;
+
+/** The double that a text is; undefined where it is none, or one too large or too small. */
+export function doubleOf(text: string): number | undefined {
+  const infinite = infiniteText.exec(text);
+  if (infinite) return infinite[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  if (!decimalText.test(text)) return undefined;
+  const value = Number(text);
+  const isLost = value === 0 && /[1-9]/.test(text.split(/e/i)[0] ?? "");
+  return Number.isFinite(value) && !isLost ? value : undefined;
+}
+
+/** A bound of scores, which Redis reads as C does: up to a zero byte, behind spaces, and nothing is zero. */
+export function boundOf(text: string): number | undefined {
+  const read = (text.split("\0", 1)[0] ?? "").replace(/^\s+(?=.)/, "");
+  const value = doubleOf(read);
+  if (value !== undefined || !decimalText.test(read)) return read === "" ? 0 : value;
+  return Number(read);
+}
+
+/** A double. */
+export function double(text: string, error = NOT_FLOAT): number {
+  const value = doubleOf(text);
+  if (value === undefined) throw new RedisError(error);
+  return value;
+}
+
+/** A timeout in seconds, of a command that would wait. */
+export function checkTimeout(text: string): void {
+  const seconds = double(text, "ERR timeout is not a float or out of range");
+  if (seconds * 1000 > Number(INT64_MAX)) throw new RedisError("ERR timeout is out of range");
+  if (Math.ceil(seconds * 1000) < 0) throw new RedisError("ERR timeout is negative");
+}
+
+/** The first and the number of elements from one index to another, of `size`; negative ones count from the end. */
+export function span(start: number, stop: number, size: number): { first: number; count: number } {
+  const first = Math.max(0, start < 0 ? start + size : start);
+  const last = Math.min(size - 1, stop < 0 ? stop + size : stop);
+  return { first, count: Math.max(0, last - first + 1) };
+}
+
+/** How a time is said: for how long, or until when; in seconds or milliseconds. */
+export type TimeUnit = "ex" | "px" | "exat" | "pxat";
+
+const timeUnits: ReadonlySet<string> = new Set<TimeUnit>(["ex", "px", "exat", "pxat"]);
+export const isTimeUnit = (word: string): word is TimeUnit => timeUnits.has(word);
+
+/** Until when something is, epoch ms. Times that no clock will show are taken for the last that one could. */
+export function timeOf(call: Call, text: string, unit: TimeUnit): number {
+  const isInSeconds = unit.startsWith("ex");
+  const isFromNow = !unit.endsWith("at");
+  const value = bigint(text);
+  const ms = isInSeconds ? value * 1000n : value;
+  const until = isFromNow ? ms + BigInt(call.tx.at) : ms;
+  if (ms > INT64_MAX || ms < INT64_MIN || until > INT64_MAX) throw invalidTime(call);
+  return Number(until > BigInt(Number.MAX_SAFE_INTEGER) ? Number.MAX_SAFE_INTEGER : until);
+}
+
+export const invalidTime = ({ command }: Call): RedisError =>
+  new RedisError(`ERR invalid expire time in '${command}' command`);
+
+/** A time as it is said where a value is set: it is positive. */
+export function futureTimeOf(call: Call, text: string, unit: TimeUnit): number {
+  if (bigint(text) <= 0n) throw invalidTime(call);
+  return timeOf(call, text, unit);
+}
+
+/** The names behind a number of them, and where the arguments behind the names begin. */
+export function countedNames(
+  call: Call,
+  at: number,
+  errors: { readonly few: string; readonly many?: string },
+): { names: readonly string[]; next: number } {
+  const count = atLeast(1, call.arg(at), errors.few);
+  const names = call.args.slice(at + 1, at + 1 + count);
+  if (names.length < count) throw errors.many ? new RedisError(errors.many) : syntaxError();
+  return { names, next: at + 1 + count };
+}
+
+/** The options of a scan. */
+export interface ScanOptions {
+  readonly cursor: number;
+  readonly match?: string;
+  readonly count: number;
+  readonly type?: string;
+}
+
+/** Reads a cursor and the options behind it. */
+export function scanOptions(call: Call, at: number, takesType: boolean): ScanOptions {
+  const cursor = call.arg(at);
+  if (!/^\s*[+-]?[0-9]+$/.test(cursor)) throw new RedisError("ERR invalid cursor");
+  const options: { match?: string; count: number; type?: string } = { count: 10 };
+  for (let i = at + 1; i < call.args.length; i += 2) {
+    const value = call.args[i + 1];
+    if (value === undefined) throw syntaxError();
+    const word = call.word(i);
+    if (word === "match") options.match = value;
+    else if (word === "type" && takesType) options.type = value.toLowerCase();
+    else if (word === "count") {
+      options.count = integer(value);
+      if (options.count < 1) throw syntaxError();
+    } else throw syntaxError();
+  }
+  return { cursor: Number(cursor), ...options };
+}

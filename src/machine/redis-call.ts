@@ -1,0 +1,134 @@
+/**
+ * One call of a Redis command: its arguments, what it may read, and how it errs.
+ * Invariant: a call that errs has emitted nothing; whatever it answers counts against what the replies of a run may take.
+ */
+import { limits } from "../contract/limits.ts";
+import type { NameType } from "../contract/names.ts";
+import type { RedisReply } from "../contract/redis.ts";
+import { type NameRow, namedBy } from "../store/names.ts";
+import type { Transaction } from "./decide.ts";
+
+/** What a call errs with, in Redis's words. Thrown within a call, and made a reply of by `redis.ts` alone. */
+export class RedisError extends Error {
+  override readonly name = "RedisError";
+}
+
+export const syntaxError = (): RedisError => new RedisError("ERR syntax error");
+export const noSuchName = (): RedisError => new RedisError("ERR no such key");
+const wrongType = (): RedisError =>
+  new RedisError("WRONGTYPE Operation against a key holding the wrong kind of value");
+
+/** What a command does. */
+export type Perform = (call: Call) => RedisReply;
+
+/** The name of a collection, and what is there under it. */
+export type Collection = NameRow & { readonly gen: number; readonly size: number };
+
+export const OK: RedisReply = { ok: "OK" };
+export const nilArray: RedisReply = { nilArray: true };
+
+/** How much more the replies of a run may hold. */
+export interface Room {
+  bytes: number;
+}
+
+/** Bytes that a reply takes beside those of its text. */
+const REPLY_OVERHEAD_BYTES = 16;
+
+export class Call {
+  readonly tx: Transaction;
+  /** In small letters. */
+  readonly command: string;
+  /** Behind the command's name. */
+  readonly args: readonly string[];
+  readonly #room: Room;
+
+  constructor(tx: Transaction, [command = "", ...args]: readonly string[], room: Room) {
+    this.tx = tx;
+    this.command = command.toLowerCase();
+    this.args = args;
+    this.#room = room;
+  }
+
+  /** An argument, of which the arity says that it is there. */
+  arg(index: number): string {
+    const value = this.args[index];
+    if (value === undefined) throw new Error(`${this.command} has no argument ${index}`);
+    return value;
+  }
+
+  /** An option's word, in small letters. */
+  word(index: number): string {
+    return this.args[index]?.toLowerCase() ?? "";
+  }
+
+  /** What a name names. */
+  named(name: string): NameRow | undefined {
+    return namedBy(this.tx.tables, name, this.tx.at);
+  }
+
+  /** What a name names, if it is of this type. Throws WRONGTYPE. */
+  typed(name: string, type: NameType): NameRow | undefined {
+    const row = this.named(name);
+    if (row !== undefined && row.type !== type) throw wrongType();
+    return row;
+  }
+
+  /** A collection; undefined where there is none. Throws WRONGTYPE. */
+  collection(name: string, ...types: readonly NameType[]): Collection | undefined {
+    const row = this.named(name);
+    if (row === undefined) return undefined;
+    if (!types.includes(row.type) || row.gen === undefined) throw wrongType();
+    return row as Collection;
+  }
+
+  /** A name names nothing from now on, if it named anything. */
+  remove(name: string): boolean {
+    if (this.named(name) === undefined) return false;
+    this.tx.emit("name.removed", { name });
+    return true;
+  }
+
+  /** Takes a text into the reply. Throws where the replies would be too many. */
+  told(text: string): string {
+    this.#room.bytes -= text.length + REPLY_OVERHEAD_BYTES;
+    if (this.#room.bytes >= 0) return text;
+    const bytes = limits.redisReplyBytesMax;
+    throw new RedisError(
+      `ERR the replies would be over ${bytes} bytes: ask for less at once, or in steps with a cursor`,
+    );
+  }
+
+  /** Checks a value of which a part is new. */
+  fitting(value: string): string {
+    if (value.length <= limits.redisValueBytesMax) return value;
+    const bytes = limits.redisValueBytesMax;
+    throw new RedisError(`ERR string exceeds maximum allowed size (${bytes} bytes)`);
+  }
+
+  /** Checks fields or members. */
+  members(all: readonly string[]): readonly string[] {
+    this.bounded(all.length);
+    const bytes = limits.redisMemberBytesMax;
+    if (all.every((each) => each.length <= bytes)) return all;
+    throw new RedisError(`ERR fields and members may have at most ${bytes} bytes`);
+  }
+
+  /** Checks how many elements are changed at once. */
+  bounded(elements: number): void {
+    const most = limits.redisElementsPerCallMax;
+    if (elements <= most) return;
+    throw new RedisError(
+      `ERR '${this.command}' would change more than ${most} elements: do it in parts`,
+    );
+  }
+
+  /** Checks how many elements are looked at. */
+  seen(elements: number): void {
+    const most = limits.redisElementsSeenMax;
+    if (elements <= most) return;
+    throw new RedisError(
+      `ERR '${this.command}' would look at more than ${most} elements: do it in parts`,
+    );
+  }
+}

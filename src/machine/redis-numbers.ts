@@ -1,0 +1,122 @@
+/**
+ * Numbers in Redis's spelling: doubles with seventeen digits, and the extended precision in which it adds decimals.
+ * Invariant: texts are those that Redis 7.0.15 writes on x86-64.
+ */
+import type { RedisReply } from "../contract/redis.ts";
+
+/**
+ * A double as `%.17g` writes it.
+ * @example doubleText(3) // "3"
+ * @example doubleText(0.1) // "0.10000000000000001"
+ */
+export function doubleText(value: number): string {
+  if (Object.is(value, -0)) return "-0";
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  if (Number.isSafeInteger(value)) return String(value);
+  const [digits = "", exponent = "0"] = value.toExponential(16).split("e");
+  const power = Number(exponent);
+  if (power < -4 || power >= 17) {
+    const sign = power < 0 ? "-" : "+";
+    return `${trimmed(digits)}e${sign}${String(Math.abs(power)).padStart(2, "0")}`;
+  }
+  return trimmed(value.toFixed(Math.min(100, Math.max(0, 16 - power))));
+}
+
+/** A double as a reply. */
+export const doubleReply = (value: number): RedisReply => ({ double: doubleText(value) });
+
+/** An integer as a reply. */
+export const integerReply = (value: bigint): RedisReply =>
+  Number.isSafeInteger(Number(value)) ? Number(value) : { integer: String(value) };
+
+/** Without zeros behind the decimal point, and without a point that nothing follows. */
+function trimmed(digits: string): string {
+  return digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits;
+}
+
+/** A number of x87's extended precision: `mantissa` × 2^`exponent`, the mantissa below 2^64. */
+interface Extended {
+  readonly mantissa: bigint;
+  readonly exponent: number;
+}
+
+const MANTISSA_BITS = 64;
+const EXPONENT_MAX = 16_383 - 63;
+/** Decimal exponents past which a text is not read: they lie outside of the range. */
+const POWER_MAX = 4950;
+
+/**
+ * The sum of two decimal texts in extended precision, as Redis writes it: with up to seventeen decimals.
+ * @example sumText("0.1", "0.2") // "0.3"
+ * @returns undefined where a text is no number, "infinite" where the sum is none
+ */
+export function sumText(a: string, b: string): string | "infinite" | undefined {
+  const [x, y] = [extendedOf(a), extendedOf(b)];
+  if (x === undefined || y === undefined) return undefined;
+  if (x === "infinite" || y === "infinite") return "infinite";
+  const exponent = Math.min(x.exponent, y.exponent);
+  const sum =
+    (x.mantissa << BigInt(x.exponent - exponent)) + (y.mantissa << BigInt(y.exponent - exponent));
+  const rounded = normal(sum, 1n, exponent);
+  return rounded.exponent > EXPONENT_MAX ? "infinite" : fixedText(rounded);
+}
+
+/** Whether a text is a number that can be added. */
+export const isExtended = (text: string): boolean => extendedOf(text) !== undefined;
+
+const decimalText = /^([+-]?)([0-9]*)\.?([0-9]*)(?:e([+-]?[0-9]+))?$/i;
+
+/** The number of a text. */
+function extendedOf(text: string): Extended | "infinite" | undefined {
+  if (/^[+-]?inf(inity)?$/i.test(text)) return "infinite";
+  const parts = decimalText.exec(text);
+  const digits = `${parts?.[2] ?? ""}${parts?.[3] ?? ""}`;
+  if (parts === null || digits === "") return undefined;
+  const power = Number(parts[4] ?? 0) - (parts[3] ?? "").length;
+  const whole = BigInt(digits) * (parts[1] === "-" ? -1n : 1n);
+  if (whole === 0n) return { mantissa: 0n, exponent: 0 };
+  if (Math.abs(power) > POWER_MAX) return undefined;
+  const scale = 10n ** BigInt(Math.abs(power));
+  return power >= 0 ? normal(whole * scale, 1n, 0) : normal(whole, scale, 0);
+}
+
+/** A fraction × 2^`exponent`, rounded to the nearest, of two to the even one. */
+function normal(numerator: bigint, denominator: bigint, exponent: number): Extended {
+  if (numerator === 0n) return { mantissa: 0n, exponent: 0 };
+  const isNegative = numerator < 0n;
+  const size = isNegative ? -numerator : numerator;
+  let shift = MANTISSA_BITS - (bits(size) - bits(denominator));
+  let quotient = roundedQuotient(size, denominator, shift);
+  if (bits(quotient) > MANTISSA_BITS) {
+    shift -= 1;
+    quotient = roundedQuotient(size, denominator, shift);
+  }
+  return { mantissa: isNegative ? -quotient : quotient, exponent: exponent - shift };
+}
+
+/** size × 2^shift / denominator, to the nearest. */
+function roundedQuotient(size: bigint, denominator: bigint, shift: number): bigint {
+  const over = shift >= 0 ? size << BigInt(shift) : size;
+  const under = shift >= 0 ? denominator : denominator << BigInt(-shift);
+  return nearest(over, under);
+}
+
+function nearest(over: bigint, under: bigint): bigint {
+  const quotient = over / under;
+  const twice = 2n * (over % under);
+  return twice > under || (twice === under && quotient % 2n === 1n) ? quotient + 1n : quotient;
+}
+
+const bits = (value: bigint): number => value.toString(2).length;
+
+const DECIMALS = 17;
+
+/** The number with up to seventeen decimals, of which zeros at the end are not written. */
+function fixedText({ mantissa, exponent }: Extended): string {
+  const isNegative = mantissa < 0n;
+  const size = (isNegative ? -mantissa : mantissa) * 10n ** BigInt(DECIMALS);
+  const scaled = exponent >= 0 ? size << BigInt(exponent) : nearest(size, 1n << BigInt(-exponent));
+  const digits = scaled.toString().padStart(DECIMALS + 1, "0");
+  const text = trimmed(`${digits.slice(0, -DECIMALS)}.${digits.slice(-DECIMALS)}`);
+  return isNegative && text !== "0" ? `-${text}` : text;
+}

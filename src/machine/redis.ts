@@ -1,0 +1,89 @@
+/**
+ * What a run of Redis commands means: each call after the other, later ones seeing what earlier ones did.
+ * Invariant: nobody else comes between the calls of a run; one that errs changes nothing and is answered in its place.
+ */
+import type { EventFacts, EventType } from "../contract/events.ts";
+import { limits } from "../contract/limits.ts";
+import type { RedisReply } from "../contract/redis.ts";
+import {
+  namesOfCall,
+  type RedisCommand,
+  redisCommandTable,
+  takesArguments,
+  unknownCommand,
+  wrongArity,
+} from "../contract/redis-commands.ts";
+import { versionOfName } from "../store/names.ts";
+import type { Decide, Read, Transaction, View } from "./decide.ts";
+import { hashCommands } from "./hashes.ts";
+import { listCommands } from "./lists.ts";
+import { nameCommands } from "./names.ts";
+import { Call, type Perform, RedisError, type Room } from "./redis-call.ts";
+import { setCommands } from "./sets.ts";
+import { sortedSetCommands } from "./sorted-sets.ts";
+import { stringCommands } from "./strings.ts";
+
+const performs: ReadonlyMap<string, Perform> = new Map(
+  Object.entries({
+    ...hashCommands,
+    ...listCommands,
+    ...nameCommands,
+    ...setCommands,
+    ...sortedSetCommands,
+    ...stringCommands,
+  }),
+);
+
+const currentVersion = (view: View, name: string): number =>
+  versionOfName(view.tables, name, view.at);
+
+export const runRedis: Decide<"redis.run"> = (tx, { calls, watched = [] }) => {
+  const isChanged = watched.some(({ name, version }) => currentVersion(tx, name) !== version);
+  if (isChanged) return { replies: null };
+  const room = { bytes: limits.redisReplyBytesMax };
+  return { replies: calls.map((call) => perform(tx, call, room)) };
+};
+
+export const redisVersions: Read<"redis.versions"> = (view, { names }) => ({
+  versions: names.map((name) => currentVersion(view, name)),
+});
+
+/** Performs a call. */
+function perform(tx: Transaction, words: readonly string[], room: Room): RedisReply {
+  const name = words[0]?.toLowerCase() ?? "";
+  const command = redisCommandTable.get(name);
+  const performer = performs.get(name);
+  if (command === undefined || performer === undefined) return { error: unknownCommand(words) };
+  let emitted = 0;
+  const emit = <T extends EventType>(type: T, facts: EventFacts[T]): void => {
+    emitted += 1;
+    tx.emit(type, facts);
+  };
+  try {
+    checkWords(tx, command, words);
+    return performer(new Call({ ...tx, emit }, words, room));
+  } catch (error) {
+    if (!(error instanceof RedisError)) throw error;
+    if (emitted > 0) throw new Error(`${name} erred when it had done something`, { cause: error });
+    return { error: error.message };
+  }
+}
+
+/** Checks what holds for every command. */
+function checkWords(
+  { isFull }: Transaction,
+  command: RedisCommand,
+  words: readonly string[],
+): void {
+  if (!takesArguments(command, words.length)) throw new RedisError(wrongArity(command.name));
+  if (isFull && command.flags.includes("denyoom")) {
+    throw new RedisError("OOM command not allowed when used memory > 'maxmemory'.");
+  }
+  const { redisNameBytesMax, redisValueBytesMax } = limits;
+  if (namesOfCall(command, words).some((name) => name.length > redisNameBytesMax)) {
+    throw new RedisError(`ERR a key may have at most ${redisNameBytesMax} bytes`);
+  }
+  if (words.some((word) => word.length > redisValueBytesMax)) {
+    throw new RedisError(`ERR an argument may have at most ${redisValueBytesMax} bytes`);
+  }
+}

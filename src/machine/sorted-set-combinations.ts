@@ -1,0 +1,196 @@
+/**
+ * Unions, intersections and differences of sorted sets, and of sets, whose members have the score 1.
+ * Invariant: as `redis-call.ts` has it; they are found among a bounded number of members.
+ */
+import { hash52 } from "../contract/hash.ts";
+import { atLeast, double, integer } from "./redis-arguments.ts";
+import { type Call, type Collection, type Perform, RedisError, syntaxError } from "./redis-call.ts";
+import { placesOf, type Scored, scoreOfMember, toldPairs } from "./sorted-set-members.ts";
+import { store } from "./sorted-set-ranges.ts";
+
+type Operation = "union" | "inter" | "diff";
+type Aggregate = (a: number, b: number) => number;
+
+/** A number, or zero where infinities took each other away. */
+const orZero = (value: number): number => (Number.isNaN(value) ? 0 : value);
+
+const aggregates: Readonly<Record<string, Aggregate>> = {
+  sum: (a, b) => orZero(a + b),
+  // Of zeros that differ in their signs the first stays.
+  min: (a, b) => (a === b ? a : Math.min(a, b)),
+  max: (a, b) => (a === b ? a : Math.max(a, b)),
+};
+
+/** One of the sets, and by what its scores are multiplied. */
+interface Source {
+  readonly of: Collection | undefined;
+  readonly weight: number;
+}
+
+interface Combination {
+  readonly sources: readonly Source[];
+  readonly aggregate: Aggregate;
+  readonly isWith: boolean;
+  readonly limit: number;
+}
+
+/** Whom a combination is for: it decides which options there are. */
+interface Form {
+  readonly operation: Operation;
+  readonly at: number;
+  readonly options: ReadonlySet<string>;
+}
+
+function combination(call: Call, { at, options }: Form): Combination {
+  const count = integer(call.arg(at));
+  if (count < 1) {
+    throw new RedisError(`ERR at least 1 input key is needed for '${call.command}' command`);
+  }
+  const names = call.args.slice(at + 1, at + 1 + count);
+  if (names.length < count) throw syntaxError();
+  const all = names.map((name) => call.collection(name, "zset", "set"));
+  let weights: readonly number[] = [];
+  let aggregate: Aggregate = (a, b) => orZero(a + b);
+  let isWith = false;
+  let limit = 0;
+  for (let i = at + 1 + count; i < call.args.length; i += 1) {
+    const word = call.word(i);
+    const left = call.args.length - i;
+    if (!options.has(word)) throw syntaxError();
+    if (word === "withscores") isWith = true;
+    else if (word === "weights" && left > count) {
+      const texts = call.args.slice(i + 1, i + 1 + count);
+      weights = texts.map((text) => double(text, "ERR weight value is not a float"));
+      i += count;
+    } else if (word === "aggregate" && left > 1) {
+      const said = aggregates[call.word(i + 1)];
+      if (said === undefined) throw syntaxError();
+      aggregate = said;
+      i += 1;
+    } else if (word === "limit" && left > 1) {
+      limit = atLeast(0, call.arg(i + 1), "ERR LIMIT can't be negative");
+      i += 1;
+    } else throw syntaxError();
+  }
+  const sources = all.map((of, i) => ({ of, weight: weights[i] ?? 1 }));
+  return { sources, aggregate, isWith, limit };
+}
+
+/** The members of a source with their scores. */
+function* membersOf(call: Call, { of, weight }: Source): Generator<Scored> {
+  if (of === undefined) return;
+  if (of.type === "zset") {
+    for (const { member, score } of placesOf(call, of, { isReverse: false }))
+      yield { member, score: orZero(score * weight) };
+  } else {
+    for (const [[, , member]] of call.tx.tables.set_members.scan({ prefix: [of.gen] }))
+      yield { member, score: orZero(weight) };
+  }
+}
+
+/** The score of a member in a source; undefined where it is not there. */
+function scoreIn(call: Call, { of, weight }: Source, member: string): number | undefined {
+  if (of === undefined) return undefined;
+  if (of.type === "zset") {
+    const score = scoreOfMember(call, of, member);
+    return score === undefined ? undefined : orZero(score * weight);
+  }
+  const isThere = call.tx.tables.set_members.get([of.gen, hash52(member), member]) !== undefined;
+  return isThere ? orZero(weight) : undefined;
+}
+
+/** Counts what is looked at. */
+function* looked<T>(call: Call, all: Iterable<T>): Generator<T> {
+  let seen = 0;
+  for (const each of all) {
+    seen += 1;
+    call.seen(seen);
+    yield each;
+  }
+}
+
+/** The smallest first: in this order Redis adds scores up. */
+const bySize = (sources: readonly Source[]): Source[] =>
+  [...sources].sort((a, b) => (a.of?.size ?? 0) - (b.of?.size ?? 0));
+
+function union(call: Call, { sources, aggregate }: Combination): Map<string, number> {
+  const found = new Map<string, number>();
+  const all = bySize(sources).flatMap((source) => [...looked(call, membersOf(call, source))]);
+  for (const { member, score } of looked(call, all)) {
+    const before = found.get(member);
+    found.set(member, before === undefined ? score : aggregate(before, score));
+  }
+  return found;
+}
+
+function inter(call: Call, { sources, aggregate, limit }: Combination): Map<string, number> {
+  const found = new Map<string, number>();
+  const [least, ...others] = bySize(sources);
+  if (least === undefined) return found;
+  for (const { member, score } of looked(call, membersOf(call, least))) {
+    const scores = others.map((other) => scoreIn(call, other, member));
+    const there = scores.filter((each) => each !== undefined);
+    if (there.length < scores.length) continue;
+    found.set(member, there.reduce(aggregate, score));
+    if (found.size === limit) break;
+  }
+  return found;
+}
+
+function diff(call: Call, { sources }: Combination): Map<string, number> {
+  const found = new Map<string, number>();
+  const [first, ...others] = sources;
+  if (first === undefined) return found;
+  for (const { member, score } of looked(call, membersOf(call, first))) {
+    if (others.every((other) => scoreIn(call, other, member) === undefined)) {
+      found.set(member, score);
+    }
+  }
+  return found;
+}
+
+const operations = { union, inter, diff } as const;
+
+/** Members in the order of their scores, then of themselves. */
+function inOrder(found: ReadonlyMap<string, number>): Scored[] {
+  const all = [...found].map(([member, score]) => ({ member, score }));
+  return all.sort((a, b) => {
+    if (a.score !== b.score) return a.score < b.score ? -1 : 1;
+    return a.member < b.member ? -1 : 1;
+  });
+}
+
+const optionsOf = (operation: Operation, ...more: readonly string[]): ReadonlySet<string> =>
+  new Set(operation === "diff" ? more : ["weights", "aggregate", ...more]);
+
+const read =
+  (operation: Operation): Perform =>
+  (call) => {
+    const form = { operation, at: 0, options: optionsOf(operation, "withscores") };
+    const combined = combination(call, form);
+    const all = inOrder(operations[operation](call, combined));
+    if (combined.isWith) return { pairs: toldPairs(call, all) };
+    return all.map(({ member }) => call.told(member));
+  };
+
+const stored =
+  (operation: Operation): Perform =>
+  (call) => {
+    const combined = combination(call, { operation, at: 1, options: optionsOf(operation) });
+    return store(call, call.arg(0), operations[operation](call, combined));
+  };
+
+const zintercard: Perform = (call) => {
+  const form = { operation: "inter", at: 0, options: new Set(["limit"]) } as const;
+  return inter(call, combination(call, form)).size;
+};
+
+export const combinedSetCommands: Readonly<Record<string, Perform>> = {
+  zdiff: read("diff"),
+  zdiffstore: stored("diff"),
+  zinter: read("inter"),
+  zintercard,
+  zinterstore: stored("inter"),
+  zunion: read("union"),
+  zunionstore: stored("union"),
+};

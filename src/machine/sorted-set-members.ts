@@ -1,0 +1,75 @@
+/**
+ * Members of sorted sets: by name, by hash and in the order of their scores.
+ * Invariant: what is read in order has its score at hand, and looks nothing else up.
+ */
+import { hash52 } from "../contract/hash.ts";
+import type { RedisReply } from "../contract/redis.ts";
+import { numberAt, numberOf, scoreOf } from "../store/scores.ts";
+import type { ElementsFrom } from "./elements.ts";
+import type { Call, Collection } from "./redis-call.ts";
+import { doubleReply, doubleText } from "./redis-numbers.ts";
+
+export type SortedSet = Collection;
+
+/** A member and its score. */
+export interface Scored {
+  readonly member: string;
+  readonly score: number;
+}
+
+export const setOf = (call: Call, name: string): SortedSet | undefined =>
+  call.collection(name, "zset");
+
+/** The score of a member; undefined where it is not there. */
+export function scoreOfMember(
+  call: Call,
+  of: SortedSet | undefined,
+  member: string,
+): number | undefined {
+  const row = of && call.tx.tables.zset_members.get([of.gen, hash52(member), member]);
+  return row && numberOf(row.score);
+}
+
+/** Members from a hash on, with their scores as texts. */
+export const membersFrom: ElementsFrom = function* (call, { gen }, from) {
+  const rows = call.tx.tables.zset_members.scan({ prefix: [gen], from: [gen, from] });
+  for (const [[, hash, element], { score }] of rows)
+    yield { hash, element, told: doubleText(numberOf(score)) };
+};
+
+/** Where among the places of scores a reading begins or ends. */
+export interface Bounds {
+  readonly from?: readonly [place: string] | readonly [place: string, member: string];
+  readonly after?: readonly [place: string] | readonly [place: string, member: string];
+  readonly to?: readonly [place: string] | readonly [place: string, member: string];
+  readonly isReverse: boolean;
+}
+
+/** Members in the order of their scores, or the other way round. */
+export function* placesOf(call: Call, { gen }: SortedSet, bounds: Bounds): Generator<Scored> {
+  const { from, after, to, isReverse } = bounds;
+  const rows = call.tx.tables.zset_scores.scan({
+    prefix: [gen],
+    reverse: isReverse,
+    ...(from && { from: [gen, ...from] }),
+    ...(after && { after: [gen, ...after] }),
+    ...(to && { to: [gen, ...to] }),
+  });
+  for (const [[, place, member]] of rows) yield { member, score: numberAt(place) };
+}
+
+/** Members have these scores from now on. */
+export function putScores(call: Call, name: string, scores: ReadonlyMap<string, number>): void {
+  const members = call.members([...scores.keys()]);
+  call.tx.emit("zset.put", { name, members, scores: [...scores.values()].map(scoreOf) });
+}
+
+/** Members that are there are gone from now on. */
+export function removeMembers(call: Call, name: string, members: readonly string[]): void {
+  call.bounded(members.length);
+  if (members.length > 0) call.tx.emit("zset.removed", { name, members });
+}
+
+/** Members and scores as a reply has them. */
+export const toldPairs = (call: Call, all: readonly Scored[]): [RedisReply, RedisReply][] =>
+  all.map(({ member, score }) => [call.told(member), doubleReply(score)]);

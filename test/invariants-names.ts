@@ -1,0 +1,89 @@
+/**
+ * The invariants of names and of what they name, checked from the tables by plain recounting.
+ * Invariant: nothing here shares code with the writers it checks.
+ */
+import { hash52 } from "../src/contract/hash.ts";
+import type { SluiceTables } from "../src/store/schema.ts";
+import { fail, same } from "./differences.ts";
+
+const inOrder = (rows: readonly unknown[]): string[] =>
+  rows.map((row) => JSON.stringify(row)).sort();
+
+/** Checks every table of names against the rows of the names. */
+export function checkNameTables(tables: SluiceTables): void {
+  const keyspace = tables.keyspace.get([0]);
+  const sizes = new Map<number, number>();
+  const spaces = new Map<number, number>();
+  const expiries: unknown[] = [];
+  for (const [[space, hash, name], row] of tables.names.scan({})) {
+    if (hash !== hash52(name)) fail("I11", `name ${name} stands by another hash`);
+    spaces.set(space, (spaces.get(space) ?? 0) + 1);
+    if (row.until !== undefined) expiries.push([space, row.until, hash, name]);
+    if (row.type === "string" && row.content === undefined) fail("I11", `string ${name} is empty`);
+    if (row.gen === undefined) continue;
+    if (sizes.has(row.gen)) fail("I11", `two names have generation ${row.gen}`);
+    sizes.set(row.gen, row.size ?? 0);
+  }
+  for (const [[gen], { type, size }] of tables.generations.scan({})) {
+    (type === "names" ? spaces : sizes).set(gen, size);
+  }
+  const found = [...tables.name_expiries.scan({})].map(([key]) => key);
+  same("I9", "names expire as their rows say", inOrder(found), inOrder(expiries));
+  checkElements(tables, sizes);
+  checkSpaces(tables, spaces);
+  if ((spaces.get(keyspace?.space ?? 0) ?? 0) !== (keyspace?.names ?? 0)) {
+    fail("I11", "the keyspace counts other names", keyspace, [...spaces]);
+  }
+}
+
+/** A name that is not in use is counted by the generation that is to be freed. */
+function checkSpaces(tables: SluiceTables, spaces: ReadonlyMap<number, number>): void {
+  const counted = new Map<number, number>();
+  for (const [[space]] of tables.names.scan({})) counted.set(space, (counted.get(space) ?? 0) + 1);
+  same(
+    "I11",
+    "keyspaces have as many names as is said",
+    inOrder([...counted]),
+    inOrder([...spaces]),
+  );
+}
+
+function checkElements(tables: SluiceTables, sizes: ReadonlyMap<number, number>): void {
+  const counted = new Map<number, number>();
+  const count = (gen: number) => counted.set(gen, (counted.get(gen) ?? 0) + 1);
+  let before: readonly [number, number] | undefined;
+  for (const [[gen, position]] of tables.list_items.scan({})) {
+    count(gen);
+    if (before?.[0] === gen && before[1] + 1 !== position) fail("I11", `list ${gen} has a gap`);
+    before = [gen, position];
+  }
+  for (const [[gen]] of tables.hash_fields.scan({})) count(gen);
+  for (const [[gen]] of tables.set_members.scan({})) count(gen);
+  const scored: unknown[] = [];
+  for (const [[gen, , member]] of tables.zset_members.scan({})) {
+    count(gen);
+    scored.push([gen, member]);
+  }
+  const placed = [...tables.zset_scores.scan({})].map(([[gen, , member]]) => [gen, member]);
+  same("I11", "every member has one place", inOrder(placed), inOrder(scored));
+  same("I11", "elements are as many as is said", inOrder([...counted]), inOrder([...sizes]));
+}
+
+/** When the first name expires, or elements are to be freed. */
+export function earliestOfNames(tables: SluiceTables, at: number): number {
+  const { space = 0 } = tables.keyspace.get([0]) ?? {};
+  let earliest = tables.generations.first() === undefined ? Number.POSITIVE_INFINITY : at;
+  for (const [, { until }] of tables.names.scan({ prefix: [space] }))
+    earliest = Math.min(earliest, until ?? Number.POSITIVE_INFINITY);
+  return earliest;
+}
+
+const FEW_ELEMENTS = 1000;
+
+/** Whether what names name is little enough to be looked at again and again. */
+export function hasFewElements(tables: SluiceTables): boolean {
+  const limit = FEW_ELEMENTS + 1;
+  return (["names", "list_items", "hash_fields", "set_members", "zset_members"] as const).every(
+    (name) => tables[name].range({ limit }).length <= FEW_ELEMENTS,
+  );
+}
