@@ -53,7 +53,7 @@ const entries = ["index.ts", "client/index.ts", "cli/main.ts"];
 const foundations = ["store/sql-node.ts"];
 const nouns = new Set(
   (
-    "queue jobs leases operations snapshots plans actions tasks workers schedules keys flows uniques names " +
+    "queue jobs leases operations snapshots plans actions tasks workers schedules keys flows uniques feed names " +
     "strings lists hashes sets sorted-sets redis deliveries tokens"
   ).split(" "),
 );

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { deliveryMutants } from "./mutants-deliveries.ts";
+import { feedMutants } from "./mutants-feed.ts";
 import { flowMutants } from "./mutants-flows.ts";
 import { keyMutants } from "./mutants-keys.ts";
 import { limitMutants } from "./mutants-limits.ts";
@@ -36,6 +37,7 @@ export const mutants: readonly Mutant[] = [
   ...limitMutants,
   ...deliveryMutants,
   ...waitMutants,
+  ...feedMutants,
   ...planMutants,
   ...storeMutants,
   ...snapshotMutants,

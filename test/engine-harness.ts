@@ -9,9 +9,10 @@ import {
   type CommandReplies,
   commands,
 } from "../src/contract/commands.ts";
+import type { FeedForm, FeedInput } from "../src/contract/feed.ts";
 import type { ClaimedJob, ClaimInput, Settlement } from "../src/contract/leases.ts";
 import type { QueueConfigChange } from "../src/contract/queue.ts";
-import type { Refusal } from "../src/contract/refusals.ts";
+import { isRefusal, type Refusal } from "../src/contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, IdempotencyKey } from "../src/contract/rpc.ts";
 import type { Wait } from "../src/contract/waits.ts";
 import { QueueEngine } from "../src/object/engine.ts";
@@ -20,6 +21,7 @@ import { openStore, type SluiceStore } from "../src/store/schema.ts";
 import { NodeSql } from "../src/store/sql-node.ts";
 import { Store } from "../src/store/store.ts";
 import { checkRecovery, dumpOf, Watch } from "./invariants.ts";
+import { FeedTestSocket } from "./object/feed-socket.ts";
 import { TestSocket } from "./object/wait-socket.ts";
 
 /** When every test begins, epoch ms: on a whole second, so that leases end at round distances. */
@@ -72,6 +74,8 @@ export class Harness {
   target = (_: PostRequest): Promise<PostAnswer> => Promise.resolve(answerOf(204));
   /** Sockets that outlive an instance. */
   readonly sockets: TestSocket[] = [];
+  /** Those of readers of the feed. */
+  readonly feeds: FeedTestSocket[] = [];
   readonly #autoCreate: boolean;
   readonly #watch = new Watch();
   #engine: QueueEngine;
@@ -204,6 +208,7 @@ export class Harness {
       objectId: "object",
       name: "mail",
       sockets: () => this.sockets,
+      feeds: () => this.feeds,
       autoCreate: this.#autoCreate,
       deliversHere: false,
       post: (request) => {
@@ -232,6 +237,23 @@ export class Harness {
     await this.#engine.hear(socket, JSON.stringify(wait));
     await this.settled();
     return socket;
+  }
+
+  /** Somebody reads the feed on a socket. Resolves once it was sent what there is; throws what it was refused with. */
+  async follow(input: FeedInput = {}, form: FeedForm = "json"): Promise<FeedTestSocket> {
+    const reader = await this.#engine.readers.begin({ input, form });
+    if (isRefusal(reader)) throw new Error(JSON.stringify(reader));
+    const socket = new FeedTestSocket();
+    this.feeds.push(socket);
+    await this.#engine.readers.follow(socket, reader);
+    await this.settled();
+    return socket;
+  }
+
+  /** A reader of the feed says something. */
+  async tell(socket: FeedTestSocket, text: string): Promise<void> {
+    await this.#engine.readers.hear(socket, text);
+    await this.settled();
   }
 
   /** Somebody waits for jobs. */

@@ -7,6 +7,7 @@ import { Command, CommanderError } from "commander";
 import { JobNotCompletedError, SluiceError, UnreachableError } from "../client/index.ts";
 import { addActionCommands } from "./actions.ts";
 import { addDeliveryCommands } from "./deliveries.ts";
+import { addWatchCommand } from "./feed.ts";
 import type { Io } from "./io.ts";
 import { addJobCommands } from "./jobs.ts";
 import { addKeyCommands } from "./keys.ts";
@@ -31,6 +32,7 @@ Durations are written as 500ms, 30s, 5m, 2h, 7d or 1h30m; payloads and results a
 Examples:
   sluice enqueue mail '{"to":"ada@example.com"}' --delay 5m
   sluice list mail --state failed
+  sluice watch mail --types job.failed,job.expired
   sluice work mail --concurrency 4 -- node send-mail.js`;
 
 /** Runs the command. Resolves with the exit code; rejects only on a fault of its own. */
@@ -58,6 +60,7 @@ export async function runCli(words: readonly string[], io: Io): Promise<number> 
   addQueueCommands(program, session);
   addScheduleCommands(program, session);
   addSnapshotCommands(program, session);
+  addWatchCommand(program, session);
   addWorkCommand(program, session);
   try {
     await program.parseAsync(words, { from: "user" });

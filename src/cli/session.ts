@@ -42,6 +42,12 @@ export class Session {
     this.io.out(`${asJson === true ? JSON.stringify(value, null, 2) : text(value)}\n`);
   }
 
+  /** Prints one of many results on a line of its own. */
+  line<T>(value: T, text: (value: T) => string): void {
+    const { json: asJson } = this.#program.opts<GlobalOptions>();
+    this.io.out(`${asJson === true ? JSON.stringify(value) : text(value)}\n`);
+  }
+
   /** Tells that what was asked for is not so, or not yet. */
   found(what: string): void {
     this.hasFound = true;

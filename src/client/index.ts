@@ -15,6 +15,7 @@ export type {
 export { type Clock, systemClock } from "./clock.ts";
 export type { DeliveryChange, DeliveryRecord } from "./deliveries.ts";
 export { JobNotCompletedError, SluiceError, UnreachableError } from "./errors.ts";
+export type { FeedEvent, FeedEventType, WatchOptions } from "./feed.ts";
 export type { Handler, JobContext } from "./hold.ts";
 export type {
   KeyChange,

@@ -17,6 +17,7 @@ import { withTasks } from "./claimed.ts";
 import { Deliveries } from "./deliveries.ts";
 import { Enqueuer } from "./enqueuer.ts";
 import { JobNotCompletedError, SluiceError, UnreachableError } from "./errors.ts";
+import { type FeedEvent, type FeedEventType, Watch, type WatchOptions } from "./feed.ts";
 import { Keys } from "./keys.ts";
 import { Plans } from "./plans.ts";
 import { Schedules } from "./schedules.ts";
@@ -203,6 +204,22 @@ export class Queue<Payload = unknown, Result = unknown> {
       page = await this.list({ ...filter, cursor: page.cursor });
       yield* page.jobs;
     }
+  }
+
+  /**
+   * Every event of the queue in order, as it happens. A lost connection is made anew where it was; keep the `cursor` of an event
+   * to go on behind it later, in another program too. Rejects with `feed_gone` where the log does not go back to the cursor any
+   * more, and with `feed_diverged` where its history was undone; `facts.first` is then where to go on.
+   * @example
+   * for await (const event of queue.watch({ types: ["job.failed"], after: "now" })) {
+   *   console.log(event.id, event.error);
+   * }
+   */
+  watch<T extends FeedEventType = FeedEventType>(
+    options: WatchOptions<T> = {},
+  ): AsyncGenerator<FeedEvent<T>, void, undefined> {
+    const watch = new Watch(this.transport, this.path, options);
+    return watch.events() as AsyncGenerator<FeedEvent<T>, void, undefined>;
   }
 
   /** Cancels a job that has not ended; one that runs is cancelled at once, and its worker told. */

@@ -54,6 +54,9 @@ export interface WaitOptions {
   readonly waitMs?: number | undefined;
 }
 
+/** What stands behind the `?` of an address; what is undefined does not. */
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
 export type WriteMethod = "POST" | "PUT" | "PATCH" | "DELETE";
 
 const DEFAULT_URL = "http://127.0.0.1:8787";
@@ -69,6 +72,12 @@ export function segment(text: string): string {
   return encodeURIComponent(text);
 }
 
+function addressOf(path: string, query: Query): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+  return search.size === 0 ? path : `${path}?${search}`;
+}
+
 export class Transport {
   readonly clock: Clock;
   readonly url: string;
@@ -76,7 +85,7 @@ export class Transport {
   readonly #token: string | undefined;
   readonly #webSocket: OpenWebSocket | undefined;
   readonly #fetch: NonNullable<ConnectOptions["fetch"]>;
-  readonly parse: (text: string) => unknown;
+  readonly #parse: (text: string) => unknown;
   readonly #timeoutMs: number;
 
   constructor(options: ConnectOptions) {
@@ -88,7 +97,7 @@ export class Transport {
     this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
     this.#webSocket =
       options.webSocket ?? (options.fetch === undefined ? globalWebSocket() : undefined);
-    this.parse = options.parse ?? JSON.parse;
+    this.#parse = options.parse ?? JSON.parse;
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
   }
 
@@ -109,15 +118,19 @@ export class Transport {
   }
 
   /** GET: tried again on a lost connection and on retryable refusals. */
-  read<T>(
-    path: string,
-    query: Readonly<Record<string, string | number | undefined>> = {},
-    options: RequestOptions = {},
-  ): Promise<T> {
-    const given = Object.entries(query).filter(([, value]) => value !== undefined);
-    const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
-    const address = search.size === 0 ? path : `${path}?${search}`;
-    return this.#send(address, { method: "GET", headers: this.#headers() }, options);
+  read<T>(path: string, query: Query = {}, options: RequestOptions = {}): Promise<T> {
+    return this.#send(addressOf(path, query), { method: "GET", headers: this.#headers() }, options);
+  }
+
+  /**
+   * GET of server-sent events, whose answer is read as it comes: tried again until it begins, and not behind that. Undefined where
+   * none has begun in time: something on the way may keep it back until its end.
+   */
+  stream(path: string, query: Query, options: RequestOptions): Promise<Response | undefined> {
+    const headers = this.#headers();
+    headers.set("accept", "text/event-stream");
+    const address = addressOf(path, query);
+    return this.#retrying(() => this.#begin(address, { headers }, options), options);
   }
 
   /** A write with a body of JSON text: tried again with the same Idempotency-Key. */
@@ -146,7 +159,39 @@ export class Transport {
       throw new UnreachableError(this.url, reasonOf(cause), { cause });
     }
     if (response.ok) return response;
-    throw refusalOf(response.status, this.#valueOf(await response.text()));
+    throw refusalOf(response.status, this.parse(await response.text()));
+  }
+
+  /** The JSON value of a text; undefined, which is no JSON value, when the text is not JSON. */
+  parse(text: string): unknown {
+    try {
+      return this.#parse(text);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #begin(
+    path: string,
+    init: RequestInit,
+    { signal, timeoutMs = this.#timeoutMs }: RequestOptions,
+  ): Promise<Attempt<Response | undefined>> {
+    signal?.throwIfAborted();
+    const limit = this.#timeLimit(timeoutMs, signal);
+    let response: Response;
+    let text: string;
+    try {
+      response = await this.#fetch(this.url + path, { ...init, signal: limit.signal });
+      if (response.ok) return { done: response };
+      text = await response.text();
+    } catch (cause) {
+      signal?.throwIfAborted();
+      if (limit.signal.aborted) return { done: undefined };
+      return { again: new UnreachableError(this.url, reasonOf(cause), { cause }) };
+    } finally {
+      limit.end();
+    }
+    return refused(response.status, this.parse(text), response.headers.get("retry-after"));
   }
 
   #headers(): Headers {
@@ -164,9 +209,11 @@ export class Transport {
   }
 
   #send<T>(path: string, init: RequestInit, options: RequestOptions): Promise<T> {
-    const { signal, onRetry } = options;
-    const settings = { clock: this.clock, forMs: this.retryForMs, signal, onRetry };
-    return retry(() => this.#attempt<T>(path, init, options), settings);
+    return this.#retrying(() => this.#attempt<T>(path, init, options), options);
+  }
+
+  #retrying<T>(attempt: () => Promise<Attempt<T>>, { signal, onRetry }: RequestOptions) {
+    return retry(attempt, { clock: this.clock, forMs: this.retryForMs, signal, onRetry });
   }
 
   async #attempt<T>(path: string, init: RequestInit, options: RequestOptions): Promise<Attempt<T>> {
@@ -182,7 +229,7 @@ export class Transport {
       const text = await response.text();
       ({ status } = response);
       retryAfter = response.headers.get("retry-after");
-      body = this.#valueOf(text);
+      body = this.parse(text);
     } catch (cause) {
       signal?.throwIfAborted();
       const why = limit.signal.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(cause);
@@ -195,15 +242,6 @@ export class Transport {
     if (late !== undefined) return refused(late.status, late, null);
     if (typeof body === "object" && body !== null) return { done: body as T };
     return { again: new UnreachableError(this.url, `its answer (${status}) is not JSON`) };
-  }
-
-  /** The JSON value of a text; undefined, which is no JSON value, when the text is not JSON. */
-  #valueOf(text: string): unknown {
-    try {
-      return this.parse(text);
-    } catch {
-      return undefined;
-    }
   }
 
   /** A signal that aborts with the caller's, or when the time for one attempt is over. */

@@ -6,6 +6,7 @@ import type * as actions from "./actions.ts";
 import { type CommandRow, key, row } from "./command-row.ts";
 import type * as deliveries from "./deliveries.ts";
 import { deliveryCommands } from "./delivery-commands.ts";
+import * as feed from "./feed.ts";
 import type * as flows from "./flows.ts";
 import { jobCommands } from "./job-commands.ts";
 import * as jobs from "./jobs.ts";
@@ -77,6 +78,15 @@ export const commands = {
   ),
   "snapshot.remove": row("write", "Forget the snapshots", undefined, "queue_unknown"),
   "queue.stats": row("read", "Numbers about a queue", undefined, "queue_unknown"),
+  "feed.read": row(
+    "read",
+    "Read every event in the order of the log",
+    feed.feedQuery,
+    "queue_unknown",
+    "cursor_invalid",
+    "feed_diverged",
+    "feed_gone",
+  ),
   "operation.get": row(
     "read",
     "Read an operation's progress",
@@ -150,6 +160,7 @@ export interface CommandInputs {
   "snapshot.read": snapshots.SnapshotRead;
   "snapshot.import": snapshots.ImportStep;
   "snapshot.remove": object;
+  "feed.read": feed.FeedInput;
   "operation.get": jobs.JobReference;
   "redis.run": redis.RedisRunInput;
   "redis.versions": redis.RedisVersionsInput;
@@ -217,6 +228,7 @@ export interface CommandReplies {
   "snapshot.read": string;
   "snapshot.import": snapshots.ImportReply;
   "snapshot.remove": snapshots.SnapshotStatus;
+  "feed.read": feed.FeedPageTexts;
   "operation.get": queue.OperationReply;
   "redis.run": redis.RedisRunReply;
   "redis.versions": redis.RedisVersionsReply;
@@ -236,6 +248,7 @@ const encoders: { [N in CommandName]?: (reply: CommandReplies[N]) => string } = 
   "job.retry": jobReplyText,
   "lease.claim": leases.encodeClaim,
   "lease.settle": leases.encodeSettle,
+  "feed.read": feed.encodeFeed,
   "plan.get": plans.encodePlan,
   "schedule.put": schedules.encodeSchedule,
   "schedule.get": schedules.encodeSchedule,

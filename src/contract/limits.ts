@@ -209,6 +209,15 @@ export const limits = {
   /** An import that nothing was heard of for so long is forgotten. */
   importIdleMsMax: HOUR_MS,
 
+  /** Events of one page of the feed, or of one frame. */
+  feedEventsMax: 1000,
+  /** What one page may read of the log, and have of text, unless a single entry or event is larger: a few ms of the queue's time. */
+  feedPageBytes: 256 * KiB,
+  /** Frames that a reader has not acknowledged yet: it is sent no more, and finds the rest in the log. */
+  feedFramesMax: 2,
+  /** Entries of which a reader wants nothing, before it is told how far they go. */
+  feedSilentEntries: 1000,
+
   /** Problems that one step of a verification tells. */
   verifyProblemsMax: 100,
 

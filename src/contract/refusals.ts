@@ -79,6 +79,8 @@ export const refusals = {
   snapshot_newer: row(422, "The snapshot was made by newer code"),
   snapshot_no_room: row(507, "There is no room for the snapshot"),
   import_unknown: row(409, "That is not the import under way, or not its next part"),
+  feed_gone: row(410, "The log does not go back to the cursor any more"),
+  feed_diverged: row(409, "The cursor is of a history that was undone"),
   queue_full: row(507, "The queue is full", true),
   entry_too_large: row(413, "The command does not fit one log entry"),
 

@@ -32,7 +32,7 @@ export interface QueueRpc {
 
 /** A QueueObject as the Worker reaches it. */
 export interface QueueStub extends QueueRpc {
-  /** Opens a socket for a wait: see `waits.ts`. */
+  /** Opens a socket for a wait, or for a reader of the feed: see `waits.ts` and `feed.ts`. */
   fetch(url: string, init: RequestInit): Promise<Response>;
 }
 

@@ -75,7 +75,8 @@ async function serve(route: Route, c: GateContext): Promise<Response> {
   const { serve: stream } = route;
   if (stream !== undefined) {
     const named: Streaming["ask"] = (name, input, bytes = 0) => ask({ v: 1, name, input, bytes });
-    return settled(route, queue, () => stream({ request: c.req.raw, queue, ask: named }));
+    const connect: Streaming["connect"] = (path) => connectTo(stub, path);
+    return settled(route, queue, () => stream({ request: c.req.raw, queue, ask: named, connect }));
   }
   const bound = await bind(route, c);
   if (isRejected(bound)) return refusalResponse(bound.refusal);
@@ -83,6 +84,10 @@ async function serve(route: Route, c: GateContext): Promise<Response> {
   const connect = () => socketTo(stub, "/wait");
   return settled(route, queue, () => answerOrWait({ ...bound.value, signal, ask, connect }));
 }
+
+/** What a queue's object answers to who asks it for a socket. */
+const connectTo = (stub: QueueStub, path: `/${string}`): Promise<Response> =>
+  stub.fetch(`https://queue${path}`, { headers: { upgrade: "websocket" } });
 
 /** The response of what asks an object; when that fails, what is known of the outcome. */
 async function settled(

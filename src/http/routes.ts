@@ -22,6 +22,7 @@ import {
 import { scheduleList } from "../contract/schedules.ts";
 import { workerList } from "../contract/workers.ts";
 import { untilBuilt, untilDone } from "./answers.ts";
+import { readFeed } from "./feed.ts";
 import {
   body,
   enqueue,
@@ -89,6 +90,7 @@ export const routes: readonly Route[] = [
   route("POST", "/purge", "queue.purge", body(queuePurge, untilDone)),
   route("POST", "/checkpoint", "queue.checkpoint", body(noFields)),
   route("GET", "/stats", "queue.stats", nothing),
+  streamed("GET", "/feed", "feed.read", readFeed),
 
   route("POST", "/snapshot", "snapshot.build", body(noFields, untilBuilt)),
   streamed("GET", "/snapshot", "snapshot.read", exportSnapshot),

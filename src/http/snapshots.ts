@@ -33,6 +33,8 @@ export interface Streaming {
     input: CommandInputs[N],
     bytes?: number,
   ): Promise<CommandAnswer>;
+  /** Asks the queue's object for a socket; `path` says what it is for. */
+  connect(path: `/${string}`): Promise<Response>;
 }
 
 /** Serves a request by streams. */

@@ -43,6 +43,7 @@ import {
 } from "./workers.ts";
 
 type Own =
+  | "feed.read"
   | "queue.checkpoint"
   | "queue.delete"
   | "queue.raw"

@@ -11,6 +11,7 @@ import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Callers } from "./callers.ts";
+import type { Feed } from "./feed.ts";
 import { Group } from "./group.ts";
 import type { Telling } from "./line.ts";
 import { busy } from "./refusals.ts";
@@ -29,6 +30,8 @@ export interface CommitterPorts {
   newQueueId(): string;
   /** Who waits for what a group brings. */
   callers(): Pick<Callers, "ended" | "line" | "present">;
+  /** Who reads every event. */
+  feed(): Pick<Feed, "appended">;
   /** Called in the turn of every entry, behind it: checkpoint, alarm, counts. */
   afterAppend(group: Group): void;
   /** The outcome of writes is unknown: the object must not go on with this memory. */
@@ -274,7 +277,7 @@ export class Committer {
       );
     }
     try {
-      this.#toTell.push(...this.#ports.callers().ended(group));
+      this.#toTell.push(...this.#ports.callers().ended(group), ...this.#ports.feed().appended());
       this.#ports.afterAppend(group);
     } catch (error) {
       // The entry stands whatever becomes of the upkeep behind it, which the next group tries again.

@@ -17,6 +17,8 @@ import { Checkpoints } from "./checkpoints.ts";
 import { Committer } from "./commit.ts";
 import { Courier } from "./courier.ts";
 import { dropQueue } from "./farewell.ts";
+import type { FeedSocket } from "./feed.ts";
+import { FeedDoor } from "./feed-door.ts";
 import type { Group } from "./group.ts";
 import { openOrSalvage } from "./opening.ts";
 import type { Post } from "./post.ts";
@@ -40,6 +42,8 @@ export interface EnginePorts {
   readonly alarm: AlarmPort;
   /** The sockets that outlived the instance before. */
   sockets(): readonly WaitSocket[];
+  /** Those of readers of the feed. */
+  feeds(): readonly FeedSocket[];
   now(): number;
   newQueueId(): string;
   directory(): Pick<DirectoryRpc, "register" | "forget">;
@@ -56,6 +60,8 @@ export class QueueEngine {
   readonly #committer: Committer;
   readonly #callers: Callers;
   readonly #courier: Courier;
+  /** Readers of the feed come and go here. */
+  readonly readers: FeedDoor;
   readonly #upkeep: Upkeep;
   readonly #checkpoints: Checkpoints;
   readonly #snapshots: Snapshots;
@@ -78,6 +84,7 @@ export class QueueEngine {
       ...ports,
       ...own,
       callers: () => this.#callers,
+      feed: () => this.readers.feed,
       afterAppend: (group) => this.#afterAppend(group),
     });
     this.#checkpoints = new Checkpoints({
@@ -109,6 +116,14 @@ export class QueueEngine {
       ...own,
       submit: (request) => this.#committer.submit(request),
     });
+    this.readers = new FeedDoor({
+      ...ports,
+      ...own,
+      committer: this.#committer,
+      feeds: () => ports.feeds(),
+      closed: () => (isDamaged(this.#store) ? this.#store.refusal : undefined),
+      report: (error, what) => ports.report(error, what),
+    });
     this.#upkeep = new Upkeep(ports, {
       ...own,
       alarm: this.#alarm,
@@ -123,12 +138,22 @@ export class QueueEngine {
       rates: this.#rates,
       claimers: (at) => this.#callers.askers(at),
       snapshots: this.#snapshots,
+      feed: this.readers.feed,
     });
   }
 
   /** Learns what alarm is set, once, before anything else. */
-  recoverAlarm(): Promise<void> {
-    return this.#alarm.recover();
+  async recoverAlarm(): Promise<void> {
+    await this.#alarm.recover();
+    // The instance before may have ended between an entry and those who read it.
+    if (!isDamaged(this.#store)) this.#tellReaders();
+  }
+
+  /** Sees to it that readers of the feed are told of all there is. */
+  #tellReaders(): void {
+    this.#committer
+      .tell(this.readers.feed.appended())
+      .catch((error: unknown) => this.#ports.report(error, "feed"));
   }
 
   /**
@@ -280,6 +305,8 @@ export class QueueEngine {
     this.#store = openOrSalvage(this.#ports);
     this.#committer.forgetQueue();
     this.#snapshots.forgetQueue();
+    this.readers.feed.forgetQueue();
+    this.#tellReaders();
     this.#alarm.arm(this.#ports.now());
     return { reply: encodeReply("queue.delete", { now, deleted: true }) };
   }

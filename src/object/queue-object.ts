@@ -5,11 +5,14 @@
 import { DurableObject } from "cloudflare:workers";
 import { CHANNEL_PATH, PING, PONG } from "../contract/channel.ts";
 import { commands } from "../contract/commands.ts";
+import type { FeedOpening } from "../contract/feed.ts";
 import { packAnswer, unpack } from "../contract/packing.ts";
+import { isRefusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
 import { DurableSql } from "../store/sql-durable.ts";
 import { newChannel } from "./channel.ts";
 import { QueueEngine } from "./engine.ts";
+import type { FeedSocket } from "./feed.ts";
 import { postByFetch } from "./post.ts";
 import type { WaitSocket } from "./waiters.ts";
 
@@ -25,9 +28,15 @@ export interface QueueEnv {
 /** The name of the one directory. */
 export const DIRECTORY_NAME = "directory";
 
+/** What sockets are for. */
+const WAIT = "wait";
+const FEED = "feed";
+
+type Held = WaitSocket | FeedSocket;
+
 export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
   readonly #engine: QueueEngine;
-  readonly #sockets = new WeakMap<WebSocket, WaitSocket>();
+  readonly #sockets = new WeakMap<WebSocket, Held>();
 
   constructor(ctx: DurableObjectState, env: QueueEnv) {
     super(ctx, env);
@@ -36,7 +45,8 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
       sql: new DurableSql(storage),
       name: ctx.id.name ?? ctx.id.toString(),
       objectId: ctx.id.toString(),
-      sockets: () => ctx.getWebSockets().map((socket) => this.#socketOf(socket)),
+      sockets: () => ctx.getWebSockets(WAIT).map((socket) => this.#socketOf<WaitSocket>(socket)),
+      feeds: () => ctx.getWebSockets(FEED).map((socket) => this.#socketOf<FeedSocket>(socket)),
       autoCreate: env.SLUICE_AUTO_CREATE !== "false",
       deliversHere: env.SLUICE_DELIVER_HERE === "true",
       post: postByFetch,
@@ -53,6 +63,7 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
       abort: (error) => ctx.abort(String(error)),
       report,
     });
+    // Sockets that nothing comes on are kept open without waking the object.
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     void ctx.blockConcurrencyWhile(() => this.#engine.recoverAlarm());
   }
@@ -73,43 +84,69 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     return this.#engine.read(request);
   }
 
-  /** A socket for somebody who waits, or for a worker's channel; it costs nothing while nothing comes. */
-  override fetch({ url }: Request): Response {
-    const { 0: theirs, 1: ours } = new WebSocketPair();
-    this.ctx.acceptWebSocket(ours);
-    if (url.endsWith(CHANNEL_PATH)) {
-      this.#socketOf(ours).keep({ order: 0, channel: newChannel(Date.now()) });
+  /** A socket for somebody who waits, for a worker's channel or for a reader of the feed; it costs nothing while nothing comes. */
+  override async fetch(request: Request): Promise<Response> {
+    const { pathname, search } = new URL(request.url);
+    if (pathname !== "/feed") {
+      const { ours, response } = this.#accept(WAIT);
+      if (pathname === CHANNEL_PATH) {
+        this.#socketOf<WaitSocket>(ours).keep({ order: 0, channel: newChannel(Date.now()) });
+      }
+      return response;
     }
-    return new Response(null, { status: 101, webSocket: theirs });
+    const opening = JSON.parse(decodeURIComponent(search.slice(1))) as FeedOpening;
+    const reader = await this.#engine.readers.begin(opening);
+    if (isRefusal(reader)) return new Response(packAnswer({ refusal: reader }));
+    const { ours, response } = this.#accept(FEED);
+    await this.#engine.readers.follow(this.#socketOf<FeedSocket>(ours), reader);
+    return response;
+  }
+
+  /** What a socket is for stands in its tag, which its other end cannot change. */
+  #accept(tag: string) {
+    const { 0: theirs, 1: ours } = new WebSocketPair();
+    this.ctx.acceptWebSocket(ours, [tag]);
+    return { ours, response: new Response(null, { status: 101, webSocket: theirs }) };
+  }
+
+  #isFeed(socket: WebSocket): boolean {
+    return this.ctx.getTags(socket).includes(FEED);
   }
 
   override async webSocketMessage(socket: WebSocket, text: string | ArrayBuffer): Promise<void> {
-    await this.#engine.hear(this.#socketOf(socket), text);
+    if (this.#isFeed(socket)) {
+      await this.#engine.readers.hear(this.#socketOf(socket), String(text));
+    } else await this.#engine.hear(this.#socketOf(socket), text);
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {
-    this.#engine.leave(this.#socketOf(socket));
+    this.#left(socket);
     // Else the other side waits for the end of its closing: measured, through a Worker nobody else answers it.
     socket.close(isSayable(code) ? code : undefined);
   }
 
-  override webSocketError(socket: WebSocket): void {
-    this.#engine.leave(this.#socketOf(socket));
+  #left(socket: WebSocket): void {
+    if (this.#isFeed(socket)) this.#engine.readers.leave(this.#socketOf(socket));
+    else this.#engine.leave(this.#socketOf(socket));
   }
 
-  /** One for each socket, however often it is asked for. */
-  #socketOf(socket: WebSocket): WaitSocket {
+  override webSocketError(socket: WebSocket): void {
+    this.#left(socket);
+  }
+
+  /** One for each socket, however often it is asked for; of the kind that its tag says. */
+  #socketOf<S extends Held>(socket: WebSocket): S {
     const known = this.#sockets.get(socket);
-    if (known !== undefined) return known;
-    const made: WaitSocket = {
-      kept: () => (socket.deserializeAttachment() ?? undefined) as ReturnType<WaitSocket["kept"]>,
-      keep: (kept) => socket.serializeAttachment(kept),
-      send: (text) => socket.send(text),
-      close: (code, reason) => socket.close(code, reason),
+    if (known !== undefined) return known as S;
+    const made = {
+      kept: () => socket.deserializeAttachment() ?? undefined,
+      keep: (kept: unknown) => socket.serializeAttachment(kept),
+      send: (text: string) => socket.send(text),
+      close: (code: number, reason: string) => socket.close(code, reason),
       pingedAt: () => this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0,
-    };
+    } satisfies Held;
     this.#sockets.set(socket, made);
-    return made;
+    return made as Held as S;
   }
 
   override alarm(): Promise<void> {

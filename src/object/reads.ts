@@ -3,6 +3,7 @@
  * Invariant: nothing is changed, and a row that cannot be read refuses only who asked for it.
  */
 import { type CommandName, encodeReply } from "../contract/commands.ts";
+import type { FeedInput } from "../contract/feed.ts";
 import type { QueueStats, RawInput, VerifyInput, VerifyProblem } from "../contract/queue.ts";
 import { isRefusal, type Refusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
@@ -16,6 +17,7 @@ import type { Salvaged } from "../store/salvage.ts";
 import type { SluiceSchema, SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Alarm } from "./alarm.ts";
+import type { Feed } from "./feed.ts";
 import type { Rates } from "./rates.ts";
 import { refusalOfFault } from "./refusals.ts";
 import type { Snapshots } from "./snapshots.ts";
@@ -44,6 +46,7 @@ interface ReadParts {
   /** Those who ask for jobs, as of a time. */
   claimers(at: number): Iterable<Claimer>;
   readonly snapshots: Snapshots;
+  readonly feed: Pick<Feed, "page">;
 }
 
 export class QueueReads {
@@ -52,13 +55,15 @@ export class QueueReads {
   readonly #rates: Rates;
   readonly #claimers: ReadParts["claimers"];
   readonly #snapshots: Snapshots;
+  readonly #feed: ReadParts["feed"];
 
-  constructor(ports: ReadPorts, { alarm, rates, claimers, snapshots }: ReadParts) {
+  constructor(ports: ReadPorts, { alarm, rates, claimers, snapshots, feed }: ReadParts) {
     this.#ports = ports;
     this.#alarm = alarm;
     this.#rates = rates;
     this.#claimers = claimers;
     this.#snapshots = snapshots;
+    this.#feed = feed;
   }
 
   /** Answers as of the last entry. A fault is reported, and refuses only this read. */
@@ -73,6 +78,7 @@ export class QueueReads {
   /** The reply to a read that asks for more than the state of the queue. */
   #replyOwn(view: View, store: SluiceStore, { name, input }: CommandRequest) {
     if (name === "queue.stats") return this.#stats(view, store);
+    if (name === "feed.read") return this.#feed.page(input as FeedInput);
     if (name === "snapshot.get") return this.#snapshots.status(view.at);
     if (name === "snapshot.read") return this.#snapshots.read(input as SnapshotRead);
     if (name !== "queue.verify") return undefined;

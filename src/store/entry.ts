@@ -67,8 +67,10 @@ export class EventCodec<E extends StoredEvent> {
     return fields;
   }
 
-  /** The events of an entry, with their texts in place. Throws EntryUnreadable. */
-  decode(entry: Pick<EntryBody, "events" | "texts">): E[] {
+  /**
+   * The events of an entry, with their texts in place; where these were not read, without them. Throws EntryUnreadable.
+   */
+  decode(entry: { readonly events: string; readonly texts: string | undefined }): E[] {
     const events = parseArray(entry.events, "events");
     let event: Fields = {};
     for (let i = 0; i < events.length; i += 1) {
@@ -80,14 +82,15 @@ export class EventCodec<E extends StoredEvent> {
   }
 
   /** Puts texts where their places stand. Those that an event has from the one before it are texts already. */
-  #cutTexts(event: Fields, texts: string): void {
+  #cutTexts(event: Fields, texts: string | undefined): void {
     const { type } = event;
     if (!isString(type)) throw new EntryUnreadable("an event has no type");
     const names = this.#texts.get(type);
     if (names === undefined) return;
     for (const name of names) {
       const place = event[name];
-      if (Array.isArray(place)) event[name] = cut(texts, place);
+      if (!Array.isArray(place)) continue;
+      event[name] = texts === undefined ? undefined : cut(texts, place);
     }
   }
 }

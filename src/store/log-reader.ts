@@ -14,6 +14,14 @@ import type { Sql } from "./sql.ts";
 /** Bytes of entries that are read at once. */
 const pageBytes = 2_000_000;
 
+type Limited = IndexRange & { readonly maxBytes: number };
+type Sizes = [index: number, bytes: number][];
+/** How a stretch of one segment is read, and what of it would be how large. */
+interface Reading<T> {
+  sizes(segment: number, from: number, to: number): Sizes;
+  read(segment: number, from: number, to: number): T[];
+}
+
 /** The reads of one log. */
 export class SegmentReader implements LogReader {
   protected readonly sql: Sql;
@@ -70,13 +78,28 @@ export class SegmentReader implements LogReader {
     }
   }
 
-  limitedEntries(range: IndexRange & { readonly maxBytes: number }): Entry[] {
+  limitedEntries(range: Limited): Entry[] {
+    return this.#limited(range, {
+      sizes: (segment, from, to) => rows.readSizes(this.sql, segment, from, to),
+      read: (segment, from, to) => rows.readEntries(this.sql, segment, from, to),
+    });
+  }
+
+  /** As `limitedEntries`, of what happened in them alone. */
+  limitedFacts(range: Limited, texts: boolean): rows.EntryFacts[] {
+    return this.#limited(range, {
+      sizes: (segment, from, to) => rows.readFactSizes(this.sql, { segment, from, to, texts }),
+      read: (segment, from, to) => rows.readFacts(this.sql, { segment, from, to, texts }),
+    });
+  }
+
+  #limited<T>(range: Limited, by: Reading<T>): T[] {
     if (range.from <= this.purged.index) throw new LogPurged(this.purged.index + 1);
     const to = Math.min(range.to ?? this.last.index, this.last.index);
-    const entries: Entry[] = [];
+    const entries: T[] = [];
     let room = range.maxBytes;
     for (let next = range.from; next <= to; ) {
-      const page = this.#sizes(next, to);
+      const page = this.#sizes(next, to, by.sizes);
       let end = next;
       for (const [, bytes] of page) {
         if (bytes > room && (end > range.from || entries.length > 0)) break;
@@ -84,7 +107,7 @@ export class SegmentReader implements LogReader {
         end += 1;
       }
       if (end === next) break;
-      entries.push(...rows.readEntries(this.sql, this.list.of(next).segment, next, end - 1));
+      entries.push(...by.read(this.list.of(next).segment, next, end - 1));
       if (end < next + page.length) break;
       next = end;
     }
@@ -123,9 +146,9 @@ export class SegmentReader implements LogReader {
   }
 
   /** Sizes of consecutive entries from `from` on, in one segment. Throws LogCorrupt for a hole. */
-  #sizes(from: number, to: number): [index: number, bytes: number][] {
+  #sizes(from: number, to: number, read: Reading<unknown>["sizes"]): Sizes {
     const { segment, last } = this.list.of(from);
-    const sizes = rows.readSizes(this.sql, segment, from, Math.min(to, last.index));
+    const sizes = read(segment, from, Math.min(to, last.index));
     if (sizes.length === 0) throw missing(from);
     for (const [i, [index]] of sizes.entries()) if (index !== from + i) throw missing(from + i);
     return sizes;

@@ -41,9 +41,7 @@ export function refusing<T>(read: () => T): T {
 /** The refusal that a sign of a bad store means; undefined for any other fault. */
 export function refusalFor(fault: unknown): StoreRefusal | undefined {
   if (fault instanceof StoreRefusal) return fault;
-  if (!(fault instanceof Error)) return undefined;
-  const isKnown = fault instanceof EntryUnreadable || fault instanceof IllFormed;
-  return isKnown
+  return fault instanceof IllFormed
     ? new StoreRefusal("store_corrupt", fault.message, { cause: fault })
     : damageOf(fault);
 }
@@ -53,6 +51,9 @@ export function damageOf(fault: unknown): StoreRefusal | undefined {
   if (fault instanceof RowUnreadable) {
     const code = fault.isNewer ? "store_newer" : "store_corrupt";
     return new StoreRefusal(code, fault.message, { cause: fault });
+  }
+  if (fault instanceof EntryUnreadable) {
+    return new StoreRefusal("store_corrupt", fault.message, { cause: fault });
   }
   if (fault instanceof LogCorrupt) {
     return new StoreRefusal("store_corrupt", fault.message, { cause: fault, index: fault.index });

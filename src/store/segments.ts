@@ -26,6 +26,18 @@ export interface Segment extends Figures {
 /** Columns of an entry that are short. */
 export type EntryHead = Anchor & { readonly prevHash: string };
 
+/** An entry as far as it tells what happened. */
+export type EntryFacts = Pick<Entry, "index" | "term" | "at" | "events"> & {
+  /** Undefined where they were not read. */
+  readonly texts: string | undefined;
+};
+interface FactRange {
+  readonly segment: number;
+  readonly from: number;
+  readonly to: number;
+  readonly texts: boolean;
+}
+
 /** A segment's table in the database. */
 export const segmentTable = (segment: number) => `raft_log_${segment}`;
 
@@ -184,6 +196,35 @@ export function readSizes(sql: Sql, segment: number, from: number, to: number) {
     from,
     to,
   );
+}
+
+/** The same of what is read for the events alone, with or without their texts. */
+export function readFactSizes(sql: Sql, { segment, from, to, texts }: FactRange) {
+  return sql.rows<[index: number, bytes: number]>(
+    `SELECT log_index, octet_length(events)${texts ? " + octet_length(texts)" : ""}
+     FROM ${segmentTable(segment)} WHERE log_index BETWEEN ? AND ?
+     ORDER BY log_index LIMIT 256`,
+    from,
+    to,
+  );
+}
+
+/** What happened in the entries of one segment, both ends included; without their texts, these are not read. */
+export function readFacts(sql: Sql, { segment, from, to, texts }: FactRange): EntryFacts[] {
+  return sql
+    .rows<[index: number, term: number, at: number, events: string, texts: string | null]>(
+      `SELECT log_index, term, at, events, ${texts ? "texts" : "NULL"} FROM ${segmentTable(segment)}
+       WHERE log_index BETWEEN ? AND ? ORDER BY log_index`,
+      from,
+      to,
+    )
+    .map(([index, term, at, events, own]) => ({
+      index,
+      term,
+      at,
+      events,
+      texts: own ?? undefined,
+    }));
 }
 
 /** Entries of one segment, both ends included. */

@@ -16,6 +16,7 @@ import { checkpoint, type Ports } from "./ports.ts";
 import type { Membership, Vote } from "./raft.ts";
 import { recover } from "./recovery.ts";
 import { refusalFor, refusing, StoreRefusal } from "./refusal.ts";
+import type { EntryFacts } from "./segments.ts";
 import type { SnapshotStore } from "./snapshots.ts";
 import type { Sql } from "./sql.ts";
 import { type StoreConfig, type StoreLimits, storeLimits } from "./store-config.ts";
@@ -225,6 +226,16 @@ export class Store<S extends Schema, E extends StoredEvent> {
   /** Entries from an index on, as many as fit `maxBytes` but at least one if there is one. Throws LogPurged. */
   entries(range: { from: number; to?: number; maxBytes: number }): Entry[] {
     return this.#ports.log.limitedEntries(range);
+  }
+
+  /** The same of what happened in them alone, without their texts where these are not asked for. */
+  facts(range: { from: number; to: number; maxBytes: number }, texts: boolean): EntryFacts[] {
+    return this.#ports.log.limitedFacts(range, texts);
+  }
+
+  /** The term of an entry. Throws LogPurged or LogAbsent. */
+  termOf(index: number): number {
+    return this.#ports.log.logId(index).term;
   }
 
   /**

@@ -314,6 +314,9 @@ test("every refusal of every command is one of the table of refusals, and tried 
     // Behind another key than the one that was reused; see the tests of idempotency and of queues.
     "answer_gone",
     "queue_unknown",
+    // Of the log rather than of the state; see the tests of the feed.
+    "feed_diverged",
+    "feed_gone",
     // Of files rather than of the state; see the tests of snapshots.
     "cursor_invalid",
     "import_unknown",

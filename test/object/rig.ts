@@ -6,6 +6,7 @@ import type { JobState } from "../../src/contract/fields.ts";
 import type { QueueListing, QueueStats } from "../../src/contract/queue.ts";
 import { Committer } from "../../src/object/commit.ts";
 import { QueueEngine } from "../../src/object/engine.ts";
+import type { Feed } from "../../src/object/feed.ts";
 import type { Group } from "../../src/object/group.ts";
 import { Line } from "../../src/object/line.ts";
 import { openStore, type SluiceStore } from "../../src/store/schema.ts";
@@ -123,6 +124,8 @@ export class CommitRig extends Told {
   readonly store: SluiceStore;
   readonly committer: Committer;
   readonly line: Line;
+  /** Who reads the feed: nobody, unless a test says so. */
+  feed: Pick<Feed, "appended"> = { appended: () => [] };
   /** Called behind each entry. */
   afterAppend: (group: Group) => void = () => undefined;
 
@@ -139,6 +142,7 @@ export class CommitRig extends Told {
       pause: turns,
       afterAppend: (group) => this.afterAppend(group),
       callers: () => ({ line: this.line, present: () => false, ended: () => [] }),
+      feed: () => this.feed,
       abort: this.abort,
       report: this.report,
     });
@@ -228,6 +232,7 @@ export class EngineRig extends Told {
       objectId: "object",
       name: "q",
       sockets: () => [],
+      feeds: () => [],
       autoCreate: true,
       deliversHere: false,
       post: () => Promise.reject(new Error("nothing is pushed here")),

@@ -201,6 +201,7 @@ export class Instance {
       objectId: "object",
       name: QUEUE,
       sockets: () => world.waitingSockets,
+      feeds: () => [],
       autoCreate: world.autoCreate,
       deliversHere: false,
       post: (request) => world.push(this, request),
