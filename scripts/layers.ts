@@ -9,7 +9,7 @@ import { basename, dirname, join } from "node:path";
 interface Law {
   /** Folders of src/ it may import to run. */
   readonly run: readonly string[];
-  /** Folders of which it may run the files that import no package, nor run one that does. */
+  /** Folders of which it may run the files that import no package but Node's own, nor run one that does. */
   readonly bare?: readonly string[];
   /** Folders of which it may use the types as well. */
   readonly types: readonly string[];
@@ -32,17 +32,22 @@ const laws: Readonly<Record<string, Law>> = {
     packages: /^(sorted-btree|node:buffer|node:crypto|node:sqlite)$/,
   },
   machine: { run: ["contract", "store"], types: [], packages: none },
+  redis: { run: ["contract"], types: [], packages: /^node:buffer$/ },
   object: {
-    run: ["contract", "store", "machine"],
+    run: ["contract", "store", "machine", "redis", "auth"],
     types: [],
     packages: /^(cloudflare:workers|node:crypto|standardwebhooks)$/,
   },
   auth: { run: ["contract"], types: [], packages: /^node:crypto$/ },
-  http: { run: ["contract", "auth"], types: ["object"], packages: /^(hono(\/.+)?|node:crypto)$/ },
+  http: {
+    run: ["contract", "auth", "redis"],
+    types: ["object"],
+    packages: /^(hono(\/.+)?|node:buffer|node:crypto)$/,
+  },
   client: { run: [], types: ["contract"], packages: none },
   cli: {
     run: ["client"],
-    bare: ["contract"],
+    bare: ["contract", "redis"],
     types: ["contract"],
     packages: /^(commander|node:.+)$/,
   },
@@ -73,12 +78,13 @@ function importsOf(src: string, file: string): Import[] {
 
 const folderOf = (file: string): string => (file.includes("/") ? (file.split("/")[0] ?? "") : "");
 
-/** Whether a file runs nothing but files of src/, and so do they. */
+/** Whether a file runs nothing but files of src/ and what Node has, and so do they. */
 function isBare(start: string, files: ReadonlySet<string>, imports: readonly Import[]): boolean {
   const reached = new Set([start]);
   for (const file of reached) {
     for (const each of imports) {
       if (each.file !== file || each.isType) continue;
+      if (each.target.startsWith("node:")) continue;
       if (!files.has(each.target)) return false;
       reached.add(each.target);
     }

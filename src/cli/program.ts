@@ -15,6 +15,7 @@ import { addLeaseCommands } from "./leases.ts";
 import { addOperationCommands } from "./operations.ts";
 import { addPlanCommands } from "./plans.ts";
 import { addQueueCommands } from "./queue.ts";
+import { addRedisCommand } from "./redis.ts";
 import { addScheduleCommands } from "./schedules.ts";
 import { Session } from "./session.ts";
 import { addSnapshotCommands } from "./snapshots.ts";
@@ -62,6 +63,7 @@ export async function runCli(words: readonly string[], io: Io): Promise<number> 
   addSnapshotCommands(program, session);
   addWatchCommand(program, session);
   addWorkCommand(program, session);
+  addRedisCommand(program, session);
   try {
     await program.parseAsync(words, { from: "user" });
     return session.hasFound ? EXIT.refused : 0;

@@ -1,5 +1,5 @@
 /**
- * Ends a worker as the system asks for it.
+ * Ends a worker, or whatever goes on until then, as the system asks for it.
  * Invariant: the first signal drains; a second one ends the process as if nobody listened.
  */
 import type { Worker } from "../client/index.ts";
@@ -17,4 +17,15 @@ export function stopOnSignals<Payload, Result>(worker: Worker<Payload, Result>):
   };
   for (const signal of SIGNALS) process.on(signal, stop);
   return forget;
+}
+
+/** Resolves once the system asks this process to end; a second signal ends it as if nobody listened. */
+export function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      for (const signal of SIGNALS) process.off(signal, stop);
+      resolve();
+    };
+    for (const signal of SIGNALS) process.on(signal, stop);
+  });
 }

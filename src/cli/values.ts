@@ -90,7 +90,7 @@ export function list(word: string, before: readonly string[] = []): string[] {
 }
 
 /** A word that stands in an address. */
-function name(word: string): string {
+export function name(word: string): string {
   if (/^\.{0,2}$/.test(word)) throw new InvalidArgumentError("This cannot be a name or an id.");
   return word;
 }

@@ -234,6 +234,24 @@ export const limits = {
   /** Bytes that the replies of one run have. */
   redisReplyBytesMax: 8 * MiB,
 
+  /** RESP: a line without its end, arguments of a call, and bytes of a call between them. */
+  respLineBytesMax: 64 * KiB,
+  respArgumentsMax: 100_000,
+  respCallBytesMax: 8 * MiB,
+  /** Calls of one connection that wait for their turn, and their bytes: what is more closes it. */
+  respPendingCallsMax: 20_000,
+  respPendingBytesMax: 16 * MiB,
+  /** Bytes of the calls of one run: a pipeline of more is several. One call may be larger by itself. */
+  respRunBytesMax: 512 * KiB,
+  /** Aggregates within aggregates, in what the bridge reads. */
+  respNestingMax: 32,
+  /** How long a connection keeps its object awake by what does not fit its attachment, without a word. */
+  respHeldMsMax: 60 * SECOND_MS,
+  /** A connection's name, and those of its library: they stand in the attachment. */
+  respNameCharsMax: KiB,
+  /** A message on the socket; longer replies are several. */
+  respMessageBytesMax: 512 * KiB,
+
   /** Storage of a queue: the platform's 10 GB less room to work. Past it no job is taken, whatever `maxBytes` says. */
   databaseBytesMax: 9_500_000_000,
 } as const;

@@ -20,6 +20,8 @@ import { idempotencyKey } from "./idempotency.ts";
 import { indexPage } from "./index-page.ts";
 import { fromQuery } from "./inputs.ts";
 import { refusalResponse } from "./problems.ts";
+import { answerRest } from "./redis.ts";
+import { openResp } from "./resp.ts";
 import { type Route, routes } from "./routes.ts";
 import type { Streaming } from "./snapshots.ts";
 import { answerOrWait, splitWait, type Waiting } from "./waits.ts";
@@ -45,6 +47,9 @@ export function createApp(): Hono<Gate> {
     app.on(route.method, `/v1/queues/:queue${route.path}`, (c) => serve(route, c));
   }
   app.get("/v1/queues/:queue/connect", serveChannel);
+  app.get("/v1/queues/:queue/resp", serveResp);
+  app.all("/v1/queues/:queue/redis", serveRedis);
+  app.all("/v1/queues/:queue/redis/*", serveRedis);
   app.notFound((c) => denied(c) ?? noRoute(app, c));
   app.onError((error, c) => {
     report("gate_failed", error, { method: c.req.method, path: c.req.path });
@@ -88,6 +93,35 @@ async function serve(route: Route, c: GateContext): Promise<Response> {
 /** What a queue's object answers to who asks it for a socket. */
 const connectTo = (stub: QueueStub, path: `/${string}`): Promise<Response> =>
   stub.fetch(`https://queue${path}`, { headers: { upgrade: "websocket" } });
+
+/** A Redis client's socket, bytes of RESP both ways. */
+async function serveResp(c: GateContext): Promise<Response> {
+  const refused = denied(c);
+  if (refused !== undefined) return refused;
+  const queue = c.req.param("queue") ?? "";
+  if (!QUEUE_NAME.test(queue)) return refusalResponse(badName);
+  try {
+    return await openResp(c.req.raw, c.env.QUEUE.getByName(queue));
+  } catch (error) {
+    report("queue_failed", error, { queue, command: "redis.run" });
+    return refusalResponse(unavailable);
+  }
+}
+
+/** What a client of Upstash's protocol asks for. */
+function serveRedis(c: GateContext): Promise<Response> {
+  const queue = c.req.param("queue") ?? "";
+  const [, path = ""] =
+    /^\/v1\/queues\/[^/]*\/redis\/?(.*)$/.exec(new URL(c.req.url).pathname) ?? [];
+  return answerRest(c.req.raw, path, {
+    queue,
+    denied: (authorization) =>
+      authorize(new Headers(authorization === null ? {} : { authorization }), c.env),
+    misnamed: () => (QUEUE_NAME.test(queue) ? undefined : badName),
+    ask: async (request) => unpackAnswer(await c.env.QUEUE.getByName(queue).ask(pack(request))),
+    report: (error) => report("queue_failed", error, { queue, command: "redis.run" }),
+  });
+}
 
 /** The response of what asks an object; when that fails, what is known of the outcome. */
 async function settled(

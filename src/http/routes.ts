@@ -1,6 +1,6 @@
 /**
  * The whole API of a queue: one row per route, under `/v1/queues/{queue}`.
- * Invariant: every command of the contract has exactly one route.
+ * Invariant: every command of the contract has exactly one route, but those of Redis clients, which `redis.ts` and `resp.ts` serve.
  */
 import { actionCancel, actionList } from "../contract/actions.ts";
 import type { CommandName } from "../contract/commands.ts";

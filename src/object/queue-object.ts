@@ -3,21 +3,24 @@
  * Invariant: no rule of the domain is here; a store that must not be used is never touched.
  */
 import { DurableObject } from "cloudflare:workers";
+import { type AuthEnv, isToken } from "../auth/tokens.ts";
 import { CHANNEL_PATH, PING, PONG } from "../contract/channel.ts";
 import { commands } from "../contract/commands.ts";
 import type { FeedOpening } from "../contract/feed.ts";
 import { packAnswer, unpack } from "../contract/packing.ts";
 import { isRefusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
+import { RESP_URL, wantsAuth } from "../contract/sockets.ts";
 import { DurableSql } from "../store/sql-durable.ts";
 import { newChannel } from "./channel.ts";
 import { QueueEngine } from "./engine.ts";
 import type { FeedSocket } from "./feed.ts";
 import { postByFetch } from "./post.ts";
+import { RespConnections, type RespSocket } from "./resp.ts";
 import type { WaitSocket } from "./waiters.ts";
 
 /** What the Worker's configuration binds. */
-export interface QueueEnv {
+export interface QueueEnv extends AuthEnv {
   readonly DIRECTORY: DurableObjectNamespace<DirectoryRpc & Rpc.DurableObjectBranded>;
   /** "false": a queue is created by PUT only. */
   readonly SLUICE_AUTO_CREATE?: string;
@@ -31,19 +34,22 @@ export const DIRECTORY_NAME = "directory";
 /** What sockets are for. */
 const WAIT = "wait";
 const FEED = "feed";
+const RESP = "resp";
 
-type Held = WaitSocket | FeedSocket;
+type Held = WaitSocket | FeedSocket | RespSocket;
 
 export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
   readonly #engine: QueueEngine;
+  readonly #resp: RespConnections;
   readonly #sockets = new WeakMap<WebSocket, Held>();
 
   constructor(ctx: DurableObjectState, env: QueueEnv) {
     super(ctx, env);
     const { storage } = ctx;
+    const name = ctx.id.name ?? ctx.id.toString();
     this.#engine = new QueueEngine({
       sql: new DurableSql(storage),
-      name: ctx.id.name ?? ctx.id.toString(),
+      name,
       objectId: ctx.id.toString(),
       sockets: () => ctx.getWebSockets(WAIT).map((socket) => this.#socketOf<WaitSocket>(socket)),
       feeds: () => ctx.getWebSockets(FEED).map((socket) => this.#socketOf<FeedSocket>(socket)),
@@ -65,6 +71,18 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     });
     // Sockets that nothing comes on are kept open without waking the object.
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
+    this.#resp = new RespConnections({
+      queue: name,
+      submit: (request) => this.submit(request),
+      read: (request) => this.read(request),
+      isToken: (password) => isToken(password, env),
+      now: () => Date.now(),
+      after: (ms, work) => {
+        const timer = setTimeout(work, ms);
+        return () => clearTimeout(timer);
+      },
+      report,
+    });
     void ctx.blockConcurrencyWhile(() => this.#engine.recoverAlarm());
   }
 
@@ -84,17 +102,25 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     return this.#engine.read(request);
   }
 
-  /** A socket for somebody who waits, for a worker's channel or for a reader of the feed; it costs nothing while nothing comes. */
+  /**
+   * A socket for somebody who waits, for a worker's channel, for a reader of the feed or for a Redis client; it costs nothing while
+   * nothing comes.
+   */
   override async fetch(request: Request): Promise<Response> {
     const { pathname, search } = new URL(request.url);
-    if (pathname !== "/feed") {
-      const { ours, response } = this.#accept(WAIT);
-      if (pathname === CHANNEL_PATH) {
-        this.#socketOf<WaitSocket>(ours).keep({ order: 0, channel: newChannel(Date.now()) });
-      }
-      return response;
+    if (pathname === "/feed") {
+      return this.#follow(JSON.parse(decodeURIComponent(search.slice(1))) as FeedOpening);
     }
-    const opening = JSON.parse(decodeURIComponent(search.slice(1))) as FeedOpening;
+    const isResp = request.url.startsWith(RESP_URL);
+    const { ours, response } = this.#accept(isResp ? RESP : WAIT);
+    if (isResp) this.#resp.open(this.#socketOf(ours), wantsAuth(request.url));
+    if (pathname === CHANNEL_PATH) {
+      this.#socketOf<WaitSocket>(ours).keep({ order: 0, channel: newChannel(Date.now()) });
+    }
+    return response;
+  }
+
+  async #follow(opening: FeedOpening): Promise<Response> {
     const reader = await this.#engine.readers.begin(opening);
     if (isRefusal(reader)) return new Response(packAnswer({ refusal: reader }));
     const { ours, response } = this.#accept(FEED);
@@ -109,14 +135,11 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     return { ours, response: new Response(null, { status: 101, webSocket: theirs }) };
   }
 
-  #isFeed(socket: WebSocket): boolean {
-    return this.ctx.getTags(socket).includes(FEED);
-  }
-
-  override async webSocketMessage(socket: WebSocket, text: string | ArrayBuffer): Promise<void> {
-    if (this.#isFeed(socket)) {
-      await this.#engine.readers.hear(this.#socketOf(socket), String(text));
-    } else await this.#engine.hear(this.#socketOf(socket), text);
+  override async webSocketMessage(socket: WebSocket, said: string | ArrayBuffer): Promise<void> {
+    const [tag] = this.ctx.getTags(socket);
+    if (tag === RESP) await this.#resp.hear(this.#socketOf(socket), said);
+    else if (tag === FEED) await this.#engine.readers.hear(this.#socketOf(socket), String(said));
+    else await this.#engine.hear(this.#socketOf(socket), said);
   }
 
   override webSocketClose(socket: WebSocket, code: number): void {
@@ -126,7 +149,9 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
   }
 
   #left(socket: WebSocket): void {
-    if (this.#isFeed(socket)) this.#engine.readers.leave(this.#socketOf(socket));
+    const [tag] = this.ctx.getTags(socket);
+    if (tag === RESP) this.#resp.leave(this.#socketOf(socket));
+    else if (tag === FEED) this.#engine.readers.leave(this.#socketOf(socket));
     else this.#engine.leave(this.#socketOf(socket));
   }
 
@@ -141,8 +166,8 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     const made = {
       kept: () => socket.deserializeAttachment() ?? undefined,
       keep: (kept: unknown) => socket.serializeAttachment(kept),
-      send: (text: string) => socket.send(text),
-      close: (code: number, reason: string) => socket.close(code, reason),
+      send: (message: string | Uint8Array) => socket.send(message),
+      close: (code?: number, reason?: string) => socket.close(code, reason),
       pingedAt: () => this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0,
     } satisfies Held;
     this.#sockets.set(socket, made);

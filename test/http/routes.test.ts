@@ -15,9 +15,10 @@ const answering = (reply: unknown) => new Recorder(() => ({ reply: JSON.stringif
 afterEach(() => vi.restoreAllMocks());
 
 describe("routes", () => {
-  test("every command has exactly one", () => {
-    const routed = routes.map(({ command }) => command).sort();
-    expect(routed).toEqual(Object.keys(commands).sort());
+  test("every command has exactly one, but those that Redis clients send in their own way", () => {
+    const routed = routes.map(({ command }) => command);
+    const redis = ["redis.run", "redis.versions"];
+    expect([...routed, ...redis].sort()).toEqual(Object.keys(commands).sort());
   });
 
   const job = { op: "release", id: "a", token: "t" };

@@ -1,0 +1,85 @@
+/**
+ * What a request of Upstash's REST protocol asks for: one call, a pipeline, or a transaction.
+ * Invariant: what only a connection that lasts can do is refused before anything is done.
+ */
+
+import { accept, type Checked, isRejected, reject } from "../contract/checked.ts";
+import { parseJson } from "../contract/parse-json.ts";
+import { refuse } from "../contract/refusals.ts";
+import { binaryOf, textOf } from "../redis/binary.ts";
+import type { Call } from "../redis/requests.ts";
+import { callIn, callOfPath, callsIn, type TextEncoding } from "../redis/upstash.ts";
+import { type Body, noBody, readBody } from "./body.ts";
+
+/** What a request asks for, and how the answer is to look. */
+export interface RestRequest {
+  readonly kind: "call" | "pipeline" | "transaction";
+  readonly calls: readonly Call[];
+  readonly encoding: TextEncoding;
+  /** Whether the answer is RESP2 in place of JSON. */
+  readonly isResp: boolean;
+}
+
+/** Reads a request. `path` is what stands behind `…/redis`, without a slash; `query` what else the address says. */
+export async function restRequest(
+  request: Request,
+  path: string,
+  query: URLSearchParams,
+): Promise<Checked<RestRequest>> {
+  const body = await bodyOf(request);
+  if (isRejected(body)) return body;
+  const asked = askedFor(path, query, body.value.text);
+  if (isRejected(asked)) return asked;
+  const { kind, calls } = asked.value;
+  const lasts = calls.find(isLasting);
+  if (lasts !== undefined) return reject(lasting(lasts));
+  const { headers } = request;
+  const isResp = headers.get("upstash-response-format") === "resp2" && kind !== "transaction";
+  const encoding = headers.get("upstash-encoding") === "base64" ? "base64" : "plain";
+  return accept({ kind, calls, encoding, isResp });
+}
+
+async function bodyOf(request: Request): Promise<Checked<Body>> {
+  const isBodiless = request.method === "GET" || request.method === "HEAD";
+  return isBodiless ? accept(noBody) : await readBody(request);
+}
+
+type Asked = Pick<RestRequest, "kind" | "calls">;
+
+function askedFor(path: string, query: URLSearchParams, text: string): Checked<Asked> {
+  if (path !== "" && path !== "pipeline" && path !== "multi-exec") {
+    const call = callOfPath(path, query, binaryOf(text));
+    return call === undefined ? reject(badPath) : accept({ kind: "call", calls: [call] });
+  }
+  const json = parseJson(text);
+  if (isRejected(json)) return json;
+  if (path === "") {
+    const call = callIn(json.value);
+    return call === undefined ? reject(badCall) : accept({ kind: "call", calls: [call] });
+  }
+  const calls = callsIn(json.value);
+  if (calls === undefined) return reject(badCalls);
+  return accept({ kind: path === "pipeline" ? "pipeline" : "transaction", calls });
+}
+
+const badPath = refuse("input_invalid", "the path is not percent-encoded UTF-8");
+const badCall = refuse("input_invalid", 'the body must be one command: ["SET", "name", "value"]');
+const badCalls = refuse(
+  "input_invalid",
+  'the body must be an array of commands: [["GET", "name"]]',
+);
+
+const lastingNames = new Set(
+  (
+    "auth client discard exec hello multi psubscribe punsubscribe quit reset select subscribe " +
+    "unsubscribe unwatch watch"
+  ).split(" "),
+);
+
+const isLasting = ([name = ""]: Call): boolean => lastingNames.has(name.toLowerCase());
+
+const lasting = ([name = ""]: Call) =>
+  refuse(
+    "input_invalid",
+    `${textOf(name).toUpperCase()} needs a connection that lasts: use POST …/redis/multi-exec, or RESP by \`sluice redis\``,
+  );

@@ -1,0 +1,155 @@
+/**
+ * Upstash's REST protocol through the gate.
+ * Invariant: every answer is `{result}` or `{error}` with Upstash's statuses, whatever goes wrong; a request is one conversation, of which
+ * nothing is remembered.
+ */
+import { Buffer } from "node:buffer";
+import { isRejected } from "../contract/checked.ts";
+import type { RedisRunReply, RedisVersionsReply } from "../contract/redis.ts";
+import { type Refusal, refusals } from "../contract/refusals.ts";
+import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
+import { Conversation } from "../redis/conversation.ts";
+import { errorOf } from "../redis/errors.ts";
+import { encodeReply, type GateReply, isErrorReply, isList } from "../redis/frames.ts";
+import type { RedisPorts } from "../redis/gate-command.ts";
+import { bytesOf, type Call } from "../redis/requests.ts";
+import { newSession } from "../redis/session.ts";
+import { errorBody, resultOf, type TextEncoding } from "../redis/upstash.ts";
+import { type RestRequest, restRequest } from "./redis-calls.ts";
+
+/** What the gate lends to a request. */
+export interface RestGate {
+  readonly queue: string;
+  /** Why a caller with such a header may not ask. */
+  denied(authorization: string | null): Refusal | undefined;
+  /** Why there can be no such queue. */
+  misnamed(): Refusal | undefined;
+  ask(request: CommandRequest): Promise<CommandAnswer>;
+  report(error: unknown): void;
+}
+
+const methods = ["GET", "HEAD", "POST", "PUT"];
+
+/** Answers a request at `…/redis`, or below it: `path` is what stands behind, without a slash. */
+export async function answerRest(
+  request: Request,
+  path: string,
+  gate: RestGate,
+): Promise<Response> {
+  if (!methods.includes(request.method)) {
+    return response(errorBody(`ERR use ${methods.join(", ")}`), 405);
+  }
+  const { searchParams: query } = new URL(request.url);
+  const token = query.get("_token");
+  query.delete("_token");
+  const authorization = token === null ? request.headers.get("authorization") : `Bearer ${token}`;
+  const refusal = gate.denied(authorization) ?? gate.misnamed();
+  if (refusal !== undefined) return refused(refusal);
+  const asked = await restRequest(request, path, query);
+  if (isRejected(asked)) return refused(asked.refusal);
+  try {
+    return await performed(asked.value, new RestPorts(gate));
+  } catch (error) {
+    gate.report(error);
+    return response(errorBody("ERR the queue did not answer: what was done is not known"), 503);
+  }
+}
+
+/** Performs what is asked for, and tells it. */
+async function performed(asked: RestRequest, ports: RestPorts): Promise<Response> {
+  const { kind, calls, encoding, isResp } = asked;
+  if (kind === "transaction") {
+    const last = (await converse([["MULTI"], ...calls, ["EXEC"]], ports)).at(-1) ?? null;
+    return isList(last) ? response(results(last, encoding)) : single(last, encoding, ports);
+  }
+  const replies = await converse(calls, ports);
+  if (isResp) return framed(replies);
+  if (kind === "pipeline") return response(results(replies, encoding));
+  return single(replies[0] ?? null, encoding, ports);
+}
+
+/** Performs calls as a conversation of its own. */
+async function converse(calls: readonly Call[], ports: RestPorts): Promise<GateReply[]> {
+  const replies: GateReply[] = [];
+  const conversation = new Conversation(newSession(0, ports.now()), ports);
+  await conversation.perform(calls, (reply) => replies.push(reply));
+  return replies;
+}
+
+const results = (replies: readonly GateReply[], encoding: TextEncoding): string =>
+  `[${replies.map((reply) => resultOf(reply, encoding)).join(",")}]`;
+
+/** One reply; an error has the status of what was refused, and 400 where it is the call's own. */
+function single(reply: GateReply, encoding: TextEncoding, { refusal }: RestPorts): Response {
+  const text = resultOf(reply, encoding);
+  if (!isErrorReply(reply)) return response(text);
+  return response(text, refusal === undefined ? 400 : statusOf(refusal));
+}
+
+const framed = (replies: readonly GateReply[]): Response =>
+  new Response(Buffer.from(replies.map((reply) => encodeReply(reply, 2)).join(""), "latin1"), {
+    headers: { ...headers, "content-type": "application/octet-stream" },
+  });
+
+/** Every queue is one object, which has seen all that it answered before: a client's token says nothing that it needs. */
+const headers = { "cache-control": "no-store", "upstash-sync-token": "sluice=0" } as const;
+
+const response = (text: string, status = 200): Response =>
+  new Response(text, { status, headers: { ...headers, "content-type": "application/json" } });
+
+function refused(refusal: Refusal): Response {
+  const isStranger = refusal.refusalCode === "unauthorized";
+  return response(
+    errorBody(isStranger ? `WRONGPASS ${refusal.detail}` : errorOf(refusal)),
+    statusOf(refusal),
+  );
+}
+
+/** A request that is not well formed is all the same to Upstash's clients. */
+function statusOf({ refusalCode }: Refusal): number {
+  const { status } = refusals[refusalCode];
+  return status === 422 ? 400 : status;
+}
+
+/** The queue, as a request's conversation reaches it. */
+class RestPorts implements RedisPorts {
+  readonly queue: string;
+  readonly #gate: RestGate;
+  /** Why the queue refused, if it did. */
+  refusal: Refusal | undefined;
+
+  constructor(gate: RestGate) {
+    this.#gate = gate;
+    this.queue = gate.queue;
+  }
+
+  run: RedisPorts["run"] = async (input) =>
+    await this.#ask<RedisRunReply>({
+      ...{ v: 1, name: "redis.run", input },
+      bytes: input.calls.reduce((sum, call) => sum + bytesOf(call), 0),
+    });
+
+  versions: RedisPorts["versions"] = async (names) =>
+    await this.#ask<RedisVersionsReply>({
+      ...{ v: 1, name: "redis.versions", bytes: 0 },
+      input: { names: [...names] },
+    });
+
+  /** Nobody logs in within a request: it has shown the token. */
+  isToken(): boolean {
+    return true;
+  }
+
+  now(): number {
+    return Date.now();
+  }
+
+  async #ask<Reply>(
+    request: CommandRequest<"redis.run" | "redis.versions">,
+  ): Promise<Reply | { readonly refusal: Refusal }> {
+    const answer = await this.#gate.ask(request);
+    if ("reply" in answer) return JSON.parse(answer.reply) as Reply;
+    this.refusal = answer.refusal;
+    return answer;
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Commands that ask about the server: what clients and tools look for before they work.
+ * Invariant: nothing is told that is not so; what can be set in Redis cannot be set here.
+ */
+import type { RedisReply } from "../contract/redis.ts";
+import type { GateCommand, GateContext, Subcommands } from "./gate-command.ts";
+
+/** The Redis whose commands and replies these are. */
+export const REDIS_VERSION = "7.0.15";
+
+/** The settings that clients and tools ask for, as they are here. */
+const settings: Readonly<Record<string, string>> = {
+  appendfsync: "always",
+  appendonly: "yes",
+  databases: "1",
+  maxmemory: "0",
+  "maxmemory-policy": "noeviction",
+  "notify-keyspace-events": "",
+  save: "",
+  timeout: "0",
+};
+
+/** Whether a setting has one of the names that were asked for, in which `*` stands for anything. */
+const isAsked = (name: string, patterns: readonly string[]): boolean =>
+  patterns.some((pattern) => {
+    const [begin = "", ...rest] = pattern.toLowerCase().split("*");
+    if (rest.length === 0) return begin === name;
+    let at = begin.length;
+    if (!name.startsWith(begin)) return false;
+    const end = rest.pop() ?? "";
+    for (const part of rest) {
+      const found = name.indexOf(part, at);
+      if (found === -1) return false;
+      at = found + part.length;
+    }
+    return name.length - end.length >= at && name.endsWith(end);
+  });
+
+const getSettings: GateCommand = (_, [, , ...patterns]) => ({
+  map: Object.entries(settings).filter(([name]) => isAsked(name, patterns)),
+});
+
+const notSet: GateCommand = () => ({
+  error: "ERR nothing can be set by CONFIG: a queue's settings are set by PUT /v1/queues/{queue}",
+});
+
+const time: GateCommand = ({ ports }) => {
+  const now = ports.now();
+  return [String(Math.floor(now / 1000)), String((now % 1000) * 1000)];
+};
+
+/** How many names there are; undefined where there is no queue to ask. */
+async function sizeOf({ ports }: GateContext): Promise<number | undefined> {
+  const answer = await ports.run({ calls: [["DBSIZE"]] });
+  const size = "replies" in answer ? answer.replies?.[0] : undefined;
+  return typeof size === "number" ? size : undefined;
+}
+
+const sections: Readonly<Record<string, (context: GateContext) => Promise<string[]> | string[]>> = {
+  server: ({ ports }) => [
+    `redis_version:${REDIS_VERSION}`,
+    "redis_mode:standalone",
+    "server_name:sluice",
+    `sluice_queue:${ports.queue}`,
+    `server_time_usec:${ports.now() * 1000}`,
+  ],
+  clients: () => ["blocked_clients:0"],
+  memory: () => ["maxmemory:0", "maxmemory_policy:noeviction"],
+  persistence: () => ["loading:0", "async_loading:0", "aof_enabled:1"],
+  replication: () => ["role:master", "connected_slaves:0"],
+  cluster: () => ["cluster_enabled:0"],
+  keyspace: async (context) => {
+    const size = await sizeOf(context);
+    return size === undefined || size === 0 ? [] : [`db0:keys=${size},expires=0,avg_ttl=0`];
+  },
+};
+
+const info: GateCommand = async (context, [, ...asked]) => {
+  const wanted = asked.map((section) => section.toLowerCase());
+  const isAll =
+    wanted.length === 0 || wanted.some((word) => /^(all|default|everything)$/.test(word));
+  const texts: string[] = [];
+  for (const [name, lines] of Object.entries(sections)) {
+    if (!isAll && !wanted.includes(name)) continue;
+    const title = `# ${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+    texts.push([title, ...(await lines(context)), ""].join("\r\n"));
+  }
+  return { verbatim: texts.join("\r\n") };
+};
+
+const role: RedisReply = ["master", 0, []];
+
+export const configSubcommands: Subcommands = {
+  get: [-3, getSettings],
+  resetstat: [2, notSet],
+  set: [-4, notSet],
+};
+
+export const serverCommands = {
+  info,
+  // Every answer is given once it is durable: what is saved last was saved now.
+  lastsave: ({ ports }) => Math.floor(ports.now() / 1000),
+  role: () => role,
+  time,
+  wait: () => 0,
+} as const satisfies Readonly<Record<string, GateCommand>>;

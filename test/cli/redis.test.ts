@@ -1,0 +1,186 @@
+/**
+ * `sluice redis` with the programs that people use: redis-cli, redis-benchmark, ioredis and node-redis, and Upstash's client beside it.
+ * Invariant: the programs are as they come; all that is changed is an address, and for Upstash a token.
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { Redis as Upstash } from "@upstash/redis";
+import { Redis } from "ioredis";
+import { createClient } from "redis";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startServer, type TestServer } from "../server.ts";
+import { run } from "./run.ts";
+
+let server: TestServer;
+let bridge: ChildProcess;
+let port: number;
+
+/** Starts the command, and waits until it listens. */
+async function startBridge(...words: string[]): Promise<{ bridge: ChildProcess; port: number }> {
+  const args = ["src/cli/main.ts", "redis", "--port", "0", ...words];
+  const started = spawn(process.execPath, args, {
+    env: { ...process.env, SLUICE_URL: server.url, SLUICE_TOKEN: server.token },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let said = "";
+  for await (const text of started.stderr) {
+    said += String(text);
+    const [, found] = /^redis:\/\/[^:]+:(\d+) is queue/.exec(said) ?? [];
+    if (found !== undefined) return { bridge: started, port: Number(found) };
+  }
+  throw new Error(`the bridge did not start: ${said}`);
+}
+
+/** Whether Debian's redis-tools are there. */
+function hasTools(): boolean {
+  try {
+    execFileSync("redis-cli", ["--version"]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+const isWithTools = hasTools();
+if (!isWithTools) console.warn("There is no redis-cli here: the bridge is not tried with it.");
+
+beforeAll(async () => {
+  server = await startServer();
+  ({ bridge, port } = await startBridge("--queue", "mail"));
+});
+afterAll(async () => {
+  bridge.kill("SIGTERM");
+  const [code] = (await once(bridge, "exit")) as [number | null];
+  await server.stop();
+  expect(code).toBe(0);
+});
+
+describe.runIf(isWithTools)("Debian's redis-tools", () => {
+  const cli = (input: string, ...words: string[]): string =>
+    execFileSync("redis-cli", ["-p", String(port), ...words], { input, encoding: "latin1" });
+
+  test("redis-cli runs commands, transactions and RESP3", () => {
+    expect(cli("", "SET", "cli", "1")).toBe("OK\n");
+    expect(cli("INCR cli\nMULTI\nINCR cli\nGET cli\nEXEC\nNOPE\n")).toBe(
+      "2\nOK\nQUEUED\nQUEUED\n3\n3\nERR unknown command 'NOPE', with args beginning with: \n\n",
+    );
+    expect(cli("", "-3", "--no-auth-warning", "-a", server.token, "GET", "cli")).toBe("3\n");
+  });
+
+  test("redis-cli loads what it is piped", () => {
+    const frames = Array.from({ length: 5_000 }, (_, i) => `SET pipe:${i} ${i}\r\n`).join("");
+    expect(cli(frames, "--pipe")).toContain("errors: 0, replies: 5000");
+    expect(cli("", "GET", "pipe:4999")).toBe("4999\n");
+  });
+
+  test("redis-benchmark runs to its end", () => {
+    const args = [
+      "-p",
+      String(port),
+      "-t",
+      "set,get,lpush",
+      "-P",
+      "16",
+      "-n",
+      "2000",
+      "-q",
+      "--csv",
+    ];
+    const lines = execFileSync("redis-benchmark", args, { encoding: "latin1" }).trim().split("\n");
+    expect(lines.slice(1).map((line) => line.split(",")[0])).toEqual(['"SET"', '"GET"', '"LPUSH"']);
+  });
+});
+
+describe("ioredis", () => {
+  test("works as it is: pipelines, transactions, WATCH, buffers", async () => {
+    const redis = new Redis({ port, connectionName: "ada" });
+    const binary = Buffer.from([0, 255, 13, 10]);
+    expect(await redis.set("io", binary)).toBe("OK");
+    expect(await redis.getBuffer("io")).toEqual(binary);
+    expect(await redis.client("GETNAME")).toBe("ada");
+    const incremented = await Promise.all(Array.from({ length: 500 }, () => redis.incr("n")));
+    expect(incremented).toEqual(Array.from({ length: 500 }, (_, i) => i + 1));
+    expect(await redis.multi().set("a", "1").incr("a").exec()).toEqual([
+      [null, "OK"],
+      [null, 2],
+    ]);
+    await redis.watch("a");
+    const other = redis.duplicate();
+    await other.set("a", "theirs");
+    expect(await redis.multi().set("a", "ours").exec()).toBe(null);
+    await Promise.all([redis.quit(), other.quit()]);
+  });
+
+  test("carries a value of a megabyte there and back, and is told of a larger one", async () => {
+    const redis = new Redis({ port });
+    const value = Buffer.alloc(1024 * 1024, "é");
+    expect(await redis.set("large", value)).toBe("OK");
+    expect(await redis.getBuffer("large")).toEqual(value);
+    await expect(redis.set("large", Buffer.concat([value, value]))).rejects.toThrow(
+      /^ERR .*1048576/,
+    );
+    expect(await redis.strlen("large")).toBe(value.length);
+    redis.disconnect();
+  });
+});
+
+describe("node-redis", () => {
+  test.each([2, 3] as const)("works as it is, over RESP%i", async (RESP) => {
+    const client = createClient({ url: `redis://127.0.0.1:${port}`, RESP });
+    await client.connect();
+    expect(await client.set("node", "1")).toBe("OK");
+    expect(await client.multi().incr("node").get("node").exec()).toEqual([2, "2"]);
+    expect(await client.get("nothing")).toBe(null);
+    await client.close();
+  });
+});
+
+describe("a bridge that requires AUTH", () => {
+  test("lets nobody in without the token, and serves who has it", async () => {
+    const own = await startBridge("--require-auth");
+    const stranger = new Redis({ port: own.port, enableReadyCheck: false });
+    stranger.on("error", () => undefined);
+    await expect(stranger.get("a")).rejects.toThrow("NOAUTH");
+    stranger.disconnect();
+    const client = createClient({ url: `redis://127.0.0.1:${own.port}`, password: server.token });
+    await client.connect();
+    expect(await client.get("a")).toBe(null);
+    await client.close();
+    own.bridge.kill("SIGTERM");
+    expect(await once(own.bridge, "exit")).toEqual([0, null]);
+  });
+
+  test("is the only one that others may reach", async () => {
+    const ran = await run(server, ["redis", "--host", "0.0.0.0"]);
+    expect(ran).toMatchObject({ code: 2, err: expect.stringContaining("add --require-auth") });
+  });
+
+  test("does not begin where the server does not take the token", async () => {
+    const ran = await run(server, ["--token", "wrong", "redis", "--port", "0"]);
+    expect(ran).toMatchObject({ code: 1, err: expect.stringContaining("Send the token") });
+  });
+});
+
+describe("@upstash/redis", () => {
+  test("works with only its URL and token changed", async () => {
+    const redis = new Upstash({
+      url: `${server.url}/v1/queues/mail/redis`,
+      token: server.token,
+      enableTelemetry: false,
+    });
+    expect(await redis.set("up", { a: ["é", 1] })).toBe("OK");
+    expect(await redis.get("up")).toEqual({ a: ["é", 1] });
+    expect(await redis.get("nothing")).toBe(null);
+    expect(await redis.set("ok", "OK", { ex: 60, nx: true })).toBe("OK");
+    expect(await redis.mget("ok", "nothing")).toEqual(["OK", null]);
+    expect(await redis.pipeline().set("n", 1).incrby("n", 4).get("n").exec()).toEqual(["OK", 5, 5]);
+    expect(await redis.multi().decr("n").strlen("n").exec()).toEqual([4, 1]);
+    expect(await redis.rpush<unknown>("list", "a", { b: 1 }, 3)).toBe(3);
+    expect(await redis.lrange("list", 0, -1)).toEqual(["a", { b: 1 }, 3]);
+    await expect(redis.incr("up")).rejects.toThrow("ERR value is not an integer or out of range");
+    await expect(redis.eval("return 1", [], [])).rejects.toThrow("is not supported");
+    // What one gate writes another one reads.
+    const other = new Redis({ port });
+    expect(await other.get("n")).toBe("4");
+    other.disconnect();
+  });
+});

@@ -1,0 +1,140 @@
+/**
+ * Redis connections of a real object, over real sockets: asleep between calls, and cut off where something would be lost.
+ * Invariant: every byte comes through the Worker, as a client's would.
+ */
+import { evictDurableObject } from "cloudflare:test";
+import { exports } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Queue, stopClock } from "./queues.ts";
+
+const { default: worker } = exports as unknown as { readonly default: Fetcher };
+
+beforeEach(stopClock);
+afterEach(() => vi.restoreAllMocks());
+
+/** The response to who asks for a connection. */
+const ask = (queue: Queue, query = "", headers: HeadersInit = { upgrade: "websocket" }) =>
+  worker.fetch(`https://sluice.test/v1/queues/${queue.name}/resp${query}`, {
+    headers: { authorization: "Bearer test-token", ...headers },
+  });
+
+class Client {
+  readonly #socket: WebSocket;
+  #heard = "";
+  #isClosed = false;
+  #news = Promise.withResolvers<void>();
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    const news = (): void => {
+      this.#news.resolve();
+      this.#news = Promise.withResolvers();
+    };
+    socket.addEventListener("message", ({ data }) => {
+      this.#heard += new TextDecoder().decode(data as ArrayBuffer);
+      news();
+    });
+    socket.addEventListener("close", () => {
+      this.#isClosed = true;
+      news();
+    });
+    socket.accept();
+  }
+
+  static async of(queue: Queue, query = ""): Promise<Client> {
+    const { status, webSocket } = await ask(queue, query);
+    if (webSocket === null) throw new Error(`there is no socket, but ${status}`);
+    return new Client(webSocket);
+  }
+
+  say(text: string): void {
+    this.#socket.send(new TextEncoder().encode(text));
+  }
+
+  /** What it hears until there are so many characters. */
+  async hears(expected: string): Promise<void> {
+    while (this.#heard.length < expected.length && !this.#isClosed) await this.#news.promise;
+    const heard = this.#heard.slice(0, expected.length);
+    this.#heard = this.#heard.slice(expected.length);
+    expect(heard).toBe(expected);
+  }
+
+  /** All that it hears until it is closed. */
+  async last(): Promise<string> {
+    while (!this.#isClosed) await this.#news.promise;
+    return this.#heard;
+  }
+}
+
+const asleep = (queue: Queue): Promise<void> =>
+  evictDurableObject(queue.stub, { webSockets: "hibernate" });
+
+describe("a connection", () => {
+  test("goes on when its object slept, with its protocol, its name and its rights", async () => {
+    const queue = new Queue();
+    const client = await Client.of(queue, "?dialect=redis&auth=required");
+    client.say("GET a\r\n");
+    await client.hears("-NOAUTH Authentication required.\r\n");
+    client.say("AUTH wrong\r\nAUTH test-token\r\nSET a 1\r\nCLIENT SETNAME ada\r\n");
+    await client.hears(
+      "-WRONGPASS invalid username-password pair or user is disabled.\r\n+OK\r\n+OK\r\n+OK\r\n",
+    );
+    await asleep(queue);
+    client.say("GET a\r\nCLIENT GETNAME\r\n");
+    await client.hears("$1\r\n1\r\n$3\r\nada\r\n");
+  });
+
+  test("takes a stream of bytes in any slices, and answers pipelines in order", async () => {
+    const queue = new Queue();
+    const client = await Client.of(queue);
+    for (const char of "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\nINCR a\r\nMULTI\r\nINCR a\r\nEXEC\r\n") {
+      client.say(char);
+    }
+    await client.hears("+OK\r\n:2\r\n+OK\r\n+QUEUED\r\n*1\r\n:3\r\n");
+  });
+
+  test("is closed behind a QUIT, and behind a protocol error", async () => {
+    const queue = new Queue();
+    const [polite, broken] = [await Client.of(queue), await Client.of(queue)];
+    polite.say("PING\r\nQUIT\r\n");
+    expect(await polite.last()).toBe("+PONG\r\n+OK\r\n");
+    broken.say("PING\r\n*x\r\n");
+    expect(await broken.last()).toBe("+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n");
+  });
+
+  test("sees what another one does, by WATCH and after it", async () => {
+    const queue = new Queue();
+    const [one, other] = [await Client.of(queue), await Client.of(queue)];
+    one.say("SET a 1\r\nWATCH a\r\n");
+    await one.hears("+OK\r\n+OK\r\n");
+    other.say("SET a 2\r\n");
+    await other.hears("+OK\r\n");
+    one.say("MULTI\r\nSET a 3\r\nEXEC\r\nGET a\r\n");
+    await one.hears("+OK\r\n+QUEUED\r\n*-1\r\n$1\r\n2\r\n");
+  });
+});
+
+describe("nobody has a connection", () => {
+  test.each([
+    [
+      "without the token",
+      "",
+      { upgrade: "websocket", authorization: "Bearer no" },
+      401,
+      "unauthorized",
+    ],
+    ["without a socket", "", {}, 426, "upgrade_required"],
+    [
+      "in a dialect that is not known",
+      "?dialect=x",
+      { upgrade: "websocket" },
+      422,
+      "input_invalid",
+    ],
+  ])("%s", async (_, query, headers, status, code) => {
+    const response = await ask(new Queue(), query, headers);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ code });
+  });
+});

@@ -1,0 +1,82 @@
+/**
+ * A queue with a few commands on strings, for tests of the gate alone.
+ * Invariant: a run answers every call, in order; what reaches it is recorded.
+ */
+import type { RedisReply, RedisRunInput } from "../../src/contract/redis.ts";
+import type { Refusal } from "../../src/contract/refusals.ts";
+import type { RedisPorts } from "../../src/redis/gate-command.ts";
+
+export const TOKEN = "s3cret";
+
+export class FakeQueue implements RedisPorts {
+  readonly queue = "mail";
+  /** What it was asked to run, in order. */
+  readonly runs: RedisRunInput[] = [];
+  /** Why it runs nothing. */
+  refusal: Refusal | undefined;
+  /** What it throws, if it does. */
+  fault: Error | undefined;
+  /** Calls that it answers of one run. */
+  answersMax = Number.POSITIVE_INFINITY;
+  readonly #values = new Map<string, string>();
+  readonly #versions = new Map<string, number>();
+  /** Runs wait for this. */
+  gate: Promise<void> = Promise.resolve();
+
+  run: RedisPorts["run"] = async (input) => {
+    this.runs.push(input);
+    await this.gate;
+    if (this.fault !== undefined) throw this.fault;
+    if (this.refusal !== undefined) return { refusal: this.refusal };
+    const { calls, watched = [] } = input;
+    const isChanged = watched.some(({ name, version }) => this.#version(name) !== version);
+    if (isChanged) return { replies: null };
+    return { replies: calls.slice(0, this.answersMax).map((call) => this.#perform(call)) };
+  };
+
+  versions: RedisPorts["versions"] = async (names) =>
+    this.refusal === undefined
+      ? { versions: names.map((name) => this.#version(name)) }
+      : { refusal: this.refusal };
+
+  isToken(password: string): boolean {
+    return password === TOKEN;
+  }
+
+  now(): number {
+    return 1_700_000_000_123;
+  }
+
+  /** Changes a value as somebody else would. */
+  set(name: string, value: string): void {
+    this.#values.set(name, value);
+    this.#versions.set(name, this.#version(name) + 1);
+  }
+
+  #version(name: string): number {
+    return this.#versions.get(name) ?? 0;
+  }
+
+  #perform([name = "", first = "", second = ""]: readonly string[]): RedisReply {
+    switch (name.toLowerCase()) {
+      case "set":
+        this.set(first, second);
+        return { ok: "OK" };
+      case "get":
+        return this.#values.get(first) ?? null;
+      case "incr": {
+        const next = Number(this.#values.get(first) ?? "0") + 1;
+        if (Number.isNaN(next)) return { error: "ERR value is not an integer or out of range" };
+        this.set(first, String(next));
+        return next;
+      }
+      case "flushall":
+        this.#values.clear();
+        return { ok: "OK" };
+      case "dbsize":
+        return this.#values.size;
+      default:
+        return `performed ${name}`;
+    }
+  }
+}

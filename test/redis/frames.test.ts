@@ -1,0 +1,86 @@
+/**
+ * Replies, written in RESP2 and RESP3, and counted by who passes them on.
+ */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
+import { encodeReply, type GateReply } from "../../src/redis/frames.ts";
+import { ReplyCounter } from "../../src/redis/reply-counter.ts";
+import { bytes, randomOf, slices } from "./bytes.ts";
+
+describe("replies are written", () => {
+  test.each<[GateReply, string, string]>([
+    [{ ok: "OK" }, "+OK\r\n", "+OK\r\n"],
+    [{ error: "ERR two\r\nlines" }, "-ERR two  lines\r\n", "-ERR two  lines\r\n"],
+    [-7, ":-7\r\n", ":-7\r\n"],
+    [{ integer: "9223372036854775807" }, ":9223372036854775807\r\n", ":9223372036854775807\r\n"],
+    ["a\xff\r\n", "$4\r\na\xff\r\n\r\n", "$4\r\na\xff\r\n\r\n"],
+    ["", "$0\r\n\r\n", "$0\r\n\r\n"],
+    [null, "$-1\r\n", "_\r\n"],
+    [{ nilArray: true }, "*-1\r\n", "_\r\n"],
+    [[], "*0\r\n", "*0\r\n"],
+    [
+      ["a", [1, null]],
+      "*2\r\n$1\r\na\r\n*2\r\n:1\r\n$-1\r\n",
+      "*2\r\n$1\r\na\r\n*2\r\n:1\r\n_\r\n",
+    ],
+    [{ map: [["a", 1]] }, "*2\r\n$1\r\na\r\n:1\r\n", "%1\r\n$1\r\na\r\n:1\r\n"],
+    [{ pairs: [["a", 1]] }, "*2\r\n$1\r\na\r\n:1\r\n", "*1\r\n*2\r\n$1\r\na\r\n:1\r\n"],
+    [{ set: ["a"] }, "*1\r\n$1\r\na\r\n", "~1\r\n$1\r\na\r\n"],
+    [{ double: "1.5" }, "$3\r\n1.5\r\n", ",1.5\r\n"],
+    [{ verbatim: "hi" }, "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n"],
+  ])("%j", (reply, resp2, resp3) => {
+    expect(encodeReply(reply, 2)).toBe(resp2);
+    expect(encodeReply(reply, 3)).toBe(resp3);
+  });
+});
+
+const { reply: anyReply } = fc.letrec<{ reply: GateReply }>((tie) => {
+  const text = fc.uint8Array({ maxLength: 20 }).map((each) => Buffer.from(each).toString("latin1"));
+  return {
+    reply: fc.oneof(
+      { maxDepth: 3 },
+      text,
+      fc.integer(),
+      fc.constant(null),
+      fc.constant({ nilArray: true as const }),
+      text.map((ok) => ({ ok })),
+      text.map((error) => ({ error })),
+      fc.double().map((each) => ({ double: String(each) })),
+      text.map((verbatim) => ({ verbatim })),
+      fc.array(tie("reply"), { maxLength: 3 }),
+    ),
+  };
+});
+
+describe("replies are counted", () => {
+  test("as many as were written, in any slices", () => {
+    const replies = fc.array(anyReply, { maxLength: 10 });
+    const property = fc.property(
+      replies,
+      fc.constantFrom(2, 3),
+      fc.integer(),
+      (said, protocol, seed) => {
+        const text = said.map((each) => encodeReply(each, protocol as 2 | 3)).join("");
+        const counter = new ReplyCounter();
+        const counts = slices(text, randomOf(seed), 7).map((part) => counter.push(part));
+        expect(counts.reduce((sum, count) => sum + count, 0)).toBe(said.length);
+      },
+    );
+    fc.assert(property, { numRuns: 500 });
+  });
+
+  test("but not what is said unasked, nor attributes", () => {
+    const said = ">2\r\n$7\r\nmessage\r\n*1\r\n:1\r\n|1\r\n+ttl\r\n:3\r\n+OK\r\n";
+    expect(new ReplyCounter().push(bytes(said))).toBe(1);
+  });
+
+  test("what is no RESP is told", () => {
+    for (const said of ["hello\r\n", "\r\n", "*x\r\n", "$-2\r\n"]) {
+      expect(() => new ReplyCounter().push(bytes(said))).toThrow("This is not RESP");
+    }
+    const deep = "*1\r\n".repeat(limits.respNestingMax);
+    expect(new ReplyCounter().push(bytes(`${deep}:1\r\n`))).toBe(1);
+    expect(() => new ReplyCounter().push(bytes(`${deep}*1\r\n:1\r\n`))).toThrow("nests too deep");
+  });
+});

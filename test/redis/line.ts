@@ -1,0 +1,47 @@
+/**
+ * A connection for tests, without a socket: bytes in, and what it sent.
+ * Invariant: what it reports is a fault of the code, and fails the test that does not expect it.
+ */
+import { Buffer } from "node:buffer";
+import { Connection } from "../../src/redis/connection.ts";
+import { newSession } from "../../src/redis/session.ts";
+import { bytes } from "./bytes.ts";
+import { FakeQueue } from "./fake-queue.ts";
+
+export class Line {
+  readonly queue: FakeQueue;
+  readonly connection: Connection;
+  /** Each message that was sent, as a binary string. */
+  readonly messages: string[] = [];
+  readonly reported: unknown[] = [];
+  isEnded = false;
+
+  constructor(queue = new FakeQueue(), needsAuth = false) {
+    this.queue = queue;
+    this.connection = new Connection(newSession(1, queue.now(), needsAuth), {
+      queue: queue.queue,
+      run: queue.run,
+      versions: queue.versions,
+      isToken: (password) => queue.isToken(password),
+      now: () => queue.now(),
+      send: (sent) => {
+        if (this.isEnded) throw new Error("a connection that has ended sends");
+        this.messages.push(Buffer.from(sent).toString("latin1"));
+      },
+      end: () => {
+        if (this.isEnded) throw new Error("a connection ends twice");
+        this.isEnded = true;
+      },
+      report: (error) => this.reported.push(error),
+    });
+  }
+
+  hear(text: string): Promise<void> {
+    return this.connection.receive(bytes(text));
+  }
+
+  /** All that was sent. */
+  get sent(): string {
+    return this.messages.join("");
+  }
+}

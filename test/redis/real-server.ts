@@ -1,0 +1,65 @@
+/**
+ * A real redis-server with a password, as a stranger's bytes meet it.
+ * Invariant: it listens on a socket in a directory of its own, keeps nothing, and ends with the test.
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bytes } from "./bytes.ts";
+
+/** Whether this machine has a redis-server, of the version whose replies these are. */
+export function hasRedisServer(): boolean {
+  try {
+    return execFileSync("redis-server", ["--version"], { encoding: "latin1" }).includes("v=7.0.");
+  } catch {
+    return false;
+  }
+}
+
+export class RealServer {
+  readonly #process: ChildProcess;
+  readonly #directory: string;
+
+  private constructor(process: ChildProcess, directory: string) {
+    this.#process = process;
+    this.#directory = directory;
+  }
+
+  static async start(password: string): Promise<RealServer> {
+    const directory = mkdtempSync(join(tmpdir(), "sluice-redis-"));
+    const where = ["--port", "0", "--unixsocket", join(directory, "socket"), "--dir", directory];
+    const args = [...where, "--save", "", "--requirepass", password];
+    const process = spawn("redis-server", args, { stdio: ["ignore", "pipe", "ignore"] });
+    let log = "";
+    for await (const text of process.stdout) {
+      log += String(text);
+      if (/ready to accept connections/i.test(log)) return new RealServer(process, directory);
+    }
+    throw new Error(`redis-server did not start: ${log}`);
+  }
+
+  /** All that it answers to bytes on a connection of their own. */
+  async answerTo(said: string): Promise<string> {
+    const socket = connect(join(this.#directory, "socket"));
+    socket.setEncoding("latin1");
+    let answer = "";
+    socket.on("data", (text) => {
+      answer += String(text);
+    });
+    // It closes without having read what stands behind an error.
+    socket.on("error", () => undefined);
+    socket.end(bytes(said));
+    await once(socket, "close");
+    return answer;
+  }
+
+  async stop(): Promise<void> {
+    const ended = once(this.#process, "exit");
+    this.#process.kill("SIGKILL");
+    await ended;
+    rmSync(this.#directory, { recursive: true });
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * MULTI, EXEC and WATCH: all or nothing, and nothing where somebody else was first.
+ */
+import { describe, expect, test } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
+import { refuse } from "../../src/contract/refusals.ts";
+import { begin, error, OK, QUEUED } from "./talk.ts";
+
+describe("a transaction", () => {
+  test("is one atomic run of what the queue performs, and every call has its reply in its place", async () => {
+    const { queue, say } = begin();
+    const said = ["MULTI", "SET a 1", "PING hello", "INCR a", "SELECT 0", "GET a", "EXEC"];
+    expect(await say(...said)).toEqual([OK, ...Array(5).fill(QUEUED), [OK, "hello", 2, OK, "2"]]);
+    expect(queue.runs).toEqual([
+      {
+        calls: [
+          ["SET", "a", "1"],
+          ["INCR", "a"],
+          ["GET", "a"],
+        ],
+        atomic: true,
+        watched: [],
+      },
+    ]);
+    expect(await say("MULTI", "EXEC")).toEqual([OK, []]);
+    expect(queue.runs).toHaveLength(1);
+  });
+
+  test.each(["NOPE", "GET", "GET a b"])("is discarded when %s cannot be queued", async (call) => {
+    const { queue, say } = begin();
+    const replies = await say("MULTI", "SET a 1", call, "SET b 1", "EXEC", "GET a");
+    expect(replies.slice(3)).toEqual([
+      QUEUED,
+      error("EXECABORT Transaction discarded because of previous errors."),
+      null,
+    ]);
+    expect(queue.runs).toHaveLength(1);
+  });
+
+  test("has the errors of its calls in their places, and performs the others", async () => {
+    const { say } = begin();
+    const replies = await say("SET a x", "MULTI", "INCR a", "SET b 1", "EXEC", "GET b");
+    expect(replies.slice(-2)).toEqual([
+      [error("ERR value is not an integer or out of range"), OK],
+      "1",
+    ]);
+  });
+
+  test("is nothing where a watched name has changed, also when it was queued before", async () => {
+    const { conversation, queue, say } = begin();
+    expect(await say("WATCH a b a")).toEqual([OK]);
+    expect(conversation.isHeld).toBe(true);
+    queue.set("b", "theirs");
+    expect(await say("MULTI", "SET a 1", "EXEC", "GET a")).toEqual([
+      OK,
+      QUEUED,
+      { nilArray: true },
+      null,
+    ]);
+    expect(conversation.isHeld).toBe(false);
+    // What is watched is forgotten by EXEC.
+    queue.set("b", "again");
+    expect(await say("MULTI", "SET a 1", "EXEC")).toEqual([OK, QUEUED, [OK]]);
+  });
+
+  test("a name that is watched twice is watched from the first time on", async () => {
+    const { queue, say } = begin();
+    await say("WATCH a");
+    queue.set("a", "theirs");
+    expect((await say("WATCH a", "MULTI", "EXEC")).at(-1)).toEqual({ nilArray: true });
+  });
+
+  test.each(["UNWATCH", "RESET", "EXEC"])("%s forgets what is watched", async (word) => {
+    const { queue, conversation, say } = begin();
+    await say("WATCH a", ...(word === "EXEC" ? ["MULTI"] : []), word);
+    expect(conversation.isHeld).toBe(false);
+    queue.set("a", "theirs");
+    expect((await say("MULTI", "GET a", "EXEC")).at(-1)).toEqual(["theirs"]);
+  });
+
+  test("has Redis's errors for what is out of place", async () => {
+    const { say } = begin();
+    expect(
+      await say("EXEC", "DISCARD", "MULTI", "MULTI", "WATCH a", "GET a", "DISCARD", "EXEC"),
+    ).toEqual([
+      error("ERR EXEC without MULTI"),
+      error("ERR DISCARD without MULTI"),
+      OK,
+      error("ERR MULTI calls can not be nested"),
+      error("ERR WATCH inside MULTI is not allowed"),
+      QUEUED,
+      OK,
+      error("ERR EXEC without MULTI"),
+    ]);
+  });
+
+  test("is bounded, in calls and in bytes", async () => {
+    const { conversation, queue, say } = begin();
+    const most = Array.from({ length: limits.redisCallsMax }, () => "INCR a");
+    const full = await say("MULTI", ...most, "EXEC");
+    expect(full.at(-1)).toHaveLength(limits.redisCallsMax);
+    const over = await say("MULTI", ...most, "INCR a", "EXEC");
+    expect(over.slice(-2)).toEqual([
+      error(expect.stringContaining("at most 1000 calls") as string),
+      error("EXECABORT Transaction discarded because of previous errors."),
+    ]);
+    expect(queue.runs).toHaveLength(1);
+    const large = ["SET", "a", "x".repeat(limits.respCallBytesMax / 2)];
+    const heavy = await say("MULTI", large, large);
+    expect(heavy.at(-1)).toHaveProperty("error");
+    expect(conversation.isHeld).toBe(true);
+    await say("DISCARD");
+    const names = Array.from({ length: limits.redisWatchedMax }, (_, i) => `n${i}`).join(" ");
+    expect(await say(`WATCH ${names}`, "WATCH n0", "WATCH one-more")).toEqual([
+      OK,
+      OK,
+      error("ERR a connection watches at most 1000 names"),
+    ]);
+  });
+
+  test("that the queue refuses is told so", async () => {
+    const { queue, say } = begin();
+    queue.refusal = refuse("entry_too_large", "too large");
+    expect((await say("MULTI", "SET a 1", "EXEC")).at(-1)).toEqual(
+      error("EXECABORT Transaction discarded because of: ERR too large"),
+    );
+  });
+});
