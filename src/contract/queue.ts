@@ -167,7 +167,7 @@ export interface QueueStats {
 }
 
 /** Where a verification goes on; none: at the beginning. */
-export const queueVerify = z.strictObject({ cursor: z.string().max(8192).optional() });
+export const queueVerify = z.strictObject({ cursor: z.string().max(10_000).optional() });
 export type VerifyInput = z.output<typeof queueVerify>;
 
 /** Something that is not as it must be. */
