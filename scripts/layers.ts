@@ -29,7 +29,7 @@ const laws: Readonly<Record<string, Law>> = {
   store: {
     run: ["contract"],
     types: [],
-    packages: /^(sorted-btree|node:buffer|node:crypto|node:sqlite)$/,
+    packages: /^(sorted-btree|zod|node:buffer|node:crypto|node:sqlite)$/,
   },
   machine: { run: ["contract", "store"], types: [], packages: none },
   redis: { run: ["contract"], types: [], packages: /^node:buffer$/ },

@@ -96,8 +96,8 @@ export const storeMutants: readonly Mutant[] = [
     name: "link-not-checked",
     breaks: "an entry that does not continue the chain is taken",
     file: "src/store/chain.ts",
-    from: "if (entry.prevHash !== before.hash)",
-    to: "if (entry.prevHash === undefined)",
+    from: "entry.prevHash === before.hash ? undefined",
+    to: "entry.prevHash !== undefined ? undefined",
     tests: [log],
   },
   {

@@ -13,6 +13,7 @@ import { objectMutants } from "./mutants-object.ts";
 import { planMutants } from "./mutants-plans.ts";
 import { snapshotMutants } from "./mutants-snapshot.ts";
 import { storeMutants } from "./mutants-store.ts";
+import { strangerMutants } from "./mutants-strangers.ts";
 import { turnMutants } from "./mutants-turns.ts";
 import { waitMutants } from "./mutants-waits.ts";
 
@@ -41,6 +42,7 @@ export const mutants: readonly Mutant[] = [
   ...planMutants,
   ...storeMutants,
   ...snapshotMutants,
+  ...strangerMutants,
 ];
 
 /** The text of a mutant's file with the mutant in it. Throws when it does not apply. */

@@ -42,6 +42,16 @@ export const deliveryPut = z.strictObject({
 });
 export type PutDeliveryInput = z.output<typeof deliveryPut>;
 
+/** All of it, as it is kept. */
+export const deliverySettings = z.strictObject({
+  url,
+  secrets: deliveryPut.shape.secrets.unwrap(),
+  concurrency: deliveryPut.shape.concurrency.unwrap(),
+  timeoutMs: deliveryPut.shape.timeoutMs.unwrap(),
+  retryRefused: deliveryPut.shape.retryRefused.unwrap(),
+  capabilities: deliveryPut.shape.capabilities.unwrap(),
+});
+
 export const deliveryPause = z.strictObject({ reason: reason.optional() });
 export interface PauseDeliveryInput extends z.output<typeof deliveryPause> {
   /** Said by the queue itself, where the target keeps failing: when one job is tried, and how often that was done in vain. */

@@ -6,6 +6,16 @@
 /** The original text of a JSON value, valid because a gate parsed it. */
 export type JsonText = string;
 
+/** Whether a text is one JSON value. */
+export function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Encodes an object and puts raw JSON texts behind its own fields; an undefined text is left out.
  * @example encodeWithTexts({ id: "a" }, { payload: "12345678901234567890" })

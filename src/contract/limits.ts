@@ -217,6 +217,14 @@ export const limits = {
   feedFramesMax: 2,
   /** Entries of which a reader wants nothing, before it is told how far they go. */
   feedSilentEntries: 1000,
+  /** The greatest place, term, sequence number or count: it fits the nine digits of a generated id (asserted below). */
+  sequenceMax: 2 ** 46,
+  /** The greatest that a snapshot may bring: no queue comes near, and there is room for as many again. */
+  importedSequenceMax: 2 ** 45,
+  /** How far a snapshot's last entry may lie ahead of the clock: a queue never goes back in time, so it would wait for that long. */
+  importAheadMsMax: DAY_MS,
+  /** Operations of a snapshot: they are all held in memory. */
+  operationsImportedMax: 10_000,
 
   /** Problems that one step of a verification tells. */
   verifyProblemsMax: 100,
@@ -254,37 +262,6 @@ export const limits = {
 
   /** Storage of a queue: the platform's 10 GB less room to work. Past it no job is taken, whatever `maxBytes` says. */
   databaseBytesMax: 9_500_000_000,
-} as const;
-
-/** What a queue is created with; each may be changed with `PUT /v1/queues/{queue}`. */
-export const defaults = {
-  leaseMs: 30 * SECOND_MS,
-  maxAttempts: 3,
-  /** A plan's commands may have done half of their work: they are not run again unless that is said. */
-  planMaxAttempts: 1,
-  workerTtlMs: 90 * SECOND_MS,
-  /** A job is handed out at most this many times for each attempt it may have. */
-  deliveriesPerAttempt: 10,
-  /** Most targets answer within seconds; what takes longer is better claimed. */
-  delivery: { concurrency: 6, timeoutMs: 30 * SECOND_MS, retryRefused: false, capabilities: [] },
-  backoff: { kind: "exponential", delayMs: SECOND_MS, factor: 2, capMs: HOUR_MS, jitter: "full" },
-  keys: {
-    concurrency: null,
-    rate: null,
-    weight: 1,
-    maxBacklog: null,
-    order: "priority",
-    onRetry: "block",
-    onFail: "next",
-  },
-  maxBytes: 4_000_000_000,
-  maxJobs: 100_000_000,
-  retention: {
-    completed: { ageMs: DAY_MS, count: 100_000 },
-    failed: { ageMs: 14 * DAY_MS, count: 10_000_000 },
-    cancelled: { ageMs: DAY_MS, count: 100_000 },
-    expired: { ageMs: DAY_MS, count: 100_000 },
-  },
 } as const;
 
 function assertRelation(holds: boolean, relation: string): void {
@@ -355,3 +332,7 @@ assertRelation(
   "the value of a key's row is bounded",
 );
 assertRelation(limits.snapshotChunkBytes < limits.rowBytesMax, "a chunk fits a row");
+assertRelation(
+  2 * limits.importedSequenceMax <= limits.sequenceMax && limits.sequenceMax < 36 ** 9,
+  "behind any import, generated ids sort in the order in which they are given",
+);

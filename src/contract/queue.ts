@@ -75,6 +75,21 @@ export interface QueueConfig {
   readonly retention: Readonly<Record<(typeof endStates)[number], Retention>>;
 }
 
+const wholeRetention = retention.required();
+
+/** A queue's whole configuration, as it is kept. */
+export const wholeConfig = queueConfig
+  .extend({
+    keys: z.strictObject(keyLimits).required(),
+    retention: z.strictObject({
+      completed: wholeRetention,
+      failed: wholeRetention,
+      cancelled: wholeRetention,
+      expired: wholeRetention,
+    }),
+  })
+  .required();
+
 export const queuePause = z.strictObject({ reason: reason.optional() });
 export type PauseInput = z.output<typeof queuePause>;
 export const queuePurge = z.strictObject({

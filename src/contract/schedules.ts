@@ -7,7 +7,7 @@ import { actionOptions } from "./actions.ts";
 import { cronProblem } from "./cron.ts";
 import { instant, integer, jobId } from "./fields.ts";
 import { type JobSpec, jobOptions, onePlan, onePlanMessage } from "./jobs.ts";
-import { encodeWithTexts, type JsonText } from "./json.ts";
+import { encodeWithTexts, isJson, type JsonText } from "./json.ts";
 import { limits } from "./limits.ts";
 import type { RefusalCode } from "./refusals.ts";
 
@@ -125,6 +125,21 @@ export const scheduleWire = said
     return z.NEVER;
   });
 type Wire = z.output<typeof scheduleWire>;
+
+/** The text of a payload or of an input. */
+const jsonText = z.string().refine(isJson, "not JSON");
+
+/** A definition as it is kept: every choice is made, and payloads are texts. */
+export const storedDefinition = z
+  .strictObject({
+    timing,
+    endAt: instant.optional(),
+    catchUp: z.enum(catchUps),
+    overlap: z.enum(overlaps),
+    job: scheduledJob.safeExtend({ payload: jsonText }).optional(),
+    action: scheduledAction.extend({ inputs: z.array(jsonText) }).optional(),
+  })
+  .refine(({ job, action }) => (job === undefined) !== (action === undefined), "not one of two");
 
 /** What a schedule is: when it is due, and what it then does. */
 export interface ScheduleDefinition extends Omit<Wire, "job" | "action" | "endAt"> {

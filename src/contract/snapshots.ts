@@ -6,28 +6,34 @@
  * parts, cut before any chunk.
  */
 import * as z from "zod";
+import { instant, integer } from "./fields.ts";
+import { limits } from "./limits.ts";
 
 /** The format of the file that this code writes, and the newest that it reads. */
 export const snapshotFormat = 1;
 
-const count = z.int().min(0);
+/** A number from which a queue can go on counting. */
+const count = integer(0, limits.sequenceMax);
 const logId = z.object({ term: count, index: count });
-const anchor = logId.extend({ incarnation: count, at: count, hash: z.string() });
+const anchor = logId.extend({ incarnation: count, at: instant, hash: z.string().max(64) });
 const member = z.object({ role: z.enum(["primary", "replica"]) });
+
+/** Who takes part in a queue's history, and the entry that says so. */
+export const storedMembership = z.object({
+  logId: logId.nullable(),
+  configs: z.array(z.array(count).readonly()).readonly(),
+  nodes: z.record(z.string().regex(/^\d{1,16}$/), member),
+});
 
 /** The first line of a snapshot's file. Fields that a later minor version adds are passed over. */
 export const snapshotManifest = z.object({
   sluice: z.literal("snapshot"),
-  format: count,
+  format: integer(1, limits.sequenceMax),
   /** The queue whose state it is. */
   queueId: z.string().min(1).max(64),
   /** The last entry whose effects it has. */
   last: anchor,
-  membership: z.object({
-    logId: logId.nullable(),
-    configs: z.array(z.array(count).readonly()).readonly(),
-    nodes: z.record(z.string(), member),
-  }),
+  membership: storedMembership,
   /** Of each table: the version of its rows, and how many there are. */
   tables: z.record(z.string(), z.object({ version: count, rows: count })),
   chunks: count,

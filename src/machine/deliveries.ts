@@ -2,12 +2,13 @@
  * What it means that a queue pushes its jobs: what holds for it, its pause, and when the next job may go.
  * Invariant: a delivery that is paused hands no job to the courier, but for the one by which a failing target is tried.
  */
+
+import { defaults } from "../contract/defaults.ts";
 import type {
   DeliveryRecord,
   DeliverySettings,
   PauseDeliveryInput,
 } from "../contract/deliveries.ts";
-import { defaults } from "../contract/limits.ts";
 import { refuse } from "../contract/refusals.ts";
 import type { DeliveryRow } from "../store/deliveries.ts";
 import { canonical } from "../store/snapshot-rows.ts";

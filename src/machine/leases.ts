@@ -2,6 +2,8 @@
  * What a claim means: which jobs a worker gets, in which order, and why it got none.
  * Invariant: a job is handed out only while nobody holds it, with a token greater than any before.
  */
+
+import { defaults } from "../contract/defaults.ts";
 import { utf8Bytes } from "../contract/fields.ts";
 import { leaseToken } from "../contract/ids.ts";
 import type {
@@ -12,7 +14,7 @@ import type {
   EmptyClaim,
   HeldLease,
 } from "../contract/leases.ts";
-import { defaults, limits } from "../contract/limits.ts";
+import { limits } from "../contract/limits.ts";
 import type { JobRow } from "../store/jobs.ts";
 import { deadline } from "../store/standing.ts";
 import { opensAt } from "../store/token-bucket.ts";

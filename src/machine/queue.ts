@@ -2,10 +2,12 @@
  * What creating, configuring, pausing and reading a queue mean.
  * Invariant: a queue's configuration is always complete.
  */
+
+import { defaults } from "../contract/defaults.ts";
 import type { EventFacts } from "../contract/events.ts";
 import { type JobKind, type JobState, jobStates } from "../contract/fields.ts";
 import type { QueueIdentity } from "../contract/ids.ts";
-import { defaults, limits } from "../contract/limits.ts";
+import { limits } from "../contract/limits.ts";
 import type {
   QueueConfig,
   QueueConfigChange,

@@ -131,8 +131,10 @@ export class Callers {
 
   /** What a caller is told that waits no longer. */
   #answerNow(request: CommandRequest): CommandAnswer {
-    const { view, committer, answer } = this.#ports;
+    const { view, committer, answer, closed } = this.#ports;
     if (request.name !== "lease.claim") return answer(request);
+    const refusal = closed();
+    if (refusal !== undefined) return { refusal };
     const { input } = request as CommandRequest<"lease.claim">;
     return { reply: encodeReply("lease.claim", noJobs(view(), committer.at(), input)) };
   }

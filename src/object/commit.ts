@@ -21,6 +21,8 @@ export interface CommitterPorts {
   readonly sql: Sql;
   /** The queue's store; another one after the queue was deleted. */
   store(): SluiceStore;
+  /** Why nothing is written any more; undefined while the store is used. */
+  closed(): Refusal | undefined;
   readonly name: string;
   readonly autoCreate: boolean;
   now(): number;
@@ -180,9 +182,20 @@ export class Committer {
 
   /** Begins groups while there is something to do, and they may begin. */
   pump(): void {
+    const refusal = this.#ports.closed();
+    if (refusal !== undefined) {
+      this.#refuseAll(refusal);
+      return;
+    }
     while ((this.#pending.length > 0 || this.#ports.callers().line.isDue) && this.#mayBegin()) {
       this.#runGroup();
     }
+  }
+
+  /** The store was found to be damaged while they waited. */
+  #refuseAll(refusal: Refusal): void {
+    for (const { answer } of this.#pending.splice(0)) answer({ refusal });
+    this.#pendingBytes = 0;
   }
 
   #mayBegin(): boolean {

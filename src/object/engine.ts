@@ -20,7 +20,7 @@ import { dropQueue } from "./farewell.ts";
 import type { FeedSocket } from "./feed.ts";
 import { FeedDoor } from "./feed-door.ts";
 import type { Group } from "./group.ts";
-import { openOrSalvage } from "./opening.ts";
+import { damageOfLog, openOrSalvage, salvaged } from "./opening.ts";
 import type { Post } from "./post.ts";
 import { Rates } from "./rates.ts";
 import { type Damaged, isDamaged, QueueReads } from "./reads.ts";
@@ -70,15 +70,18 @@ export class QueueEngine {
   /** Whether this instance has seen to it that a lost alarm is armed anew. */
   #isAlarmSure = false;
 
-  constructor(ports: EnginePorts) {
+  constructor(platform: EnginePorts) {
+    const ports = this.#noting(platform);
     this.#ports = ports;
     this.#alarm = new Alarm(ports.alarm, () => ports.now());
     this.#store = openOrSalvage(ports);
     const own = {
       now: () => ports.now(),
       store: () => this.#openStore(),
-      view: () => this.#view(),
+      // Of a store that must not be used nothing is seen.
+      view: () => (isDamaged(this.#store) ? undefined : this.#view()),
       later: () => this.#upkeep.later(),
+      closed: () => this.#closed(),
     };
     this.#committer = new Committer({
       ...ports,
@@ -87,10 +90,7 @@ export class QueueEngine {
       feed: () => this.readers.feed,
       afterAppend: (group) => this.#afterAppend(group),
     });
-    this.#checkpoints = new Checkpoints({
-      ...own,
-      at: () => this.#committer.at(),
-    });
+    this.#checkpoints = new Checkpoints({ ...own, at: () => this.#committer.at() });
     this.#snapshots = new Snapshots({
       ...ports,
       ...own,
@@ -107,7 +107,6 @@ export class QueueEngine {
       committer: this.#committer,
       sockets: () => ports.sockets(),
       answer: (request) => this.#answer(request),
-      closed: () => this.#closed(),
       arm: () => this.#upkeep.arm(),
       report: (error, what) => ports.report(error, what),
     });
@@ -140,6 +139,15 @@ export class QueueEngine {
       snapshots: this.#snapshots,
       feed: this.readers.feed,
     });
+  }
+
+  /** The platform, to which nothing is reported that the engine does not look at. */
+  #noting(platform: EnginePorts): EnginePorts {
+    const report = (error: unknown, what: string) => {
+      platform.report(error, what);
+      this.#noteDamage(error);
+    };
+    return { ...platform, report };
   }
 
   /** Learns what alarm is set, once, before anything else. */
@@ -247,6 +255,19 @@ export class QueueEngine {
     this.#isAlarmSure = true;
     if (isDamaged(this.#store) || this.#store.readOnly) return;
     await this.#upkeep.run();
+  }
+
+  /** Whoever meets an entry of the log that does not stand: once the groups in flight are done, the store is used no longer. */
+  #noteDamage(error: unknown): void {
+    const refusal = damageOfLog(error);
+    if (refusal === undefined) return;
+    const close = () => {
+      if (!isDamaged(this.#store)) this.#store = salvaged(this.#ports, refusal);
+    };
+    // Not in the turn that met it, which is to come to its end with the store that it began with.
+    queueMicrotask(() => {
+      this.#committer.alone(close).catch((fault) => this.#ports.report(fault, "damage"));
+    });
   }
 
   #openStore(): SluiceStore {

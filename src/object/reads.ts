@@ -82,8 +82,10 @@ export class QueueReads {
     if (name === "snapshot.get") return this.#snapshots.status(view.at);
     if (name === "snapshot.read") return this.#snapshots.read(input as SnapshotRead);
     if (name !== "queue.verify") return undefined;
-    const late = () => this.#lateAlarm(view);
-    return verifyStep(store, (input as VerifyInput).cursor, view.at, late);
+    return verifyStep(store, (input as VerifyInput).cursor, view.at, {
+      live: () => this.#lateAlarm(view),
+      damaged: (fault) => this.#ports.report(fault, name),
+    });
   }
 
   /** I9: the alarm is armed no later than the first thing to do. */

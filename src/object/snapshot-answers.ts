@@ -7,7 +7,12 @@ import { encodeReply } from "../contract/commands.ts";
 import { limits } from "../contract/limits.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer } from "../contract/rpc.ts";
-import { type ImportReply, type SnapshotManifest, snapshotFormat } from "../contract/snapshots.ts";
+import {
+  type ImportReply,
+  type SnapshotManifest,
+  snapshotFormat,
+  snapshotManifest,
+} from "../contract/snapshots.ts";
 import type { SnapshotMeta } from "../store/raft.ts";
 import { RowUnreadable } from "../store/row.ts";
 import type { SnapshotBuild } from "../store/snapshot-build.ts";
@@ -64,6 +69,27 @@ export const altered = refuse(
   "snapshot_invalid",
   "Nothing was changed: the manifest is not as it was exported.",
 );
+
+/** Why a history that a manifest names cannot be gone on with; undefined where it can. */
+export function manifestFault(manifest: SnapshotManifest, now: number): Refusal | undefined {
+  const { error } = snapshotManifest.safeParse(manifest);
+  const [issue] = error?.issues ?? [];
+  if (issue !== undefined) return invalidManifest(`${issue.path.join(".")}: ${issue.message}`);
+  const { last, membership } = manifest;
+  if (Math.max(last.index, last.term) > limits.importedSequenceMax) {
+    return invalidManifest(`last: no queue comes to entry ${last.index} of term ${last.term}`);
+  }
+  if (last.at > now + limits.importAheadMsMax) {
+    return invalidManifest(`last.at: ${last.at} is more than a day ahead of the clock, ${now}`);
+  }
+  const { index = 0, term = 0 } = membership.logId ?? {};
+  return index > last.index || term > last.term
+    ? invalidManifest(`membership: entry ${index} of term ${term} lies behind the last one`)
+    : undefined;
+}
+
+const invalidManifest = (fault: string): Refusal =>
+  refuse("snapshot_invalid", `Nothing was changed: the manifest is none to go on from: ${fault}.`);
 
 export const notOfAQueue = refuse(
   "snapshot_invalid",

@@ -192,6 +192,8 @@ export class Snapshots {
     const { sql, arm } = this.#ports;
     const { format } = manifest;
     if (format > snapshotFormat) return told.snapshotNewer(`format ${format}`);
+    const fault = told.manifestFault(manifest, this.#ports.now());
+    if (fault !== undefined) return fault;
     const { queue, counters } = manifest.tables;
     if (queue?.rows !== 1 || counters?.rows !== 1) return told.notOfAQueue;
     const { sluice: _sluice, format: _format, seal, ...meta } = manifest;

@@ -7,7 +7,7 @@ import { verifyRow } from "../machine/verify.ts";
 import { endVerify } from "../machine/verify-queue.ts";
 import { beginVerify, type VerifyState } from "../machine/verify-state.ts";
 import type { SnapshotLookup } from "../store/snapshot-lookup.ts";
-import { parseLine } from "../store/snapshot-rows.ts";
+import { parseLine, type SnapshotRow } from "../store/snapshot-rows.ts";
 
 /** Where a verification of rows goes on. */
 export interface RowsPlace {
@@ -36,11 +36,18 @@ export const firstRow = (at: number): RowsPlace => ({
   state: beginVerify(at),
 });
 
-/** One step. It tells at most `problemsMax` problems of rows: the counts at the end tell of the rest. */
+/** Whether a row has the form of its table: what is wrong, or nothing. */
+type FaultOf = (row: SnapshotRow) => string | undefined;
+
+/**
+ * One step. It tells at most `problemsMax` problems of rows: the counts at the end tell of the rest. `faultOf` looks at the form of each
+ * row, where nothing has before.
+ */
 export function verifyRows(
   snapshot: SnapshotLookup,
   { chunk, line: from, rows, state }: RowsPlace,
   problemsMax: number,
+  faultOf: FaultOf = () => undefined,
 ): RowsStep {
   if (chunk > snapshot.chunks) {
     return { place: { chunk, line: from, rows, state }, problems: endVerify(state), isDone: true };
@@ -50,10 +57,17 @@ export function verifyRows(
   let line = from;
   for (; line < lines.length && snapshot.reads < READS_MAX; line += 1) {
     const row = parseLine(lines[line] ?? "");
+    const fault = faultOf(row);
     const found = verifyRow(state, row, (table, key) => snapshot.find(table, key));
+    if (fault !== undefined) found.unshift(illFormed(row, fault));
     if (problems.length < problemsMax) problems.push(...found);
   }
   const isWhole = line === lines.length;
   const next = isWhole ? { chunk: chunk + 1, line: 0 } : { chunk, line };
   return { place: { ...next, rows: rows + line - from, state }, problems, isDone: false };
 }
+
+const illFormed = ({ table, key }: SnapshotRow, fault: string): VerifyProblem => ({
+  invariant: "I11",
+  detail: `${table} ${key.join(" ")}: ${fault}.`,
+});

@@ -7,8 +7,11 @@ import { limits } from "../contract/limits.ts";
 import type { VerifyProblem, VerifyReply } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import { type PackedState, pack, unpack } from "../machine/verify-state.ts";
-import type { SluiceStore } from "../store/schema.ts";
+import { RowUnreadable } from "../store/row.ts";
+import { forms, type SluiceStore } from "../store/schema.ts";
 import type { SnapshotLookup } from "../store/snapshot-lookup.ts";
+import type { SnapshotRow } from "../store/snapshot-rows.ts";
+import type { StoreRefusal } from "../store/store.ts";
 import { firstRow, type RowsPlace, verifyRows } from "./verify-rows.ts";
 
 /** Where a verification goes on. */
@@ -23,12 +26,20 @@ export interface Place extends RowsPlace {
 /** Bytes of log that one step reads. */
 const LOG_BYTES = 1_000_000;
 
-/** One step. `live` tells what memory alone knows to be wrong. */
+/** What a verification asks of who runs it, and tells it. */
+export interface VerifyPorts {
+  /** What memory alone knows to be wrong. */
+  live(): VerifyProblem[];
+  /** The log does not stand: the store is used no longer, and there is nothing to go on with. */
+  damaged(fault: StoreRefusal): void;
+}
+
+/** One step. */
 export function verifyStep(
   store: SluiceStore,
   cursor: string | undefined,
   now: number,
-  live: () => VerifyProblem[],
+  { live, damaged }: VerifyPorts,
 ): VerifyReply | Refusal {
   const meta = store.snapshots.current;
   const snapshot = store.snapshots.currentRows();
@@ -44,8 +55,9 @@ export function verifyStep(
   const problems = cursor === undefined ? [...pointers(store), ...live()] : [];
   const next =
     place.index === undefined
-      ? verifyChunk(snapshot, place, problems)
-      : verifyEntries(store, place, place.index, problems);
+      ? verifyChunk(snapshot, place)
+      : verifyEntries(store, place, place.index, damaged);
+  problems.push(...next.problems);
   const rowsTotal = Object.values(meta.tables).reduce((sum, each) => sum + each.rows, 0);
   const { entries, rows } = next.place;
   const { term, index } = meta.last;
@@ -82,6 +94,7 @@ function pointers(store: SluiceStore): VerifyProblem[] {
 
 interface Step {
   readonly place: Place;
+  readonly problems: readonly VerifyProblem[];
   readonly isDone: boolean;
 }
 
@@ -89,22 +102,34 @@ function verifyEntries(
   store: SluiceStore,
   place: Place,
   from: number,
-  problems: VerifyProblem[],
+  damaged: VerifyPorts["damaged"],
 ): Step {
   const to = store.snapshots.current?.last.index ?? 0;
   // What was dropped meanwhile is no longer there to be verified.
   const first = Math.max(from, store.purged.index + 1);
   const { index: _, ...rest } = place;
-  if (first > to) return { place: rest, isDone: false };
+  if (first > to) return { place: rest, problems: [], isDone: false };
   const { next, fault } = store.verifyLog({ from: first, to, maxBytes: LOG_BYTES });
   const entries = place.entries + next - first;
-  if (fault === undefined) return { place: { ...rest, entries, index: next }, isDone: false };
-  problems.push({ invariant: "I14", detail: fault });
-  return { place: { ...rest, entries }, isDone: false };
+  if (fault === undefined) {
+    return { place: { ...rest, entries, index: next }, problems: [], isDone: false };
+  }
+  damaged(fault);
+  const problems = [{ invariant: "I14", detail: fault.reason }];
+  return { place: { ...rest, entries }, problems, isDone: true };
 }
 
-function verifyChunk(snapshot: SnapshotLookup, place: Place, problems: VerifyProblem[]): Step {
-  const step = verifyRows(snapshot, place, limits.verifyProblemsMax);
-  problems.push(...step.problems);
-  return { place: { ...place, ...step.place }, isDone: step.isDone };
+function verifyChunk(snapshot: SnapshotLookup, place: Place): Step {
+  const step = verifyRows(snapshot, place, limits.verifyProblemsMax, faultOf);
+  return { ...step, place: { ...place, ...step.place } };
+}
+
+/** What is wrong with the form of a row, also where it is of a version that nobody can read. */
+function faultOf(row: SnapshotRow): string | undefined {
+  try {
+    return forms.faultOf(row);
+  } catch (fault) {
+    if (fault instanceof RowUnreadable) return fault.message;
+    throw fault;
+  }
 }

@@ -24,11 +24,11 @@ export function readCatalog(sql: Sql): Catalog {
   return catalog;
 }
 
-/** A table that exists must have the key columns that are declared; text columns may be added later. */
+/** A table that exists must have the columns that are declared, but for texts that rows may be without: those may be added later. */
 export function checkCatalog(catalog: Catalog, schema: Schema): void {
-  for (const { name, key } of Object.values(schema)) {
+  for (const { name, key, required } of Object.values(schema)) {
     const stored = catalog.get(name);
-    const expected = [...key.map((each) => each.name), "version", "value"];
+    const expected = [...key.map((each) => each.name), "version", "value", ...required];
     if (stored !== undefined && !expected.every((each) => stored.has(each))) {
       throw new LogCorrupt(`table ${name} has not the columns ${expected.join()}`);
     }

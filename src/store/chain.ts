@@ -58,12 +58,20 @@ export function checkLink(before: Anchor, entry: Entry): void {
 }
 
 function faultOf(before: Anchor, entry: Entry): string | undefined {
+  const fault = faultOfLink(before, entry);
+  if (fault !== undefined) return fault;
+  return entry.hash === hashOf(entry) ? undefined : ": its content is not what was hashed";
+}
+
+/** What is wrong with an entry as the one behind another, whatever it holds; undefined where it follows. */
+export function faultOfLink(
+  before: Anchor,
+  entry: Anchor & Pick<Entry, "prevHash">,
+): string | undefined {
   if (entry.index !== before.index + 1) return ` follows entry ${before.index}`;
   if (entry.term < before.term) return `: term ${entry.term} < ${before.term}`;
   if (entry.at < before.at) return ": its time lies before its predecessor's";
-  if (entry.prevHash !== before.hash) return " does not continue the chain";
-  if (entry.hash !== hashOf(entry)) return ": its content is not what was hashed";
-  return undefined;
+  return entry.prevHash === before.hash ? undefined : " does not continue the chain";
 }
 
 /** The anchor part of an entry. */

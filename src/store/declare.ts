@@ -11,6 +11,7 @@ export interface TableDeclaration<K extends Key, V extends object> {
   readonly key: Columns<K>;
   readonly version: number;
   readonly texts: readonly string[];
+  readonly required: readonly string[];
   readonly resident: boolean;
   readonly warmRowsMax: number;
   readonly upgrade: ((version: number, value: unknown) => V) | undefined;
@@ -35,6 +36,8 @@ export interface TableOptions<K extends Key, V extends object> {
   readonly version: number;
   /** Long text fields, stored in columns of their own instead of inside the row's JSON. */
   readonly texts?: readonly TextField<V>[];
+  /** Those of the texts that every row has, from the table's first version on: their columns are never missing. */
+  readonly required?: readonly TextField<V>[];
   /** Loads all rows when the store opens, so that reads never touch SQL. For small tables. */
   readonly resident?: boolean;
   /** Rows that memory may go on holding over a checkpoint, also those not written since: for rows that are changed again and again. */
@@ -62,7 +65,7 @@ const fieldName = /^[a-zA-Z][a-zA-Z0-9_]*$/;
 export function declareTable<V extends object>() {
   return <const K extends Key>(options: TableOptions<K, V>): TableDeclaration<K, V> => {
     const { name, key, version, texts = [], resident = false, upgrade, valueBytesMax } = options;
-    const { identity = [], warmRowsMax = 0 } = options;
+    const { identity = [], required = [], warmRowsMax = 0 } = options;
     const columns: string[] = [...key.map((each) => each.name), "version", "value", ...texts];
     const isDistinct = new Set(columns.map((each) => each.toLowerCase())).size === columns.length;
     if (!tableName.test(name) || !columns.every((each) => fieldName.test(each))) {
@@ -70,7 +73,7 @@ export function declareTable<V extends object>() {
     }
     if (!isDistinct || key.length === 0) throw new TypeError(`table "${name}": bad columns`);
     const memory = { resident, warmRowsMax };
-    return { name, key, version, texts, ...memory, upgrade, valueBytesMax, identity };
+    return { name, key, version, texts, required, ...memory, upgrade, valueBytesMax, identity };
   };
 }
 

@@ -2,7 +2,9 @@
  * Hard state: the one row that says whose store this is and how far it is known to be right.
  * Invariant: written only when it changes, in the transaction of the change that it describes.
  */
+import * as z from "zod";
 import type { QueueIdentity } from "../contract/ids.ts";
+import { storedMembership } from "../contract/snapshots.ts";
 import type { Anchor, LogId } from "./chain.ts";
 import { anchorOf, genesis, LogCorrupt } from "./chain.ts";
 import { noMembership, type Settle, type StoredMembership, type Vote } from "./raft.ts";
@@ -140,6 +142,7 @@ function writeHardState(sql: Sql, state: HardState): void {
 export function readFormat(sql: Sql): number {
   const [row] = sql.rows<[format: number]>("SELECT format FROM raft_state");
   if (row === undefined) throw new LogCorrupt("the hard state is missing");
+  if (row[0] < 1) throw new LogCorrupt(`hard state: there is no format ${row[0]}`);
   return row[0];
 }
 
@@ -151,41 +154,71 @@ export function readHardState(sql: Sql): HardState {
   );
   if (row === undefined) throw new LogCorrupt("the hard state is missing");
   const [format, queueId, role, term, vote, purged, checkpointed, committed] = row;
+  const { membership = noMembership } = parse("checkpointed", checkpointed, forms.membership);
   return {
     format,
     queueId,
     role,
-    term,
-    vote: parse("vote", vote) as Vote | null,
+    term: parse("term", String(term), count),
+    vote: parse("vote", vote, forms.vote),
     purged: parseAnchor(purged),
     checkpointed: anchorOf(parseAnchor(checkpointed)),
-    membership: membershipOf(parse("checkpointed", checkpointed)),
-    committed: parse("committed", committed) as LogId | null,
+    membership,
+    committed: parse("committed", committed, forms.committed),
   };
 }
 
+const count = z.int().min(0);
+
+/** What columns of JSON hold. A checkpoint from before memberships were stated has none beside it. */
+const forms = {
+  vote: z.object({ term: count, node: count, committed: z.boolean() }).nullable(),
+  committed: z.object({ term: count, index: count }).nullable(),
+  membership: z.object({ membership: storedMembership.optional() }),
+};
+
+/** What can be read of the stored row, of which some columns may be damaged. Throws LogCorrupt where nothing can. */
+export function salvageHardState(sql: Sql): HardState {
+  const query = "SELECT format, queue_id, role, term, purged, checkpointed FROM raft_state";
+  const [row] = sql.rows<[...HardColumns, purged: string, checkpointed: string]>(query);
+  if (row === undefined) throw new LogCorrupt("the hard state is missing");
+  const [format, queueId, role, term, purged, checkpointed] = row;
+  const places = { purged: placeOr(purged), checkpointed: anchorOf(placeOr(checkpointed)) };
+  const unread = { vote: null, committed: null, membership: noMembership };
+  return { format, queueId, role, term, ...places, ...unread };
+}
+
+/** A place, or the beginning where it cannot be read. */
+function placeOr(json: string): Anchor {
+  try {
+    return parseAnchor(json);
+  } catch (fault) {
+    if (fault instanceof LogCorrupt) return genesis;
+    throw fault;
+  }
+}
+
+type HardColumns = [format: number, queueId: string, role: string, term: number];
+
 /** As the table is created: STRICT, so that the columns hold what it says. */
 type StoredRow = [
-  format: number,
-  queueId: string,
-  role: string,
-  term: number,
+  ...HardColumns,
   vote: string,
   purged: string,
   checkpointed: string,
   committed: string,
 ];
 
-/** The membership beside a checkpoint: a checkpoint from before memberships were stated has none. */
-function membershipOf(checkpointed: unknown): StoredMembership {
-  const { membership } = checkpointed as { membership?: StoredMembership };
-  return membership ?? noMembership;
-}
-
-function parse(column: string, text: string): unknown {
+function parse<T>(column: string, text: string, form: z.ZodType<T>): T {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (cause) {
     throw new LogCorrupt(`hard state: ${column} is not JSON`, { cause });
   }
+  const { data, error } = form.safeParse(value);
+  if (error === undefined) return data;
+  const [{ path, message } = { path: [], message: "no form" }] = error.issues;
+  const where = [column, ...path].join(".");
+  throw new LogCorrupt(`hard state: ${where} is not what it must be: ${message}`);
 }

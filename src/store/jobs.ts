@@ -103,6 +103,7 @@ export const jobs = declareTable<JobRow>()({
   version: 1,
   key: [ascii("id")],
   texts: ["payload", "result"],
+  required: ["payload"],
   // The history of attempts takes most of it: 32 × (error, worker, times), escaped; asserted in limits.ts.
   valueBytesMax: limits.jobValueBytesMax,
 });

@@ -3,8 +3,9 @@
  * Invariant: only the open segment's keys are in memory, and what an index finds is confirmed in the entry.
  */
 import { hash52 } from "../contract/hash.ts";
+import { type Entry, LogCorrupt } from "./chain.ts";
 import type { KeptAnswer } from "./entry.ts";
-import { decodeKeys } from "./entry.ts";
+import { decodeKeys, EntryUnreadable } from "./entry.ts";
 import { OpenKeys, SealedKeys } from "./key-index.ts";
 import type { SegmentList } from "./segment-list.ts";
 import type { Segment } from "./segments.ts";
@@ -16,6 +17,16 @@ export interface KeyHit {
   readonly index: number;
   readonly bodyHash: string;
   readonly answer: string;
+}
+
+/** The keys of an entry of the log. Throws LogCorrupt where they cannot be read. */
+export function keysOf({ index, keys }: Pick<Entry, "index" | "keys">): KeptAnswer[] {
+  try {
+    return decodeKeys(keys);
+  } catch (cause) {
+    if (!(cause instanceof EntryUnreadable)) throw cause;
+    throw new LogCorrupt(`log entry ${index}: ${cause.message}`, { cause, index });
+  }
 }
 
 /** The idempotency keys of one log. */
@@ -80,7 +91,7 @@ export class LogKeys {
     for (;;) {
       const page = rows.readKeyedEntries(this.#sql, segment, next);
       for (const [index, json] of page) {
-        for (const [key] of decodeKeys(json)) keys.add(key, index);
+        for (const [key] of keysOf({ index, keys: json })) keys.add(key, index);
         next = index + 1;
       }
       if (page.length === 0) break;
@@ -90,7 +101,7 @@ export class LogKeys {
   }
 
   #confirm({ segment }: Segment, index: number, key: string): KeptAnswer | undefined {
-    const answers = decodeKeys(rows.readKeys(this.#sql, segment, index));
+    const answers = keysOf({ index, keys: rows.readKeys(this.#sql, segment, index) });
     return answers.findLast((each) => each[0] === key);
   }
 }

@@ -50,6 +50,7 @@ export const plan_versions = declareTable<PlanVersionRow>()({
   version: 1,
   key: [ascii("id"), integer("plan_version")],
   texts: ["body"],
+  required: ["body"],
 });
 
 /** The greatest number that was ever given to a version of a plan. */

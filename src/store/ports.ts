@@ -33,19 +33,20 @@ export function openPorts<S extends Schema, E extends StoredEvent>(
 ): Ports<S, E> {
   const catalog = readCatalog(sql);
   checkCatalog(catalog, config.tables);
-  const state = new HardStateRow(sql, readStored(sql, catalog));
+  const state = new HardStateRow(sql, readStored(sql, catalog, config.tables));
   const log = Log.open(sql, state, catalog.keys());
   const machine = new TableMachine(sql, state, config, catalog);
   const limits = { ...storeLimits, ...config.limits };
   const write = () => checkpoint({ sql, log, machine }, limits);
   const parts = { sql, state, machine, checkpoint: write };
-  const snapshots = new SnapshotStore(parts, config.tables, catalog);
+  const snapshots = new SnapshotStore(parts, config, catalog);
   return { sql, state, log, machine, snapshots };
 }
 
-function readStored(sql: Sql, catalog: Catalog): HardState | undefined {
+function readStored(sql: Sql, catalog: Catalog, schema: Schema): HardState | undefined {
   if (!catalog.has("raft_state")) {
-    const stray = [...catalog.keys()].find((each) => each.startsWith("raft_"));
+    const own = new Set(Object.values(schema).map(({ name }) => name));
+    const stray = [...catalog.keys()].find((each) => each.startsWith("raft_") || own.has(each));
     if (stray !== undefined) throw new LogCorrupt(`there is ${stray} but no hard state`);
     return undefined;
   }

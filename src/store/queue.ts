@@ -3,9 +3,9 @@
  * Invariant: both rows exist from the queue's first event on, and the counters equal a recount.
  */
 import type { EndStatus } from "../contract/actions.ts";
+import { defaults } from "../contract/defaults.ts";
 import type { EventOf } from "../contract/events.ts";
 import type { EndState, JobState } from "../contract/fields.ts";
-import { defaults } from "../contract/limits.ts";
 import type { QueueConfig } from "../contract/queue.ts";
 import { declareTable } from "./declare.ts";
 import type { DeliveryRow } from "./deliveries.ts";

@@ -9,6 +9,7 @@ import { committedOf } from "./guards.ts";
 import type { HardStateRow } from "./hard-state.ts";
 import { storeFormat } from "./hard-state.ts";
 import type { Log } from "./log.ts";
+import { checkSegments } from "./log-check.ts";
 import type { Ports } from "./ports.ts";
 import { openPorts } from "./ports.ts";
 import type { Sql } from "./sql.ts";
@@ -29,6 +30,7 @@ export function recover<S extends Schema, E extends StoredEvent>(
   const ports = openPorts(sql, config);
   const { state, log, machine } = ports;
   checkPointers(state, log);
+  if (state.isStored) checkSegments(sql, state);
   if (state.checkpointed.index > 0) config.check?.(machine.tables);
   initialState(log, machine, committedOf(ports));
   return { ...ports, readOnly: (state.known?.format ?? 0) > storeFormat };
@@ -49,6 +51,15 @@ function checkPointers(state: HardStateRow, log: Log): void {
   if (checkpointed.hash !== found.hash || checkpointed.term !== found.term) {
     const what = `entry ${found.index} is not the one that was checkpointed`;
     throw new LogCorrupt(what, { index: found.index });
+  }
+  const entry = log.anchor(committed.index);
+  if (committed.term !== entry.term) {
+    const what = `entry ${entry.index} of term ${committed.term} was committed, and has term ${entry.term}`;
+    throw new LogCorrupt(what, { index: entry.index });
+  }
+  const stated = state.membership.logId?.index ?? 0;
+  if (stated > checkpointed.index) {
+    throw new LogCorrupt(`hard state: entry ${stated} behind the checkpoint stated its membership`);
   }
 }
 

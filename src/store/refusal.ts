@@ -26,8 +26,8 @@ export class StoreRefusal extends Error {
   }
 }
 
-/** SQLite's own words for a damaged file. */
-const damaged = /malformed|SQLITE_CORRUPT|not a database/;
+/** SQLite's own words for a damaged file, and for tables that are not as they were made. */
+const damaged = /malformed|SQLITE_CORRUPT|not a database|no such (?:table|column)/;
 
 /** Runs what reads a store, and turns every sign of a bad one into a StoreRefusal; other faults pass as they are. */
 export function refusing<T>(read: () => T): T {

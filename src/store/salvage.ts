@@ -11,7 +11,7 @@ import {
   type HardState,
   HardStateRow,
   readFormat,
-  readHardState,
+  salvageHardState,
   storeFormat,
 } from "./hard-state.ts";
 import { openPorts } from "./ports.ts";
@@ -61,7 +61,7 @@ function checkpointOnly<S extends Schema, E extends StoredEvent>(
 ) {
   // A format beyond the next one may have other tables: reading them could show what is not so.
   if (readFormat(sql) > storeFormat + 1) return undefined;
-  const state = new HardStateRow(sql, readHardState(sql));
+  const state = new HardStateRow(sql, salvageHardState(sql));
   const machine = new TableMachine(sql, state, config, readCatalog(sql));
   return { tables: machine.tables, hard: state.current, last: machine.last };
 }

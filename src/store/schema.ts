@@ -12,6 +12,7 @@ import { deliveryWriters } from "./deliveries.ts";
 import { edges } from "./flows.ts";
 import { generations } from "./generations.ts";
 import { hash_fields, hashWriters } from "./hashes.ts";
+import { jobForms } from "./job-forms.ts";
 import { jobWriters } from "./job-writers.ts";
 import { blocked, deadlines, finished, jobs, ready, scheduled } from "./jobs.ts";
 import { keyWriters } from "./key-writers.ts";
@@ -21,6 +22,7 @@ import { leases, leaseWriters } from "./leases.ts";
 import { lingeringWriters } from "./lingering.ts";
 import { list_items, listWriters } from "./lists.ts";
 import type { membershipEvent } from "./membership.ts";
+import { nameForms } from "./name-forms.ts";
 import {
   keyspace,
   name_expiries,
@@ -32,6 +34,8 @@ import {
 import { operations, operationWriters } from "./operations.ts";
 import { plan_versions, plans, planWriters } from "./plans.ts";
 import { counters, queue, queueWriters } from "./queue.ts";
+import { queueForms } from "./queue-forms.ts";
+import { type Forms, RowForms } from "./row-forms.ts";
 import { type Salvaged, salvage } from "./salvage.ts";
 import { schedule_due, schedules, scheduleWriters } from "./schedules.ts";
 import { set_members, setWriters } from "./sets.ts";
@@ -166,7 +170,14 @@ function checkTables(all: SluiceTables): void {
   }
 }
 
-const config = { tables: schema, writers, texts: eventTexts, check: checkTables, catchUp };
+/** What each row must be. */
+export const forms = new RowForms(schema, {
+  ...jobForms,
+  ...nameForms,
+  ...queueForms,
+} satisfies Forms<SluiceSchema>);
+
+const config = { tables: schema, writers, texts: eventTexts, check: checkTables, catchUp, forms };
 
 /**
  * Opens a queue's store, and recovers it. Writes nothing; throws `StoreRefusal` when it must not be used.

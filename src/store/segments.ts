@@ -110,14 +110,35 @@ export function deleteEntriesAfter(sql: Sql, segment: number, index: number): vo
 }
 
 /** Bytes and idempotency keys of a segment's entries from an index on, counted by SQLite. */
-export function countEntries(sql: Sql, segment: number, from: number): Figures {
+export function countEntries(
+  sql: Sql,
+  segment: number,
+  from: number,
+  to: number = Number.MAX_SAFE_INTEGER,
+): Figures {
+  // Keys that are no JSON count for none: which entry has them, its checksum tells.
   const [[bytes, keys] = [0, 0]] = sql.rows<[bytes: number, keys: number]>(
     `SELECT coalesce(sum(octet_length(keys) + octet_length(events) + octet_length(texts)), 0),
-            coalesce(sum(CASE keys WHEN '[]' THEN 0 ELSE json_array_length(keys) END), 0)
-     FROM ${segmentTable(segment)} WHERE log_index >= ?`,
+            coalesce(sum(CASE WHEN keys <> '[]' AND json_valid(keys) THEN json_array_length(keys) ELSE 0 END), 0)
+     FROM ${segmentTable(segment)} WHERE log_index BETWEEN ? AND ?`,
     from,
+    to,
   );
   return { bytes, keys };
+}
+
+/** The first entry up to an index that does not follow the one before it, or whose keys are no JSON, behind that one's index. */
+export function findBreak(sql: Sql, segment: number, to: number) {
+  const [found] = sql.rows<[before: number | null, index: number]>(
+    `SELECT before, log_index FROM (
+       SELECT log_index, term, at, prev_hash, keys, lag(log_index) OVER way AS before,
+              lag(term) OVER way AS term_before, lag(at) OVER way AS at_before, lag(hash) OVER way AS hash_before
+       FROM ${segmentTable(segment)} WHERE log_index <= ? WINDOW way AS (ORDER BY log_index))
+     WHERE log_index <> before + 1 OR term < term_before OR at < at_before OR prev_hash <> hash_before
+        OR (keys <> '[]' AND NOT json_valid(keys)) ORDER BY log_index LIMIT 1`,
+    to,
+  );
+  return found;
 }
 
 /** Drops a segment with all its entries: no row is written for an entry. */
@@ -270,6 +291,9 @@ function segmentOf(row: SegmentRow): Segment {
   const [segment, firstIndex, firstAt, json, bytes, keys, sealed, hashBytes] = row;
   const last = parseAnchor(json);
   const isSealed = sealed === 1;
+  if (bytes < 0 || keys < 0 || firstIndex < 1) {
+    throw new LogCorrupt(`segment ${segment}: its row holds a number that none has`);
+  }
   if (isSealed && hashBytes !== keys * keyBytes) {
     const what = `segment ${segment} has not the hashes of its ${keys} keys`;
     throw new LogCorrupt(what, { index: firstIndex });
@@ -292,5 +316,6 @@ export function parseAnchor(json: string): Anchor {
 function isAnchor(value: unknown): value is Anchor {
   if (typeof value !== "object" || value === null) return false;
   const { term, index, incarnation, at, hash } = value as Record<keyof Anchor, unknown>;
-  return [term, index, incarnation, at].every(Number.isSafeInteger) && typeof hash === "string";
+  const isCount = (each: unknown): boolean => Number.isSafeInteger(each) && Number(each) >= 0;
+  return [term, index, incarnation, at].every(isCount) && typeof hash === "string";
 }

@@ -5,16 +5,21 @@
  */
 import { limits } from "../contract/limits.ts";
 import { Base } from "./base.ts";
-import { exists } from "./catalog.ts";
+import { exists, readCatalog } from "./catalog.ts";
 import { LogCorrupt } from "./chain.ts";
+import type { Schema } from "./declare.ts";
 import type { GoneTables } from "./gone.ts";
+import { Journal } from "./journal.ts";
+import { comparator } from "./key-columns.ts";
 import type { SnapshotMeta } from "./raft.ts";
 import { RowCodec, RowTooLarge, RowUnreadable } from "./row.ts";
+import type { RowForms } from "./row-forms.ts";
 import type { Chunks, ChunkTotals } from "./snapshot-chunks.ts";
 import { noChunks, withChunk } from "./snapshot-chunks.ts";
 import { SnapshotLookup } from "./snapshot-lookup.ts";
 import { type AnyTable, columnsOf, parseLine, type SnapshotRow } from "./snapshot-rows.ts";
 import { IllFormed, type Sql } from "./sql.ts";
+import { LayeredTable } from "./table.ts";
 
 /** A table's name while it is filled. */
 const stagedName = ({ name }: AnyTable): string => `staged_${name}`;
@@ -27,6 +32,9 @@ export class SnapshotInvalid extends Error {
 interface ImportPorts {
   readonly sql: Sql;
   readonly tables: readonly AnyTable[];
+  readonly forms: RowForms | undefined;
+  /** Looks at the staged tables together: throws LogCorrupt where they contradict each other. */
+  readonly check: (() => void) | undefined;
   readonly chunks: Chunks;
   readonly gone: GoneTables;
 }
@@ -40,7 +48,11 @@ export class SnapshotImport {
   /** The chunk whose rows are being staged, and those of its lines that are not. */
   #chunk = 0;
   #lines: string[] = [];
+  /** Lines of the chunk that are staged. */
+  #line = 0;
   #staged = 0;
+  /** The row that was staged last. */
+  #before: SnapshotRow | undefined;
 
   /** Begins, or goes on with the chunks that have come. */
   constructor(ports: ImportPorts, meta: SnapshotMeta) {
@@ -88,6 +100,8 @@ export class SnapshotImport {
         const reads = own === undefined ? "does not know it" : `reads ${own}`;
         throw new RowUnreadable(`${name}: rows of version ${version}, this code ${reads}`, true);
       }
+      const most = this.#ports.forms?.rowsMax(name) ?? rows;
+      if (rows > most) throw new SnapshotInvalid(`${name} has ${rows} rows; ${most} are the most`);
     }
   }
 
@@ -119,7 +133,10 @@ export class SnapshotImport {
 
   /** Stages a bounded number of rows. True once all are. Throws SnapshotInvalid for a row that is none. */
   step(): boolean {
-    if (this.#lines.length === 0 && !this.#nextChunk()) return true;
+    if (this.#lines.length === 0 && !this.#nextChunk()) {
+      refusing(() => this.#ports.check?.());
+      return true;
+    }
     let units = 0;
     let count = 0;
     while (count < this.#lines.length && count < limits.snapshotStepRows) {
@@ -127,11 +144,31 @@ export class SnapshotImport {
       units += this.#lines[count]?.length ?? 0;
       count += 1;
     }
-    const rows = refusing(() => this.#lines.slice(0, count).map(parseLine));
+    const rows: SnapshotRow[] = [];
+    for (const text of this.#lines.slice(0, count)) {
+      rows.push(this.#rowOf(text, this.#line + rows.length + 1, rows.at(-1) ?? this.#before));
+    }
     refusing(() => this.#ports.sql.transaction(() => this.#write(rows)));
+    this.#before = rows.at(-1);
     this.#lines = this.#lines.slice(count);
+    this.#line += count;
     this.#staged += count;
     return false;
+  }
+
+  /** The row of a line, which stands behind the one before and has the form of its table. Throws SnapshotInvalid. */
+  #rowOf(text: string, line: number, before: SnapshotRow | undefined): SnapshotRow {
+    const where = `chunk ${this.#chunk}, line ${line}`;
+    const row = refusing(() => parseLine(text), where);
+    const named = `${where}, ${row.table} ${JSON.stringify(row.key).slice(0, 100)}`;
+    const table = this.#ports.tables.find(({ name }) => name === row.table);
+    if (table === undefined) throw new SnapshotInvalid(`${named}: there is no such table`);
+    const fault = refusing(() => this.#ports.forms?.faultOf(row, true), named);
+    if (fault !== undefined) throw new SnapshotInvalid(`${named}: ${fault}`);
+    if (row.key.length !== table.key.length || !isBehind(table, row, before)) {
+      throw new SnapshotInvalid(`${named}: it does not stand behind the row before it`);
+    }
+    return row;
   }
 
   /** Puts the staged tables in the place of those in use. To be called in a transaction. */
@@ -159,14 +196,12 @@ export class SnapshotImport {
       .split("\n")
       .slice(0, -1);
     this.#chunk += 1;
+    this.#line = 0;
     return true;
   }
 
   #write(rows: readonly SnapshotRow[]): void {
-    const { tables } = this.#ports;
-    const strange = rows.find((row) => tables.every((table) => table.name !== row.table));
-    if (strange !== undefined) throw new SnapshotInvalid(`there is no table ${strange.table}`);
-    for (const table of tables) {
+    for (const table of this.#ports.tables) {
       const own = rows.filter((row) => row.table === table.name);
       if (own.length > 0) this.#stage(table, own);
     }
@@ -187,15 +222,38 @@ export class SnapshotImport {
   }
 }
 
+/** Rows stand in the order of tables and keys, each once. */
+function isBehind(table: AnyTable, row: SnapshotRow, before: SnapshotRow | undefined): boolean {
+  if (before === undefined || row.table !== before.table) {
+    return before === undefined || row.table > before.table;
+  }
+  return comparator(table.key)(row.key, before.key) > 0;
+}
+
+/** The tables that are staged, as those of a store. */
+export function stagedTables(sql: Sql, schema: Schema): never {
+  const catalog = readCatalog(sql);
+  const journal = new Journal();
+  const tables = Object.entries(schema).map(([as, table]) => {
+    const name = stagedName(table);
+    const stored = catalog.get(name) ?? new Set<string>();
+    return [as, new LayeredTable({ ...table, name }, sql, journal, stored)] as const;
+  });
+  return Object.fromEntries(tables) as never;
+}
+
 /** Runs what reads lines; those that no exporter wrote make the snapshot invalid. */
-function refusing<T>(work: () => T): T {
+function refusing<T>(work: () => T, where?: string): T {
   try {
     return work();
   } catch (fault) {
     if (fault instanceof RowUnreadable && fault.isNewer) throw fault;
     const kinds = [LogCorrupt, IllFormed, RowTooLarge, RowUnreadable, TypeError];
     if (!kinds.some((each) => fault instanceof each)) throw fault;
-    throw new SnapshotInvalid((fault as Error).message, { cause: fault });
+    const { message } = fault as Error;
+    throw new SnapshotInvalid(where === undefined ? message : `${where}: ${message}`, {
+      cause: fault,
+    });
   }
 }
 

@@ -54,6 +54,7 @@ export function parseLine(line: string): SnapshotRow {
     key.every((part) => typeof part === "string" || typeof part === "number") &&
     typeof value === "object" &&
     value !== null &&
+    !Array.isArray(value) &&
     texts.every((text) => text === null || typeof text === "string");
   if (!isRow) throw new LogCorrupt("a line of the snapshot is not a row");
   return {

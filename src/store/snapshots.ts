@@ -8,9 +8,10 @@ import { FrozenView } from "./frozen-view.ts";
 import { GoneTables } from "./gone.ts";
 import type { HardStateRow } from "./hard-state.ts";
 import type { Settle, Snapshot, SnapshotBuilder, SnapshotMeta, SnapshotStorage } from "./raft.ts";
+import type { RowForms } from "./row-forms.ts";
 import { type BuildOf, SnapshotBuild } from "./snapshot-build.ts";
 import { type Chunks, type Listed, SnapshotList } from "./snapshot-chunks.ts";
-import { SnapshotImport } from "./snapshot-import.ts";
+import { SnapshotImport, stagedTables } from "./snapshot-import.ts";
 import { SnapshotLookup } from "./snapshot-lookup.ts";
 import type { AnyTable } from "./snapshot-rows.ts";
 import type { Sql } from "./sql.ts";
@@ -38,9 +39,19 @@ interface Parts {
   readonly checkpoint: () => void;
 }
 
+/** What is known of the tables: as a store is opened with. */
+interface Declared {
+  readonly tables: Schema;
+  readonly forms?: RowForms;
+  readonly check?: (tables: never) => void;
+}
+
 export class SnapshotStore implements SnapshotStorage {
   readonly #parts: Parts;
   readonly #tables: readonly AnyTable[];
+  readonly #forms: RowForms | undefined;
+  /** Looks at the tables that are staged. */
+  readonly #check: (() => void) | undefined;
   readonly #list: SnapshotList;
   /** What was replaced or given up, until `gone.step` has dropped it. */
   readonly gone: GoneTables;
@@ -51,9 +62,11 @@ export class SnapshotStore implements SnapshotStorage {
   #import: Importing | undefined;
 
   /** Reads what is stored; a build goes on. Writes nothing. */
-  constructor(parts: Parts, declarations: Schema, catalog: Catalog) {
+  constructor(parts: Parts, { tables, forms, check }: Declared, catalog: Catalog) {
     this.#parts = parts;
-    this.#tables = Object.values(declarations).sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.#tables = Object.values(tables).sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.#forms = forms;
+    this.#check = check && (() => check(stagedTables(parts.sql, tables)));
     this.gone = new GoneTables(parts.sql);
     this.#list = new SnapshotList(parts.sql, catalog, this.gone);
     this.damage = this.#read();
@@ -255,7 +268,14 @@ export class SnapshotStore implements SnapshotStorage {
 
   #received({ generation, about }: Listed<ImportOf>): Importing {
     const chunks = this.#list.chunksOf({ generation, about });
-    const ports = { sql: this.#parts.sql, tables: this.#tables, chunks, gone: this.gone };
+    const ports = {
+      sql: this.#parts.sql,
+      tables: this.#tables,
+      forms: this.#forms,
+      check: this.#check,
+      chunks,
+      gone: this.gone,
+    };
     const snapshot = new SnapshotImport(ports, about.meta);
     return { upload: about.upload, over: about.over, snapshot };
   }

@@ -163,10 +163,11 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
     if (entry.index <= this.#applied.index) {
       throw new RaftRefusal("apply_order", `entry ${entry.index} after ${this.#applied.index}`);
     }
-    this.#evolver.apply(tables, entry, this.#eventsOf(entry));
+    this.#evolver.apply(tables, entry, this.eventsOf(entry));
   }
 
-  #eventsOf(entry: Entry): E[] {
+  /** The events of an entry of the log. Throws LogCorrupt where they cannot be read. */
+  eventsOf(entry: Entry): E[] {
     try {
       return this.codec.decode(entry);
     } catch (cause) {

@@ -7,6 +7,7 @@ import type { Schema, Tables } from "./declare.ts";
 import type { EventTexts, StoredEvent } from "./entry.ts";
 import type { CatchUp, Writers } from "./evolve.ts";
 import type { SegmentLimits } from "./log.ts";
+import type { RowForms } from "./row-forms.ts";
 
 /** When a checkpoint is due, and when it seals the open segment. */
 export interface StoreLimits extends SegmentLimits {
@@ -36,6 +37,8 @@ export interface StoreConfig<S extends Schema, E extends StoredEvent> {
   readonly texts: EventTexts<E>;
   /** Looks at the tables as of the checkpoint, before the tail: throws LogCorrupt where they contradict each other. */
   readonly check?: (tables: Tables<S>) => void;
+  /** What rows must be that come from elsewhere. */
+  readonly forms?: RowForms;
   /** How the tail is applied. Default: straight to the tables. */
   readonly catchUp?: (tables: Tables<S>) => CatchUp<S>;
   readonly limits?: Partial<StoreLimits>;

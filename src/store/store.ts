@@ -6,12 +6,12 @@ import type { QueueIdentity } from "../contract/ids.ts";
 import { type Anchor, checkLink, type Entry, LogCorrupt, type LogId } from "./chain.ts";
 import type { Schema, Tables } from "./declare.ts";
 import type { EntryBody, StoredEvent } from "./entry.ts";
-import { decodeKeys, EntryBuilder, type EventCodec } from "./entry.ts";
+import { EntryBuilder, type EventCodec } from "./entry.ts";
 import { isCheckpointDue, type StoreStats, statsOf } from "./figures.ts";
 import * as guards from "./guards.ts";
 import type { HardState } from "./hard-state.ts";
 import type { Log } from "./log.ts";
-import type { KeyHit } from "./log-keys.ts";
+import { type KeyHit, keysOf } from "./log-keys.ts";
 import { checkpoint, type Ports } from "./ports.ts";
 import type { Membership, Vote } from "./raft.ts";
 import { recover } from "./recovery.ts";
@@ -244,7 +244,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
    */
   verifyLog(range: { from: number; to: number; maxBytes: number }): {
     readonly next: number;
-    readonly fault?: string;
+    readonly fault?: StoreRefusal;
   } {
     const { log, machine } = this.#ports;
     let { from: next } = range;
@@ -252,7 +252,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
       let before = log.anchor(next - 1);
       for (const entry of log.limitedEntries(range)) {
         checkLink(before, entry);
-        machine.codec.decode(entry);
+        machine.eventsOf(entry);
         checkKeys(log, entry);
         before = entry;
         next += 1;
@@ -261,7 +261,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
     } catch (fault) {
       const refusal = refusalFor(fault);
       if (refusal === undefined) throw fault;
-      return { next, fault: refusal.reason };
+      return { next, fault: refusal };
     }
   }
 
@@ -317,8 +317,9 @@ export class Store<S extends Schema, E extends StoredEvent> {
 }
 
 /** Every idempotency key of an entry is found: in it, or in a later one that has it too. */
-function checkKeys(log: Log, { index, keys }: Entry): void {
-  for (const [key] of decodeKeys(keys)) {
+function checkKeys(log: Log, entry: Entry): void {
+  const { index } = entry;
+  for (const [key] of keysOf(entry)) {
     const found = log.findKey(key);
     if (found !== undefined && found.index >= index) continue;
     throw new LogCorrupt(`log entry ${index}: its idempotency key is not found`, { index });

@@ -8,6 +8,7 @@ import { openStore } from "../../src/store/schema.ts";
 import { NodeSql } from "../../src/store/sql-node.ts";
 import { codeOf, command, replyOf } from "./commands.ts";
 import type { EngineRig } from "./rig.ts";
+import { settledDamages } from "./settled-damages.ts";
 import { damages, damageTo, log, rigWithTail } from "./store-damages.ts";
 
 const writes: readonly [CommandName, object][] = [
@@ -27,7 +28,7 @@ const bytes = (rig: EngineRig): string => {
   return JSON.stringify(tables.map(([name]) => [name, rig.sql.rows(`SELECT * FROM "${name}"`)]));
 };
 
-describe.each(damages)("$name", (damage) => {
+describe.each([...damages, ...settledDamages])("$name", (damage) => {
   const { code, at, readable } = damage;
 
   it("refuses every write with the reason and the entry, and leaves storage as it is", async () => {

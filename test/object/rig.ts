@@ -135,6 +135,7 @@ export class CommitRig extends Told {
     this.committer = new Committer({
       sql: this.sql,
       store: () => this.store,
+      closed: () => undefined,
       name: "q",
       autoCreate: true,
       now: () => this.now,

@@ -307,6 +307,7 @@ describe("an import", () => {
 it("a chunk that the manifest does not name spoils an import also when all is staged", async () => {
   const { manifest, chunks } = await exported(await openEngine({ config: {} }));
   const rig = new EngineRig();
+  rig.now = manifest.last.at;
   const step = (input: object) =>
     rig.engine.submit(command("snapshot.import", { upload: "u", ...input } as ImportStep));
   await step({ manifest, over: true });

@@ -47,6 +47,7 @@ export const damageTo = async (rig: EngineRig, { queries }: Damage): Promise<num
 const pointTo = (place: string, index: number): string =>
   `UPDATE raft_state SET ${place} = json_set(${place}, '$.index', ${index})`;
 
+/** Damage to the log above its checkpoint, and to what says where the log stands. */
 export const damages: readonly Damage[] = [
   {
     name: "a hole",

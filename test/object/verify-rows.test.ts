@@ -118,8 +118,8 @@ describe("a verification of what a queue has besides", () => {
   it("finds a second row of the queue", async () => {
     const queue = await variedQueue();
     await damage(queue, ["INSERT INTO queue SELECT 1, version, value FROM queue"]);
-    const detail = "The queue has 2 rows, not one.";
-    expect(await problemsOf(queue)).toEqual([{ invariant: "I11", detail }]);
+    const told = ["queue 1: key.0: Invalid input: expected 0.", "The queue has 2 rows, not one."];
+    expect(await problemsOf(queue)).toEqual(told.map((detail) => ({ invariant: "I11", detail })));
   });
 
   it.each([

@@ -66,13 +66,26 @@ describe("a verification", () => {
       "a negative count",
       "UPDATE jobs SET value = json_set(value, '$.failures', -1) WHERE id = 'job-9'",
     ],
-    ["I14", "a lost entry", "DELETE FROM raft_log_1 WHERE log_index = 2"],
   ] as const)("finds %s: %s", async (invariant, _, written) => {
     const problems = await problemsAfter(await busyQueue(), written);
     expect(problems.map((each) => each.invariant)).toContain(invariant);
   });
 
+  it("finds I14: an entry that was lost since the object woke, and ends with it", async () => {
+    const queue = await busyQueue();
+    await queue.crash();
+    await exported(queue);
+    queue.sql.run("DELETE FROM raft_log_1 WHERE log_index = 2");
+    const { problems } = await verified(queue);
+    expect(problems).toEqual([{ invariant: "I14", detail: "log entry 2 is missing" }]);
+    expect(await queue.refused("queue.resume", {})).toMatchObject({
+      refusalCode: "store_corrupt",
+      facts: { index: 2 },
+    });
+  });
+
   it.each([
+    ["labels of no form", set("jobs", "labels", 7, "id = 'single'"), "jobs single: value.labels"],
     ["a wrong count of an action", set("actions", "counts.ready", 9), "actions"],
     ["a lost action", "DELETE FROM actions WHERE id = 'live'", "actions"],
     ["a lost end of an action", "DELETE FROM ended_actions WHERE id = 'ended'", "ended_actions"],
