@@ -20,8 +20,8 @@ import {
 
 type RangeKind = "rank" | "score" | "lex";
 
-/** Members in order, from wherever they are to be read. */
-type Range = (call: Call, of: SortedSet, isReverse: boolean) => Iterable<Scored>;
+/** Members in order, from wherever they are to be read; `offset`: so many of the first are only passed over. */
+type Range = (call: Call, of: SortedSet, isReverse: boolean, offset: number) => Iterable<Scored>;
 
 /** Members from one rank to another. */
 function rankRange(start: string, stop: string): Range {
@@ -105,7 +105,7 @@ const isAtMost = (member: string, high: LexBound): boolean =>
 /** Members from one to another; of sets with one score, which is what Redis has it for. */
 function lexRange(min: string, max: string): Range {
   const [low, high] = [lexBound(min), lexBound(max)];
-  return (call, of, isReverse) => lexMembers(call, of, low, high, isReverse);
+  return (call, of, isReverse, offset) => lexMembers(call, of, low, high, { isReverse, offset });
 }
 
 function* lexMembers(
@@ -113,7 +113,7 @@ function* lexMembers(
   of: SortedSet,
   low: LexBound,
   high: LexBound,
-  isReverse: boolean,
+  { isReverse, offset }: { readonly isReverse: boolean; readonly offset: number },
 ): Generator<Scored> {
   const ends = [false, true].map((isBack) => byRank(call, of, isBack ? of.size - 1 : 0, 1, false));
   const [first, last] = [ends[0]?.[0], ends[1]?.[0]];
@@ -122,11 +122,13 @@ function* lexMembers(
   if (isEmptyLex(low, high)) return;
   const bounds = first.score === last.score ? lexBounds(first.score, low, high) : {};
   let seen = 0;
-  let isInside = false;
+  let inside = 0;
   for (const each of placesOf(call, of, { ...bounds, isReverse })) {
-    isInside ||= isReverse ? isAtMost(each.member, high) : isAtLeast(each.member, low);
-    if (isInside) {
-      if (isReverse ? !isAtLeast(each.member, low) : !isAtMost(each.member, high)) return;
+    if (inside > 0 || (isReverse ? isAtMost(each.member, high) : isAtLeast(each.member, low))) {
+      const isIn = isReverse ? isAtLeast(each.member, low) : isAtMost(each.member, high);
+      // Where scores differ, Redis passes over members without a look at the end of the range, but for the first.
+      if (!isIn && (inside === 0 || inside >= offset)) return;
+      inside += 1;
       yield each;
     } else {
       seen += 1;
@@ -227,7 +229,8 @@ function read(call: Call, at: number, form: RangeForm): Iterable<Scored> & { isW
   const [min, max] = [call.arg(at + (isTurned ? 2 : 1)), call.arg(at + (isTurned ? 1 : 2))];
   const range = rangeOf(options.kind, min, max);
   const of = setOf(call, call.arg(at));
-  const all = of === undefined ? [] : range(call, of, options.isReverse);
+  const [offset] = options.limit ?? [0];
+  const all = of === undefined ? [] : range(call, of, options.isReverse, offset);
   return Object.assign(limited(call, all, options.limit), { isWith: options.isWith });
 }
 
@@ -265,7 +268,7 @@ const counted =
     const of = setOf(call, call.arg(0));
     let count = 0;
     if (of === undefined) return count;
-    for (const _ of range(call, of, false)) {
+    for (const _ of range(call, of, false, 0)) {
       count += 1;
       call.seen(count);
     }
@@ -280,7 +283,7 @@ const removed =
     const of = setOf(call, name);
     const members: string[] = [];
     if (of === undefined) return 0;
-    for (const { member } of range(call, of, false)) {
+    for (const { member } of range(call, of, false, 0)) {
       members.push(member);
       // All of them go with their name, however many there are.
       if (members.length > of.size / 2) call.seen(members.length);

@@ -31,8 +31,8 @@ interface AddOptions {
 
 const addWords = new Set(["nx", "xx", "gt", "lt", "ch", "incr"]);
 
-function addOptions(call: Call): AddOptions {
-  const words = new Set<string>();
+function addOptions(call: Call, given: readonly string[]): AddOptions {
+  const words = new Set(given);
   let from = 1;
   for (; addWords.has(call.word(from)); from += 1) words.add(call.word(from));
   const rest = call.args.length - from;
@@ -64,10 +64,13 @@ function newScore(
   return words.has("lt") && score >= old ? undefined : score;
 }
 
-const zadd: Perform = (call) => {
-  const { words, from } = addOptions(call);
-  return add(call, words, from);
-};
+/** ZINCRBY, too, takes its words for options where they are some, as Redis does, and errs then. */
+const adding =
+  (...given: readonly string[]): Perform =>
+  (call) => {
+    const { words, from } = addOptions(call, given);
+    return add(call, words, from);
+  };
 
 function add(call: Call, words: ReadonlySet<string>, from: number): RedisReply {
   const name = call.arg(0);
@@ -92,8 +95,6 @@ function add(call: Call, words: ReadonlySet<string>, from: number): RedisReply {
   if (words.has("incr")) return last === undefined ? null : doubleReply(last);
   return words.has("ch") ? added + updated : added;
 }
-
-const zincrby: Perform = (call) => add(call, new Set(["incr"]), 1);
 
 const zrem: Perform = (call) => {
   const [name = "", ...words] = call.args;
@@ -203,9 +204,9 @@ export const sortedSetCommands: Readonly<Record<string, Perform>> = {
   bzmpop: (call) => popFirst(call, 1),
   bzpopmax: blockingPop(true),
   bzpopmin: blockingPop(false),
-  zadd,
+  zadd: adding(),
   zcard: (call) => setOf(call, call.arg(0))?.size ?? 0,
-  zincrby,
+  zincrby: adding("incr"),
   zmpop: (call) => popFirst(call, 0),
   zmscore,
   zpopmax: popAt(true),
