@@ -29,6 +29,22 @@ export const storeMutants: readonly Mutant[] = [
     tests: [table],
   },
   {
+    name: "pending-list-stale",
+    breaks: "rows that were written to their table are still in its list, and show what they were",
+    file: "src/store/table.ts",
+    from: "this.#pending?.clear();",
+    to: "",
+    tests: [table],
+  },
+  {
+    name: "pending-rows-unfrozen",
+    breaks: "a snapshot is built without the rows that are in lists",
+    file: "src/store/snapshots.ts",
+    from: " && !machine.isPending;",
+    to: ";",
+    tests: ["test/conformance/node/conformance.test.ts"],
+  },
+  {
     name: "checkpointed-skipped",
     breaks: "a checkpoint writes the rows, and not the place that they show",
     file: "src/store/state-machine.ts",

@@ -85,8 +85,8 @@ export const waitMutants: readonly Mutant[] = [
     breaks:
       "the retention of a job runs while others wait for it, and it is gone with the last of them",
     file: "src/store/standing.ts",
-    from: "...(isFree && { shelvedAt: at }) });",
-    to: "...(isFree && { shelvedAt: job.endedAt }) });",
+    from: "{ ...kept, shelvedAt: at } : kept);",
+    to: "{ ...kept, shelvedAt: job.endedAt } : kept);",
     tests: [kept],
   },
   {

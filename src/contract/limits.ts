@@ -170,6 +170,8 @@ export const limits = {
   sweepStepMax: 50,
   /** It stops once its entry has so many bytes, which leaves room for the largest slot of a schedule (asserted below). */
   sweepBytesMax: 512 * KiB,
+  /** Jobs that hear with the event itself that one they wait for has ended: as many as one request may enqueue behind it. */
+  releasedMax: 1000,
   /** Jobs that one step of an operation looks at or changes. */
   operationStepMax: 1000,
   /** Texts of the jobs that one step looks at, in UTF-16 units: an object has 128 MB of memory. */
@@ -187,6 +189,8 @@ export const limits = {
   checkpointTailEntries: 50_000,
   /** Changed rows, at 1 to 2 µs each while the queue waits; a row to delete costs half. Jobs that come and go do not count. */
   checkpointDirtyRows: 25_000,
+  /** Changed rows of a table of small ones that a checkpoint leaves in a list, of 30 to 200 bytes each: it is written as a whole. */
+  pendingRowsMax: 16_384,
   /** Rows that an alarm at work has changed, before it takes a checkpoint of its own: no request is to wait for more. */
   checkpointAlarmRows: 1_000,
   /** UTF-16 units of texts that wait in memory for the checkpoint. */

@@ -1,5 +1,6 @@
 /**
- * The shapes that nearly all traffic has, recognised without a schema: a job that is only a payload, a bare completion.
+ * The shapes that nearly all traffic has, recognised without a schema: a job that is only a payload, perhaps with a flow key or jobs
+ * to wait for; a bare completion.
  * Invariant: what is recognised is what the contract's schema accepts, with the same outcome.
  */
 import { JOB_ID } from "./ids.ts";
@@ -18,16 +19,58 @@ function onlyList(value: unknown, name: string, lengthMax: number): readonly unk
   return Array.isArray(list) && list.length > 0 && list.length <= lengthMax ? list : undefined;
 }
 
-function isBareJob(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  for (const member in value) if (member !== "payload") return false;
-  return true;
+/** What a job may say beside its payload. */
+interface BareJob {
+  key?: string;
+  after?: BareParents;
+}
+type BareParents = { id: string }[];
+
+const bareKey = /^[ -~]+$/;
+
+const isBareKey = (key: unknown): key is string =>
+  typeof key === "string" &&
+  key.length <= limits.flowKeyCharsMax &&
+  bareKey.test(key) &&
+  key !== "." &&
+  key !== "..";
+
+const isBareId = (id: unknown): id is string => typeof id === "string" && JOB_ID.test(id);
+
+/**
+ * Jobs to wait for. Those that are the same as of the job before are the same array: it goes to the queue, and into its log, once.
+ */
+function bareParents(ids: unknown, before: BareParents | undefined): BareParents | undefined {
+  if (!Array.isArray(ids) || ids.length === 0 || ids.length > limits.parentsPerJobMax) return;
+  if (ids.length === before?.length && before.every(({ id }, i) => id === ids[i])) return before;
+  if (!ids.every(isBareId) || new Set(ids).size < ids.length) return;
+  return ids.map((id) => ({ id }));
 }
 
-/** The number of jobs of a body that is nothing but jobs that are nothing but payloads, or undefined. */
-export function bareJobs(value: unknown): number | undefined {
+function asBareJob(value: unknown, before: BareJob | undefined): BareJob | undefined {
+  if (!isObject(value)) return undefined;
+  const job: BareJob = {};
+  for (const member in value) {
+    const said = value[member];
+    const after = member === "after" ? bareParents(said, before?.after) : undefined;
+    if (after !== undefined) job.after = after;
+    else if (member === "key" && isBareKey(said)) job.key = said;
+    else if (member !== "payload") return undefined;
+  }
+  return job;
+}
+
+/** The jobs of a body that is nothing but such jobs, without their payloads, or undefined. */
+export function bareJobs(value: unknown): BareJob[] | undefined {
   const jobs = onlyList(value, "jobs", limits.jobsPerEnqueueMax);
-  return jobs?.every(isBareJob) ? jobs.length : undefined;
+  if (jobs === undefined) return undefined;
+  const bare: BareJob[] = [];
+  for (const each of jobs) {
+    const job = asBareJob(each, bare.at(-1));
+    if (job === undefined) return undefined;
+    bare.push(job);
+  }
+  return bare;
 }
 
 /** A completion without a result. */

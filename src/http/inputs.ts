@@ -97,11 +97,9 @@ export const enqueue: InputReader<"job.enqueue"> = ({ text }) => {
   if (isRejected(parsed)) return parsed;
   const { value } = parsed;
   if (typeof value === "object" && value !== null && Object.hasOwn(value, "jobs")) {
-    const bare = bareJobs(value);
-    const checked = bare === undefined ? validate(jobSpecsWire, value) : undefined;
-    if (checked !== undefined && isRejected(checked)) return checked;
-    const specs = checked?.value.jobs ?? Array.from({ length: bare ?? 0 }, () => ({}));
-    const input = jobsOf(specs, rawMembers(text, ["payload"], "jobs"), "/jobs/");
+    const specs = specsOf(value);
+    if (isRejected(specs)) return specs;
+    const input = jobsOf(specs.value, rawMembers(text, ["payload"], "jobs"), "/jobs/");
     return isRejected(input) ? input : accept({ input: { jobs: input.value } });
   }
   const checked = validate(jobSpecWire, value);
@@ -110,6 +108,14 @@ export const enqueue: InputReader<"job.enqueue"> = ({ text }) => {
   if (isRejected(input)) return input;
   return accept({ input: { jobs: input.value }, answer: oneJob, refusalOf: ofOneJob });
 };
+
+/** The jobs of a body that is a list of them. */
+function specsOf(value: unknown): Checked<readonly WireJob[]> {
+  const bare = bareJobs(value);
+  if (bare !== undefined) return accept(bare);
+  const checked = validate(jobSpecsWire, value);
+  return isRejected(checked) ? checked : accept(checked.value.jobs);
+}
 
 /** A queue takes lists: what is wrong at `/jobs/0/after` of a list of one stands at `/after` of the job that was sent. */
 const ofOneJob = ({ errors, ...refusal }: Refusal): Refusal => {

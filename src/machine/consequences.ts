@@ -19,9 +19,10 @@ export interface Following {
 }
 
 /**
- * Of the jobs that wait for others a bounded number hears of it in one piece of work; for the rest their timers are due.
+ * Of the jobs that wait for others a bounded number hears of it in one piece of work, and fewer where their texts are heavy; for the
+ * rest their timers are due.
  */
-export function withConsequences(tx: Transaction): Following {
+export function withConsequences(tx: Transaction, isHeavy: () => boolean): Following {
   let room = 0;
   let ended: string[] = [];
   let isTelling = false;
@@ -40,16 +41,23 @@ export function withConsequences(tx: Transaction): Following {
   const tell = (): void => {
     isTelling = true;
     try {
-      for (let id = ended.shift(); id !== undefined && room > 0; id = ended.shift()) {
-        room -= resolveChildren(following, id, room);
-      }
+      for (let id = ended.shift(); id !== undefined; id = ended.shift()) tellOf(id);
     } finally {
       ended = [];
       isTelling = false;
     }
   };
+  const tellOf = (id: string): void => {
+    let step: number;
+    let told: number;
+    do {
+      step = isHeavy() ? 0 : Math.min(room, limits.sweepStepMax);
+      told = resolveChildren(following, id, step);
+      room -= told;
+    } while (told > 0 && told >= step);
+  };
   const renew = (): void => {
-    room = limits.sweepMax;
+    room = limits.releasedMax;
   };
   return { tx: following, renew };
 }

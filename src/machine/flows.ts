@@ -5,7 +5,7 @@
 import { isEndState, utf8Bytes } from "../contract/fields.ts";
 import { encodeJob, type JobRecord, type JobSpec } from "../contract/jobs.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
-import { isEnough } from "../store/flows.ts";
+import { isEnough, nextEdges } from "../store/flows.ts";
 import { pageOf } from "./cursors.ts";
 import { queueOf, type Read, type Transaction, type View } from "./decide.ts";
 import { settleDue } from "./due.ts";
@@ -73,7 +73,7 @@ export function resolveChildren(tx: Transaction, id: string, most: number): numb
   if (state === undefined || !isEndState(state)) return 0;
   let told = 0;
   while (told < most) {
-    const waiting = tx.tables.edges.range({ prefix: [id], limit: most - told });
+    const waiting = nextEdges(tx.tables, id, most - told);
     const enough = waiting.findIndex(([, edge]) => !isEnough(state, edge));
     const children = enough < 0 ? waiting.length : enough;
     if (children > 0) tx.emit("job.parent_ended", { id, children });

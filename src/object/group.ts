@@ -86,7 +86,7 @@ export class Group {
     this.#context = context;
     this.#builder = context.store.builder();
     this.#kept = new KeptAnswers(context.store, this.#builder);
-    this.#following = withConsequences({
+    const tx: Transaction = {
       tables: context.store.tables,
       at: context.at,
       identity: context.identity,
@@ -94,7 +94,8 @@ export class Group {
       emit: (type, facts) => this.#emit(type, facts),
       recall: (key) => this.#kept.recall(key),
       keep: (key, bodyHash, answer) => this.#kept.keep(key, bodyHash, answer),
-    });
+    };
+    this.#following = withConsequences(tx, () => context.store.isHeavy);
     this.#start = this.#mark();
   }
 

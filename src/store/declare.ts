@@ -14,6 +14,7 @@ export interface TableDeclaration<K extends Key, V extends object> {
   readonly required: readonly string[];
   readonly resident: boolean;
   readonly warmRowsMax: number;
+  readonly pendingRowsMax: number;
   readonly upgrade: ((version: number, value: unknown) => V) | undefined;
   readonly valueBytesMax: number | undefined;
   readonly identity: readonly string[];
@@ -42,6 +43,11 @@ export interface TableOptions<K extends Key, V extends object> {
   readonly resident?: boolean;
   /** Rows that memory may go on holding over a checkpoint, also those not written since: for rows that are changed again and again. */
   readonly warmRowsMax?: number;
+  /**
+   * Changed rows that a checkpoint may leave unwritten, in a list that is written as a whole: for small rows without texts that are
+   * changed again and again, or come and go.
+   */
+  readonly pendingRowsMax?: number;
   readonly upgrade?: (version: number, value: unknown) => V;
   /** Fields that say whose row it is: a snapshot leaves them out, and the queue that takes it in sets its own. */
   readonly identity?: readonly (keyof V & string)[];
@@ -49,7 +55,7 @@ export interface TableOptions<K extends Key, V extends object> {
   readonly valueBytesMax?: number;
 }
 
-const tableName = /^(?!raft_|snapshot|before_|staged_|gone_|sqlite_)[a-z][a-z0-9_]*$/;
+const tableName = /^(?!raft_|snapshot|before_|staged_|pending_|gone_|sqlite_)[a-z][a-z0-9_]*$/;
 const fieldName = /^[a-zA-Z][a-zA-Z0-9_]*$/;
 
 /**
@@ -65,14 +71,17 @@ const fieldName = /^[a-zA-Z][a-zA-Z0-9_]*$/;
 export function declareTable<V extends object>() {
   return <const K extends Key>(options: TableOptions<K, V>): TableDeclaration<K, V> => {
     const { name, key, version, texts = [], resident = false, upgrade, valueBytesMax } = options;
-    const { identity = [], required = [], warmRowsMax = 0 } = options;
+    const { identity = [], required = [], warmRowsMax = 0, pendingRowsMax = 0 } = options;
     const columns: string[] = [...key.map((each) => each.name), "version", "value", ...texts];
     const isDistinct = new Set(columns.map((each) => each.toLowerCase())).size === columns.length;
     if (!tableName.test(name) || !columns.every((each) => fieldName.test(each))) {
       throw new TypeError(`table "${name}": a name in its declaration cannot be a SQL name`);
     }
     if (!isDistinct || key.length === 0) throw new TypeError(`table "${name}": bad columns`);
-    const memory = { resident, warmRowsMax };
+    if (pendingRowsMax > 0 && (texts.length > 0 || key.some((each) => each.sqlType === "BLOB"))) {
+      throw new TypeError(`table "${name}": rows with texts or bytes are not left to a list`);
+    }
+    const memory = { resident, warmRowsMax, pendingRowsMax };
     return { name, key, version, texts, required, ...memory, upgrade, valueBytesMax, identity };
   };
 }

@@ -5,10 +5,11 @@
  */
 import { type EndState, isEndState } from "../contract/fields.ts";
 import type { Parent, ParentPolicy } from "../contract/flows.ts";
+import { limits } from "../contract/limits.ts";
 import { declareTable } from "./declare.ts";
 import type { JobRow } from "./jobs.ts";
 import { ascii } from "./key-columns.ts";
-import type { SluiceTables } from "./schema.ts";
+import type { Reads, SluiceTables } from "./schema.ts";
 
 export interface EdgeRow {
   /** What becomes of the child when the parent does not complete; it fails where nothing is said. */
@@ -20,6 +21,7 @@ export const edges = declareTable<EdgeRow>()({
   name: "edges",
   version: 1,
   key: [ascii("parent"), ascii("child")],
+  pendingRowsMax: limits.pendingRowsMax,
   valueBytesMax: 100,
 });
 
@@ -88,9 +90,15 @@ export function moveParent(
   }
 }
 
+/** The next edges of a job. Those before them are gone, and are not looked at, however many a checkpoint has still to delete. */
+export function nextEdges(tables: Pick<Reads, "edges">, id: string, limit: number) {
+  const head = tables.edges.first([id]);
+  return head === undefined ? [] : tables.edges.range({ prefix: [id], from: head[0], limit });
+}
+
 /** The next edges of an ended job are resolved. Returns the jobs that waited. */
 export function resolveEdges(tables: SluiceTables, id: string, count: number): string[] {
-  const next = tables.edges.range({ prefix: [id], limit: count });
+  const next = nextEdges(tables, id, count);
   if (next.length < count)
     throw new Error(`${count} jobs are to wait for ${id} no longer; not so many do`);
   for (const [key] of next) tables.edges.remove(key);

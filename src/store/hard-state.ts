@@ -11,8 +11,11 @@ import { noMembership, type Settle, type StoredMembership, type Vote } from "./r
 import { createSegmentList, parseAnchor } from "./segments.ts";
 import type { Sql } from "./sql.ts";
 
-/** The stored format that this code writes. It reads this one, and, without writing, the next. */
-export const storeFormat = 1;
+/**
+ * The stored format that this code writes. It reads those before, and, without writing, the next. Format 3 has lists of pending
+ * rows; code of format 1 would read 2 and not see them, and so 2 was passed over.
+ */
+export const storeFormat = 3;
 
 /** The stored state of a queue beside its tables and its log. */
 export interface HardState {

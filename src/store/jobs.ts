@@ -131,6 +131,7 @@ export const blocked = declareTable<JobPointer>()({
   name: "blocked",
   version: 1,
   key: [integer("seq")],
+  pendingRowsMax: limits.pendingRowsMax,
   valueBytesMax: 1000,
 });
 /** Open jobs that end by themselves at a time. */

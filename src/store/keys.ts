@@ -65,6 +65,7 @@ export const keys = declareTable<KeyRow>()({
   version: 1,
   key: [text("key")],
   warmRowsMax: 32_768,
+  pendingRowsMax: limits.pendingRowsMax,
   // Mostly its lanes, one for each set of requirements, of up to 150 bytes.
   valueBytesMax: limits.keyValueBytesMax,
 });
@@ -73,6 +74,7 @@ export const turns = declareTable<{ readonly key: string }>()({
   name: "turns",
   version: 1,
   key: [integer("set_number"), signed("priority", -limits.priorityMin), integer("lane")],
+  pendingRowsMax: limits.pendingRowsMax,
   valueBytesMax: 1000,
 });
 

@@ -30,6 +30,7 @@ export class Overlay<V extends object> implements Undoable {
   #dirtyRows = 0;
   #tombstones = 0;
   #textUnits = 0;
+  #changes = 0;
 
   constructor(options: {
     compare: (a: Position, b: Position) => number;
@@ -60,6 +61,11 @@ export class Overlay<V extends object> implements Undoable {
     return this.#textUnits;
   }
 
+  /** Rises with every change of a cell, but not where one is changed in place. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   get(key: Position): Cell<V> | undefined {
     return this.#cells.get(key);
   }
@@ -73,6 +79,7 @@ export class Overlay<V extends object> implements Undoable {
   /** Gives a cell to a key that has none, in one search; false, and nothing changes, if it has one. */
   add(key: Position, cell: Cell<V>): boolean {
     if (!this.#cells.add(key, cell)) return false;
+    this.#changes += 1;
     this.#journal.record(this, key, undefined);
     this.#account(cell, 1);
     return true;
@@ -98,9 +105,9 @@ export class Overlay<V extends object> implements Undoable {
     return this.#cells.from(start, reverse);
   }
 
-  /** Adds a row that the base holds, without a journal record: only while the store opens. */
-  load(key: Position, value: V): void {
-    this.#cells.set(key, { value, inBase: true, isDirty: false });
+  /** Gives a cell to a key that has none, without a journal record: only while the store opens. */
+  load(key: Position, cell: Cell<V>): void {
+    this.#swap(key, undefined, cell);
   }
 
   /** Every dirty cell. */
@@ -128,13 +135,16 @@ export class Overlay<V extends object> implements Undoable {
     }
     if (isResident) for (const [key] of [...this.dirty()]) this.#cells.delete(key);
     else this.#cells.clear();
-    for (const [key, value] of kept) this.load(key, value);
+    for (const [key, value] of kept) {
+      this.#cells.set(key, { value, inBase: true, isDirty: false });
+    }
     this.#dirtyRows = 0;
     this.#tombstones = 0;
     this.#textUnits = 0;
   }
 
   #swap(key: Position, before: Cell<V> | undefined, next: Cell<V> | undefined): void {
+    this.#changes += 1;
     if (before !== undefined) this.#account(before, -1);
     if (next === undefined) {
       this.#cells.delete(key);

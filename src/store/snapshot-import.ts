@@ -11,6 +11,7 @@ import type { Schema } from "./declare.ts";
 import type { GoneTables } from "./gone.ts";
 import { Journal } from "./journal.ts";
 import { comparator } from "./key-columns.ts";
+import { pendingName } from "./pending-list.ts";
 import type { SnapshotMeta } from "./raft.ts";
 import { RowCodec, RowTooLarge, RowUnreadable } from "./row.ts";
 import type { RowForms } from "./row-forms.ts";
@@ -176,6 +177,7 @@ export class SnapshotImport {
     const { sql, tables, gone } = this.#ports;
     for (const table of tables) {
       gone.setAside(table.name);
+      gone.setAside(pendingName(table));
       if (!exists(sql, stagedName(table))) continue;
       sql.run(`ALTER TABLE "${stagedName(table)}" RENAME TO "${table.name}"`);
     }

@@ -34,8 +34,8 @@ export interface Importing extends Pick<ImportOf, "upload" | "over"> {
 interface Parts {
   readonly sql: Sql;
   readonly state: HardStateRow;
-  readonly machine: Pick<TableMachine<Schema, never>, "last" | "reload" | "watch">;
-  /** Writes all that is applied to the tables. */
+  readonly machine: Pick<TableMachine<Schema, never>, "isPending" | "last" | "reload" | "watch">;
+  /** Writes all that is applied to the tables, and leaves nothing to their lists. */
   readonly checkpoint: () => void;
 }
 
@@ -104,7 +104,7 @@ export class SnapshotStore implements SnapshotStorage {
    */
   tryCreateSnapshotBuilder(force: boolean, rowsTotal = 0): SnapshotBuilder | undefined {
     const { state, machine } = this.#parts;
-    const isWritten = machine.last.index === state.checkpointed.index;
+    const isWritten = machine.last.index === state.checkpointed.index && !machine.isPending;
     if (!force && (!isWritten || this.#build !== undefined)) return undefined;
     if (!isWritten) this.#parts.checkpoint();
     const { queueId } = state.current;

@@ -144,8 +144,10 @@ export function move(
 /** Jobs are kept for so many others; the retention of one that is kept for none any more begins. */
 export function keep(tables: SluiceTables, at: number, jobs: readonly Kept[]): void {
   for (const { id, job, dependents } of jobs) {
-    const isFree = dependents === 0 && isEndState(job.state);
-    move(tables, at, id, job, { ...job, dependents, ...(isFree && { shelvedAt: at }) });
+    const kept = { ...job, dependents };
+    // While it is open, nothing follows from how many wait for it.
+    if (!isEndState(job.state)) tables.jobs.put([id], kept);
+    else move(tables, at, id, job, dependents === 0 ? { ...kept, shelvedAt: at } : kept);
   }
 }
 

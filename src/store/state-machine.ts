@@ -11,7 +11,7 @@ import type { StoredEvent } from "./entry.ts";
 import { EntryUnreadable, EventCodec } from "./entry.ts";
 import { type CatchUp, Evolver } from "./evolve.ts";
 import type { FrozenView } from "./frozen-view.ts";
-import type { HardStateRow } from "./hard-state.ts";
+import { type HardStateRow, storeFormat } from "./hard-state.ts";
 import { Journal } from "./journal.ts";
 import type { Key } from "./key-columns.ts";
 import { MembershipRegister } from "./membership.ts";
@@ -119,11 +119,20 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
     this.#view = view;
   }
 
-  /** Writes the changed rows to SQLite, and the place that they show. To be called in a transaction. */
-  flush(): Settle {
+  /** Whether some rows that are checkpointed are not in SQLite's tables, but in a list beside them. */
+  get isPending(): boolean {
+    return this.#layers.some((table) => table.isPending);
+  }
+
+  /**
+   * Writes the changed rows to SQLite, and the place that they show; where `isWhole`, all of them to its tables, and none to a list.
+   * To be called in a transaction.
+   */
+  flush(isWhole = false): Settle {
     const layers = this.#layers;
-    for (const table of layers) table.flush(this.#view);
+    for (const table of layers) table.flush(this.#view, isWhole);
     const settle = this.#state.write({
+      format: storeFormat,
       checkpointed: this.#applied,
       membership: this.#membership.stored,
     });

@@ -12,6 +12,7 @@ import type { Key, KeyColumn, KeyPart, Leading, Position } from "./key-columns.t
 import { after, comparator } from "./key-columns.ts";
 import type { Cell } from "./overlay.ts";
 import { Overlay } from "./overlay.ts";
+import { PendingList } from "./pending-list.ts";
 import { RowCodec } from "./row.ts";
 import type { Sql } from "./sql.ts";
 
@@ -77,11 +78,17 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   readonly #columns: readonly KeyColumn[];
   readonly #isResident: boolean;
   readonly #warmRowsMax: number;
+  readonly #pendingRowsMax: number;
   readonly #journal: Journal;
   readonly #rows: RowCodec<V>;
   readonly #base: Base<V>;
   readonly #overlay: Overlay<V>;
   readonly #heads: Heads<V>;
+  /** Of a table whose changed rows a checkpoint may leave unwritten. */
+  readonly #pending: PendingList<V> | undefined;
+  /** The overlay's changes that the list shows, and whether the last flush left them to it. */
+  #listed = 0;
+  #isLeft = false;
   readonly #compare: (a: Position, b: Position) => number;
 
   /** `stored` are the columns the table has in SQLite, none while it does not exist. */
@@ -96,9 +103,11 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     this.#columns = key;
     this.#isResident = declaration.resident;
     this.#warmRowsMax = declaration.warmRowsMax;
+    this.#pendingRowsMax = declaration.pendingRowsMax;
     this.#journal = journal;
     this.#rows = new RowCodec(declaration);
-    this.#base = new Base(sql, { ...declaration, key, rows: this.#rows }, stored);
+    const table = { ...declaration, key, rows: this.#rows };
+    this.#base = new Base(sql, table, stored);
     this.#compare = comparator(key);
     this.#overlay = new Overlay<V>({
       compare: this.#compare,
@@ -110,6 +119,9 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     const below = this.#isResident ? undefined : this.#base;
     this.#heads = new Heads(this.#overlay, below, this.#compare);
     if (this.#isResident) this.#load();
+    this.#pending = this.#pendingRowsMax > 0 ? new PendingList(sql, table) : undefined;
+    for (const [at, cell] of this.#pending?.read() ?? []) this.#overlay.load(at, cell);
+    this.#listed = this.#overlay.changes;
   }
 
   get(key: K): V | undefined {
@@ -200,12 +212,22 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 
   /** Rows that the next checkpoint writes or deletes. */
   get dirtyRows(): number {
-    return this.#overlay.dirtyRows;
+    return this.#mayLeave ? 0 : this.#overlay.dirtyRows;
   }
 
   /** Those of them that it deletes. */
   get tombstones(): number {
-    return this.#overlay.tombstones;
+    return this.#mayLeave ? 0 : this.#overlay.tombstones;
+  }
+
+  /** Whether SQLite's table is not what the checkpoint stands for, but only with the list over it. */
+  get isPending(): boolean {
+    return this.#pending?.isEmpty === false;
+  }
+
+  /** Whether the changed rows are so few that a checkpoint may leave them to the list. */
+  get #mayLeave(): boolean {
+    return this.#overlay.dirtyRows <= this.#pendingRowsMax;
   }
 
   /** Length of the texts in those rows, in UTF-16 units. */
@@ -214,10 +236,16 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   }
 
   /**
-   * Writes the dirty rows to SQLite; a view of the tables as they are keeps what it needs of them. To be called in a
-   * transaction; `settle` follows when that has succeeded.
+   * Writes the dirty rows to SQLite; a view of the tables as they are keeps what it needs of them. Unless `isWhole`, rows that are
+   * few and small go into the list. To be called in a transaction; `settle` follows when that has succeeded.
    */
-  flush(view?: FrozenView): void {
+  flush(view?: FrozenView, isWhole = false): void {
+    this.#isLeft = this.#pending !== undefined && !isWhole && this.#mayLeave;
+    if (this.#isLeft) {
+      if (this.#listed !== this.#overlay.changes) this.#pending?.write(this.#overlay.dirty());
+      return;
+    }
+    this.#pending?.clear();
     if (this.#overlay.dirtyRows === 0) return;
     const protect = () => view?.protect(this.name, keysOf(this.#overlay.dirty()));
     this.#base.write(valuesOf(this.#overlay.dirty()), protect);
@@ -225,7 +253,9 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 
   /** Takes note that the flushed rows are in SQLite. */
   settle(): void {
-    if (this.#overlay.dirtyRows === 0) return;
+    this.#pending?.settle();
+    this.#listed = this.#overlay.changes;
+    if (this.#isLeft || this.#overlay.dirtyRows === 0) return;
     this.#heads.carry();
     this.#overlay.settle(this.#isResident ? Number.POSITIVE_INFINITY : this.#warmRowsMax);
     this.#base.settle();
@@ -253,7 +283,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   #load(): void {
     const all: Stretch = { low: [], high: after([]) };
     for (const [key, value] of this.#base.rows(all, false, this.#base.pageRowsMax)) {
-      this.#overlay.load(key, value);
+      this.#overlay.load(key, { value, inBase: true, isDirty: false });
     }
   }
 

@@ -4,6 +4,7 @@
 import { deepEqual, throws } from "node:assert/strict";
 import { snapshotManifest } from "../../src/contract/snapshots.ts";
 import { decodeKeys, EntryBuilder } from "../../src/store/entry.ts";
+import { storeFormat } from "../../src/store/hard-state.ts";
 import { checkpoint, openPorts } from "../../src/store/ports.ts";
 import type { Sql } from "../../src/store/sql.ts";
 import { Store } from "../../src/store/store.ts";
@@ -62,7 +63,7 @@ function roundTrips(node: PortNode): void {
 
 /** Each query makes a database that only newer code can read. */
 const newer = [
-  "UPDATE raft_state SET format = 3",
+  `UPDATE raft_state SET format = ${storeFormat + 2}`,
   "UPDATE counts SET version = 2",
   `UPDATE raft_log_1 SET events = '[{"type":"note.of_tomorrow"}]' WHERE log_index = 2`,
 ];

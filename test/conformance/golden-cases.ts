@@ -1,5 +1,5 @@
 /**
- * G8, the golden files: what format 1 has written is read as it was meant, and is written so today.
+ * G8, the golden files: what each format has written is read as it was meant, and the last is written so today.
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { checkLink, genesis, hashOf } from "../../src/store/chain.ts";
@@ -9,15 +9,15 @@ import type { Sql } from "../../src/store/sql.ts";
 import { type Case, notAbout } from "./case.ts";
 import { openCaseStore } from "./engine-node.ts";
 import { config, members } from "./entries.ts";
-import { type GoldenLog, goldenQueues, goldenStore } from "./golden/index.ts";
+import { type GoldenLog, type GoldenStore, goldenQueues, goldenStores } from "./golden/index.ts";
 import { makeGoldenStore, restore, textOf } from "./golden/store-history.ts";
 import { essenceOf, eventTypes } from "./queue-history.ts";
 import type { PortSubject } from "./subject.ts";
 import { portsBehind, snapshotOfQueue } from "./transfer.ts";
 
 /** What the golden database says, through the ports. */
-function readGoldenStore(sql: Sql): void {
-  restore(sql, goldenStore);
+function readGoldenStore(sql: Sql, golden: GoldenStore): void {
+  restore(sql, golden);
   const { log, machine, state } = openPorts(sql, config);
   const entries = log.entries({ from: 3 });
   deepEqual([log.purged.index, log.last.index, state.checkpointed.index], [2, 8, 6]);
@@ -92,8 +92,8 @@ function leaveNothingOut(): void {
 }
 
 /** The golden database, opened as a store: the tail is applied, and the log goes on. */
-function openGoldenStore(sql: Sql): void {
-  restore(sql, goldenStore);
+function openGoldenStore(sql: Sql, golden: GoldenStore): void {
+  restore(sql, golden);
   const store = openCaseStore(sql);
   deepEqual([store.purged.index, store.last.index, store.applied.index], [2, 8, 8]);
   expectGoldenTables(store.tables.notes.range({ limit: 99 }));
@@ -108,9 +108,13 @@ export const goldenCases: readonly Case[] = [
   {
     id: "G8a",
     name: "golden_database",
-    shows: "a database of format 1 opens and shows what it held when it was written",
-    ports: ({ database }) => database(readGoldenStore),
-    engine: ({ database }) => database(openGoldenStore),
+    shows: "a database of each format opens and shows what it held when it was written",
+    ports: async ({ database }) => {
+      for (const golden of goldenStores) await database((sql) => readGoldenStore(sql, golden));
+    },
+    engine: async ({ database }) => {
+      for (const golden of goldenStores) await database((sql) => openGoldenStore(sql, golden));
+    },
   },
   {
     id: "G8b",
@@ -119,13 +123,13 @@ export const goldenCases: readonly Case[] = [
     ports: ({ database }) =>
       database((sql) => {
         makeGoldenStore(sql);
-        deepEqual(textOf(sql), goldenStore);
+        deepEqual(textOf(sql), goldenStores.at(-1));
       }),
     engine: ({ database }) =>
       database((sql) => {
         makeGoldenStore(sql);
         openCaseStore(sql);
-        deepEqual(textOf(sql), goldenStore);
+        deepEqual(textOf(sql), goldenStores.at(-1));
       }),
   },
   {

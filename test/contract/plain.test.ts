@@ -8,10 +8,31 @@ import { settleWire } from "../../src/contract/leases.ts";
 import { bareCompletions, bareJobs } from "../../src/contract/plain.ts";
 
 const strange = fc.oneof(fc.jsonValue(), fc.constant([]), fc.constant({}), fc.constant("x"));
+const name = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 3 }),
+  fc.constantFrom(
+    "a",
+    "b",
+    ".",
+    "..",
+    "a b",
+    "x".repeat(64),
+    "x".repeat(65),
+    "x".repeat(256),
+    "x".repeat(300),
+  ),
+);
 const job = fc.oneof(
   fc.record({ payload: fc.jsonValue() }, { requiredKeys: [] }),
   fc.record({ payload: fc.jsonValue(), priority: fc.integer() }),
   fc.record({ paylaod: fc.jsonValue() }),
+  fc.record({ payload: fc.jsonValue(), key: name }),
+  fc.record({ key: fc.oneof(name, fc.jsonValue()) }),
+  fc.record({ after: fc.array(name, { maxLength: 3 }) }),
+  fc.record({
+    after: fc.array(fc.oneof(name, fc.record({ id: name })), { maxLength: 3 }),
+    key: name,
+  }),
   strange,
 );
 const completion = fc.oneof(
@@ -31,17 +52,16 @@ const completion = fc.oneof(
 );
 
 describe("what is recognised without a schema", () => {
-  test("are jobs that the schema accepts, and that say nothing but a payload", () => {
+  test("are jobs that the schema accepts with the same outcome", () => {
     const body = fc.oneof(fc.record({ jobs: fc.array(job, { maxLength: 4 }) }), strange);
     let recognised = 0;
     fc.assert(
       fc.property(body, (value) => {
-        const count = bareJobs(value);
-        if (count === undefined) return;
+        const bare = bareJobs(value);
+        if (bare === undefined) return;
         recognised += 1;
-        const jobs = jobSpecsWire.parse(value).jobs;
-        expect(jobs).toHaveLength(count);
-        for (const { payload: _, ...said } of jobs) expect(said).toEqual({});
+        const { jobs } = jobSpecsWire.parse(value);
+        expect(jobs.map(({ payload: _, ...said }) => said)).toEqual(bare);
       }),
       { numRuns: 2_000 },
     );
@@ -65,11 +85,27 @@ describe("what is recognised without a schema", () => {
   test("are no more of them than the schema allows", () => {
     const jobs = (length: number) => ({ jobs: Array.from({ length }, () => ({ payload: 1 })) });
     const item = { op: "complete", id: "a", token: "b" };
-    expect(bareJobs(jobs(1000))).toBe(1000);
+    expect(bareJobs(jobs(1000))).toHaveLength(1000);
     expect(bareJobs(jobs(1001))).toBeUndefined();
     expect(bareJobs(jobs(0))).toBeUndefined();
     expect(bareCompletions(Array(1000).fill(item))).toHaveLength(1000);
     expect(bareCompletions(Array(1001).fill(item))).toBeUndefined();
     expect(bareCompletions([])).toBeUndefined();
+    const waits = (count: number) => ({ after: Array.from({ length: count }, (_, i) => `p${i}`) });
+    expect(bareJobs({ jobs: [waits(1000)] })).toHaveLength(1);
+    expect(bareJobs({ jobs: [waits(1001)] })).toBeUndefined();
+    expect(bareJobs({ jobs: [{ after: ["p", "p"] }] })).toBeUndefined();
+  });
+
+  test("are jobs with a flow key, and jobs that wait for others", () => {
+    const jobs = [{ payload: 1, key: "tenant 1" }, { after: ["p", "q"] }];
+    const after = [{ id: "p" }, { id: "q" }];
+    expect(bareJobs({ jobs })).toEqual([{ key: "tenant 1" }, { after }]);
+    const [first, second, other] = bareJobs({
+      jobs: [{ after: ["p", "q"] }, { after: ["p", "q"] }, { after: ["q", "p"] }],
+    }) as [object, object, object];
+    expect(second).toEqual({ after });
+    expect((second as { after: unknown }).after).toBe((first as { after: unknown }).after);
+    expect(other).toEqual({ after: [{ id: "q" }, { id: "p" }] });
   });
 });

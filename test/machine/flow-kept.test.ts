@@ -8,9 +8,9 @@ import type { Unique } from "../../src/contract/uniques.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
 
 const changing = limits as { -readonly [L in keyof typeof limits]: number };
-const { sweepMax, sweepStepMax } = limits;
+const { releasedMax, sweepMax, sweepStepMax } = limits;
 afterEach(() => {
-  Object.assign(changing, { sweepMax, sweepStepMax });
+  Object.assign(changing, { releasedMax, sweepMax, sweepStepMax });
 });
 
 /** The answer to one more job of unique key `u`. */
@@ -154,7 +154,7 @@ describe("a job that waits for others", () => {
   test("hears of it from the alarm when so many wait that the end has no room for all", async () => {
     const q = await openEngine();
     await flow(q, { id: "p" }, ...["c", "d", "e"].map((id) => ({ id, after: [{ id: "p" }] })));
-    changing.sweepMax = 1;
+    changing.releasedMax = 1;
     await work(q, "p");
     expect(await q.ids("blocked")).toEqual(["d", "e"]);
     await q.advance(0);

@@ -243,17 +243,17 @@ describe("a verification of keys and flows", () => {
 
   it("finds a lost timer of a parent that has ended, and has not told all of its children", async () => {
     const changing = limits as { -readonly [L in keyof typeof limits]: number };
-    const { sweepMax } = limits;
+    const { releasedMax } = limits;
     const queue = await flowQueue();
     await queue.enqueue({ id: "done-3" });
     for (const name of ["told", "untold"]) {
       await queue.enqueue({ id: name, after: [{ id: "done-3" }] });
     }
-    changing.sweepMax = 1;
+    changing.releasedMax = 1;
     try {
       await queue.run("job.cancel", { id: "done-3" });
     } finally {
-      changing.sweepMax = sweepMax;
+      changing.releasedMax = releasedMax;
     }
     await expectFound(queue, ["DELETE FROM timers WHERE kind = 'parent'"], "I11", "timers:");
   });

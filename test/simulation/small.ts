@@ -3,6 +3,9 @@
  * Invariant: they are lowered once, before an engine is made, and the auditor reads the same numbers.
  */
 import { limits } from "../../src/contract/limits.ts";
+import { edges } from "../../src/store/flows.ts";
+import { blocked } from "../../src/store/jobs.ts";
+import { keys, turns } from "../../src/store/keys.ts";
 import { Store } from "../../src/store/store.ts";
 
 /** What is lower than in production. */
@@ -13,6 +16,7 @@ export const small = {
   keysMax: 3,
   sweepMax: 3,
   sweepStepMax: 2,
+  releasedMax: 3,
   operationStepMax: 4,
   operationsKeptMax: 4,
   attemptsKeptMax: 3,
@@ -42,6 +46,9 @@ const storeLimits = {
   segmentKeysMax: 12,
 };
 
+/** Changed rows of a table that a checkpoint leaves to a list: a run meets both fewer and more. */
+const PENDING_MAX = 3;
+
 const { logBytesMax } = limits;
 
 /** In one run of three a log of a few segments is too long; in the others entries go by their age alone. */
@@ -59,6 +66,8 @@ export function lowerLimits(onOpen: (sql: object, store: unknown) => void): void
   if (isLowered) throw new Error("the limits are lowered already");
   isLowered = true;
   Object.assign(changing, small);
+  for (const table of [blocked, edges, keys, turns])
+    Object.assign(table, { pendingRowsMax: PENDING_MAX });
   const open = Store.open.bind(Store);
   Store.open = (sql, config) => {
     const store = open(sql, { ...config, limits: { ...config.limits, ...storeLimits } });

@@ -3,6 +3,7 @@
  */
 import { describe, expect, it } from "vitest";
 import type { Tables } from "../../src/store/declare.ts";
+import { storeFormat } from "../../src/store/hard-state.ts";
 import type { Sql } from "../../src/store/sql.ts";
 import { Store, StoreRefusal } from "../../src/store/store.ts";
 import {
@@ -97,7 +98,11 @@ const damages: Damage[] = [
   ["no list of segments", "DROP TABLE raft_segments"],
   ["a resident row that is not JSON", "UPDATE counts SET value = '{'"],
   ["a resident row that is no object", "UPDATE counts SET value = '3'"],
-  ["a table with other key columns", "ALTER TABLE by_size RENAME COLUMN size TO length"],
+  ["a table with other key columns", "ALTER TABLE counts RENAME COLUMN name TO title"],
+  ["a list of pending rows that is cut short", "UPDATE pending_by_size SET rows = substr(rows, 2)"],
+  ["a list of pending rows that is none", "UPDATE pending_by_size SET rows = '{}'"],
+  ["a pending row without a key", "UPDATE pending_by_size SET rows = '[[[],0,{}]]'"],
+  ["a pending row that is a number", "UPDATE pending_by_size SET rows = '[[[1,\"a\"],0,7]]'"],
 ];
 
 /** Opens, expecting a refusal, and returns it; the database must not have changed. */
@@ -136,14 +141,14 @@ export function recoverySuite(withSql: WithSql): void {
     it("refuses a store whose format is newer than the next one", () =>
       withSql((sql) => {
         build(sql);
-        sql.run("UPDATE raft_state SET format = 3");
+        sql.run(`UPDATE raft_state SET format = ${storeFormat + 2}`);
         expect(refusal(sql).code).toBe("store_newer");
       }));
 
     it("opens a store of the next format for reading only", () =>
       withSql((sql) => {
         build(sql);
-        sql.run("UPDATE raft_state SET format = 2");
+        sql.run(`UPDATE raft_state SET format = ${storeFormat + 1}`);
         const before = dump(sql);
         const store = openNotes(sql, limits);
         expect(store.readOnly).toBe(true);

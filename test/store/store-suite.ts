@@ -118,7 +118,7 @@ export function storeSuite(withSql: WithSql, numRuns: number): void {
           "raft_segments",
           "raft_state",
         ]);
-        expect(store.stats).toMatchObject({ dirtyRows: 3, tailEntries: 1 });
+        expect(store.stats).toMatchObject({ dirtyRows: 2, tailEntries: 1 });
         store.checkpoint();
         expect(store.stats).toMatchObject({
           dirtyRows: 0,
@@ -126,7 +126,7 @@ export function storeSuite(withSql: WithSql, numRuns: number): void {
           tailEntries: 0,
           textUnits: 0,
         });
-        const { notes, by_size: bySize, counts } = dump(sql);
+        const { notes, pending_by_size: bySize, counts } = dump(sql);
         expect([notes, bySize, counts].map((rows) => rows?.length)).toEqual([1, 1, 1]);
         const before = sql.counts.rowsWritten;
         store.checkpoint();
@@ -153,7 +153,7 @@ export function storeSuite(withSql: WithSql, numRuns: number): void {
       withSql((sql) => {
         for (const limits of [
           { tailBytesMax: 250 },
-          { dirtyRowsMax: 5 },
+          { dirtyRowsMax: 3 },
           { textUnitsMax: 150 },
           { tailEntriesMax: 2 },
         ]) {

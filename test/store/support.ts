@@ -35,6 +35,8 @@ export const bySize = declareTable<{ readonly id: string }>()({
   name: "by_size",
   version: 1,
   key: [integer("size"), text("id")],
+  // So few that a history meets both: a checkpoint leaves them to the list, or writes them.
+  pendingRowsMax: 3,
 });
 
 export const counts = declareTable<{ readonly n: number }>()({

@@ -6,6 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { commands } from "../../../src/contract/commands.ts";
 import type { CommandRequest } from "../../../src/contract/rpc.ts";
+import { storeFormat } from "../../../src/store/hard-state.ts";
 import { checkpoint } from "../../../src/store/ports.ts";
 import { openStore, type SluiceStore } from "../../../src/store/schema.ts";
 import { NodeSql } from "../../../src/store/sql-node.ts";
@@ -77,7 +78,7 @@ async function golden<T>(name: string, make: () => T | Promise<T>): Promise<T> {
   return content;
 }
 
-await golden("store-1.json", goldenStore);
+await golden(`store-${storeFormat}.json`, goldenStore);
 const written = [
   await golden<GoldenLog>("queue-1.json", history),
   await golden("queue-2.json", history),

@@ -45,7 +45,7 @@ export class Turn {
   /** Jobs that ended, of which others have not heard. */
   #ended: string[] = [];
   #isTelling = false;
-  #room: number = small.sweepMax;
+  #room: number = small.releasedMax;
 
   constructor(state: State, at: number, given: Given) {
     this.state = state;
@@ -117,7 +117,7 @@ export class Turn {
 
   /** A command, a step of a sweep or of an operation begins. */
   renew(): void {
-    this.#room = small.sweepMax;
+    this.#room = small.releasedMax;
   }
 
   /** Jobs that wait hear that others have ended: so many in a piece of work, the rest by time. */
