@@ -1,13 +1,14 @@
 /**
  * One Redis client of the bridge: its TCP connection, and the socket to the queue that it speaks over.
- * Invariant: whole calls go one way and every byte of the replies the other, in order; a client whose calls may have been lost is cut off, as by a Redis
- * that ended; one that was idle does not notice that its socket was another.
+ * Invariant: whole calls go one way and every byte of the replies the other, in order, and none behind one that waits; a client whose calls may have been
+ * lost is cut off, as by a Redis that ended; one that was idle does not notice that its socket was another.
  */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import { redisCommandTable } from "../contract/redis-commands.ts";
 import { encodeCall, encodeReply } from "../redis/frames.ts";
-import { ReplyCounter } from "../redis/reply-counter.ts";
-import { type Call, RequestParser } from "../redis/requests.ts";
+import { type Frame, ReplyScanner } from "../redis/reply-scanner.ts";
+import { bytesOf, type Call, RequestParser } from "../redis/requests.ts";
 import type { Link } from "./redis-link.ts";
 import { RedisPrologue } from "./redis-prologue.ts";
 
@@ -15,24 +16,45 @@ import { RedisPrologue } from "./redis-prologue.ts";
 const CALLS_MAX = 4096;
 const BYTES_MAX = 4 * 1024 * 1024;
 
+/** A call that has no reply yet. */
+interface Unanswered {
+  readonly bytes: number;
+  /** The frames that answer it. */
+  frames: number;
+  /** It changes what is followed: each of its frames says so, also where it looks as if nobody had asked. */
+  readonly isSubscription: boolean;
+  /** It was said again: the client has had the reply. */
+  readonly isRepeated: boolean;
+}
+
+/** The words of frames that answer who changes what is followed, and of those that tell what was published. */
+const confirmation = /^p?(un)?subscribe$/;
+const publication = /^p?message$/;
+
 export class BridgedClient {
   readonly #socket: Socket;
   readonly #connect: () => Promise<Link>;
   readonly #tell: (text: string) => void;
   readonly #parser = new RequestParser();
   readonly #prologue = new RedisPrologue();
-  #counter = new ReplyCounter();
+  #scanner = new ReplyScanner();
   #link: Link | undefined;
   #isConnecting = false;
   /** What a new link begins with: what the client had said of itself when the old one was lost. */
   #said: readonly Call[] = [];
   /** Frames that wait for a link. */
   #frames = "";
-  /** Bytes of each call that has no reply yet. */
-  readonly #unanswered: number[] = [];
+  readonly #unanswered: Unanswered[] = [];
+  /** A frame has said that something is followed: from then on, what is published may come. */
+  #isSubscribed = false;
   #unansweredBytes = 0;
   /** Replies to what was said again, which the client has had already. */
   #repeated = 0;
+  /** A call is on its way that may wait. */
+  #isBlocked = false;
+  /** Calls that came behind it: here they wait at no cost to the queue. */
+  readonly #behind: Call[] = [];
+  #behindBytes = 0;
   /** It says nothing more, and goes once it has its replies. */
   #isLeaving = false;
 
@@ -42,7 +64,8 @@ export class BridgedClient {
     this.#tell = tell;
     socket.on("data", (bytes) => this.#hear(bytes));
     socket.on("drain", () => this.#pace());
-    socket.on("end", () => this.end());
+    // Nobody is there to be told what a call that waits would take.
+    socket.on("end", () => (this.#isBlocked ? this.cutOff() : this.end()));
     socket.on("close", () => this.#link?.close());
     // Its close is told as well.
     socket.on("error", () => undefined);
@@ -61,19 +84,43 @@ export class BridgedClient {
 
   #hear(bytes: Buffer): void {
     const calls = this.#parser.push(bytes);
-    for (const call of calls) this.#take(call);
+    for (const call of calls) this.#takeOrHold(call);
     if (this.#parser.error !== undefined) this.end();
     if (calls.length > 0) this.#send();
     this.#pace();
   }
 
+  #takeOrHold(call: Call): void {
+    if (!this.#isBlocked) {
+      this.#take(call);
+      return;
+    }
+    this.#behind.push(call);
+    this.#behindBytes += bytesOf(call);
+  }
+
+  /** What waited is answered: the calls behind it are taken, up to the next one that may wait. */
+  #goOn(): void {
+    this.#isBlocked = false;
+    this.#behindBytes = 0;
+    const calls = this.#behind.splice(0);
+    for (const call of calls) this.#takeOrHold(call);
+    if (calls.length > 0) this.#send();
+  }
+
   #take(call: Call): void {
+    const frames = this.#prologue.isOpen ? undefined : this.#prologue.framesOf(call);
     this.#prologue.note(call);
+    const command = redisCommandTable.get(call[0]?.toLowerCase() ?? "");
+    this.#isBlocked = !this.#prologue.isOpen && command?.flags.includes("blocking") === true;
     // Its reply is the last one, and then the queue closes.
     if (call[0]?.toLowerCase() === "quit") this.#isLeaving = true;
     const frame = encodeCall(call);
     this.#frames += frame;
-    this.#unanswered.push(frame.length);
+    this.#unanswered.push({
+      ...{ bytes: frame.length, frames: frames ?? 1 },
+      ...{ isSubscription: frames !== undefined, isRepeated: false },
+    });
     this.#unansweredBytes += frame.length;
   }
 
@@ -82,6 +129,7 @@ export class BridgedClient {
       if (!this.#isConnecting && this.#link === undefined) void this.#reconnect();
       return;
     }
+    if (this.#frames === "") return;
     const bytes = Buffer.from(this.#frames, "latin1");
     this.#frames = "";
     this.#link.send(bytes);
@@ -109,47 +157,77 @@ export class BridgedClient {
   #begin(link: Link): void {
     const said = this.#said;
     this.#link = link;
-    this.#counter = new ReplyCounter();
+    this.#scanner = new ReplyScanner();
     link.listen({ hear: (bytes) => this.#answer(bytes), lost: () => this.#lost() });
+    this.#isSubscribed = false;
     this.#repeated = said.length;
+    this.#unanswered.unshift(
+      ...said.map((call) => {
+        const frames = /^p?subscribe$/.test(call[0] ?? "") ? call.length - 1 : undefined;
+        const isSubscription = frames !== undefined;
+        return { bytes: 0, frames: frames ?? 1, isSubscription, isRepeated: true };
+      }),
+    );
     if (said.length > 0) link.send(Buffer.from(said.map(encodeCall).join(""), "latin1"));
     else this.#send();
   }
 
   /** Passes on what the queue says. */
   #answer(bytes: Uint8Array): void {
-    const replies = this.#counter.push(bytes);
-    if (this.#repeated > 0) {
-      this.#repeated -= replies;
-      if (this.#repeated === 0) this.#send();
-      return;
+    let from = 0;
+    for (const frame of this.#scanner.push(bytes)) {
+      if (!this.#isAnswer(frame)) continue;
+      const [next] = this.#unanswered;
+      if (next === undefined) continue;
+      if (next.isSubscription) this.#isSubscribed = true;
+      next.frames = frame.type === "-" ? 0 : next.frames - 1;
+      if (next.frames > 0) continue;
+      this.#unanswered.shift();
+      this.#unansweredBytes -= next.bytes;
+      if (!next.isRepeated) continue;
+      this.#repeated -= 1;
+      from = frame.end;
     }
-    this.#socket.write(bytes);
-    const answered = this.#unanswered.splice(0, replies);
-    for (const size of answered) this.#unansweredBytes -= size;
+    // What came among replies that the client has had is not told: nothing of it was promised.
+    if (this.#repeated > 0) return;
+    if (from > 0) this.#send();
+    this.#socket.write(bytes.subarray(from));
+    if (this.#isBlocked && this.#unanswered.length === 0) this.#goOn();
     this.#pace();
     this.#leaveWhenDone();
+  }
+
+  /** Whether a frame belongs to the reply of the oldest call, and is not said unasked. */
+  #isAnswer({ type, word }: Frame): boolean {
+    const isConfirmation = this.#unanswered[0]?.isSubscription === true && confirmation.test(word);
+    if (type === ">") return isConfirmation;
+    const mayBeTold =
+      this.#prologue.isFollowing || this.#unanswered.some(({ isSubscription }) => isSubscription);
+    return !(type === "*" && this.#isSubscribed && mayBeTold && publication.test(word));
   }
 
   /** The socket to the queue has closed. */
   #lost(): void {
     this.#link = undefined;
     this.#said = this.#prologue.calls;
+    while (this.#unanswered[0]?.isRepeated) this.#unanswered.shift();
     if (this.#unanswered.length > 0 || this.#prologue.isHeld) this.#socket.end();
+    // Who follows something says nothing more, and waits to be told.
+    else if (this.#prologue.isFollowing && !this.#isLeaving) void this.#reconnect();
   }
 
   /** Reads from the client as long as it and the queue keep up. */
   #pace(): void {
     const isBehind =
-      this.#unanswered.length > CALLS_MAX ||
-      this.#unansweredBytes > BYTES_MAX ||
+      this.#unanswered.length + this.#behind.length > CALLS_MAX ||
+      this.#unansweredBytes + this.#behindBytes > BYTES_MAX ||
       this.#socket.writableNeedDrain;
     if (isBehind) this.#socket.pause();
     else if (this.#socket.isPaused()) this.#socket.resume();
   }
 
   #leaveWhenDone(): void {
-    if (!this.#isLeaving || this.#unanswered.length > 0) return;
+    if (!this.#isLeaving || this.#unanswered.length + this.#behind.length > 0) return;
     const { error } = this.#parser;
     const last =
       error === undefined ? "" : encodeReply({ error: `ERR Protocol error: ${error}` }, 2);

@@ -2,6 +2,7 @@
  * Every limit of Sluice, in one table, each with its unit in its name and its reason beside it.
  * Invariant: the relations between limits hold, asserted when this module loads.
  */
+import { redisLimits } from "./redis-limits.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -233,36 +234,7 @@ export const limits = {
   /** Problems that one step of a verification tells. */
   verifyProblemsMax: 100,
 
-  /** Redis: bytes of a name, of a field or member, and of a value. */
-  redisNameBytesMax: KiB,
-  redisMemberBytesMax: 64 * KiB,
-  redisValueBytesMax: MiB,
-  /** Calls of one run: a longer pipeline is several of them. */
-  redisCallsMax: 1000,
-  redisWatchedMax: 1000,
-  /** Elements that one call moves, removes or copies, and that it looks at to find others. */
-  redisElementsPerCallMax: 10_000,
-  redisElementsSeenMax: 100_000,
-  /** Bytes that the replies of one run have. */
-  redisReplyBytesMax: 8 * MiB,
-
-  /** RESP: a line without its end, arguments of a call, and bytes of a call between them. */
-  respLineBytesMax: 64 * KiB,
-  respArgumentsMax: 100_000,
-  respCallBytesMax: 8 * MiB,
-  /** Calls of one connection that wait for their turn, and their bytes: what is more closes it. */
-  respPendingCallsMax: 20_000,
-  respPendingBytesMax: 16 * MiB,
-  /** Bytes of the calls of one run: a pipeline of more is several. One call may be larger by itself. */
-  respRunBytesMax: 512 * KiB,
-  /** Aggregates within aggregates, in what the bridge reads. */
-  respNestingMax: 32,
-  /** How long a connection keeps its object awake by what does not fit its attachment, without a word. */
-  respHeldMsMax: 60 * SECOND_MS,
-  /** A connection's name, and those of its library: they stand in the attachment. */
-  respNameCharsMax: KiB,
-  /** A message on the socket; longer replies are several. */
-  respMessageBytesMax: 512 * KiB,
+  ...redisLimits,
 
   /** Storage of a queue: the platform's 10 GB less room to work. Past it no job is taken, whatever `maxBytes` says. */
   databaseBytesMax: 9_500_000_000,
@@ -339,4 +311,11 @@ assertRelation(limits.snapshotChunkBytes < limits.rowBytesMax, "a chunk fits a r
 assertRelation(
   2 * limits.importedSequenceMax <= limits.sequenceMax && limits.sequenceMax < 36 ** 9,
   "behind any import, generated ids sort in the order in which they are given",
+);
+
+assertRelation(
+  // A character may be of two bytes, as storage has it.
+  2 * limits.respKeptCharsMax < limits.attachmentBytesMax &&
+    3 * limits.respNameCharsMax < limits.respKeptCharsMax,
+  "a Redis connection fits its socket's attachment",
 );

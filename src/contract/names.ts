@@ -6,6 +6,9 @@
 export const nameTypes = ["string", "list", "hash", "set", "zset"] as const;
 export type NameType = (typeof nameTypes)[number];
 
+/** The version of a name under which there never was anything. */
+export const versionOfNothing = 1;
+
 /** The facts of each event about names. */
 export interface NameEvents {
   "name.removed": { name: string };

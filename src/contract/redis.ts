@@ -45,12 +45,19 @@ export const redisRun = z.strictObject({
     .array(z.strictObject({ name: binary, version: z.number() }))
     .max(limits.redisWatchedMax)
     .optional(),
+  /** Whether a call that finds nothing to take may wait; without it, and in an atomic run, it answers nil. */
+  blocks: z.boolean().optional(),
 });
 export type RedisRunInput = z.output<typeof redisRun>;
 
 export interface RedisRunReply {
-  /** One for each call; null where a watched name has changed, and nothing was done. */
+  /**
+   * One for each call; null where a watched name has changed, and nothing was done. Fewer than there were calls: the others were
+   * not performed, and are to be sent again.
+   */
   readonly replies: readonly RedisReply[] | null;
+  /** The call behind the replies found nothing to take, and waits for so long; 0: for ever. */
+  readonly blocked?: { readonly ms: number } | undefined;
 }
 
 export const redisVersions = z.strictObject({

@@ -119,6 +119,7 @@ function serveRedis(c: GateContext): Promise<Response> {
       authorize(new Headers(authorization === null ? {} : { authorization }), c.env),
     misnamed: () => (QUEUE_NAME.test(queue) ? undefined : badName),
     ask: async (request) => unpackAnswer(await c.env.QUEUE.getByName(queue).ask(pack(request))),
+    connect: () => socketTo(c.env.QUEUE.getByName(queue), "/resp"),
     report: (error) => report("queue_failed", error, { queue, command: "redis.run" }),
   });
 }

@@ -1,5 +1,5 @@
 /**
- * What a request of Upstash's REST protocol asks for: one call, a pipeline, or a transaction.
+ * What a request of Upstash's REST protocol asks for: one call, a pipeline, a transaction, or events of channels.
  * Invariant: what only a connection that lasts can do is refused before anything is done.
  */
 
@@ -13,7 +13,7 @@ import { type Body, noBody, readBody } from "./body.ts";
 
 /** What a request asks for, and how the answer is to look. */
 export interface RestRequest {
-  readonly kind: "call" | "pipeline" | "transaction";
+  readonly kind: "call" | "events" | "pipeline" | "transaction";
   readonly calls: readonly Call[];
   readonly encoding: TextEncoding;
   /** Whether the answer is RESP2 in place of JSON. */
@@ -31,6 +31,7 @@ export async function restRequest(
   const asked = askedFor(path, query, body.value.text);
   if (isRejected(asked)) return asked;
   const { kind, calls } = asked.value;
+  if (kind === "events") return accept({ kind, calls, encoding: "plain", isResp: false });
   const lasts = calls.find(isLasting);
   if (lasts !== undefined) return reject(lasting(lasts));
   const { headers } = request;
@@ -47,6 +48,11 @@ async function bodyOf(request: Request): Promise<Checked<Body>> {
 type Asked = Pick<RestRequest, "kind" | "calls">;
 
 function askedFor(path: string, query: URLSearchParams, text: string): Checked<Asked> {
+  if (/^p?subscribe\/./i.test(path)) {
+    // What the client's library sends as a body says nothing more.
+    const call = callOfPath(path, new URLSearchParams(), "");
+    return call === undefined ? reject(badPath) : accept({ kind: "events", calls: [call] });
+  }
   if (path !== "" && path !== "pipeline" && path !== "multi-exec") {
     const call = callOfPath(path, query, binaryOf(text));
     return call === undefined ? reject(badPath) : accept({ kind: "call", calls: [call] });

@@ -16,6 +16,8 @@ import { bytesOf, type Call } from "../redis/requests.ts";
 import { newSession } from "../redis/session.ts";
 import { errorBody, resultOf, type TextEncoding } from "../redis/upstash.ts";
 import { type RestRequest, restRequest } from "./redis-calls.ts";
+import { eventsOf } from "./redis-events.ts";
+import { RestWaits } from "./redis-waits.ts";
 
 /** What the gate lends to a request. */
 export interface RestGate {
@@ -25,6 +27,8 @@ export interface RestGate {
   /** Why there can be no such queue. */
   misnamed(): Refusal | undefined;
   ask(request: CommandRequest): Promise<CommandAnswer>;
+  /** Opens a Redis connection to the queue's object. */
+  connect(): Promise<WebSocket>;
   report(error: unknown): void;
 }
 
@@ -48,7 +52,9 @@ export async function answerRest(
   const asked = await restRequest(request, path, query);
   if (isRejected(asked)) return refused(asked.refusal);
   try {
-    return await performed(asked.value, new RestPorts(gate));
+    const { kind, calls } = asked.value;
+    if (kind === "events") return eventsOf(await gate.connect(), calls[0] ?? [], request.signal);
+    return await performed(asked.value, new RestPorts(gate, request.signal));
   } catch (error) {
     gate.report(error);
     return response(errorBody("ERR the queue did not answer: what was done is not known"), 503);
@@ -72,7 +78,11 @@ async function performed(asked: RestRequest, ports: RestPorts): Promise<Response
 async function converse(calls: readonly Call[], ports: RestPorts): Promise<GateReply[]> {
   const replies: GateReply[] = [];
   const conversation = new Conversation(newSession(0, ports.now()), ports);
-  await conversation.perform(calls, (reply) => replies.push(reply));
+  for (let rest = calls; rest.length > 0; ) {
+    const waiting = await conversation.perform(rest, (reply) => replies.push(reply));
+    if (waiting !== undefined) replies.push(await ports.waits.reply(waiting));
+    rest = waiting?.behind ?? [];
+  }
   return replies;
 }
 
@@ -117,9 +127,15 @@ class RestPorts implements RedisPorts {
   readonly #gate: RestGate;
   /** Why the queue refused, if it did. */
   refusal: Refusal | undefined;
+  readonly waits: RestWaits;
 
-  constructor(gate: RestGate) {
+  constructor(gate: RestGate, signal: AbortSignal) {
     this.#gate = gate;
+    this.waits = new RestWaits({
+      connect: () => gate.connect(),
+      now: () => this.now(),
+      signal,
+    });
     this.queue = gate.queue;
   }
 
@@ -134,6 +150,13 @@ class RestPorts implements RedisPorts {
       ...{ v: 1, name: "redis.versions", bytes: 0 },
       input: { names: [...names] },
     });
+
+  /** Nobody follows anything within a request: that is an answer of its own. */
+  readonly hub: RedisPorts["hub"] = {
+    follow: () => undefined,
+    unfollow: () => undefined,
+    perform: (call) => this.waits.perform(call),
+  };
 
   /** Nobody logs in within a request: it has shown the token. */
   isToken(): boolean {

@@ -6,6 +6,8 @@
 import type { CommandInputs, CommandName, CommandReplies } from "../contract/commands.ts";
 import type { EventFacts, EventOf, EventType } from "../contract/events.ts";
 import type { QueueIdentity } from "../contract/ids.ts";
+import type { NameType } from "../contract/names.ts";
+import type { RedisReply } from "../contract/redis.ts";
 import type { Refusal } from "../contract/refusals.ts";
 import type { Counters, QueueRow } from "../store/queue.ts";
 import type { Reads } from "../store/schema.ts";
@@ -24,8 +26,28 @@ export interface KeptAnswer {
   readonly answer: string;
 }
 
+/** A Redis call that waits for something to take. */
+export interface BlockedCall {
+  readonly call: readonly string[];
+  /** What it takes from. */
+  readonly type: NameType;
+}
+
+/** Redis calls that wait, as those meet them who make something of what they wait for. */
+export interface BlockedCalls {
+  isAwaited(name: string): boolean;
+  /** Those that wait for a name, the first first, less those that are answered meanwhile. */
+  waitingFor(name: string): Iterable<BlockedCall>;
+  /** Answers one of them with what `work` makes. Returns false where that has no room in this entry, and it is not done. */
+  answer(waiting: BlockedCall, work: () => RedisReply): boolean;
+  /** Has names looked at in the next entry, before all else. */
+  defer(names: Iterable<string>): void;
+}
+
 /** One command in its turn: what it emits, the next one sees. */
 export interface Transaction extends View {
+  /** Redis calls that wait; undefined where there are none. */
+  readonly blocked?: BlockedCalls | undefined;
   /** Whether the database has no room for more jobs; what is left is for finishing those that are there. */
   readonly isFull: boolean;
   /** Records a fact; the tables show it at once. */

@@ -1,12 +1,12 @@
 /**
- * What the commands of lists mean. Those that wait for elements are performed as if they did not.
+ * What the commands of lists mean. Those that wait say so where they find nothing.
  * Invariant: as `redis-call.ts` has it; what is done in the middle of a list looks at a bounded number of elements, and moves as few.
  */
 import type { ListEnd } from "../contract/lists.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import { wrongArity } from "../contract/redis-commands.ts";
 import { packBytes, packValues, unpackBytes } from "../store/packed.ts";
-import { atLeast, checkTimeout, countedNames, integer, span } from "./redis-arguments.ts";
+import { atLeast, countedNames, integer, span, timeoutOf } from "./redis-arguments.ts";
 import {
   type Call,
   type Collection,
@@ -249,26 +249,31 @@ const lmove: Perform = (call) => moveItem(call, [endOf(call, 2), endOf(call, 3)]
 
 const blmove: Perform = (call) => {
   const ends = [endOf(call, 2), endOf(call, 3)] as const;
-  checkTimeout(call.arg(4));
-  return moveItem(call, ends);
+  return awaitItem(call, ends, timeoutOf(call.arg(4)));
 };
+
+/** Moves an element as soon as there is one. */
+function awaitItem(
+  call: Call,
+  ends: readonly [from: ListEnd, to: ListEnd],
+  ms: number,
+): RedisReply {
+  return listOf(call, call.arg(0)) === undefined ? call.wait(ms, null) : moveItem(call, ends);
+}
 
 const rpoplpush: Perform = (call) => moveItem(call, ["right", "left"]);
 
-const brpoplpush: Perform = (call) => {
-  checkTimeout(call.arg(2));
-  return moveItem(call, ["right", "left"]);
-};
+const brpoplpush: Perform = (call) => awaitItem(call, ["right", "left"], timeoutOf(call.arg(2)));
 
 const blockingPop =
   (end: ListEnd): Perform =>
   (call) => {
-    checkTimeout(call.args.at(-1) ?? "");
+    const ms = timeoutOf(call.args.at(-1) ?? "");
     for (const name of call.args.slice(0, -1)) {
       const list = listOf(call, name);
       if (list !== undefined) return [call.told(name), ...pop(call, name, list, end, 1)];
     }
-    return nilArray;
+    return call.wait(ms, nilArray);
   };
 
 /** Pops some elements of the first of the lists that is there. */
@@ -279,12 +284,12 @@ function popFirst(call: Call, at: number): RedisReply {
   const end = endOf(call, next);
   const count = countBehind(call, next + 1);
   // Of a command that waits, the time stands before the names, and is looked at behind all else.
-  if (at > 0) checkTimeout(call.arg(0));
+  const ms = at > 0 ? timeoutOf(call.arg(0)) : undefined;
   for (const name of names) {
     const list = listOf(call, name);
     if (list !== undefined) return [call.told(name), pop(call, name, list, end, count)];
   }
-  return nilArray;
+  return ms === undefined ? nilArray : call.wait(ms, nilArray);
 }
 
 /** COUNT and a number at the end of a call; one where they are not there. */

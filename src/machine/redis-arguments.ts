@@ -3,6 +3,7 @@
  * Invariant: what it takes and refuses is what Redis 7.0.15 does.
  */
 import { type Call, RedisError, syntaxError } from "./redis-call.ts";
+import { isExtended } from "./redis-numbers.ts";
 
 const NOT_INTEGER = "ERR value is not an integer or out of range";
 const NOT_FLOAT = "ERR value is not a valid float";
@@ -65,11 +66,16 @@ export function double(text: string, error = NOT_FLOAT): number {
   return value;
 }
 
-/** A timeout in seconds, of a command that would wait. */
-export function checkTimeout(text: string): void {
-  const seconds = double(text, "ERR timeout is not a float or out of range");
-  if (seconds * 1000 > Number(INT64_MAX)) throw new RedisError("ERR timeout is out of range");
-  if (Math.ceil(seconds * 1000) < 0) throw new RedisError("ERR timeout is negative");
+/** How long a command waits, in ms, of a timeout in seconds; 0: for ever. */
+export function timeoutOf(text: string): number {
+  const seconds = doubleOf(text) ?? (isExtended(text) ? Number(text) : undefined);
+  if (seconds === undefined) {
+    throw new RedisError("ERR timeout is not a float or out of range");
+  }
+  const ms = Math.ceil(seconds * 1000);
+  // What 64 bits do not hold is negative to Redis as well.
+  if (ms < 0 || ms >= Number(INT64_MAX)) throw new RedisError("ERR timeout is negative");
+  return Math.min(ms, Number.MAX_SAFE_INTEGER);
 }
 
 /** The first and the number of elements from one index to another, of `size`; negative ones count from the end. */

@@ -42,12 +42,24 @@ export class Call {
   /** Behind the command's name. */
   readonly args: readonly string[];
   readonly #room: Room;
+  #waitMs: number | undefined;
 
   constructor(tx: Transaction, [command = "", ...args]: readonly string[], room: Room) {
     this.tx = tx;
     this.command = command.toLowerCase();
     this.args = args;
     this.#room = room;
+  }
+
+  /** How long it would wait, 0 for ever; undefined of a call that is answered. */
+  get waitMs(): number | undefined {
+    return this.#waitMs;
+  }
+
+  /** There is nothing to take: it waits, or answers this where nothing waits. */
+  wait(ms: number, otherwise: RedisReply): RedisReply {
+    this.#waitMs = ms;
+    return otherwise;
   }
 
   /** An argument, of which the arity says that it is there. */

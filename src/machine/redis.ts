@@ -1,6 +1,7 @@
 /**
  * What a run of Redis commands means: each call after the other, later ones seeing what earlier ones did.
- * Invariant: nobody else comes between the calls of a run; one that errs changes nothing and is answered in its place.
+ * Invariant: nobody else comes between the calls of a run but those who wait for what one of them made; one that errs changes nothing and is
+ * answered in its place.
  */
 import type { EventFacts, EventType } from "../contract/events.ts";
 import { limits } from "../contract/limits.ts";
@@ -14,6 +15,7 @@ import {
   wrongArity,
 } from "../contract/redis-commands.ts";
 import { versionOfName } from "../store/names.ts";
+import { noting, serveReady } from "./blocking.ts";
 import type { Decide, Read, Transaction, View } from "./decide.ts";
 import { hashCommands } from "./hashes.ts";
 import { listCommands } from "./lists.ts";
@@ -37,23 +39,51 @@ const performs: ReadonlyMap<string, Perform> = new Map(
 const currentVersion = (view: View, name: string): number =>
   versionOfName(view.tables, name, view.at);
 
-export const runRedis: Decide<"redis.run"> = (tx, { calls, watched = [] }) => {
+export const runRedis: Decide<"redis.run"> = (tx, { calls, watched = [], atomic, blocks }) => {
   const isChanged = watched.some(({ name, version }) => currentVersion(tx, name) !== version);
   if (isChanged) return { replies: null };
   const room = { bytes: limits.redisReplyBytesMax };
-  return { replies: calls.map((call) => perform(tx, call, room)) };
+  const ready = new Set<string>();
+  const watching = noting(tx, ready);
+  const replies: RedisReply[] = [];
+  for (const words of calls) {
+    const { reply, waitMs } = perform(watching, words, room);
+    if (blocks && !atomic && waitMs !== undefined) return { replies, blocked: { ms: waitMs } };
+    replies.push(reply);
+    // Who waits comes before the next call. Where the entry has no room for that, the next call is one of the next entry.
+    if (!atomic && !serveReady(tx, ready, performWaiting)) return { replies };
+  }
+  serveReady(tx, ready, performWaiting);
+  return { replies };
 };
+
+/** Answers those who wait for names, as far as there is something under them. */
+export function serveNames(tx: Transaction, names: Iterable<string>): void {
+  serveReady(tx, new Set(names), performWaiting);
+}
+
+/** Performs a call that has waited, for which there is something to take. */
+const performWaiting = (tx: Transaction, words: readonly string[]): RedisReply =>
+  perform(tx, words, { bytes: limits.redisReplyBytesMax }).reply;
 
 export const redisVersions: Read<"redis.versions"> = (view, { names }) => ({
   versions: names.map((name) => currentVersion(view, name)),
 });
 
+/** What became of a call: its reply, and how long it would wait for another one. */
+interface Performed {
+  readonly reply: RedisReply;
+  readonly waitMs?: number | undefined;
+}
+
 /** Performs a call. */
-function perform(tx: Transaction, words: readonly string[], room: Room): RedisReply {
+function perform(tx: Transaction, words: readonly string[], room: Room): Performed {
   const name = words[0]?.toLowerCase() ?? "";
   const command = redisCommandTable.get(name);
   const performer = performs.get(name);
-  if (command === undefined || performer === undefined) return { error: unknownCommand(words) };
+  if (command === undefined || performer === undefined) {
+    return { reply: { error: unknownCommand(words) } };
+  }
   let emitted = 0;
   const emit = <T extends EventType>(type: T, facts: EventFacts[T]): void => {
     emitted += 1;
@@ -61,11 +91,13 @@ function perform(tx: Transaction, words: readonly string[], room: Room): RedisRe
   };
   try {
     checkWords(tx, command, words);
-    return performer(new Call({ ...tx, emit }, words, room));
+    const call = new Call({ ...tx, emit }, words, room);
+    const reply = performer(call);
+    return { reply, waitMs: call.waitMs };
   } catch (error) {
     if (!(error instanceof RedisError)) throw error;
     if (emitted > 0) throw new Error(`${name} erred when it had done something`, { cause: error });
-    return { error: error.message };
+    return { reply: { error: error.message } };
   }
 }
 

@@ -5,7 +5,7 @@
 import type { RedisReply } from "../contract/redis.ts";
 import { drawAny, drawDifferent, drawOptions, scanElements } from "./elements.ts";
 import { countBehind } from "./lists.ts";
-import { atLeast, checkTimeout, countedNames, double } from "./redis-arguments.ts";
+import { atLeast, countedNames, double, timeoutOf } from "./redis-arguments.ts";
 import { type Call, nilArray, type Perform, RedisError, syntaxError } from "./redis-call.ts";
 import { doubleReply } from "./redis-numbers.ts";
 import { combinedSetCommands } from "./sorted-set-combinations.ts";
@@ -153,14 +153,14 @@ const popAt =
 const blockingPop =
   (isMax: boolean): Perform =>
   (call) => {
-    checkTimeout(call.args.at(-1) ?? "");
+    const ms = timeoutOf(call.args.at(-1) ?? "");
     for (const name of call.args.slice(0, -1)) {
       const of = setOf(call, name);
       if (of === undefined) continue;
       call.told(name);
       return [name, ...pop(call, name, of, isMax, 1).flat()];
     }
-    return nilArray;
+    return call.wait(ms, nilArray);
   };
 
 /** Pops some members of the first of the sorted sets that is there. */
@@ -170,7 +170,7 @@ function popFirst(call: Call, at: number): RedisReply {
   if (end !== "min" && end !== "max") throw syntaxError();
   const count = countBehind(call, next + 1);
   // Of a command that waits, the time stands before the names, and is looked at behind all else.
-  if (at > 0) checkTimeout(call.arg(0));
+  const ms = at > 0 ? timeoutOf(call.arg(0)) : undefined;
   for (const name of names) {
     const of = setOf(call, name);
     if (of === undefined) continue;
@@ -178,7 +178,7 @@ function popFirst(call: Call, at: number): RedisReply {
     const pairs = pop(call, name, of, end === "max", count);
     return [name, pairs.map((pair) => [...pair])];
   }
-  return nilArray;
+  return ms === undefined ? nilArray : call.wait(ms, nilArray);
 }
 
 const zrandmember: Perform = (call) => {

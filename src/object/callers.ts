@@ -1,5 +1,5 @@
 /**
- * Who stays with the queue on a socket: callers that wait, and workers with a channel.
+ * Who stays with the queue on a socket: callers that wait, workers with a channel, and Redis clients whose calls wait.
  * Invariant: one order for all that wait for jobs; a socket is heard as what it is, and nothing is waited for at a store that must not be
  * written.
  */
@@ -11,6 +11,7 @@ import type { Wait } from "../contract/waits.ts";
 import type { View } from "../machine/decide.ts";
 import { heldBy, noJobs } from "../machine/leases.ts";
 import type { Claimer } from "../machine/queue.ts";
+import { BlockedClients } from "./blocked.ts";
 import { Channels } from "./channels.ts";
 import { Claimers, claimerOf } from "./claimers.ts";
 import type { Committer } from "./commit.ts";
@@ -38,6 +39,8 @@ interface CallersPorts {
 export class Callers {
   /** Who waits for jobs. */
   readonly line: Line;
+  /** Redis clients whose calls wait. */
+  readonly blocked: BlockedClients;
   readonly #ports: CallersPorts;
   readonly #waiters: Waiters;
   readonly #channels: Channels;
@@ -47,6 +50,11 @@ export class Callers {
     this.#ports = ports;
     const { committer } = ports;
     this.line = new Line(() => ports.later());
+    this.blocked = new BlockedClients({
+      now: () => ports.now(),
+      serve: () => this.#serve(),
+      later: () => ports.later(),
+    });
     const common = {
       submit: (request: CommandRequest) => committer.submit(request),
       report: (error: unknown, what: string) => ports.report(error, what),

@@ -5,7 +5,6 @@
  */
 import type { QueueIdentity } from "../contract/ids.ts";
 import type { SettleInput } from "../contract/leases.ts";
-import { limits } from "../contract/limits.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import type { SluiceStore } from "../store/schema.ts";
@@ -14,6 +13,7 @@ import type { Callers } from "./callers.ts";
 import type { Feed } from "./feed.ts";
 import { Group } from "./group.ts";
 import type { Telling } from "./line.ts";
+import { type Pending, PendingCommands } from "./pending.ts";
 import { busy } from "./refusals.ts";
 
 /** What the committer needs of its surroundings: storage, time, randomness, and somebody to tell. */
@@ -31,7 +31,7 @@ export interface CommitterPorts {
   /** A random id for a queue that is created. */
   newQueueId(): string;
   /** Who waits for what a group brings. */
-  callers(): Pick<Callers, "ended" | "line" | "present">;
+  callers(): Pick<Callers, "blocked" | "ended" | "line" | "present">;
   /** Who reads every event. */
   feed(): Pick<Feed, "appended">;
   /** Called in the turn of every entry, behind it: checkpoint, alarm, counts. */
@@ -39,12 +39,6 @@ export interface CommitterPorts {
   /** The outcome of writes is unknown: the object must not go on with this memory. */
   abort(error: unknown): void;
   report(error: unknown, what: string): void;
-}
-
-interface Pending {
-  readonly request: CommandRequest;
-  readonly answer: (answer: CommandAnswer) => void;
-  readonly fail: (error: unknown) => void;
 }
 
 /** A command of a group, and what it is told once the group is durable. */
@@ -73,11 +67,7 @@ export async function letRequestsBy(ports: Pick<CommitterPorts, "pause">): Promi
 
 export class Committer {
   readonly #ports: CommitterPorts;
-  readonly #pending: Pending[] = [];
-  /** Commands about schedules of which slots come first: others need not wait for them. */
-  readonly #behind: Pending[] = [];
-  /** Of both. */
-  #pendingBytes = 0;
+  readonly #pending = new PendingCommands();
   readonly #inFlight: number[] = [];
   /** What is to be told of groups whose writes are not waited for yet. */
   readonly #toTell: Telling[] = [];
@@ -96,14 +86,11 @@ export class Committer {
   /** Resolves with the command's answer once it is durable. Rejects only when the object is aborted. */
   submit(request: CommandRequest): Promise<CommandAnswer> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure.error);
-    const bytes = this.#pendingBytes + request.bytes;
-    const count = this.#pending.length + this.#behind.length;
-    if (count >= limits.pendingCommandsMax || bytes > limits.pendingBytesMax) {
-      return Promise.resolve({ refusal: busy(count) });
+    if (!this.#pending.hasRoomFor(request)) {
+      return Promise.resolve({ refusal: busy(this.#pending.count) });
     }
     return new Promise((answer, fail) => {
-      this.#pending.push({ request, answer, fail });
-      this.#pendingBytes = bytes;
+      this.#pending.add({ request, answer, fail });
       this.pump();
     });
   }
@@ -182,20 +169,25 @@ export class Committer {
 
   /** Begins groups while there is something to do, and they may begin. */
   pump(): void {
+    // Nobody is served whose time is over.
+    this.#ports.callers().blocked.expire();
     const refusal = this.#ports.closed();
     if (refusal !== undefined) {
       this.#refuseAll(refusal);
       return;
     }
-    while ((this.#pending.length > 0 || this.#ports.callers().line.isDue) && this.#mayBegin()) {
-      this.#runGroup();
-    }
+    while (this.#isNeeded && this.#mayBegin()) this.#runGroup();
+  }
+
+  /** Whether a group has something to do. */
+  get #isNeeded(): boolean {
+    const { line, blocked } = this.#ports.callers();
+    return this.#pending.next !== undefined || line.isDue || blocked.isDue;
   }
 
   /** The store was found to be damaged while they waited. */
   #refuseAll(refusal: Refusal): void {
-    for (const { answer } of this.#pending.splice(0)) answer({ refusal });
-    this.#pendingBytes = 0;
+    for (const { answer } of this.#pending.takeAll()) answer({ refusal });
   }
 
   #mayBegin(): boolean {
@@ -210,9 +202,14 @@ export class Committer {
     const { name, autoCreate, report } = this.#ports;
     const store = this.#ports.store();
     const { identity } = this;
-    const isWaiting = this.#ports.callers().present();
+    const callers = this.#ports.callers();
+    const { blocked } = callers;
+    const isWaiting = callers.present();
     const at = this.at();
-    return new Group({ store, name, autoCreate, identity, at, isWaiting, onFault: report });
+    return new Group({
+      ...{ store, name, autoCreate, identity, at, isWaiting, blocked },
+      onFault: report,
+    });
   }
 
   #runGroup(): void {
@@ -241,10 +238,11 @@ export class Committer {
 
   /** Decides the commands that wait, as many as one entry takes; who has waited for jobs comes before who claims now. */
   #fill(group: Group, members: Member[], served: Telling[]): void {
-    const line = this.#ports.callers().line;
+    const { line } = this.#ports.callers();
     group.sweep();
+    group.serveBlocked();
     let seen = -1;
-    for (let next = this.#pending[0]; next !== undefined; next = this.#pending[0]) {
+    for (let { next } = this.#pending; next !== undefined; { next } = this.#pending) {
       if (!group.hasRoomFor(next.request)) break;
       const events = group.told.types.length;
       if (events > seen && claims(next.request)) {
@@ -253,22 +251,21 @@ export class Committer {
       }
       const answer = group.run(next.request);
       if (answer === "full") break;
-      this.#pending.shift();
       if (answer === "behind") {
-        this.#setAside(next);
+        this.#setAside();
       } else {
-        this.#pendingBytes -= next.request.bytes;
+        this.#pending.take();
         members.push({ pending: next, answer });
       }
     }
-    served.push(...line.serve(group));
+    served.push(...line.serve(group), ...group.serving.tellings());
   }
 
   /** Tries a command again once requests were let by: each group before it passes some of the slots that are in its way. */
-  #setAside(pending: Pending): void {
-    if (this.#behind.push(pending) > 1) return;
+  #setAside(): void {
+    if (!this.#pending.setAside()) return;
     void letRequestsBy(this.#ports).then(() => {
-      this.#pending.unshift(...this.#behind.splice(0));
+      this.#pending.bringBack();
       this.pump();
     });
   }
@@ -336,8 +333,7 @@ export class Committer {
   /** Tells everybody who waits that the outcome is unknown, and ends this instance. */
   #abort(error: unknown, members: readonly Member[] = []): void {
     for (const { pending } of members) pending.fail(error);
-    for (const pending of this.#pending.splice(0)) pending.fail(error);
-    for (const pending of this.#behind.splice(0)) pending.fail(error);
+    for (const pending of this.#pending.takeAll()) pending.fail(error);
     for (const { fail } of this.#idle.splice(0)) fail(error);
     if (this.#failure !== undefined) return;
     this.#failure = { error };

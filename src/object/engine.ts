@@ -12,6 +12,7 @@ import { type Contents, contentsOf, isEmpty } from "../machine/queue.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import { Alarm, type AlarmPort } from "./alarm.ts";
+import type { BlockedClients } from "./blocked.ts";
 import { Callers } from "./callers.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import { Committer } from "./commit.ts";
@@ -130,6 +131,7 @@ export class QueueEngine {
       checkpoints: this.#checkpoints,
       courier: this.#courier,
       line: this.#callers.line,
+      blocked: this.#callers.blocked,
       snapshots: this.#snapshots,
     });
     this.#reads = new QueueReads(ports, {
@@ -155,6 +157,13 @@ export class QueueEngine {
     await this.#alarm.recover();
     // The instance before may have ended between an entry and those who read it.
     if (!isDamaged(this.#store)) this.#tellReaders();
+    // Somebody may have begun to wait without having been tried.
+    this.#committer.pump();
+  }
+
+  /** Redis clients wait here. */
+  get blocked(): BlockedClients {
+    return this.#callers.blocked;
   }
 
   /** Sees to it that readers of the feed are told of all there is. */
@@ -253,8 +262,9 @@ export class QueueEngine {
   async alarm(): Promise<void> {
     this.#alarm.fired();
     this.#isAlarmSure = true;
-    if (isDamaged(this.#store) || this.#store.readOnly) return;
-    await this.#upkeep.run();
+    this.blocked.expire();
+    if (this.#closed() !== undefined) this.#alarm.arm(this.blocked.dueAt);
+    else await this.#upkeep.run();
   }
 
   /** Whoever meets an entry of the log that does not stand: once the groups in flight are done, the store is used no longer. */
@@ -284,6 +294,7 @@ export class QueueEngine {
 
   #afterAppend(group: Group): void {
     this.#rates.count(group.told.types, group.at);
+    if (group.told.types.includes("queue.imported")) this.blocked.wakeAll();
     this.#upkeep.arm();
     this.#courier.notice();
     this.#checkpoints.behindEntry(group.isBehind);

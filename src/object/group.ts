@@ -2,11 +2,12 @@
  * One group of commands: decided in order, each seeing what the ones before it did, appended as one entry.
  * Invariant: a command that fails leaves nothing behind, and its group-mates do not notice.
  */
-import { type CommandName, encodeReply } from "../contract/commands.ts";
+import { encodeReply } from "../contract/commands.ts";
 import type { Event, EventFacts, EventType } from "../contract/events.ts";
 import { leaseToken, type QueueIdentity } from "../contract/ids.ts";
 import type { ClaimReply } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
+import type { RedisReply } from "../contract/redis.ts";
 import { isRefusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import { isOver } from "../contract/waits.ts";
@@ -18,14 +19,20 @@ import { emptyClaim } from "../machine/leases.ts";
 import { advance, runningOperation } from "../machine/operations.ts";
 import { keepNumbers, type PlanNumber } from "../machine/plans.ts";
 import { createQueue, takeOver } from "../machine/queue.ts";
+import { serveNames } from "../machine/redis.ts";
 import { passDueSlots, scheduleBehind } from "../machine/schedules.ts";
 import { sweep } from "../machine/sweep.ts";
 import { seeThere } from "../machine/workers.ts";
-import type { BuilderMark, EntryBuilder } from "../store/entry.ts";
+import { errorOf } from "../redis/errors.ts";
+import type { EntryBuilder } from "../store/entry.ts";
 import type { SluiceStore } from "../store/schema.ts";
+import type { BlockedClients } from "./blocked.ts";
+import { beginners, creates } from "./creation.ts";
+import { GroupWork, type WorkMark } from "./group-work.ts";
 import { KeptAnswers, repeated } from "./kept-answers.ts";
 import { queueUnknown, refusalOfFault, tooLarge } from "./refusals.ts";
-import { isLoss, ToldEvents, type ToldMark } from "./told-events.ts";
+import { Serving } from "./serving.ts";
+import { isLoss, ToldEvents } from "./told-events.ts";
 
 /** Who a group speaks for. */
 export interface GroupContext {
@@ -38,6 +45,8 @@ export interface GroupContext {
   readonly autoCreate: boolean;
   /** Whether a worker is known to live, since it waits for jobs or holds a channel; false where nobody does. */
   readonly isWaiting: false | ((worker: string) => boolean);
+  /** Redis clients that wait. */
+  readonly blocked: BlockedClients;
   /** Told of a fault inside a command, which is answered with `internal`. */
   readonly onFault: (error: unknown, command: string) => void;
 }
@@ -49,44 +58,26 @@ export interface Served {
   readonly ids: readonly string[];
 }
 
-interface Mark {
-  readonly store: number;
-  readonly builder: BuilderMark;
-  readonly told: ToldMark;
-  readonly keys: number;
-}
-
-/** Commands that need nothing that is in a queue already. */
-const beginners: ReadonlySet<CommandName> = new Set<CommandName>([
-  "delivery.put",
-  "job.enqueue",
-  "key.put",
-  "plan.submit",
-  "redis.run",
-  "schedule.put",
-  "worker.register",
-]);
-
-/** Commands that create the queue they name. */
-const creates = (name: CommandName, autoCreate: boolean): boolean =>
-  name === "queue.configure" || (beginners.has(name) && autoCreate);
-
 export class Group {
   readonly #context: GroupContext;
   readonly #builder: EntryBuilder<Event>;
   readonly #following: Following;
   readonly #kept: KeptAnswers;
   readonly #told = new ToldEvents();
-  readonly #start: Mark;
+  /** What it answers to Redis clients that wait. */
+  readonly serving: Serving;
+  readonly #work: GroupWork;
+  readonly #start: WorkMark;
   #commands = 0;
   #isBehind = false;
-  #faults = 0;
 
   constructor(context: GroupContext) {
     this.#context = context;
     this.#builder = context.store.builder();
     this.#kept = new KeptAnswers(context.store, this.#builder);
+    this.serving = new Serving(context.blocked, (work) => this.#attempt(work));
     const tx: Transaction = {
+      blocked: context.blocked.hasClients ? this.serving : undefined,
       tables: context.store.tables,
       at: context.at,
       identity: context.identity,
@@ -96,7 +87,13 @@ export class Group {
       keep: (key, bodyHash, answer) => this.#kept.keep(key, bodyHash, answer),
     };
     this.#following = withConsequences(tx, () => context.store.isHeavy);
-    this.#start = this.#mark();
+    const { store, onFault } = context;
+    this.#work = new GroupWork({
+      ...{ store, builder: this.#builder, told: this.#told, kept: this.#kept },
+      ...{ serving: this.serving, onFault },
+      begin: () => this.#following.renew(),
+    });
+    this.#start = this.#work.mark();
   }
 
   get #tx(): Transaction {
@@ -141,7 +138,7 @@ export class Group {
     const { isWaiting } = this.#context;
     if (!this.exists) return 0;
     if (isWaiting)
-      this.#guarded(
+      this.#work.guarded(
         "workers",
         () => seeThere(this.#tx, isWaiting),
         () => undefined,
@@ -150,7 +147,7 @@ export class Group {
     let done: number;
     do {
       const step = () => sweep(this.#tx, limits.sweepStepMax, () => this.#isLong);
-      done = this.#guarded("sweep", step, () => 0);
+      done = this.#work.guarded("sweep", step, () => 0);
       changes += done;
     } while (
       done >= limits.sweepStepMax &&
@@ -167,13 +164,13 @@ export class Group {
     const seq = this.exists ? runningOperation(this.#tx) : undefined;
     if (seq === undefined) return false;
     const step = () => advance(this.#tx, seq);
-    this.#guarded("operation", step, () => undefined);
+    this.#work.guarded("operation", step, () => undefined);
     return true;
   }
 
   /** How many faults were reported and undone. */
   get faults(): number {
-    return this.#faults;
+    return this.#work.faults;
   }
 
   /** Records that the state before this entry was imported, and which numbers of plans the queue had given before. */
@@ -199,16 +196,16 @@ export class Group {
   run(request: CommandRequest): CommandAnswer | "full" | "behind" {
     const behind = scheduleBehind(this.#tx, request);
     if (behind !== undefined) return this.#catchUp(behind) ?? "behind";
-    const before = this.#mark();
+    const before = this.#work.mark();
     const isFirst = this.#isEmpty;
-    const answer = this.#guarded<CommandAnswer>(
+    const answer = this.#work.guarded<CommandAnswer>(
       request.name,
       () => this.#answer(request),
       (fault) => ({ refusal: refusalOfFault(fault) }),
     );
     if (this.#builder.bytes > limits.entryBytesMax && this.#told.types.length > before.told[0]) {
       const { bytes } = this.#builder;
-      this.#undo(before);
+      this.#work.undo(before);
       return isFirst ? { refusal: tooLarge(bytes) } : "full";
     }
     this.#commands += 1;
@@ -223,7 +220,7 @@ export class Group {
       passDueSlots(this.#tx, schedule, limits.sweepMax, () => this.#isLong);
       return undefined;
     };
-    return this.#guarded<CommandAnswer | undefined>("slots", pass, (fault) => ({
+    return this.#work.guarded<CommandAnswer | undefined>("slots", pass, (fault) => ({
       refusal: refusalOfFault(fault),
     }));
   }
@@ -238,16 +235,34 @@ export class Group {
    */
   serve(request: CommandRequest<"lease.claim">): Served | "full" | undefined {
     if (!this.hasRoomFor(request)) return "full";
-    const before = this.#mark();
+    const before = this.#work.mark();
     const isFirst = this.#isEmpty;
-    const served = this.#guarded(
+    const served = this.#work.guarded(
       "lease.claim",
       () => this.#claimFor(request),
       () => undefined,
     );
     if (this.#builder.bytes <= limits.entryBytesMax || isFirst) return served;
-    this.#undo(before);
+    this.#work.undo(before);
     return "full";
+  }
+
+  /** Answers Redis clients that wait for what was left to this group. */
+  serveBlocked(): void {
+    const due = this.serving.takeDue();
+    if (due.size > 0 && this.exists) serveNames(this.#tx, due);
+  }
+
+  /** Makes the reply to a call that has waited. Undefined: the entry has no room for what that changes. */
+  #attempt(work: () => RedisReply): RedisReply | undefined {
+    const before = this.#work.mark();
+    const isFirst = this.#isEmpty;
+    const otherwise = (fault: unknown) => ({ error: errorOf(refusalOfFault(fault)) });
+    const reply = this.#work.guarded("redis.run", work, otherwise);
+    const { bytes } = this.#builder;
+    if (bytes <= limits.entryBytesMax) return reply;
+    this.#work.undo(before);
+    return isFirst ? { error: errorOf(tooLarge(bytes)) } : undefined;
   }
 
   #claimFor(request: CommandRequest<"lease.claim">): Served | undefined {
@@ -274,7 +289,7 @@ export class Group {
 
   /** Undoes the whole group, as if no command had come. */
   undoAll(): void {
-    this.#undo(this.#start);
+    this.#work.undo(this.#start);
   }
 
   /** Whether nothing has happened yet: what does not fit now never will. */
@@ -293,12 +308,12 @@ export class Group {
     if (name === "lease.claim") return { reply: encodeReply(name, emptyClaim(at)) };
     if (!creates(name, autoCreate)) return { refusal: queueUnknown(this.#context.name) };
 
-    const before = this.#mark();
+    const before = this.#work.mark();
     createQueue(this.#tx, this.#context.name, identity);
     const creation = this.#told.types.length;
     const answer = this.#decide(request);
     // What is refused has no event of its own, and so creates nothing.
-    if (beginners.has(name) && this.#told.types.length === creation) this.#undo(before);
+    if (beginners.has(name) && this.#told.types.length === creation) this.#work.undo(before);
     return answer;
   }
 
@@ -323,35 +338,5 @@ export class Group {
     store.evolve(event, at);
     this.#builder.add(event);
     this.#told.add(type, facts, held);
-  }
-
-  #mark(): Mark {
-    return {
-      store: this.#context.store.mark(),
-      builder: this.#builder.mark(),
-      told: this.#told.mark(),
-      keys: this.#kept.mark(),
-    };
-  }
-
-  #undo(mark: Mark): void {
-    this.#context.store.undo(mark.store);
-    this.#builder.undo(mark.builder);
-    this.#told.undo(mark.told);
-    this.#kept.undo(mark.keys);
-  }
-
-  /** Does some work. A fault in it is undone and reported, and the result is then what `otherwise` makes of it. */
-  #guarded<T>(what: string, work: () => T, otherwise: (fault: unknown) => T): T {
-    const before = this.#mark();
-    this.#following.renew();
-    try {
-      return work();
-    } catch (error) {
-      this.#undo(before);
-      this.#faults += 1;
-      this.#context.onFault(error, what);
-      return otherwise(error);
-    }
   }
 }

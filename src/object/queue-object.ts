@@ -73,6 +73,8 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     this.#resp = new RespConnections({
       queue: name,
+      line: this.#engine.blocked,
+      sockets: () => ctx.getWebSockets(RESP).map((socket) => this.#socketOf<RespSocket>(socket)),
       submit: (request) => this.submit(request),
       read: (request) => this.read(request),
       isToken: (password) => isToken(password, env),
@@ -83,7 +85,11 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
       },
       report,
     });
-    void ctx.blockConcurrencyWhile(() => this.#engine.recoverAlarm());
+    void ctx.blockConcurrencyWhile(async () => {
+      await this.#engine.recoverAlarm();
+      // Behind the constructor, which sends nothing.
+      this.#resp.endLost();
+    });
   }
 
   async ask(message: string): Promise<string> {
@@ -168,6 +174,7 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
       keep: (kept: unknown) => socket.serializeAttachment(kept),
       send: (message: string | Uint8Array) => socket.send(message),
       close: (code?: number, reason?: string) => socket.close(code, reason),
+      isOpen: () => socket.readyState === WebSocket.OPEN,
       pingedAt: () => this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0,
     } satisfies Held;
     this.#sockets.set(socket, made);

@@ -1,32 +1,50 @@
 /**
  * Redis connections: sockets that carry RESP, over which the object sleeps.
- * Invariant: a session stands in its socket's attachment; what does not fit there (part of a call, a transaction, watched names) keeps the
- * object awake for a time, and a connection that lost it is ended with an error, never gone on with.
+ * Invariant: a session stands in its socket's attachment, and so does a call that waits; what does not fit there (part of a call, a transaction,
+ * watched names, long calls) keeps the object awake for a time, and a connection that lost it is ended with an error, never gone on with.
  */
 import { limits } from "../contract/limits.ts";
 import type { RedisRunReply, RedisVersionsReply } from "../contract/redis.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
-import { Connection } from "../redis/connection.ts";
+import { type BlockedCall, Connection, type ConnectionPorts } from "../redis/connection.ts";
+import type { Hub } from "../redis/gate-command.ts";
+import { type Followed, following } from "../redis/pubsub.ts";
+import { bytesOf, type Call } from "../redis/requests.ts";
 import { newSession, type Session } from "../redis/session.ts";
+import type { Blocked, BlockedClients, Blocker } from "./blocked.ts";
+import { PubSub } from "./pubsub.ts";
 
 /** A socket, as far as a connection needs it. */
 export interface RespSocket {
   /** What is kept with it while the object sleeps. */
   kept(): KeptConnection | undefined;
   keep(kept: KeptConnection): void;
+  /** Whether the other side has not closed it, as far as is known. */
+  isOpen(): boolean;
   /** Throws once the other side has closed it. */
   send(bytes: Uint8Array): void;
   close(code: number, reason: string): void;
+}
+
+/** A call that waits, its place in the line, and the calls behind it. */
+interface KeptBlocked extends BlockedCall {
+  readonly order: number;
+  readonly behind: readonly Call[];
 }
 
 interface KeptConnection {
   readonly session: Session;
   /** Whether there was more, which only the instance remembers that the socket belongs to. */
   readonly isHeld: boolean;
+  readonly blocked?: KeptBlocked | undefined;
 }
 
 export interface RespPorts {
   readonly queue: string;
+  /** Clients whose calls wait. */
+  readonly line: Pick<BlockedClients, "enter" | "leave" | "nextOrder" | "serve">;
+  /** The sockets that outlived the instance before. */
+  sockets(): readonly RespSocket[];
   submit(request: CommandRequest<"redis.run">): Promise<CommandAnswer>;
   read(request: CommandRequest<"redis.versions">): Promise<CommandAnswer>;
   isToken(password: string): boolean;
@@ -42,6 +60,10 @@ interface Live {
   /** What the attachment says. */
   kept: string;
   callOff: (() => void) | undefined;
+  /** Its place in the line, if a call of it waits. */
+  waiting: Blocked | undefined;
+  /** It is answered by an entry that is not durable yet: another instance could not tell it so. */
+  isAnswered: boolean;
 }
 
 /** A reply as it is, or the refusal. */
@@ -51,14 +73,44 @@ const outcomeOf = <Reply>(answer: CommandAnswer) =>
 const encoder = new TextEncoder();
 const NORMAL = 1000;
 const TOO_LONG = "the connection was silent for too long within a call, a transaction or a WATCH";
+const LOST =
+  "ERR the queue began anew, and part of a call, a transaction, a WATCH or the reply to a call that waited is lost";
 
 export class RespConnections {
   readonly #ports: RespPorts;
   readonly #live = new Map<RespSocket, Live>();
+  readonly #pubsub = new PubSub();
+  readonly #lost: RespSocket[] = [];
   #lastId = 0;
 
   constructor(ports: RespPorts) {
     this.#ports = ports;
+    this.#restore(ports.sockets());
+  }
+
+  /** Ends those of which something was lost with the instance before: some of them would wait for ever. */
+  endLost(): void {
+    for (const socket of this.#lost.splice(0)) this.#recall(socket);
+  }
+
+  /** Knows those again whose calls wait, in the order in which they came, and those that follow something. */
+  #restore(sockets: readonly RespSocket[]): void {
+    const waiting: (KeptBlocked & { readonly socket: RespSocket })[] = [];
+    for (const socket of sockets) {
+      const kept = socket.kept();
+      // One that accepted the socket may have ended before it said anything of it.
+      if (kept === undefined) continue;
+      if (kept.isHeld) this.#lost.push(socket);
+      else if (kept.blocked !== undefined) waiting.push({ ...kept.blocked, socket });
+      else if (following(kept.session) > 0) this.#recall(socket);
+    }
+    waiting.sort((a, b) => a.order - b.order);
+    for (const { socket, order, ...blocked } of waiting) {
+      const live = this.#recall(socket);
+      if (live !== undefined) {
+        live.waiting = this.#ports.line.enter(this.#blockerOf(socket, live, blocked), order);
+      }
+    }
   }
 
   /** Begins a connection on a socket; `needsAuth`: its client has yet to prove that it has the token. */
@@ -69,39 +121,74 @@ export class RespConnections {
     socket.keep({ session: newSession(this.#lastId, now, needsAuth), isHeld: false });
   }
 
-  /** Hears bytes of a socket. Resolves once what they ask for is answered. */
+  /** Hears bytes of a socket. Resolves once what they ask for is answered, or waits. */
   async hear(socket: RespSocket, data: string | ArrayBuffer): Promise<void> {
     const live = this.#live.get(socket) ?? this.#recall(socket);
     if (live === undefined) return;
     const bytes = typeof data === "string" ? encoder.encode(data) : new Uint8Array(data);
-    const answered = live.connection.receive(bytes);
+    await this.#following(socket, live, live.connection.receive(bytes));
+  }
+
+  /** Remembers what there is while a connection works, and behind it. */
+  async #following(socket: RespSocket, live: Live, work: Promise<void>): Promise<void> {
     this.#remember(socket, live);
-    await answered;
+    await work;
     this.#remember(socket, live);
   }
 
   /** The client has gone. */
   leave(socket: RespSocket): void {
-    this.#live.get(socket)?.callOff?.();
+    const live = this.#live.get(socket);
+    live?.callOff?.();
+    if (live?.waiting !== undefined) this.#ports.line.leave(live.waiting);
     this.#live.delete(socket);
+    if (live !== undefined) this.#eachFollowed(live, "unfollow");
+  }
+
+  /** Does to all that a connection follows as is said. */
+  #eachFollowed({ connection }: Live, change: "follow" | "unfollow"): void {
+    const { channels, patterns } = connection.session;
+    for (const name of channels) this.#pubsub[change]("channels", name, connection);
+    for (const name of patterns) this.#pubsub[change]("patterns", name, connection);
   }
 
   /** The connection of a socket that this instance has not heard yet; none where more was to be remembered than there is. */
   #recall(socket: RespSocket): Live | undefined {
     const kept = socket.kept();
     if (kept === undefined) throw new Error("resp: a socket has no session");
-    const connection = new Connection(kept.session, {
-      ...this.#ports,
-      now: () => this.#ports.now(),
-      isToken: (password) => this.#ports.isToken(password),
-      report: (error, what) => this.#ports.report(error, what),
-      run: async (input) =>
-        outcomeOf<RedisRunReply>(
-          await this.#ports.submit({ v: 1, name: "redis.run", input, bytes: bytesIn(input.calls) }),
-        ),
+    if (kept.session.isOver) return undefined;
+    const connection = new Connection(kept.session, this.#portsOf(socket), kept.blocked);
+    if (kept.isHeld) {
+      connection.fail(LOST);
+      // Nothing that still comes over it is heard.
+      socket.keep({ session: { ...kept.session, isOver: true }, isHeld: false });
+      return undefined;
+    }
+    const live: Live = {
+      ...{ connection, kept: JSON.stringify(kept), isAnswered: false },
+      ...{ callOff: undefined, waiting: undefined },
+    };
+    this.#live.set(socket, live);
+    this.#eachFollowed(live, "follow");
+    return live;
+  }
+
+  #portsOf(socket: RespSocket): ConnectionPorts {
+    const ports = this.#ports;
+    return {
+      queue: ports.queue,
+      now: () => ports.now(),
+      isToken: (password) => ports.isToken(password),
+      report: (error, what) => ports.report(error, what),
+      run: async (input) => {
+        const bytes = input.calls.reduce((sum, call) => sum + bytesOf(call), 0);
+        return outcomeOf<RedisRunReply>(
+          await ports.submit({ v: 1, name: "redis.run", input, bytes }),
+        );
+      },
       versions: async (names) =>
         outcomeOf<RedisVersionsReply>(
-          await this.#ports.read({
+          await ports.read({
             ...{ v: 1, name: "redis.versions", bytes: 0 },
             input: { names: [...names] },
           }),
@@ -111,32 +198,82 @@ export class RespConnections {
         this.leave(socket);
         socket.close(NORMAL, "bye");
       },
-    });
-    if (kept.isHeld) {
-      connection.fail(
-        "ERR the queue began anew, and part of a call, a transaction or a WATCH is lost",
-      );
-      return undefined;
-    }
-    const live = { connection, kept: JSON.stringify(kept), callOff: undefined };
-    this.#live.set(socket, live);
-    return live;
+      block: (blocked) => this.#block(socket, blocked),
+      hub: this.#hubOf(socket),
+    };
+  }
+
+  #hubOf(socket: RespSocket): Hub {
+    const change = (how: "follow" | "unfollow", what: Followed, name: string): void => {
+      const live = this.#live.get(socket);
+      if (live !== undefined) this.#pubsub[how](what, name, live.connection);
+    };
+    return {
+      follow: (what, name) => change("follow", what, name),
+      unfollow: (what, name) => change("unfollow", what, name),
+      perform: (call) => this.#pubsub.perform(call),
+    };
+  }
+
+  /** A call waits from now on. */
+  #block(socket: RespSocket, blocked: BlockedCall): void {
+    const live = this.#live.get(socket);
+    if (live === undefined) return;
+    const { line } = this.#ports;
+    live.waiting = line.enter(this.#blockerOf(socket, live, blocked), line.nextOrder());
+    this.#remember(socket, live);
+    line.serve();
+  }
+
+  #blockerOf(socket: RespSocket, live: Live, { call, until }: BlockedCall): Blocker {
+    const setAnswered = (isAnswered: boolean): void => {
+      live.isAnswered = isAnswered;
+      this.#remember(socket, live);
+    };
+    return {
+      ...{ call, until },
+      isThere: () => socket.isOpen(),
+      isAnswered: () => setAnswered(true),
+      isUnanswered: () => setAnswered(false),
+      answer: (reply) => {
+        live.waiting = undefined;
+        live.isAnswered = false;
+        this.#following(socket, live, live.connection.unblock(reply)).catch((error: unknown) =>
+          this.#ports.report(error, "redis connection"),
+        );
+      },
+    };
   }
 
   /** Writes down what has changed, and sees to it that nothing is held for ever. */
   #remember(socket: RespSocket, live: Live): void {
     if (this.#live.get(socket) !== live) return;
-    const { session, isHeld } = live.connection;
-    const kept = { session, isHeld };
+    const kept = keptOf(live);
     const text = JSON.stringify(kept);
     if (text !== live.kept) socket.keep(kept);
     live.kept = text;
     live.callOff?.();
-    live.callOff = isHeld
-      ? this.#ports.after(limits.respHeldMsMax, () => live.connection.fail(`ERR ${TOO_LONG}`))
-      : undefined;
+    live.callOff =
+      kept.isHeld && !live.isAnswered
+        ? this.#ports.after(limits.respHeldMsMax, () => live.connection.fail(`ERR ${TOO_LONG}`))
+        : undefined;
   }
 }
+
+/** What is kept of a connection: a call that waits, those behind it, and what it follows, as far as they fit. */
+function keptOf({ connection, waiting, isAnswered }: Live): KeptConnection {
+  const { session, behind } = connection;
+  const isHeld = connection.isHeld || isAnswered;
+  const blocked = isHeld ? undefined : waiting && keptBlocked(waiting, behind);
+  const kept = { session, isHeld, ...(blocked && { blocked }) };
+  if (JSON.stringify(kept).length <= limits.respKeptCharsMax) return kept;
+  return { session: { ...session, channels: [], patterns: [] }, isHeld: true };
+}
+
+const keptBlocked = ({ order, blocker }: Blocked, behind: readonly Call[]): KeptBlocked => ({
+  ...{ call: blocker.call, until: blocker.until },
+  ...{ order, behind },
+});
 
 /** A socket that takes nothing any more is that of a client that has gone. */
 function send(socket: RespSocket, bytes: Uint8Array): void {
@@ -145,10 +282,4 @@ function send(socket: RespSocket, bytes: Uint8Array): void {
   } catch {
     // Its close is told by the platform.
   }
-}
-
-function bytesIn(calls: readonly (readonly string[])[]): number {
-  let bytes = 0;
-  for (const call of calls) for (const argument of call) bytes += argument.length;
-  return bytes;
 }

@@ -13,6 +13,7 @@ import { nextDueAt } from "../machine/sweep.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Alarm } from "./alarm.ts";
+import type { BlockedClients } from "./blocked.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import { type Committer, letRequestsBy } from "./commit.ts";
 import type { Courier } from "./courier.ts";
@@ -38,6 +39,7 @@ interface UpkeepParts {
   readonly courier: Courier;
   readonly snapshots: Snapshots;
   readonly line: Line;
+  readonly blocked: BlockedClients;
   store(): SluiceStore;
   view(): View | undefined;
 }
@@ -63,11 +65,12 @@ export class Upkeep {
 
   /** Does what is due, a bounded entry at a time, and arms the next alarm. */
   async run(): Promise<void> {
-    const { committer, checkpoints, courier, snapshots, line, store } = this.#parts;
+    const { blocked, committer, checkpoints, courier, snapshots, line, store } = this.#parts;
     this.#retryAt = 0;
     this.#isAtWork = true;
     // A rate may let go on who waits, and no entry tells of it.
     line.wake();
+    blocked.wake();
     await this.#trying("what is due", () => checkpoints.inPieces(() => this.#doWhatIsDue()));
     await this.#trying("who waits", () => committer.pump());
     await this.#trying("delivery", () => courier.notice());
@@ -90,7 +93,7 @@ export class Upkeep {
     const now = this.#ports.now();
     const retryAt = Math.min(this.#retryAt, now + RETRY_MS);
     const snapshotsAt = this.#parts.snapshots.dueAt ?? NEVER;
-    const dueAt = this.#dueAt(Math.max(now, retryAt));
+    const dueAt = Math.min(this.#dueAt(Math.max(now, retryAt)), this.#parts.blocked.dueAt);
     this.#parts.alarm.arm(Math.min(dueAt, Math.max(snapshotsAt, retryAt)));
   }
 

@@ -3,12 +3,14 @@
  * Invariant: replies and errors are those of Redis 7.0.15; a client that failed to prove who it is has no more rights than before.
  */
 import { limits } from "../contract/limits.ts";
+import { versionOfNothing } from "../contract/names.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import { wrongArity } from "../contract/redis-commands.ts";
 import { badName, isClientName } from "./client-command.ts";
 import { errorOf } from "./errors.ts";
 import type { GateReply, Protocol } from "./frames.ts";
 import type { GateCommand, GateContext } from "./gate-command.ts";
+import { following, followNothing } from "./pubsub.ts";
 import type { Call } from "./requests.ts";
 import { REDIS_VERSION } from "./server-commands.ts";
 import type { Session } from "./session.ts";
@@ -96,8 +98,10 @@ function greetingOf([, version, ...options]: Call): Greeting | { readonly error:
   return greeting;
 }
 
-const ping: GateCommand = (_, [, text, ...more]) => {
+const ping: GateCommand = ({ session }, [, text, ...more]) => {
   if (more.length > 0) return { error: wrongArity("ping") };
+  // To who follows something in RESP2, everything is an array.
+  if (session.protocol === 2 && following(session) > 0) return ["pong", text ?? ""];
   return text ?? { ok: "PONG" };
 };
 
@@ -113,8 +117,10 @@ const quit: GateCommand = ({ session }) => {
   return ok;
 };
 
-const reset: GateCommand = ({ session, transaction }) => {
+const reset: GateCommand = (context) => {
+  const { session, transaction } = context;
   transaction.end();
+  followNothing(context);
   Object.assign(session, {
     isAuthorized: !session.needsAuth,
     protocol: 2,
@@ -144,9 +150,11 @@ const watch = async ({ transaction, ports }: GateContext, call: Call): Promise<G
   }
   if (names.length === 0) return ok;
   const answer = await ports.versions(names);
-  if ("refusal" in answer) return { error: errorOf(answer.refusal) };
+  // Where there is no queue yet, the first command makes it.
+  const isNew = "refusal" in answer && answer.refusal.refusalCode === "queue_unknown";
+  if ("refusal" in answer && !isNew) return { error: errorOf(answer.refusal) };
   for (const [i, name] of names.entries()) {
-    const version = answer.versions[i];
+    const version = "versions" in answer ? answer.versions[i] : versionOfNothing;
     if (version === undefined) throw new Error("watch: a name has no version");
     transaction.watch({ name, version });
   }

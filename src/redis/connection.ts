@@ -1,11 +1,13 @@
 /**
  * One connection: from bytes to calls, and from replies to bytes, while earlier calls are still performed.
- * Invariant: replies come in the order of the calls; what waits is bounded; a protocol error or a fault is answered and ends it.
+ * Invariant: replies come in the order of the calls, and behind a call that waits nothing is performed; what waits is bounded; a protocol error or
+ * a fault is answered and ends it.
  */
 import { Buffer } from "node:buffer";
 import { limits } from "../contract/limits.ts";
-import { Conversation } from "./conversation.ts";
-import { encodeReply } from "./frames.ts";
+import type { RedisReply } from "../contract/redis.ts";
+import { Conversation, type Waiting } from "./conversation.ts";
+import { encodeReply, type GateReply } from "./frames.ts";
 import type { RedisPorts } from "./gate-command.ts";
 import { bytesOf, type Call, RequestParser } from "./requests.ts";
 import type { Session } from "./session.ts";
@@ -15,6 +17,15 @@ export interface ConnectionPorts extends RedisPorts {
   /** Closes, behind what was sent. */
   end(): void;
   report(error: unknown, what: string): void;
+  /** A call waits from now on, until `unblock` is called or the connection ends. */
+  block(blocked: BlockedCall): void;
+}
+
+/** A call that waits for something to take. */
+export interface BlockedCall {
+  readonly call: Call;
+  /** Until when, epoch ms; undefined: for ever. */
+  readonly until?: number | undefined;
 }
 
 export class Connection {
@@ -28,10 +39,19 @@ export class Connection {
   #isBusy = false;
   #isEnded = false;
   #frames = "";
+  #blocked: BlockedCall | undefined;
 
-  constructor(session: Session, ports: ConnectionPorts) {
+  /** `blocked`: a call that waits already, and the calls behind it. */
+  constructor(
+    session: Session,
+    ports: ConnectionPorts,
+    blocked?: BlockedCall & { readonly behind: readonly Call[] },
+  ) {
     this.#ports = ports;
     this.#conversation = new Conversation(session, ports);
+    if (blocked === undefined) return;
+    this.#blocked = blocked;
+    this.#putBack(blocked.behind);
   }
 
   get session(): Session {
@@ -43,7 +63,30 @@ export class Connection {
     return !this.#isEnded && (this.#parser.isWithin || this.#conversation.isHeld);
   }
 
-  /** Takes bytes. Resolves once all calls that are whole are answered. */
+  /** Calls that are behind one that waits. */
+  get behind(): readonly Call[] {
+    return this.#waiting;
+  }
+
+  /** The call that waited is answered, and what is behind it performed. */
+  unblock(reply: RedisReply): Promise<void> {
+    if (this.#isEnded) return Promise.resolve();
+    if (this.#blocked === undefined) throw new Error("a call is answered that does not wait");
+    this.#blocked = undefined;
+    this.#frames += encodeReply(reply, this.session.protocol);
+    this.#flush();
+    return this.#go();
+  }
+
+  /** Tells something unasked. */
+  push(told: readonly GateReply[]): void {
+    if (this.#isEnded) return;
+    this.#frames += encodeReply({ push: told }, this.session.protocol);
+    // While calls are performed it stands among their replies, where it came.
+    if (!this.#isBusy) this.#flush();
+  }
+
+  /** Takes bytes. Resolves once all calls that are whole are answered, or one of them waits. */
   receive(bytes: Uint8Array): Promise<void> {
     if (this.#isEnded) return Promise.resolve();
     for (const call of this.#parser.push(bytes)) {
@@ -54,8 +97,18 @@ export class Connection {
       this.#waiting.length > limits.respPendingCallsMax ||
       this.#waitingBytes > limits.respPendingBytesMax;
     if (isTooMuch) this.fail(tooMuch);
-    if (!this.#isBusy) this.#work = this.#perform();
+    return this.#go();
+  }
+
+  #go(): Promise<void> {
+    if (!this.#isBusy && this.#blocked === undefined) this.#work = this.#perform();
     return this.#work;
+  }
+
+  /** Has calls come before those that wait already. */
+  #putBack(calls: readonly Call[]): void {
+    this.#waiting = [...calls, ...this.#waiting];
+    for (const call of calls) this.#waitingBytes += bytesOf(call);
   }
 
   /** Ends the connection with an error, without what waits. */
@@ -69,26 +122,35 @@ export class Connection {
   async #perform(): Promise<void> {
     this.#isBusy = true;
     try {
-      while (this.#waiting.length > 0 && !this.#isEnded) {
+      while (this.#waiting.length > 0 && !this.#isEnded && this.#blocked === undefined) {
         const calls = this.#waiting;
         this.#waiting = [];
         this.#waitingBytes = 0;
-        await this.#conversation.perform(calls, (reply) => {
+        const waiting = await this.#conversation.perform(calls, (reply) => {
           if (this.#isEnded) return;
           this.#frames += encodeReply(reply, this.session.protocol);
           if (this.#frames.length >= limits.respMessageBytesMax) this.#flush();
         });
         this.#flush();
+        if (waiting !== undefined && !this.#isEnded) this.#block(waiting);
         if (this.session.isOver) this.#end();
       }
       const { error } = this.#parser;
-      if (error !== undefined) this.fail(`ERR Protocol error: ${error}`);
+      if (error !== undefined && this.#blocked === undefined) {
+        this.fail(`ERR Protocol error: ${error}`);
+      }
     } catch (error) {
       this.#ports.report(error, "redis connection");
       this.fail("ERR Sluice failed: what became of the last calls is not known");
     } finally {
       this.#isBusy = false;
     }
+  }
+
+  #block({ call, ms, behind }: Waiting): void {
+    this.#putBack(behind);
+    this.#blocked = { call, until: ms === 0 ? undefined : this.#ports.now() + ms };
+    this.#ports.block(this.#blocked);
   }
 
   #flush(): void {

@@ -1,6 +1,7 @@
 /**
  * One client's calls, in order: what the queue performs is gathered into runs, the rest is performed here.
- * Invariant: every call has exactly one reply, in the order of the calls; between MULTI and EXEC nothing is performed, and then all of it in one run.
+ * Invariant: every call has exactly one reply, in the order of the calls; between MULTI and EXEC nothing is performed, and then all of it in one
+ * run; behind a call that waits nothing is performed.
  */
 import { limits } from "../contract/limits.ts";
 import type { RedisReply } from "../contract/redis.ts";
@@ -16,6 +17,7 @@ import { connectionCommands } from "./connection-commands.ts";
 import { errorOf } from "./errors.ts";
 import type { GateReply } from "./frames.ts";
 import type { GateCommand, GateContext, RedisPorts } from "./gate-command.ts";
+import { pubsubCommands, refusedWhileFollowing } from "./pubsub.ts";
 import { bytesOf, type Call } from "./requests.ts";
 import { serverCommands } from "./server-commands.ts";
 import type { Session } from "./session.ts";
@@ -25,11 +27,21 @@ import { type Queued, Transaction } from "./transaction.ts";
 const gateCommands: Readonly<Record<string, GateCommand>> = {
   ...connectionCommands,
   ...serverCommands,
+  ...pubsubCommands,
   command: commandCommand,
 };
 
 /** What is performed at once also between MULTI and EXEC. */
 const neverQueued = new Set(["discard", "exec", "multi", "quit", "reset", "watch"]);
+
+/** A call that waits, for which whoever holds the conversation finds the reply. */
+export interface Waiting {
+  readonly call: Call;
+  /** For how long; 0: for ever. */
+  readonly ms: number;
+  /** What is to be performed behind it. */
+  readonly behind: readonly Call[];
+}
 
 export class Conversation {
   readonly #context: GateContext;
@@ -47,32 +59,34 @@ export class Conversation {
     return this.#context.transaction.isHeld;
   }
 
-  /** Performs calls, and tells the reply to each as soon as it is known. What is said behind a QUIT is not heard. */
-  async perform(calls: readonly Call[], tell: Tell): Promise<void> {
+  /**
+   * Performs calls, and tells the reply to each as soon as it is known. What is said behind a QUIT is not heard.
+   * Returns the call at which it stopped, if one waits.
+   */
+  async perform(calls: readonly Call[], tell: Tell): Promise<Waiting | undefined> {
     let run: Call[] = [];
     let bytes = 0;
-    const flush = async (): Promise<void> => {
-      const gathered = run;
-      run = [];
-      bytes = 0;
-      await this.#run(gathered, tell);
-    };
-    for (const call of calls) {
+    for (const [i, call] of calls.entries()) {
       const admitted = this.#admit(call);
-      if ("command" in admitted && this.#isForQueue(admitted.command)) {
-        const size = bytesOf(call);
-        const isEnough =
-          run.length >= limits.redisCallsMax || bytes + size > limits.respRunBytesMax;
-        if (isEnough) await flush();
+      const isForQueue = "command" in admitted && this.#isForQueue(admitted.command);
+      const size = bytesOf(call);
+      const isEnough = run.length >= limits.redisCallsMax || bytes + size > limits.respRunBytesMax;
+      if (!isForQueue || isEnough) {
+        const waiting = await this.#run(run, tell);
+        if (waiting !== undefined)
+          return { ...waiting, behind: [...waiting.behind, ...calls.slice(i)] };
+        run = [];
+        bytes = 0;
+      }
+      if (isForQueue) {
         run.push(call);
         bytes += size;
         continue;
       }
-      await flush();
       tell("error" in admitted ? admitted : await this.#performHere(admitted.command, call));
-      if (this.session.isOver) return;
+      if (this.session.isOver) return undefined;
     }
-    await flush();
+    return await this.#run(run, tell);
   }
 
   /** The command of a call, or why it is not performed. */
@@ -86,6 +100,14 @@ export class Conversation {
     if (subcommand !== undefined && "error" in subcommand) return this.#refuse(subcommand.error);
     if (!this.session.isAuthorized && !command.flags.includes("no_auth")) {
       return this.#refuse("NOAUTH Authentication required.", command);
+    }
+    const full =
+      subcommand === undefined ? command.name : `${command.name}|${call[1]?.toLowerCase()}`;
+    const refused = refusedWhileFollowing(this.session, command.name, full);
+    if (refused !== undefined) return this.#refuse(refused, command);
+    // Its frames would stand among the replies of EXEC, where a client looks for one for each call.
+    if (this.#context.transaction.isOpen && isSubscription(command)) {
+      return this.#refuse(`ERR '${command.name}' is not supported within MULTI`, command);
     }
     return { command };
   }
@@ -120,19 +142,24 @@ export class Conversation {
     return await perform(this.#context, call);
   }
 
-  /** Has the queue perform calls: in one run, unless it answers only the first of them because their replies are many bytes. */
-  async #run(calls: readonly Call[], tell: Tell): Promise<void> {
+  /** Has the queue perform calls: in one run, unless it answers only the first of them. Returns the one that waits. */
+  async #run(calls: readonly Call[], tell: Tell): Promise<Waiting | undefined> {
     for (let rest = calls; rest.length > 0; ) {
-      const answer = await this.#context.ports.run({ calls: rest.map((call) => [...call]) });
+      const input = { calls: rest.map((call) => [...call]), blocks: true };
+      const answer = await this.#context.ports.run(input);
       if ("refusal" in answer) {
         for (const _ of rest) tell({ error: errorOf(answer.refusal) });
-        return;
+        return undefined;
       }
-      const { replies } = answer;
-      if (replies === null || replies.length === 0) throw new Error("a run has no replies");
-      for (const reply of replies) tell(reply);
-      rest = rest.slice(replies.length);
+      const { replies, blocked } = answer;
+      for (const reply of replies ?? []) tell(reply);
+      const [next, ...behind] = rest.slice(replies?.length);
+      if (blocked !== undefined && next !== undefined)
+        return { call: next, ms: blocked.ms, behind };
+      if (!replies?.length) throw new Error("a run has no replies");
+      rest = next === undefined ? [] : [next, ...behind];
     }
+    return undefined;
   }
 
   /** Performs what was queued: the queue's part as one, then the gate's, each with its reply in its place. */
@@ -162,6 +189,9 @@ export class Conversation {
     return all;
   }
 }
+
+/** Whether a command changes what a connection follows. */
+const isSubscription = ({ name }: RedisCommand): boolean => name.endsWith("subscribe");
 
 const discardedBy = (error: string): string =>
   `EXECABORT Transaction discarded because of: ${error}`;

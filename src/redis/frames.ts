@@ -8,7 +8,14 @@ import type { Call } from "./requests.ts";
 export type Protocol = 2 | 3;
 
 /** What the gate answers: what a queue does, texts for people to read, and lists of both. */
-export type GateReply = RedisReply | { readonly verbatim: string } | readonly GateReply[];
+export type GateReply =
+  | RedisReply
+  | { readonly verbatim: string }
+  | readonly GateReply[]
+  /** What is told unasked, or as if it were; an array in RESP2. */
+  | { readonly push: readonly GateReply[] }
+  /** More than one frame. */
+  | { readonly several: readonly GateReply[] };
 
 /** A reply as a frame. @example encodeReply({ map: [["a", 1]] }, 2) // "*2\r\n$1\r\na\r\n:1\r\n" */
 export function encodeReply(reply: GateReply, protocol: Protocol): string {
@@ -20,6 +27,10 @@ export function encodeReply(reply: GateReply, protocol: Protocol): string {
   if ("error" in reply) return `-${oneLine(reply.error)}\r\n`;
   if ("integer" in reply) return `:${reply.integer}\r\n`;
   if ("nilArray" in reply) return protocol === 3 ? "_\r\n" : "*-1\r\n";
+  if ("push" in reply) return many(protocol === 3 ? ">" : "*", reply.push, protocol);
+  if ("several" in reply) {
+    return reply.several.map((each) => encodeReply(each, protocol)).join("");
+  }
   if ("set" in reply) return many(protocol === 3 ? "~" : "*", reply.set, protocol);
   if ("double" in reply) return protocol === 3 ? `,${reply.double}\r\n` : bulk(reply.double);
   if ("verbatim" in reply) {

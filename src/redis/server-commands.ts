@@ -64,7 +64,6 @@ const sections: Readonly<Record<string, (context: GateContext) => Promise<string
     `sluice_queue:${ports.queue}`,
     `server_time_usec:${ports.now() * 1000}`,
   ],
-  clients: () => ["blocked_clients:0"],
   memory: () => ["maxmemory:0", "maxmemory_policy:noeviction"],
   persistence: () => ["loading:0", "async_loading:0", "aof_enabled:1"],
   replication: () => ["role:master", "connected_slaves:0"],

@@ -4,7 +4,7 @@
  */
 import type { Protocol } from "./frames.ts";
 
-/** Changed only by the commands of `connection-commands.ts`. */
+/** Changed only by the commands of `connection-commands.ts`, `client-command.ts` and `pubsub.ts`. */
 export interface Session {
   readonly id: number;
   /** Whether the client has to prove by AUTH that it has the token. */
@@ -15,6 +15,9 @@ export interface Session {
   name: string;
   libName: string;
   libVersion: string;
+  /** Channels, and patterns of channels, of which it is told what is published. */
+  channels: readonly string[];
+  patterns: readonly string[];
   /** The client has said that it goes: nothing that it says is heard any more. */
   isOver: boolean;
 }
@@ -27,5 +30,7 @@ export const newSession = (id: number, since: number, needsAuth = false): Sessio
   name: "",
   libName: "",
   libVersion: "",
+  channels: [],
+  patterns: [],
   isOver: false,
 });

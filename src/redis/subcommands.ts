@@ -6,6 +6,7 @@ import { wrongArity } from "../contract/redis-commands.ts";
 import { clientSubcommands } from "./client-command.ts";
 import { commandSubcommands } from "./command-command.ts";
 import type { GateCommand, Subcommands } from "./gate-command.ts";
+import { pubsubSubcommands } from "./pubsub.ts";
 import type { Call } from "./requests.ts";
 import { configSubcommands } from "./server-commands.ts";
 
@@ -13,6 +14,7 @@ const families: Readonly<Record<string, Subcommands>> = {
   client: clientSubcommands,
   command: commandSubcommands,
   config: configSubcommands,
+  pubsub: pubsubSubcommands,
 };
 
 /** What performs a call of a family, or why nothing does; undefined of a command that is none, or that says no second word. */

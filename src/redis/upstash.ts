@@ -72,6 +72,8 @@ function json(reply: GateReply, encoding: TextEncoding): string {
   if ("integer" in reply) return reply.integer;
   if ("double" in reply) return text(reply.double);
   if ("verbatim" in reply) return text(reply.verbatim);
+  if ("push" in reply) return list(reply.push);
+  if ("several" in reply) return list(reply.several);
   if ("set" in reply) return list(reply.set);
   if ("map" in reply) return list(reply.map.flatMap((pair) => [...pair]));
   return list(reply.pairs.flatMap((pair) => [...pair]));

@@ -224,3 +224,68 @@ test("a client that does not wait for its replies is not read from, until it has
   await until(() => flushed === 8 && heard.length === 40);
   expect(theirs?.isPaused()).toBe(false);
 });
+
+test("what is behind a call that waits is sent behind its reply, and between MULTI and EXEC at once", async () => {
+  const blpop = call("BLPOP", "l", "0");
+  const link = await says(blpop + call("GET", "a") + call("BLPOP", "m", "0"), blpop);
+  link.answer("*-1\r\n");
+  await until(() => link.said !== "");
+  const next = call("GET", "a") + call("BLPOP", "m", "0");
+  expect(link.said).toBe(next);
+  link.said = "";
+  socket.write(call("MULTI") + blpop + call("EXEC") + call("PING"));
+  link.answer("$-1\r\n*-1\r\n");
+  const rest = call("MULTI") + blpop + call("EXEC") + call("PING");
+  await until(() => link.said.length >= rest.length);
+  expect(link.said).toBe(rest);
+});
+
+test("a client that goes while a call of it waits takes its connection with it", async () => {
+  const blpop = call("BLPOP", "l", "0");
+  const link = await says(blpop, blpop);
+  socket.end();
+  await until(() => link.isClosed);
+});
+
+const frame = (...words: (string | number)[]): string =>
+  `*${words.length}\r\n${words.map((word) => (typeof word === "number" ? `:${word}\r\n` : `$${word.length}\r\n${word}\r\n`)).join("")}`;
+
+test("what is published is no reply, and a client that is told goes on over another link", async () => {
+  const subscribe = call("SUBSCRIBE", "a", "b");
+  const link = await says(subscribe, subscribe);
+  const confirmed =
+    frame("subscribe", "a", 1) + frame("message", "a", "x") + frame("subscribe", "b", 2);
+  link.answer(confirmed);
+  await until(() => heard.length >= confirmed.length);
+  await says(call("PING"), call("PING"));
+  link.answer(frame("message", "b", "y"));
+  link.answer(frame("pong", ""));
+  await until(() => heard.endsWith(frame("pong", "")));
+  heard = "";
+  link.lose();
+  await until(() => links.length === 2);
+  const [, next] = links;
+  await until(() => next?.said === call("subscribe", "a", "b"));
+  const again =
+    frame("subscribe", "a", 1) + frame("subscribe", "b", 2) + frame("message", "a", "z");
+  for (const part of [again.slice(0, 40), again.slice(40, 80), again.slice(80)]) next?.answer(part);
+  await until(() => heard.endsWith(frame("message", "a", "z")));
+  expect(heard).toBe(frame("message", "a", "z"));
+});
+
+test("over RESP3 each frame that confirms is counted, and UNSUBSCRIBE without names has one for each", async () => {
+  const said = call("SUBSCRIBE", "a", "b") + call("UNSUBSCRIBE") + call("GET", "x");
+  const link = await says(said, said);
+  const push = (...words: (string | number)[]) => frame(...words).replace("*", ">");
+  const answers =
+    push("subscribe", "a", 1) +
+    push("subscribe", "b", 2) +
+    push("message", "a", "x") +
+    push("unsubscribe", "a", 1) +
+    push("unsubscribe", "b", 0);
+  link.answer(answers);
+  await until(() => heard === answers);
+  // It has no reply to GET yet: it is cut off.
+  link.lose();
+  await once(socket, "end");
+});

@@ -110,6 +110,65 @@ describe("ioredis", () => {
     await Promise.all([redis.quit(), other.quit()]);
   });
 
+  test("waits with BLPOP, BZPOPMIN and BLMOVE, and goes on behind them", async () => {
+    const [waiter, other] = [new Redis({ port }), new Redis({ port })];
+    const popped = waiter.blpop("jobs", "more", 0);
+    const behind = [waiter.incr("behind"), waiter.bzpopmin("scored", 0)] as const;
+    expect(await other.rpush("more", "a", "b")).toBe(2);
+    expect(await popped).toEqual(["more", "a"]);
+    expect(await behind[0]).toBe(1);
+    await other.zadd("scored", "1.5", "m");
+    expect(await behind[1]).toEqual(["scored", "m", "1.5"]);
+    expect(await waiter.blmove("more", "moved", "LEFT", "RIGHT", 0)).toBe("b");
+    expect(await waiter.brpop("more", 0.01)).toBe(null);
+    await Promise.all([waiter.quit(), other.quit()]);
+  });
+
+  test("loses nothing when it goes while it waits", async () => {
+    const [gone, there] = [new Redis({ port }), new Redis({ port })];
+    gone.blpop("lost", 0).catch(() => undefined);
+    gone.disconnect();
+    await once(gone, "end");
+    const popped = there.blpop("lost", 1);
+    const other = new Redis({ port });
+    await other.rpush("lost", "x");
+    expect(await popped).toEqual(["lost", "x"]);
+    await Promise.all([there.quit(), other.quit()]);
+  });
+
+  test("is told what is published", async () => {
+    const [follower, other] = [new Redis({ port }), new Redis({ port })];
+    const told: string[][] = [];
+    let news = Promise.withResolvers<void>();
+    const tell = (...words: string[]): void => {
+      told.push(words);
+      news.resolve();
+      news = Promise.withResolvers();
+    };
+    follower.on("message", tell);
+    follower.on("pmessage", tell);
+    expect(await follower.subscribe("news", "message")).toBe(2);
+    expect(await follower.psubscribe("ne*")).toBe(3);
+    expect(await other.publish("news", "hello")).toBe(2);
+    while (told.length < 2) await news.promise;
+    expect(await follower.ping()).toBe("PONG");
+    expect(await other.pubsub("NUMSUB", "news")).toEqual(["news", 1]);
+    expect(await other.multi().set("p", 1).publish("message", "message").exec()).toEqual([
+      [null, "OK"],
+      [null, 1],
+    ]);
+    while (told.length < 3) await news.promise;
+    expect(told).toEqual([
+      ["news", "hello"],
+      ["ne*", "news", "hello"],
+      ["message", "message"],
+    ]);
+    await follower.unsubscribe("news", "message");
+    await follower.punsubscribe("ne*");
+    expect(await follower.get("p")).toBe("1");
+    await Promise.all([follower.quit(), other.quit()]);
+  });
+
   test("carries a value of a megabyte there and back, and is told of a larger one", async () => {
     const redis = new Redis({ port });
     const value = Buffer.alloc(1024 * 1024, "é");
@@ -130,7 +189,14 @@ describe("node-redis", () => {
     expect(await client.set("node", "1")).toBe("OK");
     expect(await client.multi().incr("node").get("node").exec()).toEqual([2, "2"]);
     expect(await client.get("nothing")).toBe(null);
-    await client.close();
+    const follower = client.duplicate();
+    await follower.connect();
+    const told = Promise.withResolvers<string>();
+    await follower.subscribe("node", told.resolve);
+    expect(await client.publish("node", "hello")).toBe(1);
+    expect(await told.promise).toBe("hello");
+    await follower.unsubscribe("node");
+    await Promise.all([follower.close(), client.close()]);
   });
 });
 
@@ -178,6 +244,20 @@ describe("@upstash/redis", () => {
     expect(await redis.lrange("list", 0, -1)).toEqual(["a", { b: 1 }, 3]);
     await expect(redis.incr("up")).rejects.toThrow("ERR value is not an integer or out of range");
     await expect(redis.eval("return 1", [], [])).rejects.toThrow("is not supported");
+    const followed = Promise.withResolvers<void>();
+    const told = Promise.withResolvers<unknown>();
+    const subscription = redis.subscribe<unknown>("up");
+    subscription.on("subscribe", () => followed.resolve());
+    subscription.on("message", told.resolve);
+    await followed.promise;
+    expect(await redis.publish("up", { a: "é\n,b" })).toBe(1);
+    expect(await told.promise).toEqual({ channel: "up", message: { a: "é\n,b" } });
+    await subscription.unsubscribe();
+    // Its client has no words for calls that wait.
+    const waited = await fetch(`${server.url}/v1/queues/mail/redis/blpop/nothing/0.01`, {
+      headers: { authorization: `Bearer ${server.token}` },
+    });
+    expect(await waited.json()).toEqual({ result: null });
     // What one gate writes another one reads.
     const other = new Redis({ port });
     expect(await other.get("n")).toBe("4");

@@ -34,7 +34,7 @@ describe("a request", () => {
     const { status, text, headers } = await sent(gate, "POST", "", ["SET", "é", "1"]);
     expect({ status, text }).toEqual({ status: 200, text: '{"result":"1"}' });
     expect(headers.get("upstash-sync-token")).not.toBe(null);
-    expect(gate.input).toEqual({ calls: [["SET", "\u00c3\u00a9", "1"]] });
+    expect(gate.input).toEqual({ calls: [["SET", "\u00c3\u00a9", "1"]], blocks: true });
   });
 
   test("of a pipeline is one run, answered call by call", async () => {
@@ -89,7 +89,7 @@ describe("a request", () => {
       const { text } = await sent(gate, method, `/set/a%2Fa?EX=100&_token=${token}`, body);
       expect(text).toBe('{"result":"100"}');
       const said = ["set", "a/a", ...(body === undefined ? [] : [body]), "EX", "100"];
-      expect(gate.input).toEqual({ calls: [said] });
+      expect(gate.input).toEqual({ calls: [said], blocks: true });
     }
   });
 

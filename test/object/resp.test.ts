@@ -4,37 +4,16 @@
 import { Buffer } from "node:buffer";
 import { describe, expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
+import { BlockedClients } from "../../src/object/blocked.ts";
 import { RespConnections, type RespSocket } from "../../src/object/resp.ts";
-
-/** A socket that keeps what really would be kept. */
-class TestSocket implements RespSocket {
-  sent = "";
-  closed = 0;
-  writes = 0;
-  #kept: string | undefined;
-
-  kept() {
-    return this.#kept === undefined
-      ? undefined
-      : (JSON.parse(this.#kept) as ReturnType<RespSocket["kept"]>);
-  }
-  keep(kept: object): void {
-    this.#kept = JSON.stringify(kept);
-    this.writes += 1;
-    if (this.#kept.length > limits.attachmentBytesMax) throw new Error("too much to keep");
-  }
-  send(bytes: Uint8Array): void {
-    this.sent += Buffer.from(bytes).toString("latin1");
-  }
-  close(): void {
-    this.closed += 1;
-  }
-}
+import { TestSocket } from "./resp-socket.ts";
 
 function objectWith(now = 1_000_000) {
   const timers = new Set<{ readonly ms: number; readonly work: () => void }>();
   const connections = new RespConnections({
     queue: "mail",
+    line: new BlockedClients({ now: () => now, serve: () => undefined, later: () => undefined }),
+    sockets: () => [],
     submit: (request) =>
       Promise.resolve({
         reply: JSON.stringify({ replies: request.input.calls.map((call) => call.at(-1)) }),

@@ -4,6 +4,7 @@
  */
 import type { JobState } from "../../src/contract/fields.ts";
 import type { QueueListing, QueueStats } from "../../src/contract/queue.ts";
+import { BlockedClients } from "../../src/object/blocked.ts";
 import { Committer } from "../../src/object/commit.ts";
 import { QueueEngine } from "../../src/object/engine.ts";
 import type { Feed } from "../../src/object/feed.ts";
@@ -124,6 +125,11 @@ export class CommitRig extends Told {
   readonly store: SluiceStore;
   readonly committer: Committer;
   readonly line: Line;
+  readonly blocked = new BlockedClients({
+    now: () => this.now,
+    serve: () => this.committer.pump(),
+    later: () => undefined,
+  });
   /** Who reads the feed: nobody, unless a test says so. */
   feed: Pick<Feed, "appended"> = { appended: () => [] };
   /** Called behind each entry. */
@@ -142,7 +148,10 @@ export class CommitRig extends Told {
       newQueueId: () => "aaaaaaaa",
       pause: turns,
       afterAppend: (group) => this.afterAppend(group),
-      callers: () => ({ line: this.line, present: () => false, ended: () => [] }),
+      callers: () => ({
+        ...{ line: this.line, blocked: this.blocked },
+        ...{ present: () => false, ended: () => [] },
+      }),
       feed: () => this.feed,
       abort: this.abort,
       report: this.report,

@@ -39,6 +39,17 @@ export class FakeQueue implements RedisPorts {
       ? { versions: names.map((name) => this.#version(name)) }
       : { refusal: this.refusal };
 
+  /** What it was told of channels, in order. */
+  readonly published: string[] = [];
+  readonly hub: RedisPorts["hub"] = {
+    follow: (what, name) => this.published.push(`follow ${what} ${name}`),
+    unfollow: (what, name) => this.published.push(`unfollow ${what} ${name}`),
+    perform: (call) => {
+      this.published.push(call.join(" "));
+      return 0;
+    },
+  };
+
   isToken(password: string): boolean {
     return password === TOKEN;
   }

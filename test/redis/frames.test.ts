@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { encodeReply, type GateReply } from "../../src/redis/frames.ts";
-import { ReplyCounter } from "../../src/redis/reply-counter.ts";
+import { ReplyScanner } from "../../src/redis/reply-scanner.ts";
 import { bytes, randomOf, slices } from "./bytes.ts";
 
 describe("replies are written", () => {
@@ -62,25 +62,36 @@ describe("replies are counted", () => {
       fc.integer(),
       (said, protocol, seed) => {
         const text = said.map((each) => encodeReply(each, protocol as 2 | 3)).join("");
-        const counter = new ReplyCounter();
-        const counts = slices(text, randomOf(seed), 7).map((part) => counter.push(part));
+        const counter = new ReplyScanner();
+        const counts = slices(text, randomOf(seed), 7).map((part) => counter.push(part).length);
         expect(counts.reduce((sum, count) => sum + count, 0)).toBe(said.length);
       },
     );
     fc.assert(property, { numRuns: 500 });
   });
 
-  test("but not what is said unasked, nor attributes", () => {
+  test("by what they begin with, and without attributes", () => {
     const said = ">2\r\n$7\r\nmessage\r\n*1\r\n:1\r\n|1\r\n+ttl\r\n:3\r\n+OK\r\n";
-    expect(new ReplyCounter().push(bytes(said))).toBe(1);
+    expect(new ReplyScanner().push(bytes(said))).toEqual([
+      { type: ">", word: "message", end: 25 },
+      { type: "+", word: "", end: 44 },
+    ]);
+  });
+
+  test("with the first word of each, however it is cut", () => {
+    const said =
+      "*2\r\n$9\r\nsubscribe\r\n:1\r\n*1\r\n$14\r\nlonger-than-12\r\n*1\r\n*1\r\n$1\r\na\r\n";
+    const scanner = new ReplyScanner();
+    const words = [...said].flatMap((char) => scanner.push(bytes(char)).map(({ word }) => word));
+    expect(words).toEqual(["subscribe", "", ""]);
   });
 
   test("what is no RESP is told", () => {
     for (const said of ["hello\r\n", "\r\n", "*x\r\n", "$-2\r\n"]) {
-      expect(() => new ReplyCounter().push(bytes(said))).toThrow("This is not RESP");
+      expect(() => new ReplyScanner().push(bytes(said))).toThrow("This is not RESP");
     }
     const deep = "*1\r\n".repeat(limits.respNestingMax);
-    expect(new ReplyCounter().push(bytes(`${deep}:1\r\n`))).toBe(1);
-    expect(() => new ReplyCounter().push(bytes(`${deep}*1\r\n:1\r\n`))).toThrow("nests too deep");
+    expect(new ReplyScanner().push(bytes(`${deep}:1\r\n`))).toHaveLength(1);
+    expect(() => new ReplyScanner().push(bytes(`${deep}*1\r\n:1\r\n`))).toThrow("nests too deep");
   });
 });

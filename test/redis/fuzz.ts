@@ -2,7 +2,7 @@
  * `npm run fuzz [-- inputs [seed]]`: sends a connection what a broken or hostile client may, a million times unless told otherwise.
  * Invariant: whatever comes, nothing is thrown, what is answered is RESP, and it is the same however the bytes are cut.
  */
-import { ReplyCounter } from "../../src/redis/reply-counter.ts";
+import { ReplyScanner } from "../../src/redis/reply-scanner.ts";
 import { bytes, randomOf, slices } from "./bytes.ts";
 import { drawBytes } from "./drawn-bytes.ts";
 import { Line } from "./line.ts";
@@ -22,7 +22,7 @@ export async function fuzz(seed: number): Promise<string | undefined> {
   try {
     const whole = await answerTo([bytes(said)]);
     const cut = await answerTo(slices(said, random, 1 + Math.floor(random() * 8)));
-    new ReplyCounter().push(bytes(whole.sent));
+    new ReplyScanner().push(bytes(whole.sent));
     if (whole.reported.length > 0) return `seed ${seed}: ${String(whole.reported[0])}`;
     const [one, other] = [JSON.stringify(whole), JSON.stringify(cut)];
     return one === other ? undefined : `seed ${seed}: ${one} in one piece, ${other} in slices`;

@@ -3,7 +3,7 @@
  * Invariant: what it reports is a fault of the code, and fails the test that does not expect it.
  */
 import { Buffer } from "node:buffer";
-import { Connection } from "../../src/redis/connection.ts";
+import { type BlockedCall, Connection } from "../../src/redis/connection.ts";
 import { newSession } from "../../src/redis/session.ts";
 import { bytes } from "./bytes.ts";
 import { FakeQueue } from "./fake-queue.ts";
@@ -14,12 +14,15 @@ export class Line {
   /** Each message that was sent, as a binary string. */
   readonly messages: string[] = [];
   readonly reported: unknown[] = [];
+  /** Calls that waited, each from when it did. */
+  readonly blocked: BlockedCall[] = [];
   isEnded = false;
 
   constructor(queue = new FakeQueue(), needsAuth = false) {
     this.queue = queue;
     this.connection = new Connection(newSession(1, queue.now(), needsAuth), {
       queue: queue.queue,
+      hub: queue.hub,
       run: queue.run,
       versions: queue.versions,
       isToken: (password) => queue.isToken(password),
@@ -33,6 +36,7 @@ export class Line {
         this.isEnded = true;
       },
       report: (error) => this.reported.push(error),
+      block: (blocked) => this.blocked.push(blocked),
     });
   }
 

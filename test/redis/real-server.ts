@@ -5,7 +5,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bytes } from "./bytes.ts";
@@ -56,10 +56,62 @@ export class RealServer {
     return answer;
   }
 
+  /** A client that stays, and has shown the password. */
+  async connect(password: string): Promise<RealClient> {
+    const socket = connect(join(this.#directory, "socket"));
+    await once(socket, "connect");
+    const client = new RealClient(socket);
+    client.send(`AUTH ${password}\r\n`);
+    await client.hears("+OK\r\n");
+    return client;
+  }
+
   async stop(): Promise<void> {
     const ended = once(this.#process, "exit");
     this.#process.kill("SIGKILL");
     await ended;
     rmSync(this.#directory, { recursive: true });
+  }
+}
+
+/** What a client is not told within this it is not told at all. */
+const TOLD_WITHIN_MS = 2_000;
+
+/** A connection that lasts. */
+export class RealClient {
+  readonly #socket: Socket;
+  #heard = "";
+  #news = Promise.withResolvers<void>();
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setEncoding("latin1");
+    socket.on("data", (text) => {
+      this.#heard += String(text);
+      this.#news.resolve();
+      this.#news = Promise.withResolvers();
+    });
+  }
+
+  send(said: string): void {
+    this.#socket.write(bytes(said));
+  }
+
+  /** Waits until it was told at least as much as is expected, or for so long that it will not be, and gives what it was told. */
+  async hears(expected: string): Promise<string> {
+    let isOver = false;
+    const timer = setTimeout(() => {
+      isOver = true;
+      this.#news.resolve();
+    }, TOLD_WITHIN_MS);
+    while (this.#heard.length < expected.length && !isOver) await this.#news.promise;
+    clearTimeout(timer);
+    const heard = this.#heard;
+    this.#heard = "";
+    return heard;
+  }
+
+  leave(): void {
+    this.#socket.destroy();
   }
 }

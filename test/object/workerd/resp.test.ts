@@ -5,7 +5,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { exports } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Queue, stopClock } from "./queues.ts";
+import { passes, Queue, stopClock } from "./queues.ts";
 
 const { default: worker } = exports as unknown as { readonly default: Fetcher };
 
@@ -60,6 +60,12 @@ class Client {
     expect(heard).toBe(expected);
   }
 
+  /** It goes, and is told that its going was heard. */
+  async leaves(): Promise<void> {
+    this.#socket.close(1000, "bye");
+    while (!this.#isClosed) await this.#news.promise;
+  }
+
   /** All that it hears until it is closed. */
   async last(): Promise<string> {
     while (!this.#isClosed) await this.#news.promise;
@@ -112,6 +118,81 @@ describe("a connection", () => {
     await other.hears("+OK\r\n");
     one.say("MULTI\r\nSET a 3\r\nEXEC\r\nGET a\r\n");
     await one.hears("+OK\r\n+QUEUED\r\n*-1\r\n$1\r\n2\r\n");
+  });
+});
+
+describe("a call that waits", () => {
+  test("is answered when its object slept, and so are those behind it", async () => {
+    const queue = new Queue();
+    const [waiter, other] = [await Client.of(queue), await Client.of(queue)];
+    waiter.say("BLPOP a b 0\r\nPING\r\n");
+    // Behind the first answer to another one, the call is in the line.
+    other.say("LLEN b\r\n");
+    await other.hears(":0\r\n");
+    await asleep(queue);
+    other.say("RPUSH b x\r\nLLEN b\r\n");
+    await other.hears(":1\r\n:0\r\n");
+    await waiter.hears("*2\r\n$1\r\nb\r\n$1\r\nx\r\n+PONG\r\n");
+  });
+
+  test("is told nil by the alarm that wakes its object", async () => {
+    const queue = new Queue();
+    const waiter = await Client.of(queue);
+    waiter.say("SET a 1\r\nBLMOVE l m LEFT LEFT 1.5\r\n");
+    await waiter.hears("+OK\r\n");
+    const other = await Client.of(queue);
+    other.say("PING\r\n");
+    await other.hears("+PONG\r\n");
+    await asleep(queue);
+    passes(1500);
+    await queue.fire();
+    await waiter.hears("*-1\r\n");
+  });
+
+  test("takes nothing once its client has gone", async () => {
+    const queue = new Queue();
+    const [waiter, other] = [await Client.of(queue), await Client.of(queue)];
+    waiter.say("SET a 1\r\nBLPOP l 0\r\n");
+    await waiter.hears("+OK\r\n");
+    await waiter.leaves();
+    other.say("RPUSH l x\r\nLLEN l\r\n");
+    await other.hears(":1\r\n:1\r\n");
+  });
+});
+
+test("a client is told what is published when its object slept", async () => {
+  const queue = new Queue();
+  const [follower, other] = [await Client.of(queue), await Client.of(queue)];
+  follower.say("SUBSCRIBE a message\r\n");
+  await follower.hears(
+    "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$7\r\nmessage\r\n:2\r\n",
+  );
+  await asleep(queue);
+  other.say("PUBLISH a x\r\n");
+  await other.hears(":1\r\n");
+  await follower.hears("*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n");
+});
+
+describe("a request that waits", () => {
+  const post = (queue: Queue, path: string, body: unknown) =>
+    worker.fetch(`https://sluice.test/v1/queues/${queue.name}/redis${path}`, {
+      method: "POST",
+      headers: { authorization: "Bearer test-token" },
+      body: JSON.stringify(body),
+    });
+
+  test("by Upstash's protocol is answered by who pushes", async () => {
+    const queue = new Queue();
+    const waiting = post(queue, "/pipeline", [
+      ["BZMPOP", "0", "2", "y", "z", "MAX"],
+      ["GET", "a"],
+    ]);
+    const pushed = await post(queue, "", ["ZADD", "z", "1.5", "é"]);
+    expect(await pushed.json()).toEqual({ result: 1 });
+    expect(await (await waiting).json()).toEqual([
+      { result: ["z", [["é", "1.5"]]] },
+      { result: null },
+    ]);
   });
 });
 

@@ -1,0 +1,46 @@
+/**
+ * The limits of names and of Redis connections, which `limits.ts` has among all others.
+ * Invariant: as there, each has its unit in its name and its reason beside it.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+export const redisLimits = {
+  /** Redis: bytes of a name, of a field or member, and of a value. */
+  redisNameBytesMax: KiB,
+  redisMemberBytesMax: 64 * KiB,
+  redisValueBytesMax: MiB,
+  /** Calls of one run: a longer pipeline is several of them. */
+  redisCallsMax: 1000,
+  redisWatchedMax: 1000,
+  /** Events of what is published that are held for a reader by HTTP which does not take them. */
+  redisEventsBehindMax: 1000,
+  /** Channels and patterns that a connection follows. */
+  redisFollowedMax: 1000,
+  /** Elements that one call moves, removes or copies, and that it looks at to find others. */
+  redisElementsPerCallMax: 10_000,
+  redisElementsSeenMax: 100_000,
+  /** Bytes that the replies of one run have. */
+  redisReplyBytesMax: 8 * MiB,
+
+  /** RESP: a line without its end, arguments of a call, and bytes of a call between them. */
+  respLineBytesMax: 64 * KiB,
+  respArgumentsMax: 100_000,
+  respCallBytesMax: 8 * MiB,
+  /** Calls of one connection that wait for their turn, and their bytes: what is more closes it. */
+  respPendingCallsMax: 20_000,
+  respPendingBytesMax: 16 * MiB,
+  /** Bytes of the calls of one run: a pipeline of more is several. One call may be larger by itself. */
+  respRunBytesMax: 512 * KiB,
+  /** Aggregates within aggregates, in what the bridge reads. */
+  respNestingMax: 32,
+  /** How long a connection keeps its object awake by what does not fit its attachment, without a word. */
+  respHeldMsMax: 60_000,
+  /** A connection's name, and those of its library: they stand in the attachment. */
+  respNameCharsMax: KiB,
+  /** What stands in a connection's attachment as JSON, where a call waits; what is longer keeps the object awake. */
+  respKeptCharsMax: 8000,
+  /** A message on the socket; longer replies are several. */
+  respMessageBytesMax: 512 * KiB,
+} as const;

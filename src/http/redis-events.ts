@@ -1,0 +1,53 @@
+/**
+ * What is published, as the server-sent events of Upstash's protocol.
+ * Invariant: events come in the order in which they were published, and a reader that hangs up closes the connection to the queue's object; of one that
+ * does not keep up no more is held than a bound.
+ */
+import { limits } from "../contract/limits.ts";
+import { textOf } from "../redis/binary.ts";
+import type { GateReply } from "../redis/frames.ts";
+import type { Call } from "../redis/requests.ts";
+import { say } from "./redis-socket.ts";
+
+/** How often a reader is sent a comment: either side learns whether the other is there. */
+const PULSE_MS = 10_000;
+
+/** Follows channels or patterns by a call on a socket, as events. */
+export function eventsOf(socket: WebSocket, call: Call, signal: AbortSignal): Response {
+  const encoder = new TextEncoder();
+  let stop: () => void = () => undefined;
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      let isOver = false;
+      const pulse = setInterval(() => tell(":\n\n"), PULSE_MS);
+      stop = () => {
+        if (isOver) return;
+        isOver = true;
+        clearInterval(pulse);
+        socket.close(1000, "done");
+        controller.close();
+      };
+      const tell = (text: string): void => {
+        if (isOver) return;
+        controller.enqueue(encoder.encode(text));
+        // Chunks that the reader has not taken: it is cut off, as a client of Redis is whose buffer is full.
+        if (-(controller.desiredSize ?? 0) > limits.redisEventsBehindMax) stop();
+      };
+      signal.addEventListener("abort", () => stop());
+      say(socket, call, { tell: (frame) => tell(eventOf(frame)), lost: () => stop() });
+      if (signal.aborted) stop();
+    },
+    cancel: () => stop(),
+  });
+  return new Response(body, {
+    headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
+  });
+}
+
+/** @example eventOf({ push: ["message", "news", "hello"] }) // "data: message,news,hello\n\n" */
+function eventOf(frame: GateReply): string {
+  const isPush = typeof frame === "object" && frame !== null && "push" in frame;
+  const words = isPush ? frame.push : ["error", JSON.stringify(frame)];
+  const lines = textOf(words.join(",")).split(/\r\n|\r|\n/);
+  return `${lines.map((line) => `data: ${line}`).join("\n")}\n\n`;
+}

@@ -1,0 +1,65 @@
+/**
+ * Redis clients that follow channels: over evictions, within transactions, and beyond what is kept.
+ */
+import { expect, test } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
+import { RedisRig } from "./redis-rig.ts";
+
+const message = (channel: string, text: string) =>
+  `*3\r\n$7\r\nmessage\r\n$${channel.length}\r\n${channel}\r\n$${text.length}\r\n${text}\r\n`;
+
+test("what a client follows outlives its instance, and ends with the client", async () => {
+  const rig = new RedisRig();
+  const [follower, other] = [rig.client(), rig.client()];
+  await follower.says("SUBSCRIBE a");
+  await follower.says("PSUBSCRIBE b*");
+  expect(rig.timers.size).toBe(0);
+  await rig.evict();
+  expect(await other.says("PUBLISH a x", "PUBLISH bc y", "PUBLISH c z")).toBe(":1\r\n:1\r\n:0\r\n");
+  expect(follower.heard()).toBe(
+    `${message("a", "x")}*4\r\n$8\r\npmessage\r\n$2\r\nb*\r\n$2\r\nbc\r\n$1\r\ny\r\n`,
+  );
+  follower.leave();
+  expect(await other.says("PUBLISH a x", "PUBSUB NUMPAT")).toBe(":0\r\n:0\r\n");
+});
+
+test("a client may wait and follow at once, over RESP3, and both outlive its instance", async () => {
+  const rig = new RedisRig();
+  const [client, other] = [rig.client(), rig.client()];
+  await client.says("HELLO 3", "SUBSCRIBE a", "BLPOP l 0");
+  await rig.evict();
+  client.heard();
+  await other.says("PUBLISH a x", "RPUSH l y");
+  expect(client.heard()).toBe(
+    ">3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n*2\r\n$1\r\nl\r\n$1\r\ny\r\n",
+  );
+});
+
+test("PUBLISH within MULTI is done at EXEC, or not at all, and nothing is followed there", async () => {
+  const rig = new RedisRig();
+  const [follower, other] = [rig.client(), rig.client()];
+  await follower.says("SUBSCRIBE a");
+  follower.heard();
+  await other.says("MULTI", "PUBLISH a x", "DISCARD", "MULTI", "SET b 1", "PUBLISH a y");
+  expect(follower.heard()).toBe("");
+  expect(await other.says("EXEC")).toBe("*2\r\n+OK\r\n:1\r\n");
+  expect(follower.heard()).toBe(message("a", "y"));
+  expect(await other.says("MULTI", "SUBSCRIBE a", "EXEC")).toBe(
+    "+OK\r\n-ERR 'subscribe' is not supported within MULTI\r\n-EXECABORT Transaction discarded because of previous errors.\r\n",
+  );
+});
+
+test("what does not fit the attachment keeps the object awake, up to a number", async () => {
+  const rig = new RedisRig();
+  const client = rig.client();
+  const names = Array.from({ length: limits.redisFollowedMax }, (_, i) => `channel-${i}`);
+  await client.says(`SUBSCRIBE ${names.join(" ")}`);
+  expect(client.heard().startsWith("*3\r\n$9\r\nsubscribe")).toBe(false);
+  expect(rig.timers.size).toBe(1);
+  expect(await client.says("SUBSCRIBE channel-0")).toBe(
+    `*3\r\n$9\r\nsubscribe\r\n$9\r\nchannel-0\r\n:${names.length}\r\n`,
+  );
+  expect(await client.says("SUBSCRIBE more")).toMatch(/^-ERR a connection follows at most 1000/);
+  await rig.evict();
+  expect(client.heard()).toMatch(/^-ERR the queue began anew/);
+});

@@ -1,0 +1,35 @@
+/**
+ * A Redis client's socket for tests of the object's side.
+ * Invariant: what is kept with it is JSON, as large as the platform takes it.
+ */
+import { Buffer } from "node:buffer";
+import { limits } from "../../src/contract/limits.ts";
+import type { RespSocket } from "../../src/object/resp.ts";
+
+/** A socket that keeps what really would be kept. */
+export class TestSocket implements RespSocket {
+  sent = "";
+  closed = 0;
+  writes = 0;
+  #kept: string | undefined;
+
+  kept() {
+    return this.#kept === undefined
+      ? undefined
+      : (JSON.parse(this.#kept) as ReturnType<RespSocket["kept"]>);
+  }
+  keep(kept: object): void {
+    this.#kept = JSON.stringify(kept);
+    this.writes += 1;
+    if (this.#kept.length > limits.attachmentBytesMax) throw new Error("too much to keep");
+  }
+  isOpen(): boolean {
+    return this.closed === 0;
+  }
+  send(bytes: Uint8Array): void {
+    this.sent += Buffer.from(bytes).toString("latin1");
+  }
+  close(): void {
+    this.closed += 1;
+  }
+}
