@@ -6,8 +6,8 @@
 export const nameTypes = ["string", "list", "hash", "set", "zset"] as const;
 export type NameType = (typeof nameTypes)[number];
 
-/** The version of a name under which there never was anything. */
-export const versionOfNothing = 1;
+/** The version of every name of a queue that is not there yet: a run that watches it is done where nothing ever had the name. */
+export const versionOfNothing = 0;
 
 /** The facts of each event about names. */
 export interface NameEvents {

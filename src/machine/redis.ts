@@ -4,7 +4,9 @@
  * answered in its place.
  */
 import type { EventFacts, EventType } from "../contract/events.ts";
+import { hash52 } from "../contract/hash.ts";
 import { limits } from "../contract/limits.ts";
+import { versionOfNothing } from "../contract/names.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import {
   namesOfCall,
@@ -14,7 +16,7 @@ import {
   unknownCommand,
   wrongArity,
 } from "../contract/redis-commands.ts";
-import { versionOfName } from "../store/names.ts";
+import { versionOfName, versionOfUnused } from "../store/names.ts";
 import { noting, serveReady } from "./blocking.ts";
 import type { Decide, Read, Transaction, View } from "./decide.ts";
 import { hashCommands } from "./hashes.ts";
@@ -36,11 +38,21 @@ const performs: ReadonlyMap<string, Perform> = new Map(
   }),
 );
 
-const currentVersion = (view: View, name: string): number =>
-  versionOfName(view.tables, name, view.at);
+/**
+ * The version of a name as of now. Where it counts from is another place for each history of a queue: an import, or a queue that is
+ * made anew, counts the same numbers again for what is something else.
+ */
+function currentVersion({ tables, identity, at }: View, name: string): number {
+  const { queueId, term } = identity;
+  return hash52(`${queueId}.${term}`) + versionOfName(tables, name, at);
+}
 
 export const runRedis: Decide<"redis.run"> = (tx, { calls, watched = [], atomic, blocks }) => {
-  const isChanged = watched.some(({ name, version }) => currentVersion(tx, name) !== version);
+  const isChanged = watched.some(({ name, version }) =>
+    version === versionOfNothing
+      ? versionOfName(tx.tables, name, tx.at) !== versionOfUnused
+      : currentVersion(tx, name) !== version,
+  );
   if (isChanged) return { replies: null };
   const room = { bytes: limits.redisReplyBytesMax };
   const ready = new Set<string>();

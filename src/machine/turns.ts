@@ -81,9 +81,14 @@ export function takeInOrder(
   take: (id: string) => boolean,
 ): void {
   let left = wanted;
-  const plains = new Map(sets.map((set) => [set, plainOf(tx, set)]));
-  const rounds = countersOf(tx).turns === 0 ? [] : sets.map((set) => lanesOf(tx, set, left));
+  let { plains, rounds } = aheadOf(tx, sets, left);
+  let { blocked } = countersOf(tx);
   for (let shut = 0; shut <= limits.sweepMax; ) {
+    if (countersOf(tx).blocked !== blocked) {
+      // A job has ended that could not be handed out, and let others go.
+      ({ plains, rounds } = aheadOf(tx, sets, left));
+      ({ blocked } = countersOf(tx));
+    }
     const plain = bestPlain(plains);
     const lanes = bestLanes(tx, rounds);
     if (lanes !== undefined && (plain === undefined || comesFirst(tx, lanes, plain))) {
@@ -101,6 +106,15 @@ export function takeInOrder(
       return;
     }
   }
+}
+
+/** What comes next of each set. */
+function aheadOf(tx: Transaction, sets: readonly number[], wanted: number) {
+  const hasTurns = countersOf(tx).turns > 0;
+  return {
+    plains: new Map(sets.map((set) => [set, plainOf(tx, set)])),
+    rounds: hasTurns ? sets.map((set) => lanesOf(tx, set, wanted)) : [],
+  };
 }
 
 function plainOf({ tables }: View, set: number): Plain | undefined {
@@ -125,7 +139,8 @@ function lanesOf(tx: Transaction, set: number, wanted: number): Lanes {
 /** Reads how far the round of a set's best priority has gone, and whose turns come next, of which `wanted` are to be used. */
 function readRound({ tables }: View, lanes: Lanes, wanted: number): void {
   const { set } = lanes;
-  // As long as turns are left that were looked up, none of a better priority has come: a claim only takes jobs away.
+  // As long as turns are left that were looked up, none of a better priority has come: a claim takes jobs away, and where it lets some go,
+  // all is looked up anew.
   const known = lanes.next.length > 0 ? tables.rounds.get([set, lanes.priority]) : undefined;
   const priority = known === undefined ? tables.turns.first([set])?.[0][1] : lanes.priority;
   if (known === undefined) lanes.next = [];

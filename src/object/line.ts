@@ -105,7 +105,10 @@ export class Line {
         told.push(claimant.lapse());
         continue;
       }
+      const over = group.told.ended.length;
       const served = group.serve(claimant.request);
+      // A claim gives up behind so many jobs that end instead of being handed out: others may be ready behind them.
+      if (served === undefined && group.told.ended.length > over) this.#isDue = true;
       if (served === "full") {
         this.#isDue = true;
         break;

@@ -117,8 +117,10 @@ export function versionOfName(
   const row = tables.names.get(keyOfName(tables, name));
   if (row !== undefined && !isOver(row.until, at)) return 2 * row.version;
   const last = tables.name_removals.get([hash52(name) % SLOTS])?.version ?? 0;
-  return 2 * Math.max(last, row?.version ?? 0, readKeyspace(tables).flushed) + 1;
+  return 2 * Math.max(last, row?.version ?? 0, readKeyspace(tables).flushed) + versionOfUnused;
 }
+/** The version of a name in a queue in which nothing has had a name of its slot, and none were flushed. */
+export const versionOfUnused = 1;
 
 /** What a name names, which an event takes to be there. */
 export function expectNamed(

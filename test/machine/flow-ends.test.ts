@@ -76,3 +76,17 @@ test("in strict order a job that waits to be tried again keeps its place when it
   await q.advance(3000);
   expect((await q.claimOne()).id).toBe("first");
 });
+
+test("a claim also hands out what was let go by a job that it could not hand out", async () => {
+  const q = await openEngine({ config: { maxDeliveries: 1 } });
+  await q.run("job.enqueue", {
+    jobs: [
+      { payload: "1", id: "parent", key: "k" },
+      { payload: "2", id: "child", after: [{ id: "parent", onFail: "continue" }] },
+    ],
+  });
+  const { id, token } = await q.claimOne();
+  await q.settle({ op: "release", id, token });
+  expect((await q.claimOne()).id).toBe("child");
+  expect(await q.ids("failed")).toEqual(["parent"]);
+});

@@ -1,26 +1,10 @@
 /**
- * What names do beside what Redis's own commands tell: time, versions for WATCH, freeing, bounds, and runs as a whole.
+ * What names do beside what Redis's own commands tell: time, freeing, bounds, and runs as a whole.
  */
 import { describe, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
-import type { RedisReply } from "../../src/contract/redis.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
-
-const words = (line: string): string[] => line.split(" ");
-
-/** Runs calls, each a line of words; their replies. */
-async function run(queue: Harness, ...lines: readonly (string | string[])[]) {
-  const calls = lines.map((line) => (typeof line === "string" ? words(line) : line));
-  const { replies } = await queue.run("redis.run", { calls });
-  if (replies === null) throw new Error("a run that watches nothing was not done");
-  return replies;
-}
-
-const one = async (queue: Harness, line: string | string[]): Promise<RedisReply> =>
-  (await run(queue, line))[0] ?? null;
-
-const versionOf = async (queue: Harness, name: string): Promise<number> =>
-  (await queue.run("redis.versions", { names: [name] })).versions[0] ?? -1;
+import { one, run } from "./name-rig.ts";
 
 const rowsOf = (queue: Harness, table: "list_items" | "names" | "generations" | "set_members") =>
   [...queue.store.tables[table].scan({})].length;
@@ -113,58 +97,7 @@ describe("a collection of many elements", () => {
   });
 });
 
-describe("the version of a name", () => {
-  it.each([
-    ["its value changes", "SET a 1", "SET a 2"],
-    ["it comes to be", "SET other 1", "SET a 1"],
-    ["it is deleted", "SET a 1", "DEL a"],
-    ["it is deleted and made again", "SET a 1", "DEL a", "SET a 1"],
-    ["it is made and deleted again", "SET other 1", "SET a 1", "DEL a"],
-    ["its time changes", "SET a 1", "PEXPIRE a 9"],
-    ["an element changes", "RPUSH a 1", "LSET a 0 2"],
-    ["all names go", "SET a 1", "FLUSHALL"],
-  ])("is another one when %s", async (_, before, ...changes) => {
-    const queue = await openEngine({ config: {} });
-    await one(queue, before);
-    const version = await versionOf(queue, "a");
-    await run(queue, ...changes);
-    expect(await versionOf(queue, "a")).not.toBe(version);
-  });
-
-  it("is another one when its time is over, and stays that one when it is swept", async () => {
-    const queue = await openEngine({ config: {} });
-    await one(queue, "SET a 1 PX 10");
-    const version = await versionOf(queue, "a");
-    queue.now += 10;
-    const over = await versionOf(queue, "a");
-    expect(over).not.toBe(version);
-    await queue.advance(0);
-    expect(await versionOf(queue, "a")).toBe(over);
-  });
-
-  it("stays when other names change, and when the name is read", async () => {
-    const queue = await openEngine({ config: {} });
-    await one(queue, "SET a 1");
-    const version = await versionOf(queue, "a");
-    await run(queue, "SET b 1", "DEL b", "GET a", "LPUSH a x", "SETNX a 2");
-    expect(await versionOf(queue, "a")).toBe(version);
-  });
-});
-
 describe("a run", () => {
-  it("is not done when a watched name has changed, and is done when none has", async () => {
-    const queue = await openEngine({ config: {} });
-    await one(queue, "SET a 1");
-    const watched = [{ name: "a", version: await versionOf(queue, "a") }];
-    const calls = [words("INCR a")];
-    const done = await queue.run("redis.run", { calls, atomic: true, watched });
-    expect(done).toEqual({ replies: [2] });
-    expect(await queue.run("redis.run", { calls, atomic: true, watched })).toEqual({
-      replies: null,
-    });
-    expect(await one(queue, "GET a")).toBe("2");
-  });
-
   it("appends nothing when it only reads, or when all of its calls err", async () => {
     const queue = await openEngine({ config: {} });
     await one(queue, "SET a x");

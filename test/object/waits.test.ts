@@ -42,6 +42,21 @@ describe("who waits for jobs", () => {
     expect(waiters.map(({ jobs }) => jobs)).toEqual([[first], ...ids]);
   });
 
+  test("is given the job behind more than one claim passes over, which were handed out too often", async () => {
+    const q = await openEngine({ config: { maxDeliveries: 1 } });
+    const jobs = Array.from({ length: 500 }, () => ({ payload: "1" }));
+    await q.run("job.enqueue", { jobs });
+    const held = await q.claim({ max: 500 });
+    await q.run("job.enqueue", { jobs: [{ id: "last", payload: "2", priority: 1 }] });
+    const items = held.map(({ id, token }) => ({ op: "release" as const, id, token }));
+    await q.run("queue.pause", {});
+    await q.run("lease.settle", { items });
+    const waiter = await q.waitForJobs();
+    await q.run("queue.resume", {});
+    await q.settled();
+    expect(waiter.jobs).toEqual(["last"]);
+  });
+
   test("comes before who claims in the same group", async () => {
     const q = await openEngine({ config: {} });
     const waiter = await q.waitForJobs();

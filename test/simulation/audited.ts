@@ -33,6 +33,12 @@ export interface Open {
   readonly served: CommandRequest[];
 }
 
+/** A group begins its work, on a state that nobody else changes. */
+export const opened = (group: Group, start: State): Open => ({
+  ...{ group, start, startKept: start.history.size },
+  ...{ members: [], served: [] },
+});
+
 export interface Audited {
   readonly disk: Disk;
   readonly injector: Injector;

@@ -4,10 +4,11 @@
  */
 import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import type { Group } from "../../src/object/group.ts";
-import { type Audited, isImport, isOwn, type Open, textOf, type World } from "./audited.ts";
+import { type Audited, isImport, isOwn, type Open, opened, textOf, type World } from "./audited.ts";
 import { type Decided, type Delivery, toModel } from "./delivery.ts";
 import type { Unit } from "./disk.ts";
 import { expectedAlone, expectedOf } from "./expected.ts";
+import { loggedOf } from "./feed-audit.ts";
 import { FlowAudit } from "./flow-audit.ts";
 import { ImportAudit } from "./import-audit.ts";
 import { checkIncarnation } from "./incarnation.ts";
@@ -23,6 +24,7 @@ import type { Observer, RunResult, ServeResult } from "./observer.ts";
 import { RateCounter } from "./rates.ts";
 import { changing, small } from "./small.ts";
 import { SnapshotAudit } from "./snapshot-audit.ts";
+import { VersionAudit } from "./version-audit.ts";
 import { demand, same } from "./violation.ts";
 import { WaitAudit } from "./wait-audit.ts";
 
@@ -42,6 +44,7 @@ export class Auditor implements Observer {
   isChanged = false;
   readonly waits = new WaitAudit();
   readonly snapshots = new SnapshotAudit();
+  readonly versions = new VersionAudit();
   readonly imports: ImportAudit;
   /** Whether the state was replaced by another since this was last asked. */
   isReplaced = false;
@@ -199,7 +202,7 @@ export class Auditor implements Observer {
     const imported = this.imports.stateFor(own, this.#audited.current?.lastQueueId ?? "");
     same("I15", "the time of an import", group.at, Math.max(this.#audited.now(), imported.at));
     for (const id of [...own.jobs.keys(), ...imported.jobs.keys()]) this.#touched.add(id);
-    this.#open = { group, start: own, startKept: own.history.size, members: [], served: [] };
+    this.#open = opened(group, own);
     this.#turn = this.#newTurn(imported, group.at);
     this.#imported = copyOf(imported);
     this.#isImporting = true;
@@ -269,6 +272,7 @@ export class Auditor implements Observer {
       demand(at >= state.at, "I15", "the log's time went back", at, state.at);
       state.at = at;
       state.history.ats[state.index] = at;
+      state.history.entries[state.index] = loggedOf(entry.bindings);
       this.rates.count(events, at);
       this.#flow = this.#flow.judge(entry.bindings, at, () => this.#imported);
       if (this.#isImporting) this.#turn.events = [];
@@ -298,13 +302,7 @@ export class Auditor implements Observer {
     same("I15", "the time of a group", group.at, this.at());
     const { state } = this.#turn;
     for (const id of this.#turn.touched) this.#touched.add(id);
-    this.#open = {
-      group,
-      start: copyOf(state),
-      startKept: state.history.size,
-      members: [],
-      served: [],
-    };
+    this.#open = opened(group, copyOf(state));
     this.#turn = this.#newTurn(state, group.at);
   }
 
@@ -315,19 +313,14 @@ export class Auditor implements Observer {
       newQueueId: current?.lastQueueId ?? "",
       isFull: (current?.store?.databaseBytes ?? 0) >= changing.databaseBytesMax,
       purged: current?.store?.purged.index ?? 0,
+      versions: this.versions,
     });
   }
 
   #openOf(group: Group): Open {
     const open = this.#open;
     if (open?.group === group) return open;
-    return {
-      group,
-      start: copyOf(this.state),
-      startKept: this.state.history.size,
-      members: [],
-      served: [],
-    };
+    return opened(group, copyOf(this.state));
   }
 
   get #isOver(): boolean {

@@ -11,6 +11,7 @@ import { undisturbed } from "./injector.ts";
 import type { Instance } from "./instance.ts";
 import { countsOf } from "./model/show.ts";
 import type { Job, State } from "./model/state.ts";
+import { checkNames } from "./name-checks.ts";
 import { checkNouns, checkSlots, countsOfNouns } from "./noun-checks.ts";
 import { SnapshotSql } from "./snapshot-sql.ts";
 import { demand, same } from "./violation.ts";
@@ -71,6 +72,7 @@ export function checkChanges(store: SluiceStore, state: State, touched: Readonly
   for (const id of touched) checkJob(id, state.jobs.get(id), store.tables.jobs.get([id]));
   checkNouns(store, state);
   checkFlow(store, state);
+  checkNames(store, state);
   same("I14", "the last entry", [store.last.index, store.last.at], [state.index, state.at]);
   const row = store.tables.counters.get([0]);
   demand((row === undefined) === (state.queue === undefined), "state", "the queue exists", row);

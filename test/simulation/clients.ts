@@ -4,10 +4,12 @@
  */
 import type { CommandInputs, CommandName } from "../../src/contract/commands.ts";
 import type { CommandAnswer } from "../../src/contract/rpc.ts";
+import { Caller } from "./caller.ts";
 import { Crew } from "./crew.ts";
+import { FeedReader } from "./feed-reader.ts";
 import { Gatekeeper, holdOf, someFilter } from "./gatekeeper.ts";
 import { Importer } from "./importer.ts";
-import { someConfig, someJob, someMs } from "./jobs-drawn.ts";
+import { someConfig, someJob, someMs, somePause, somePurge } from "./jobs-drawn.ts";
 import { someKey } from "./keys-drawn.ts";
 import { allStates, defined } from "./model/state.ts";
 import { Planner, type ToldOfPlans } from "./planner.ts";
@@ -50,9 +52,9 @@ interface Told extends ToldOfPlans {
 
 export const roles = [
   ...(["producer", "producer", "worker", "worker", "worker"] as const),
-  ...(["operator", "keeper", "keeper", "reader", "planner"] as const),
+  ...(["operator", "keeper", "keeper", "keeper", "reader", "planner"] as const),
   ...(["runner", "runner", "fleet", "crew", "crew", "clock", "clock"] as const),
-  ...(["gatekeeper", "gatekeeper"] as const),
+  ...(["gatekeeper", "gatekeeper", "caller", "caller", "follower"] as const),
 ] as const;
 /** Of a refusal: how many chunks of an import have come. */
 type Facts = { readonly chunks?: unknown } | undefined;
@@ -77,6 +79,8 @@ export class Clients {
   readonly #cursors: (Wish & { readonly cursor: string })[] = [];
   readonly #planner = new Planner();
   readonly #crew = new Crew();
+  readonly #caller = new Caller();
+  readonly #feed = new FeedReader();
   readonly #gatekeeper = new Gatekeeper((random) => this.#id(random));
 
   readonly #draws: Record<Role, readonly (readonly [number, Draw])[]> = {
@@ -91,9 +95,9 @@ export class Clients {
     ],
     operator: [
       [4, (random) => ({ name: "queue.configure", input: someConfig(random) })],
-      [7, (random) => this.#pause(random)],
+      [7, (random) => ({ name: "queue.pause", input: somePause(random) })],
       [3, () => ({ name: "queue.resume", input: {} })],
-      [3, (random) => this.#purge(random)],
+      [3, (random) => ({ name: "queue.purge", input: somePurge(random) })],
       [8, (random, now) => this.#redrive(random, now)],
       [4, (random) => this.#cancel(random)],
       [7, (random) => ({ name: "job.retry", input: { id: this.#endedId(random) } })],
@@ -111,6 +115,8 @@ export class Clients {
     crew: this.#crew.draws,
     clock: this.#planner.schedules,
     gatekeeper: this.#gatekeeper.draws,
+    caller: [[1, (random) => this.#caller.wish(random)]],
+    follower: [[1, (random) => this.#feed.wish(random)]],
     reader: [
       [4, (random) => ({ name: "job.get", input: { id: this.#id(random) } })],
       [8, (random) => this.#list(random)],
@@ -157,6 +163,8 @@ export class Clients {
     this.#planner.told(wish, told);
     this.#crew.told(wish, told as object);
     this.#gatekeeper.told(wish, told as object);
+    this.#caller.told(wish, told as object);
+    this.#feed.told(wish, told as object);
     const asked = (wish.input as { readonly items?: readonly Item[] }).items ?? [];
     const isReport = (_: unknown, i: number) => items[i]?.ok === true && asked[i]?.op === "task";
     remember(this.#reported, ...asked.filter(isReport).map(({ id }) => id));
@@ -167,7 +175,8 @@ export class Clients {
     remember(this.#held, ...leases);
     if (operation !== undefined) remember(this.#operations, operation.id);
     if (wish.name === "queue.verify") this.#verifyCursor = cursor;
-    else if (cursor !== undefined) remember(this.#cursors, { ...wish, cursor });
+    else if (cursor !== undefined && wish.name !== "feed.read")
+      remember(this.#cursors, { ...wish, cursor });
   }
 
   #toldOfSnapshot(wish: Wish, answer: CommandAnswer): void {
@@ -271,18 +280,6 @@ export class Clients {
     return {
       id: this.#id(random),
       token: random.pick(["foreign", old?.token ?? "x-001-000000001"]),
-    };
-  }
-
-  #pause(random: Random): Wish {
-    return { name: "queue.pause", input: random.chance(0.5) ? { reason: "lunch" } : {} };
-  }
-
-  #purge(random: Random): Wish {
-    const states = allStates.filter(() => random.chance(0.4));
-    return {
-      name: "queue.purge",
-      input: states.length > 0 && random.chance(0.7) ? { states } : {},
     };
   }
 

@@ -117,6 +117,10 @@ const looks: Record<Damage, Look> = {
     const hash = hashOf({ ...entry, events });
     const query = `UPDATE ${entry.table} SET events = ?, hash = ? WHERE log_index = ?`;
     scene.world.disk.run(query, [events, hash, entry.index]);
+    // The first entry of a segment was noted as its last.
+    const noted =
+      "UPDATE raft_segments SET last = json_set(last, '$.hash', ?) WHERE last ->> '$.index' = ?";
+    scene.world.disk.run(noted, [hash, entry.index]);
     await refuses(scene, "store_newer", "a newer event");
     return true;
   },

@@ -2,9 +2,10 @@
  * Defects of flow control planted in the engine: the simulation finds each within a few runs.
  * Invariant: a planted defect is taken out again, so that no other test meets it.
  */
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { writers } from "../../src/store/schema.ts";
-import { allSteps, run } from "./run.ts";
+import { firstFailure, replace } from "./planting.ts";
+import { run } from "./run.ts";
 
 type Write = (tables: Tables, event: Record<string, unknown>, at: number) => void;
 interface Table {
@@ -16,29 +17,12 @@ interface Table {
 type Tables = Record<string, Table>;
 
 const all = writers as unknown as Record<string, Write>;
-const takeOut: (() => void)[] = [];
-
-afterEach(() => {
-  for (const undo of takeOut.splice(0)) undo();
-});
-
 /** Changes what one writer makes of its event, until the test is over. */
 function plant(name: string, by: (write: Write) => Write): void {
-  const original = all[name];
-  if (original === undefined) throw new Error(`there is no writer of ${name}`);
-  all[name] = by(original);
-  takeOut.push(() => {
-    all[name] = original;
+  replace(all, name, (original) => {
+    if (original === undefined) throw new Error(`there is no writer of ${name}`);
+    return by(original);
   });
-}
-
-/** The first of some seeds that breaks a rule. */
-async function firstBroken(): Promise<string> {
-  for (let seed = 1; seed <= 150; seed++) {
-    const { failure } = await run({ seed, steps: allSteps(300) });
-    if (failure !== undefined) return failure.message;
-  }
-  throw new Error("the planted defect was not found");
 }
 
 const defects: readonly (readonly [what: string, event: string, by: (write: Write) => Write])[] = [
@@ -113,7 +97,14 @@ const defects: readonly (readonly [what: string, event: string, by: (write: Writ
       }
     },
   ],
-  ["a unique key whose time is never over", "unique.expired", () => () => undefined],
+  [
+    "a unique key whose time is over later than it should be",
+    "unique.expired",
+    () => (tables, event, at) => {
+      const row = tables["uniques"]?.edit([event["key"]]);
+      if (row !== undefined) row["until"] = at + 3_600_000;
+    },
+  ],
   ["a slot that is never let go", "lingering.ended", () => () => undefined],
   ["children who do not hear that a job has ended", "job.parent_ended", () => () => undefined],
   ["a key that does not open again", "key.resumed", () => () => undefined],
@@ -124,7 +115,7 @@ test.each(defects)(
   async (_, name, by) => {
     await run({ seed: 1, steps: [] });
     plant(name, by);
-    const message = await firstBroken();
+    const { message } = await firstFailure(150, 300);
     // A rule was broken: it is not that the planted writer threw.
     expect(message).not.toContain("TypeError");
   },

@@ -5,7 +5,7 @@
 import { hash } from "node:crypto";
 import type { CommandInputs } from "../../src/contract/commands.ts";
 import { jobIds as ids, someFlowConfig, someTies } from "./keys-drawn.ts";
-import { type Backoff, defined } from "./model/state.ts";
+import { allStates, type Backoff, defined } from "./model/state.ts";
 import { maybe, planIds, someInput } from "./plans-drawn.ts";
 import type { Random } from "./random.ts";
 
@@ -115,4 +115,13 @@ export function someConfig(random: Random): Change {
       }),
     ),
   }) as Change;
+}
+
+export const somePause = (random: Random): CommandInputs["queue.pause"] =>
+  random.chance(0.5) ? { reason: "lunch" } : {};
+
+/** Of which states all are removed. */
+export function somePurge(random: Random): CommandInputs["queue.purge"] {
+  const states = allStates.filter(() => random.chance(0.4));
+  return states.length > 0 && random.chance(0.7) ? { states } : {};
 }

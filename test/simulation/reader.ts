@@ -7,6 +7,7 @@ import type { CommandRequest } from "../../src/contract/rpc.ts";
 import type { Auditor } from "./auditor.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Disk } from "./disk.ts";
+import { judgeOfFeed } from "./feed-audit.ts";
 import type { Instance } from "./instance.ts";
 import { getAction, listActions } from "./model/actions.ts";
 import { type Answer, refused } from "./model/answers.ts";
@@ -22,6 +23,7 @@ import { getSchedule, listSchedules, preview } from "./model/schedules.ts";
 import { countsOf, setOf, setsOf } from "./model/show.ts";
 import type { Job, State } from "./model/state.ts";
 import { getWorker, listWorkers, served, workerCounts } from "./model/workers.ts";
+import type { Judge } from "./snapshot-audit.ts";
 
 interface Watched {
   readonly auditor: Auditor;
@@ -61,8 +63,26 @@ export class Reader {
       auditor.decidedRead(delivery, { judge });
       return;
     }
+    const judge = this.#judgeOf(delivery.instance, request);
+    if (judge !== undefined) {
+      auditor.decidedRead(delivery, { judge });
+      return;
+    }
     const { answer, cursor } = this.#page(delivery.instance, request);
     auditor.decidedRead(delivery, { expected: answer, cursor });
+  }
+
+  /** Who says whether a read of names or of the feed is answered right. */
+  #judgeOf({ store }: Instance, { name, input }: CommandRequest): Judge | undefined {
+    const { auditor } = this.#world;
+    const { state, versions } = auditor;
+    const at = auditor.at();
+    if (name === "redis.versions") {
+      return versions.judgeOf({ state, at }, (input as CommandInputs["redis.versions"]).names);
+    }
+    if (name !== "feed.read") return undefined;
+    const purged = store?.purged.index ?? 0;
+    return judgeOfFeed(state, purged, input as CommandInputs["feed.read"], at);
   }
 
   #page(instance: Instance, { name, input }: CommandRequest): Page {

@@ -13,6 +13,7 @@ import { stepSeed } from "./random.ts";
 import { type Leader, Scheduler } from "./scheduler.ts";
 import { boundLog, lowerLimits } from "./small.ts";
 import { demand, same, Violation } from "./violation.ts";
+import { wantedOf } from "./wanted.ts";
 import { World } from "./world.ts";
 
 /** A history: which steps of a seed happen. */
@@ -42,9 +43,12 @@ export type Plant = (world: World, instance: Instance | undefined) => void;
 /** In one run of so many, only `PUT` creates a queue. */
 const AUTO_CREATE_NOT_IN = 4;
 
-/** In one run of so many the crew acts most of the time, and in another one the gatekeeper: what takes steps in a row ends. */
-const LEADERS_IN = 4;
-const leaders: readonly (Leader | undefined)[] = [undefined, "crew", undefined, "gatekeeper"];
+/** In two runs of so many the crew acts most of the time, in two the gatekeeper, in one a caller: what takes steps in a row ends. */
+const LEADERS_IN = 8;
+const leaders: readonly (Leader | undefined)[] = [
+  ...([undefined, "crew", "caller", "gatekeeper"] as const),
+  ...([undefined, "crew", undefined, "gatekeeper"] as const),
+];
 
 let isPrepared = false;
 
@@ -67,7 +71,7 @@ export async function run(
   boundLog(seed);
   const world = new World(seed % AUTO_CREATE_NOT_IN !== 0);
   activate(world.injector);
-  const scheduler = new Scheduler(world, leaders[seed % LEADERS_IN]);
+  const scheduler = new Scheduler(world, leaders[seed % LEADERS_IN], wantedOf(seed));
   const said: string[] = [];
   let failure: Failure | undefined;
   let at: number | undefined;
@@ -104,9 +108,9 @@ async function finish(world: World): Promise<void> {
   world.check(true);
 }
 
-/** Every row of every table, as the last instance has them. */
+/** Every row of every table, as the last instance has them; of one that is over nothing can be read. */
 const tablesOf = ({ current }: World): object =>
-  current?.store === undefined ? {} : dumpOf(current.store.tables);
+  current?.store === undefined || current.isOver ? {} : dumpOf(current.store.tables);
 
 function failureOf(error: unknown, step: number | undefined): Failure {
   if (error instanceof Violation) return { rule: error.rule, message: error.message, step };

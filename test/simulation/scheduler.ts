@@ -10,6 +10,7 @@ import { faults, isAtBound, restoreBound } from "./faults.ts";
 import { hashOf } from "./jobs-drawn.ts";
 import { Random } from "./random.ts";
 import { demand } from "./violation.ts";
+import { Seeker, type Wanted } from "./wanted.ts";
 import type { World } from "./world.ts";
 
 type Step = (random: Random) => void | Promise<void>;
@@ -31,12 +32,13 @@ const isGone = (jobs: ReadonlyMap<string, unknown>, { id }: { readonly id?: stri
   id !== undefined && !jobs.has(id);
 
 /** Clients who may lead. */
-export type Leader = "crew" | "gatekeeper";
+export type Leader = "caller" | "crew" | "gatekeeper";
 
 export class Scheduler {
   readonly #world: World;
   readonly #leader: Leader | undefined;
   readonly #clients = new Clients();
+  readonly #seeker: Seeker;
   readonly #network: Message[] = [];
   /** Requests whose outcome a client does not know. */
   readonly #unknown: { readonly wish: Wish; readonly request: CommandRequest }[] = [];
@@ -57,10 +59,11 @@ export class Scheduler {
     [6, ["fault", (random) => this.#fault(random)]],
   ];
 
-  /** `leader`: who acts most of the time. */
-  constructor(world: World, leader: Leader | undefined) {
+  /** `leader`: who acts most of the time; `wanted`: what is to be seen. */
+  constructor(world: World, leader: Leader | undefined, wanted: readonly Wanted[]) {
     this.#world = world;
     this.#leader = leader;
+    this.#seeker = new Seeker(wanted);
     restoreBound();
   }
 
@@ -71,7 +74,7 @@ export class Scheduler {
     const [name, step] = random.weighted(this.#steps);
     this.said = name;
     await step(random);
-    if (this.#world.isPausing && random.chance(0.5)) await this.#world.goOn();
+    while (this.#world.isPausing && random.chance(0.6)) await this.#world.goOn();
     if (random.chance(0.12)) await this.#wait(random);
     if (random.chance(0.3)) await this.#answerPush(random);
     await this.#afterStep(random);
@@ -101,6 +104,7 @@ export class Scheduler {
 
   async #act(random: Random, mayWait = true): Promise<void> {
     const world = this.#world;
+    if (random.chance(0.2) && (await this.#seek(random, mayWait))) return;
     if (this.#unknown.length > 0 && random.chance(0.4)) return this.#retry(random, mayWait);
     if (this.#answered.length > 0 && random.chance(0.08)) return this.#repeat(random, mayWait);
     const leader = random.chance(0.7) ? this.#leader : undefined;
@@ -111,9 +115,24 @@ export class Scheduler {
     const tooMuch = isAtBound() && random.chance(0.5) ? this.#clients.tooMuch(random) : undefined;
     const relief = isCrowded ? this.#clients.relief(random) : undefined;
     const wish = tooMuch ?? relief ?? this.#clients.wish(client, random, world.now());
+    this.#seeker.note(wish);
     const request = this.#request(wish, random);
     this.said = `client ${client}: ${wish.name} ${JSON.stringify(wish.input)} ${request.key?.key ?? ""}`;
     await this.#send(this.#call(wish, request), random, mayWait);
+  }
+
+  /** Tries to see what this run is to see and has not seen. Returns whether there was something to try. */
+  async #seek(random: Random, mayWait: boolean): Promise<boolean> {
+    const { auditor, coverage, injector } = this.#world;
+    const scene = { state: auditor.state, coverage, answered: this.#answered };
+    const attempt = this.#seeker.attempt(scene, random);
+    if (attempt === undefined) return false;
+    const { wish, again, key, isCutOff } = attempt;
+    if (isCutOff) injector.planAwait(1);
+    const request = again ?? this.#request(wish, random, key);
+    this.said = `seeks: ${wish.name} ${JSON.stringify(wish.input)} ${request.key?.key ?? ""}`;
+    await this.#send(this.#call(wish, request), random, mayWait);
+    return true;
   }
 
   /** Several clients at once: their commands wait for one another and form groups. */
@@ -148,15 +167,19 @@ export class Scheduler {
     await this.#send(this.#call(known.wish, known.request), random, mayWait);
   }
 
-  #request({ name, input }: Wish, random: Random): CommandRequest {
+  /** `said`: the key that it is to have. */
+  #request({ name, input }: Wish, random: Random, said?: string): CommandRequest {
     const isKeyed = commands[name].refusals.some((code) => code === "idempotency_key_reused");
     const body = JSON.stringify(input);
     const taken = random.chance(0.2) ? random.pickFrom(this.#answered) : undefined;
     const fresh = random.chance(0.1) ? `k${random.below(4)}` : `u${this.#calls}`;
-    const key = taken?.request.key?.key ?? fresh;
+    const key = said ?? taken?.request.key?.key ?? fresh;
     return {
       ...{ v: 1, name, input, bytes: body.length },
-      ...(isKeyed && random.chance(0.5) && { key: { key, bodyHash: hashOf(name + body) } }),
+      ...(isKeyed &&
+        (said !== undefined || random.chance(0.5)) && {
+          key: { key, bodyHash: hashOf(name + body) },
+        }),
     } as CommandRequest;
   }
 

@@ -32,6 +32,7 @@ export const small = {
   deadWorkerKeptMs: 20_000,
   schedulesMax: 3,
   catchUpSlotsMax: 4,
+  feedPageBytes: 4000,
 } as const satisfies Partial<Record<keyof typeof limits, number>>;
 
 /** The contract's limits that a run raises and lowers. */

@@ -167,6 +167,8 @@ export class World implements Surroundings, Audited {
     await instance.engine.recoverAlarm();
     const { problem } = this.auditor;
     if (problem !== undefined) throw problem;
+    // What waits is served in its first turns, over which it may have ended already.
+    if (instance.isOver) return await this.wake();
     demand(instance.store !== undefined, "recovery", "the store opens");
     if (instance.store !== undefined) checkAll(instance.store, this.auditor.state);
     this.#invariants.crashed();

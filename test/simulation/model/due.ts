@@ -4,17 +4,20 @@
  */
 import { small } from "../small.ts";
 import { isKeptForOthers, parentsOf, waitingFor } from "./kin.ts";
+import { nextNameDue } from "./names.ts";
 import type { Worker } from "./nouns.ts";
 import { isBefore } from "./show.ts";
 import { type EndedState, endedStates, isEnded, type Job, type State } from "./state.ts";
 
-/** The next thing that time does, and to what: the name or id of a worker, an action or a schedule. */
+/** The next thing that time does, and to what: the name or id of a worker, an action or a schedule, a name, or what none leads to. */
 export type Due = { readonly at: number } & (
   | { readonly job: Job }
   | { readonly worker: string }
   | { readonly action: string }
   | { readonly schedule: string }
   | { readonly timer: Timer }
+  | { readonly expired: string }
+  | { readonly left: number }
 );
 
 /** A time at which a key opens, a slot is let go, those that wait hear of an end, or a unique key comes free. */
@@ -130,7 +133,7 @@ function firstOf(all: Iterable<readonly [name: string, at: number]>) {
   return best;
 }
 
-/** The next thing that time does but for the removal of records: at one time first to jobs, then workers, then schedules. */
+/** The next thing that time does but for the removal of records: at one time first to jobs, then workers, schedules, names. */
 export function nextDue(state: State): Due | undefined {
   let next: Due | undefined = nextJobDue(state);
   const worker = firstOf(
@@ -143,7 +146,8 @@ export function nextDue(state: State): Due | undefined {
     [...state.schedules].map(([id, { nextAt = Infinity }]) => [id, nextAt] as const),
   );
   if (slot && (!next || slot.at < next.at)) next = { at: slot.at, schedule: slot.name };
-  return next;
+  const ofNames = nextNameDue(state);
+  return ofNames && (!next || ofNames.at < next.at) ? ofNames : next;
 }
 
 /** The next record to be forgotten: a job that ended, or one of the jobs of an action that ended. */
@@ -182,7 +186,8 @@ export function nextRemoval(state: State, at: number): Due | undefined {
     const { ageMs, count } = retention[status];
     consider({ at: endedTotal(state, status) > count ? at : first.at + ageMs, action: first.name });
   }
-  return best;
+  const { left } = state.names;
+  return left === 0 || (best && best.at <= at) ? best : { at, left };
 }
 
 /** How many jobs the actions that ended so were made of. */

@@ -14,6 +14,7 @@ import { claim, emptyQueue, type Hint, plansOf, settle, tokenOf } from "./leases
 import { advance, discard, purge, redrive, underway } from "./operations.ts";
 import { removePlan, submitPlan } from "./plans.ts";
 import { configure, create, pause, register, resume } from "./queue.ts";
+import { runRedis } from "./redis.ts";
 import {
   pauseSchedule,
   putSchedule,
@@ -57,6 +58,7 @@ const decide: { readonly [N in CommandName]?: Decide<N> } = {
   "queue.pause": pause,
   "queue.purge": purge,
   "queue.resume": resume,
+  "redis.run": runRedis,
   "schedule.pause": pauseSchedule,
   "schedule.put": putSchedule,
   "schedule.remove": removeSchedule,
@@ -70,7 +72,8 @@ const decide: { readonly [N in CommandName]?: Decide<N> } = {
 
 /** Commands that need nothing that is in a queue already. */
 const beginners: readonly string[] = [
-  ...["delivery.put", "job.enqueue", "key.put", "plan.submit", "schedule.put", "worker.register"],
+  ...["delivery.put", "job.enqueue", "key.put", "plan.submit", "redis.run", "schedule.put"],
+  "worker.register",
 ];
 
 /** Decides one command of a group. */

@@ -59,13 +59,27 @@ type Gone = { readonly priority: number; readonly passed: number };
 const compare = ({ passed }: State, a: Gone, b: Gone): number =>
   a.priority - b.priority || Math.max(a.passed, passed - 1) - Math.max(b.passed, passed - 1);
 
-/** Takes ready jobs, best first, for as long as `take` wants more. */
-export function takeInOrder(turn: Turn, takes: Takes, take: (job: Job) => boolean): void {
-  const { state } = turn;
+function aheadOf(state: State, takes: Takes) {
   const sets = setsFor(state, takes);
   const all = sets.map((set): Ahead => ({ set, priority: 0, passed: 0, next: [] }));
   for (const each of all) lookUp(state, each);
+  return { sets, all };
+}
+
+/** Jobs that wait for others: where one ends that cannot be handed out, some of them may be ready. */
+const blockedIn = ({ jobs }: State): number =>
+  [...jobs.values()].filter(({ state }) => state === "blocked").length;
+
+/** Takes ready jobs, best first, for as long as `take` wants more. */
+export function takeInOrder(turn: Turn, takes: Takes, take: (job: Job) => boolean): void {
+  const { state } = turn;
+  let { sets, all } = aheadOf(state, takes);
+  let blocked = blockedIn(state);
   for (let shut = 0; shut <= small.sweepMax; ) {
+    if (blockedIn(state) !== blocked) {
+      ({ sets, all } = aheadOf(state, takes));
+      blocked = blockedIn(state);
+    }
     const plain = bestPlain(state, sets);
     let best: Ahead | undefined;
     for (const each of all) {

@@ -4,6 +4,7 @@
  */
 import type { Delivery } from "./deliveries.ts";
 import type { Key, Limits, Rate, Round, Slot, Turned, UniqueKey } from "./flow-nouns.ts";
+import { copyOfNames, type Names, noNames } from "./name-records.ts";
 import type { Action, Plan, Report, Schedule, Worker } from "./nouns.ts";
 
 const openStates = ["blocked", "scheduled", "ready", "running"] as const;
@@ -165,10 +166,21 @@ export interface Kept {
   readonly reply: object;
 }
 
-/** What the log holds of a queue: the times of its entries and the answers in them. */
+/** An entry of the log, as it was written. */
+export interface Logged {
+  readonly term: number;
+  readonly at: number;
+  /** As the log holds them: the facts, and what users wrote. */
+  readonly events: string;
+  readonly texts: string;
+}
+
+/** What the log holds of a queue: its entries, their times and the answers in them. */
 export class History {
   /** By index, from 1. */
   readonly ats: number[] = [0];
+  /** By index; an import leaves out some. */
+  readonly entries: Logged[] = [];
   readonly #byKey = new Map<string, Kept[]>();
   readonly #inOrder: Kept[][] = [];
 
@@ -198,6 +210,7 @@ export class History {
   /** Forgets the entries behind one: they never became durable. */
   cut(index: number): void {
     this.ats.length = index + 1;
+    this.entries.length = index + 1;
     while ((this.#inOrder.at(-1)?.at(-1)?.index ?? 0) > index) this.forget(this.size - 1);
   }
 }
@@ -217,6 +230,7 @@ export interface State {
   rounds: Map<string, Round>;
   uniques: Map<string, UniqueKey>;
   slots: Slot[];
+  names: Names;
   /** The greatest number of a lane or set so far. */
   lane: number;
   /** How far the rounds have gone, and that of the jobs without a key. */
@@ -249,6 +263,7 @@ export const noQueue = (): State => ({
   rounds: new Map(),
   uniques: new Map(),
   slots: [],
+  names: noNames(),
   lane: 1,
   passed: 0,
   plainPassed: 0,
@@ -277,6 +292,7 @@ export const copyOf = (state: State): State => ({
   rounds: new Map(state.rounds),
   uniques: new Map(state.uniques),
   slots: [...state.slots],
+  names: copyOfNames(state.names),
   operations: [...state.operations],
 });
 
@@ -288,9 +304,9 @@ export function defined<T extends object>(fields: T): T {
 }
 
 /** What somebody put into a queue, by number; undefined where it is empty. */
-export function contentsOf({ jobs, plans, schedules }: State) {
+export function contentsOf({ jobs, plans, schedules, names: { all } }: State) {
   const live = [...plans.values()].filter(({ removedAt }) => removedAt === undefined);
-  // The simulation has no names.
-  const contents = { jobs: jobs.size, plans: live.length, schedules: schedules.size, names: 0 };
+  const counts = { jobs: jobs.size, plans: live.length, schedules: schedules.size };
+  const contents = { ...counts, names: all.size };
   return Object.values(contents).every((count) => count === 0) ? undefined : contents;
 }

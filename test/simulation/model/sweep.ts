@@ -5,6 +5,7 @@
 import { removeOfAction } from "./actions.ts";
 import { type Due, nextDue, nextRemoval, type Timer } from "./due.ts";
 import { tellChildren } from "./kin.ts";
+import { expire, freeLeft } from "./names.ts";
 import { touch } from "./rounds.ts";
 import { passSlot } from "./schedules.ts";
 import type { Turn } from "./turn.ts";
@@ -37,13 +38,15 @@ export function sweep(turn: Turn, most: number): number {
   for (let due = dueOf(live); due !== undefined; due = dueOf(live)) {
     if ("job" in due) turn.asOfNow(due.job.id);
     else if ("worker" in due) advanceWorker(turn, due.worker);
+    else if ("expired" in due) expire(turn, due.expired);
     if ("timer" in due) changes += passTimer(turn, due.timer, most - changes);
     else changes += "schedule" in due ? passSlot(turn, due.schedule) : 1;
   }
   const kept = () => nextRemoval(turn.state, turn.at);
   for (let over = dueOf(kept); over !== undefined; over = dueOf(kept)) {
     if ("job" in over) turn.remove(over.job.id);
-    changes += "action" in over ? removeOfAction(turn, over.action, most - changes) : 1;
+    if ("left" in over) changes += freeLeft(turn, most - changes);
+    else changes += "action" in over ? removeOfAction(turn, over.action, most - changes) : 1;
   }
   return changes;
 }

@@ -5,6 +5,7 @@
 import { small } from "../small.ts";
 import type { Answer } from "./answers.ts";
 import { deathDueAt, deathOf, lifeOf, ownDue } from "./due.ts";
+import type { Given } from "./given.ts";
 import { isParent, mayEnd, tellChildren } from "./kin.ts";
 import { moved } from "./moves.ts";
 import type { Plan } from "./nouns.ts";
@@ -20,14 +21,6 @@ import {
 } from "./state.ts";
 import { free } from "./uniques.ts";
 
-/** What a turn finds beside the state. */
-interface Given {
-  readonly newQueueId: string;
-  readonly autoCreate: boolean;
-  readonly isFull: boolean;
-  readonly purged: number;
-}
-
 export class Turn {
   readonly at: number;
   /** A random id for a queue that is created. */
@@ -38,6 +31,7 @@ export class Turn {
   readonly isFull: boolean;
   /** The last entry that is gone from the log. */
   readonly purged: number;
+  readonly versions: Given["versions"];
   state: State;
   events: string[] = [];
   /** Jobs that changed. */
@@ -54,6 +48,7 @@ export class Turn {
     this.autoCreate = given.autoCreate;
     this.isFull = given.isFull;
     this.purged = given.purged;
+    this.versions = given.versions;
   }
 
   get history(): History {
