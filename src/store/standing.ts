@@ -145,9 +145,10 @@ export function move(
 export function keep(tables: SluiceTables, at: number, jobs: readonly Kept[]): void {
   for (const { id, job, dependents } of jobs) {
     const kept = { ...job, dependents };
-    // While it is open, nothing follows from how many wait for it.
-    if (!isEndState(job.state)) tables.jobs.put([id], kept);
-    else move(tables, at, id, job, dependents === 0 ? { ...kept, shelvedAt: at } : kept);
+    const isOpen = !isEndState(job.state);
+    // While it is open, nothing follows from how many wait for it, but for its action.
+    if (isOpen && job.action === undefined) tables.jobs.put([id], kept);
+    else move(tables, at, id, job, isOpen || dependents > 0 ? kept : { ...kept, shelvedAt: at });
   }
 }
 

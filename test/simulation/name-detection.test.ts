@@ -52,7 +52,7 @@ describe("defects of names", () => {
 
   test.each(inWriters)("%s is found", async (_, event, by) => {
     withWriter(event, by);
-    const failure = await firstFailure(20, 300);
+    const failure = await firstFailure(60, 1000);
     expect(["state", "reply", "I9"]).toContain(failure.rule);
   });
 
