@@ -56,8 +56,8 @@ export const storeMutants: readonly Mutant[] = [
     name: "checkpoint-in-parts",
     breaks: "a crash within a checkpoint leaves a part of it",
     file: "src/store/ports.ts",
-    from: "sql.transaction(() => [machine.flush(), log.writeFigures(limits)]);",
-    to: "[machine.flush(), log.writeFigures(limits)];",
+    from: "sql.transaction(() => [machine.flush(isWhole), log.writeFigures(limits)]);",
+    to: "[machine.flush(isWhole), log.writeFigures(limits)];",
     tests: [crash],
   },
   {

@@ -85,8 +85,8 @@ export const waitMutants: readonly Mutant[] = [
     breaks:
       "the retention of a job runs while others wait for it, and it is gone with the last of them",
     file: "src/store/standing.ts",
-    from: "{ ...kept, shelvedAt: at } : kept);",
-    to: "{ ...kept, shelvedAt: job.endedAt } : kept);",
+    from: "kept : { ...kept, shelvedAt: at });",
+    to: "kept : { ...kept, shelvedAt: job.endedAt });",
     tests: [kept],
   },
   {
