@@ -16,8 +16,6 @@ import { validate } from "./validate.ts";
 
 /** The subprotocol. Its version rises when an older client could not be served any more. */
 export const SUBPROTOCOL = "sluice.v1";
-/** Where a queue's object takes a channel. */
-export const CHANNEL_PATH = "/connect";
 /** Before a token in base64url: who cannot set a header offers it as one more subprotocol. */
 export const BEARER_SUBPROTOCOL = "sluice.bearer.";
 /** Answered by the platform, without waking the object. */

@@ -12,14 +12,21 @@ export const respQuery = z.strictObject({
   auth: z.literal("required").optional(),
 });
 
-/** A Redis connection: bytes of RESP, both ways. */
-export const RESP_URL = "https://queue/resp";
+/** Where the Worker asks an object for a socket, by what it is for. */
+export const socketPaths = {
+  channel: "/connect",
+  feed: "/feed",
+  /** Bytes of RESP, both ways. */
+  resp: "/resp",
+  wait: "/wait",
+} as const;
+
 /** Of a Redis connection: its client has to prove by AUTH that it has the token, though whoever carries it has shown one. */
-const NEEDS_AUTH = "auth=required";
+const NEEDS_AUTH = "?auth=required";
 
-/** The address that asks for a Redis connection. */
-export const respUrl = (needsAuth: boolean): string =>
-  RESP_URL + (needsAuth ? `?${NEEDS_AUTH}` : "");
+/** Where the Worker asks for a Redis connection. */
+export const respPath = (needsAuth: boolean): string =>
+  socketPaths.resp + (needsAuth ? NEEDS_AUTH : "");
 
-/** Whether the client of a Redis connection has to prove who it is. */
-export const wantsAuth = (url: string): boolean => url.endsWith(`?${NEEDS_AUTH}`);
+/** Whether the client of a Redis connection has to prove who it is, by the query of that path. */
+export const wantsAuth = (search: string): boolean => search === NEEDS_AUTH;

@@ -13,12 +13,14 @@ import { pack, unpackAnswer } from "../contract/packing.ts";
 import { type QueueListInput, queueList } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandRequest, DirectoryRpc, QueueStub } from "../contract/rpc.ts";
+import { socketPaths } from "../contract/sockets.ts";
 import { jsonResponse } from "./answers.ts";
 import { noBody, readBody } from "./body.ts";
-import { openChannel, socketTo } from "./channel.ts";
+import { openChannel } from "./channel.ts";
 import { idempotencyKey } from "./idempotency.ts";
 import { indexPage } from "./index-page.ts";
 import { fromQuery } from "./inputs.ts";
+import { connectTo, socketTo } from "./object-socket.ts";
 import { refusalResponse } from "./problems.ts";
 import { answerRest } from "./redis.ts";
 import { openResp } from "./resp.ts";
@@ -46,8 +48,8 @@ export function createApp(): Hono<Gate> {
   for (const route of routes) {
     app.on(route.method, `/v1/queues/:queue${route.path}`, (c) => serve(route, c));
   }
-  app.get("/v1/queues/:queue/connect", serveChannel);
-  app.get("/v1/queues/:queue/resp", serveResp);
+  app.get("/v1/queues/:queue/connect", serveSocket("connect", openChannel));
+  app.get("/v1/queues/:queue/resp", serveSocket("resp", openResp));
   app.all("/v1/queues/:queue/redis", serveRedis);
   app.all("/v1/queues/:queue/redis/*", serveRedis);
   app.notFound((c) => denied(c) ?? noRoute(app, c));
@@ -86,27 +88,25 @@ async function serve(route: Route, c: GateContext): Promise<Response> {
   const bound = await bind(route, c);
   if (isRejected(bound)) return refusalResponse(bound.refusal);
   const { signal } = c.req.raw;
-  const connect = () => socketTo(stub, "/wait");
+  const connect = () => socketTo(stub, socketPaths.wait);
   return settled(route, queue, () => answerOrWait({ ...bound.value, signal, ask, connect }));
 }
 
-/** What a queue's object answers to who asks it for a socket. */
-const connectTo = (stub: QueueStub, path: `/${string}`): Promise<Response> =>
-  stub.fetch(`https://queue${path}`, { headers: { upgrade: "websocket" } });
-
-/** A Redis client's socket, bytes of RESP both ways. */
-async function serveResp(c: GateContext): Promise<Response> {
-  const refused = denied(c);
-  if (refused !== undefined) return refused;
-  const queue = c.req.param("queue") ?? "";
-  if (!QUEUE_NAME.test(queue)) return refusalResponse(badName);
-  try {
-    return await openResp(c.req.raw, c.env.QUEUE.getByName(queue));
-  } catch (error) {
-    report("queue_failed", error, { queue, command: "redis.run" });
-    return refusalResponse(unavailable);
-  }
-}
+/** A socket, which is of `command` where it fails: a worker's channel, or a Redis client's, bytes of RESP both ways. */
+const serveSocket =
+  (command: string, openTo: (request: Request, stub: QueueStub) => Promise<Response>) =>
+  async (c: GateContext): Promise<Response> => {
+    const refused = denied(c);
+    if (refused !== undefined) return refused;
+    const queue = c.req.param("queue") ?? "";
+    if (!QUEUE_NAME.test(queue)) return refusalResponse(badName);
+    try {
+      return await openTo(c.req.raw, c.env.QUEUE.getByName(queue));
+    } catch (error) {
+      report("queue_failed", error, { queue, command });
+      return refusalResponse(unavailable);
+    }
+  };
 
 /** What a client of Upstash's protocol asks for. */
 function serveRedis(c: GateContext): Promise<Response> {
@@ -119,7 +119,7 @@ function serveRedis(c: GateContext): Promise<Response> {
       authorize(new Headers(authorization === null ? {} : { authorization }), c.env),
     misnamed: () => (QUEUE_NAME.test(queue) ? undefined : badName),
     ask: async (request) => unpackAnswer(await c.env.QUEUE.getByName(queue).ask(pack(request))),
-    connect: () => socketTo(c.env.QUEUE.getByName(queue), "/resp"),
+    connect: () => socketTo(c.env.QUEUE.getByName(queue), socketPaths.resp),
     report: (error) => report("queue_failed", error, { queue, command: "redis.run" }),
   });
 }
@@ -136,20 +136,6 @@ async function settled(
     report("queue_failed", error, { queue, command: route.command });
     const isRead = commands[route.command].access === "read";
     return refusalResponse(isRead ? unavailable : outcomeUnknown);
-  }
-}
-
-/** Opens a worker's channel. */
-async function serveChannel(c: GateContext): Promise<Response> {
-  const refused = denied(c);
-  if (refused !== undefined) return refused;
-  const queue = c.req.param("queue") ?? "";
-  if (!QUEUE_NAME.test(queue)) return refusalResponse(badName);
-  try {
-    return await openChannel(c.req.raw, c.env.QUEUE.getByName(queue));
-  } catch (error) {
-    report("channel_failed", error, { queue });
-    return refusalResponse(unavailable);
   }
 }
 

@@ -3,10 +3,12 @@
  * Invariant: no socket is made for a request that is not authorized or not understood; the token that came as a subprotocol goes no
  * further than the gate.
  */
-import { CHANNEL_PATH, SUBPROTOCOL } from "../contract/channel.ts";
+import { SUBPROTOCOL } from "../contract/channel.ts";
 import { accept, type Checked, reject } from "../contract/checked.ts";
 import { refuse } from "../contract/refusals.ts";
 import type { QueueStub } from "../contract/rpc.ts";
+import { socketPaths } from "../contract/sockets.ts";
+import { socketTo } from "./object-socket.ts";
 import { refusalResponse } from "./problems.ts";
 
 /** Whether a request asks for a channel, as it has to. */
@@ -23,21 +25,12 @@ export async function openChannel(request: Request, stub: QueueStub): Promise<Re
   if ("refusal" in checked) {
     return refusalResponse(checked.refusal, { upgrade: "websocket" });
   }
-  const webSocket = await socketTo(stub, CHANNEL_PATH);
+  const webSocket = await socketTo(stub, socketPaths.channel);
   return new Response(null, {
     status: 101,
     webSocket,
     headers: { "sec-websocket-protocol": SUBPROTOCOL },
   });
-}
-
-/** A socket to a queue's object. */
-export async function socketTo(stub: QueueStub, path: string): Promise<WebSocket> {
-  const { webSocket } = await stub.fetch(`https://queue${path}`, {
-    headers: { upgrade: "websocket" },
-  });
-  if (webSocket === null) throw new Error("the queue's object gave no socket");
-  return webSocket;
 }
 
 const notUpgraded = refuse(

@@ -14,11 +14,13 @@ import {
 } from "../contract/feed.ts";
 import { unpackAnswer } from "../contract/packing.ts";
 import type { Problem, Refusal } from "../contract/refusals.ts";
+import { socketPaths } from "../contract/sockets.ts";
 import { inputRefusal } from "../contract/validate.ts";
 import { jsonResponse } from "./answers.ts";
 import { fromQuery } from "./inputs.ts";
 import { problemResponse, refusalResponse } from "./problems.ts";
 import type { Serve, Streaming } from "./snapshots.ts";
+import { streamed } from "./streaming.ts";
 
 /** How often who reads server-sent events is sent a comment: either side learns whether the other is there. */
 const PULSE_MS = 10_000;
@@ -75,22 +77,8 @@ async function through(call: Streaming, opening: FeedOpening): Promise<Response>
 async function events(call: Streaming, opening: FeedOpening): Promise<Response> {
   const frames = await Frames.open(call, opening);
   if (!(frames instanceof Frames)) return refusalResponse(frames);
-  const encoder = new TextEncoder();
-  const texts = textsOf(frames);
-  const body = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await texts.next();
-        if (done) controller.close();
-        else controller.enqueue(encoder.encode(value));
-      },
-      cancel: () => frames.close(),
-    },
-    { highWaterMark: 0 },
-  );
-  return new Response(body, {
-    headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
-  });
+  const headers = { "content-type": "text/event-stream" };
+  return streamed(textsOf(frames), headers, () => frames.close());
 }
 
 async function* textsOf(frames: Frames): AsyncGenerator<string> {
@@ -110,7 +98,9 @@ async function* textsOf(frames: Frames): AsyncGenerator<string> {
 
 /** The object's answer to who would read: a response with a socket, or a refusal. */
 async function opened(call: Streaming, opening: FeedOpening): Promise<Response | Refusal> {
-  const response = await call.connect(`/feed?${encodeURIComponent(JSON.stringify(opening))}`);
+  const response = await call.connect(
+    `${socketPaths.feed}?${encodeURIComponent(JSON.stringify(opening))}`,
+  );
   if (response.webSocket !== null) return response;
   const answer = unpackAnswer(await response.text());
   if ("refusal" in answer) return answer.refusal;

@@ -6,8 +6,9 @@
 import { isRejected } from "../contract/checked.ts";
 import { refuse } from "../contract/refusals.ts";
 import type { QueueStub } from "../contract/rpc.ts";
-import { respQuery, respUrl } from "../contract/sockets.ts";
+import { respPath, respQuery } from "../contract/sockets.ts";
 import { fromQuery } from "./inputs.ts";
+import { connectTo } from "./object-socket.ts";
 import { refusalResponse } from "./problems.ts";
 
 /** Opens a connection to a queue for a caller that has shown the token. */
@@ -17,8 +18,7 @@ export async function openResp(request: Request, stub: QueueStub): Promise<Respo
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return refusalResponse(noUpgrade, { upgrade: "websocket" });
   }
-  const url = respUrl(query.value.auth === "required");
-  return await stub.fetch(url, { headers: { upgrade: "websocket" } });
+  return await connectTo(stub, respPath(query.value.auth === "required"));
 }
 
 const noUpgrade = refuse(

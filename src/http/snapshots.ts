@@ -22,6 +22,7 @@ import { validate } from "../contract/validate.ts";
 import { asIs, jsonResponse } from "./answers.ts";
 import { fromQuery } from "./inputs.ts";
 import { refusalResponse } from "./problems.ts";
+import { streamed } from "./streaming.ts";
 
 /** A request whose body or answer is a stream, and the queue that it is for. */
 export interface Streaming {
@@ -56,30 +57,12 @@ async function replyOf(answer: Promise<CommandAnswer>): Promise<string> {
   throw new Refused(outcome.refusal);
 }
 
-/** A response of lines of JSON, read as its receiver takes them. */
-function lines(name: string, texts: AsyncGenerator<string>): Response {
-  const encoder = new TextEncoder();
-  const body = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await texts.next();
-        if (done) controller.close();
-        else controller.enqueue(encoder.encode(value));
-      },
-      async cancel() {
-        await texts.return(undefined);
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  return new Response(body, {
-    headers: {
-      "content-type": "application/x-ndjson",
-      "content-disposition": `attachment; filename="${name}.ndjson"`,
-      "cache-control": "no-store",
-    },
+/** A response of lines of JSON. */
+const lines = (name: string, texts: AsyncGenerator<string>): Response =>
+  streamed(texts, {
+    "content-type": "application/x-ndjson",
+    "content-disposition": `attachment; filename="${name}.ndjson"`,
   });
-}
 
 /** Gives the current snapshot: the manifest's line, then a line for each row. */
 export const exportSnapshot: Serve = async ({ queue, ask }) => {

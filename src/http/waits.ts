@@ -10,6 +10,7 @@ import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import { ENOUGH, isOver, TAKEN, WAITING, type Wait } from "../contract/waits.ts";
 import { type Answer, asIs } from "./answers.ts";
 import { refusalResponse } from "./problems.ts";
+import { streamed } from "./streaming.ts";
 
 /** How often a caller that waits is sent a space: it tells whether somebody is there. */
 const PULSE_MS = 5_000;
@@ -78,7 +79,9 @@ export async function answerOrWait(call: Waiting): Promise<Response> {
   if (wait === undefined || isOver(wait.what.kind, first)) return answer(first.reply);
   const poll = new Poll(call, withKey(wait.what), wait.ms, formOf(request, first.reply));
   const refusal = await poll.begin();
-  return refusal === undefined ? streamed(poll) : refusalResponse(refusal);
+  if (refusal !== undefined) return refusalResponse(refusal);
+  const headers = { "content-type": "application/json" };
+  return streamed(poll.texts(), headers, () => poll.leave());
 }
 
 const asIt = (refusal: Refusal): Refusal => refusal;
@@ -273,24 +276,4 @@ function withKey(what: Wait): Wait {
   if (what.kind !== "jobs" || (what.request.key !== undefined && !isOwn(what))) return what;
   const key = { key: OWN + crypto.randomUUID(), bodyHash: "" };
   return { ...what, request: { ...what.request, key } };
-}
-
-/** A response whose parts are made as its receiver takes them. */
-function streamed(poll: Poll): Response {
-  const encoder = new TextEncoder();
-  const texts = poll.texts();
-  const body = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const { done, value } = await texts.next();
-        if (done) controller.close();
-        else controller.enqueue(encoder.encode(value));
-      },
-      cancel: () => poll.leave(),
-    },
-    { highWaterMark: 0 },
-  );
-  return new Response(body, {
-    headers: { "content-type": "application/json", "cache-control": "no-store" },
-  });
 }

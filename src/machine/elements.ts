@@ -95,6 +95,17 @@ function atOrBehind(
   throw new Error("a collection is kept that has no elements");
 }
 
+/** As many elements as are asked for, of which some may come twice where the count is negative. */
+export const drawSome = (
+  call: Call,
+  of: Collection,
+  count: number,
+  elementsFrom: ElementsFrom,
+): Element[] =>
+  count < 0
+    ? drawAny(call, of, -count, elementsFrom)
+    : drawDifferent(call, of, count, elementsFrom);
+
 /** The arguments of a command that draws: how many, negative where one may come twice, and whether with what belongs to them. */
 export function drawOptions(
   call: Call,

@@ -6,13 +6,7 @@ import { hash52 } from "../contract/hash.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import { wrongArity } from "../contract/redis-commands.ts";
 import { packValues, unpackBytes } from "../store/packed.ts";
-import {
-  drawAny,
-  drawDifferent,
-  drawOptions,
-  type ElementsFrom,
-  scanElements,
-} from "./elements.ts";
+import { drawAny, drawOptions, drawSome, type ElementsFrom, scanElements } from "./elements.ts";
 import { bigint, bigintOf, INT64_MAX, INT64_MIN } from "./redis-arguments.ts";
 import { type Call, type Collection, OK, type Perform, RedisError } from "./redis-call.ts";
 import { integerReply, isExtended, sumText } from "./redis-numbers.ts";
@@ -130,8 +124,7 @@ const hrandfield: Perform = (call) => {
   const of = hashOf(call, call.arg(0));
   if (of === undefined) return count === undefined ? null : [];
   if (count === undefined) return call.told(drawAny(call, of, 1, fieldsFrom)[0]?.element ?? "");
-  const drawn =
-    count < 0 ? drawAny(call, of, -count, fieldsFrom) : drawDifferent(call, of, count, fieldsFrom);
+  const drawn = drawSome(call, of, count, fieldsFrom);
   if (!isWith) return drawn.map(({ element }) => call.told(element));
   return {
     pairs: drawn.map(({ element, told = "" }) => [call.told(element), call.told(told)] as const),

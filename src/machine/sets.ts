@@ -8,6 +8,7 @@ import {
   drawAny,
   drawDifferent,
   drawOptions,
+  drawSome,
   type ElementsFrom,
   scanElements,
 } from "./elements.ts";
@@ -93,10 +94,7 @@ const srandmember: Perform = (call) => {
   const of = setOf(call, call.arg(0));
   if (of === undefined) return count === undefined ? null : [];
   if (count === undefined) return call.told(drawAny(call, of, 1, membersFrom)[0]?.element ?? "");
-  const drawn =
-    count < 0
-      ? drawAny(call, of, -count, membersFrom)
-      : drawDifferent(call, of, count, membersFrom);
+  const drawn = drawSome(call, of, count, membersFrom);
   return drawn.map(({ element }) => call.told(element));
 };
 

@@ -3,7 +3,7 @@
  * Invariant: as `redis-call.ts` has it.
  */
 import type { RedisReply } from "../contract/redis.ts";
-import { drawAny, drawDifferent, drawOptions, scanElements } from "./elements.ts";
+import { drawAny, drawOptions, drawSome, scanElements } from "./elements.ts";
 import { countBehind } from "./lists.ts";
 import { atLeast, countedNames, double, timeoutOf } from "./redis-arguments.ts";
 import { type Call, nilArray, type Perform, RedisError, syntaxError } from "./redis-call.ts";
@@ -186,10 +186,7 @@ const zrandmember: Perform = (call) => {
   const of = setOf(call, call.arg(0));
   if (of === undefined) return count === undefined ? null : [];
   if (count === undefined) return call.told(drawAny(call, of, 1, membersFrom)[0]?.element ?? "");
-  const drawn =
-    count < 0
-      ? drawAny(call, of, -count, membersFrom)
-      : drawDifferent(call, of, count, membersFrom);
+  const drawn = drawSome(call, of, count, membersFrom);
   if (!isWith) return drawn.map(({ element }) => call.told(element));
   return {
     pairs: drawn.map(({ element, told = "" }) => [call.told(element), { double: told }] as const),

@@ -4,13 +4,13 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { type AuthEnv, isToken } from "../auth/tokens.ts";
-import { CHANNEL_PATH, PING, PONG } from "../contract/channel.ts";
+import { PING, PONG } from "../contract/channel.ts";
 import { commands } from "../contract/commands.ts";
 import type { FeedOpening } from "../contract/feed.ts";
 import { packAnswer, unpack } from "../contract/packing.ts";
 import { isRefusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
-import { RESP_URL, wantsAuth } from "../contract/sockets.ts";
+import { socketPaths, wantsAuth } from "../contract/sockets.ts";
 import { DurableSql } from "../store/sql-durable.ts";
 import { newChannel } from "./channel.ts";
 import { QueueEngine } from "./engine.ts";
@@ -114,13 +114,13 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
    */
   override async fetch(request: Request): Promise<Response> {
     const { pathname, search } = new URL(request.url);
-    if (pathname === "/feed") {
+    if (pathname === socketPaths.feed) {
       return this.#follow(JSON.parse(decodeURIComponent(search.slice(1))) as FeedOpening);
     }
-    const isResp = request.url.startsWith(RESP_URL);
+    const isResp = pathname === socketPaths.resp;
     const { ours, response } = this.#accept(isResp ? RESP : WAIT);
-    if (isResp) this.#resp.open(this.#socketOf(ours), wantsAuth(request.url));
-    if (pathname === CHANNEL_PATH) {
+    if (isResp) this.#resp.open(this.#socketOf(ours), wantsAuth(search));
+    if (pathname === socketPaths.channel) {
       this.#socketOf<WaitSocket>(ours).keep({ order: 0, channel: newChannel(Date.now()) });
     }
     return response;

@@ -13,27 +13,9 @@ import { after, comparator } from "./key-columns.ts";
 import type { Cell } from "./overlay.ts";
 import { Overlay } from "./overlay.ts";
 import { PendingList } from "./pending-list.ts";
+import { type Bounds, merged, type Range, stretchOf, within } from "./ranges.ts";
 import { RowCodec } from "./row.ts";
 import type { Sql } from "./sql.ts";
-
-/** Where a range of keys begins and ends; each bound is a key or its leading parts. */
-export interface Bounds<K extends Key> {
-  /** Only keys that begin with these parts. */
-  readonly prefix?: Leading<K>;
-  /** Keys at or after; with leading parts, after or beginning with them. */
-  readonly from?: Leading<K>;
-  /** Keys after; with leading parts, after every key that begins with them. */
-  readonly after?: Leading<K>;
-  /** Keys before; with leading parts, before every key that begins with them. */
-  readonly to?: Leading<K>;
-  /** From the end to the beginning. */
-  readonly reverse?: boolean;
-}
-
-/** A range with the most rows to return. */
-export interface Range<K extends Key> extends Bounds<K> {
-  readonly limit: number;
-}
 
 /**
  * An ordered table. Keys and values given and returned are never copied and must not be changed.
@@ -287,60 +269,20 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     }
   }
 
-  /** Overlay and base as one: where both have a key the overlay wins, and its tombstones hide rows. */
+  /** Overlay and base as one. */
   *#merge(bounds: Bounds<K>, hint: number): Generator<[K, V]> {
-    const stretch = this.#stretch(bounds);
-    if (stretch === undefined) return;
-    const reverse = bounds.reverse ?? false;
-    const cells = this.#cells(stretch, reverse);
-    const rows = this.#isResident ? [].values() : this.#base.rows(stretch, reverse, hint);
-    let cell = cells.next();
-    let row: IteratorResult<[Key, V], unknown> = rows.next();
-    while (!cell.done || !row.done) {
-      const order = this.#order(cell, row, reverse);
-      if (!row.done && order > 0) {
-        yield row.value as [K, V];
-      } else if (!cell.done) {
-        const [key, { value }] = cell.value;
-        if (value !== undefined) yield [key as Key as K, value];
-      }
-      if (order <= 0) cell = cells.next();
-      if (order >= 0) row = rows.next();
-    }
-  }
-
-  /** Negative when the cell comes first, positive when the row does, 0 when both are of one key. */
-  #order(
-    cell: IteratorResult<[Position, unknown], unknown>,
-    row: IteratorResult<[Key, V], unknown>,
-    reverse: boolean,
-  ): number {
-    if (cell.done) return 1;
-    if (row.done) return -1;
-    const order = this.#compare(cell.value[0], row.value[0]);
-    return reverse ? -order : order;
-  }
-
-  *#cells({ low, high }: Stretch, reverse: boolean): Generator<[Position, Cell<V>], undefined> {
-    for (const pair of this.#overlay.cells(reverse ? high : low, reverse)) {
-      const isPast = reverse ? this.#compare(pair[0], low) < 0 : this.#compare(pair[0], high) >= 0;
-      if (isPast) return;
-      yield pair;
-    }
-  }
-
-  #stretch(bounds: Bounds<K>): Stretch | undefined {
     for (const bound of [bounds.prefix, bounds.from, bounds.after, bounds.to]) {
       if (bound !== undefined) this.#base.encode(bound);
     }
-    let low: Position = bounds.prefix ?? [];
-    let high: Position = after(low);
-    const { from, to } = bounds;
-    if (from !== undefined && this.#compare(from, low) > 0) low = from;
-    const past = bounds.after === undefined ? undefined : after(bounds.after);
-    if (past !== undefined && this.#compare(past, low) > 0) low = past;
-    if (to !== undefined && this.#compare(to, high) < 0) high = to;
-    return this.#compare(low, high) < 0 ? { low, high } : undefined;
+    const compare = this.#compare;
+    const stretch = stretchOf(bounds, compare);
+    if (stretch === undefined) return;
+    const { reverse = false } = bounds;
+    const cells = this.#overlay.cells(reverse ? stretch.high : stretch.low, reverse);
+    const rows = this.#isResident ? [].values() : this.#base.rows(stretch, reverse, hint);
+    yield* merged(within(cells, stretch, reverse, compare), rows, reverse, compare) as Generator<
+      [K, V]
+    >;
   }
 }
 

@@ -2,25 +2,12 @@
  * A worker's end of a channel on an engine in memory: what it said, what it was sent, and whether that was allowed.
  * Invariant: it throws as soon as it is sent more than its credit allows.
  */
+
 import type { ClaimedJob } from "../../src/contract/leases.ts";
 import { newChannel } from "../../src/object/channel.ts";
 import type { Harness } from "../engine-harness.ts";
+import type { Sent } from "./channel-frames.ts";
 import { TestSocket } from "./wait-socket.ts";
-
-/** A frame that a worker was sent, as far as tests look at it. */
-export interface Sent {
-  readonly type: string;
-  readonly delivery?: number;
-  readonly jobs?: readonly ClaimedJob[];
-  readonly resumed?: readonly { readonly id: string; readonly token: string }[];
-  readonly items?: readonly {
-    readonly id: string;
-    readonly ok: boolean;
-    readonly repeated?: boolean;
-    readonly problem?: { readonly code: string };
-  }[];
-  readonly problem?: { readonly code: string };
-}
 
 export const secretOf = (name: string): string => name.padEnd(32, "x");
 

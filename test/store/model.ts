@@ -2,7 +2,7 @@
  * A table as simple as it can be: an immutable list, sorted by the bytes that SQLite compares.
  */
 import type { Key, KeyColumn, KeyPart } from "../../src/store/key-columns.ts";
-import type { Bounds } from "../../src/store/table.ts";
+import type { Bounds } from "../../src/store/ranges.ts";
 
 type Row<V> = readonly [key: Key, value: V];
 

@@ -7,8 +7,9 @@ import { declareTable, type TableDeclaration } from "../../src/store/declare.ts"
 import { Journal } from "../../src/store/journal.ts";
 import type { Key, KeyPart } from "../../src/store/key-columns.ts";
 import { ascii, bytes, double, integer, signed, text } from "../../src/store/key-columns.ts";
+import type { Bounds } from "../../src/store/ranges.ts";
 import type { Sql } from "../../src/store/sql.ts";
-import { type Bounds, LayeredTable } from "../../src/store/table.ts";
+import { LayeredTable } from "../../src/store/table.ts";
 import { anyDouble, anySigned, binary, natural, printable, unicode } from "./key-column-suite.ts";
 import { ModelTable } from "./model.ts";
 

@@ -5,26 +5,9 @@
 import { exports } from "cloudflare:workers";
 import { BEARER_SUBPROTOCOL, SUBPROTOCOL } from "../../../src/contract/channel.ts";
 import type { ClaimedJob } from "../../../src/contract/leases.ts";
+import type { Sent } from "../channel-frames.ts";
 
 const { default: worker } = exports as unknown as { readonly default: Fetcher };
-
-/** What a channel says, as far as tests look at it. */
-export interface Told {
-  readonly type: string;
-  readonly delivery?: number;
-  readonly frame?: number;
-  readonly jobs?: readonly ClaimedJob[];
-  readonly resumed?: readonly { readonly id: string; readonly token: string }[];
-  readonly items?: readonly {
-    readonly id: string;
-    readonly ok: boolean;
-    readonly repeated?: boolean;
-    readonly token?: string;
-    readonly leaseUntil?: number;
-    readonly problem?: { readonly code: string; readonly reason?: string };
-  }[];
-  readonly problem?: { readonly code: string };
-}
 
 export const secretOf = (name: string): string => name.padEnd(32, "x");
 
@@ -45,14 +28,14 @@ export const bearer = (token: string): string =>
 
 export class ChannelCaller {
   readonly #socket: WebSocket;
-  readonly #told: Told[] = [];
+  readonly #told: Sent[] = [];
   #heard = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<{ readonly code: number; readonly reason: string }>();
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.addEventListener("message", ({ data }) => {
-      this.#told.push(JSON.parse(String(data)) as Told);
+      this.#told.push(JSON.parse(String(data)) as Sent);
       this.#heard.resolve();
       this.#heard = Promise.withResolvers();
     });
@@ -83,7 +66,7 @@ export class ChannelCaller {
   }
 
   /** The next frame that it is sent. */
-  async next(): Promise<Told> {
+  async next(): Promise<Sent> {
     while (this.#told.length === 0) await this.#heard.promise;
     const told = this.#told.shift();
     if (told === undefined) throw new Error("nothing was told");
@@ -91,7 +74,7 @@ export class ChannelCaller {
   }
 
   /** The next frame, which is of this type. */
-  async nextOf(type: string): Promise<Told> {
+  async nextOf(type: string): Promise<Sent> {
     const told = await this.next();
     if (told.type !== type) throw new Error(`not ${type}: ${JSON.stringify(told)}`);
     return told;
