@@ -15,10 +15,12 @@ const PROTOCOL: typeof SUBPROTOCOL = "sluice.v1";
 const PING_FRAME: typeof PING = '{"type":"ping"}';
 /** How often a channel that has nothing else to say says that it is there. */
 const PING_EVERY_MS = 15_000;
-/** Jobs that have arrived are acknowledged with what else there is to say, or after this time. */
-const ACK_WITHIN_MS = 2;
+/** What has arrived, and what may come, is said with what else there is to say, or after this time. */
+const SAY_WITHIN_MS = 2;
 /** Settlements under way: what ends meanwhile goes together with the next ones. */
 const FRAMES_MAX = 4;
+/** So many settlements do not wait for the answer to those before them. */
+const ITEMS_AT_ONCE = 50;
 
 /** What a worker says of itself; the same for all its channels. */
 export interface Hello {
@@ -77,9 +79,11 @@ export class Channel<Payload> {
   #frames = 0;
   /** How many jobs may still come. */
   #granted = 0;
-  /** The newest delivery, and when it is to be acknowledged. */
+  /** Whether another delivery like the newest would use up what was allowed. */
+  isUsedUp = false;
+  /** The newest delivery, and when it is to be acknowledged at the latest. */
   #delivery = 0;
-  #ackAt = Number.POSITIVE_INFINITY;
+  #sayAt = Number.POSITIVE_INFINITY;
   #pingAt: number;
   #pongBy = Number.POSITIVE_INFINITY;
   #isOpen = false;
@@ -125,9 +129,10 @@ export class Channel<Payload> {
     return this.#isOpen;
   }
 
-  /** Whether more settlements may be sent now. */
-  get hasRoom(): boolean {
-    return this.#sent.size < FRAMES_MAX;
+  /** Whether so many settlements may be sent now: few of them wait for the others of their time, as in Nagle's algorithm. */
+  hasRoomFor(items: number): boolean {
+    const { size } = this.#sent;
+    return size === 0 || (size < FRAMES_MAX && items >= ITEMS_AT_ONCE);
   }
 
   /** When something is due on it by itself, with so many free slots. */
@@ -136,8 +141,15 @@ export class Channel<Payload> {
     const [oldest] = this.#sent.values();
     const answerBy =
       oldest === undefined ? Number.POSITIVE_INFINITY : oldest.sentAt + this.#timeoutMs;
-    const credit = freeSlots === this.#granted ? Number.POSITIVE_INFINITY : 0;
-    return Math.min(answerBy, credit, this.#ackAt, this.#pingAt, this.#pongBy);
+    return Math.min(answerBy, this.#creditAt(freeSlots), this.#pingAt, this.#pongBy);
+  }
+
+  /** When it is to be said what has arrived, and how much may come: at once where that is nothing, or the queue knows of nothing. */
+  #creditAt(freeSlots: number): number {
+    if (freeSlots === this.#granted) return this.#sayAt;
+    if (freeSlots === 0 || this.#granted <= 0) return 0;
+    this.#sayAt = Math.min(this.#sayAt, this.#transport.clock.now() + SAY_WITHIN_MS);
+    return this.#sayAt;
   }
 
   /** Says what is due by itself: that jobs have arrived, how many more may come, that it is there. */
@@ -146,7 +158,7 @@ export class Channel<Payload> {
     const [oldest] = this.#sent.values();
     if (this.#pongBy <= now || (oldest !== undefined && oldest.sentAt + this.#timeoutMs <= now)) {
       this.#lose(`no answer within ${this.#timeoutMs} ms`);
-    } else if (this.#isOpen && (freeSlots !== this.#granted || this.#ackAt <= now)) {
+    } else if (this.#isOpen && this.#creditAt(freeSlots) <= now) {
       this.#send(`{"type":"credit"${this.#said(freeSlots)}}`);
     } else if (this.#isOpen && this.#pingAt <= now) {
       this.#pongBy = now + this.#timeoutMs;
@@ -171,7 +183,7 @@ export class Channel<Payload> {
 
   #said(freeSlots: number): string {
     this.#granted = freeSlots;
-    this.#ackAt = Number.POSITIVE_INFINITY;
+    this.#sayAt = Number.POSITIVE_INFINITY;
     return `,"ack":${this.#delivery},"credit":${freeSlots}`;
   }
 
@@ -199,7 +211,8 @@ export class Channel<Payload> {
       case "jobs":
         this.#delivery = frame.delivery;
         this.#granted -= frame.jobs.length;
-        this.#ackAt = this.#transport.clock.now() + ACK_WITHIN_MS;
+        this.isUsedUp = this.#granted <= frame.jobs.length;
+        this.#sayAt = this.#transport.clock.now() + SAY_WITHIN_MS;
         this.#events.jobs(withTasks<Payload, Pushed<Payload>>(frame));
         break;
       case "settled":

@@ -56,6 +56,8 @@ export class Hold<Payload> {
   lost: NotSettled | undefined;
   /** Whether its handler was told to stop by the worker. */
   isStopped = false;
+  /** It was given back, whether or not its handler has ended or begun. */
+  isReleased = false;
   #leaseMs = 0;
   #leaseEndsAt = 0;
   /** The server's refusal to extend the lease further than it goes: the job may run until then. */
@@ -113,6 +115,7 @@ export class Hold<Payload> {
 
   /** Gives the job back whether or not its handler ends. */
   release(): void {
+    this.isReleased = true;
     this.#released.resolve(releaseText(this.held));
   }
 

@@ -4,6 +4,7 @@
  * told so.
  */
 import type { HeldLease } from "../contract/leases.ts";
+import type { Ahead } from "./ahead.ts";
 import { blamesBody, SluiceError } from "./errors.ts";
 import { type Handler, Hold } from "./hold.ts";
 import type { Outbox } from "./outbox.ts";
@@ -15,7 +16,10 @@ import type { WorkerOptions } from "./worker-options.ts";
 interface HoldsPorts<Payload, Result> {
   readonly queue: Queue<Payload, Result>;
   readonly handler: Handler<Payload, Result>;
-  readonly options: Pick<WorkerOptions<Payload>, "leaseMs" | "onJob" | "onSettled">;
+  readonly options: Pick<WorkerOptions<Payload>, "leaseMs" | "onJob" | "onSettled"> & {
+    readonly concurrency: number;
+  };
+  readonly ahead: Ahead;
   readonly outbox: Outbox<SettleAnswer>;
   /** Whether jobs that still arrive are given back. */
   isStopping(): boolean;
@@ -32,10 +36,15 @@ export interface Moment {
   readonly sentAt: number;
 }
 
+/** How long a job that came ahead may wait for its turn in this worker, while others may be free. */
+const WAIT_MS_MAX = 100;
+
 export class Holds<Payload, Result> {
   readonly #ports: HoldsPorts<Payload, Result>;
   /** Jobs whose handler runs; each takes a slot. */
   readonly #running = new Set<Hold<Payload>>();
+  /** Jobs that came ahead, by when they did: their handlers run when slots are free. */
+  readonly #waiting = new Map<Hold<Payload>, number>();
   /** Jobs whose end the server has not answered yet, by their leases. */
   readonly #unsettled = new Map<string, Hold<Payload>>();
   /** Of the newest answer to settlements. */
@@ -45,9 +54,14 @@ export class Holds<Payload, Result> {
     this.#ports = ports;
   }
 
-  /** How many slots are taken. */
+  /** How many handlers run. */
   get running(): number {
     return this.#running.size;
+  }
+
+  /** How many slots are taken, or will be by those that wait for one. */
+  get taken(): number {
+    return this.#running.size + this.#waiting.size;
   }
 
   /** How many jobs the server has not answered the end of. */
@@ -57,14 +71,20 @@ export class Holds<Payload, Result> {
 
   /** When something is to be said of a job before its end. */
   get dueAt(): number {
-    let dueAt = Number.POSITIVE_INFINITY;
+    const [oldest = Number.POSITIVE_INFINITY] = this.#waiting.values();
+    let dueAt = oldest + WAIT_MS_MAX;
     for (const hold of this.#running) dueAt = Math.min(dueAt, hold.hasNews ? 0 : hold.extendAt);
     return dueAt;
   }
 
-  /** Begins to work on jobs. `isPushed`: they came over the session's channel. */
+  /** Begins to work on jobs, as far as there are slots. `isPushed`: they came over the session's channel. */
   take(jobs: readonly ClaimedJob<Payload>[], { now, sentAt }: Moment, isPushed: boolean): void {
-    for (const job of jobs) void this.#work(new Hold(job, now, sentAt, isPushed));
+    for (const job of jobs) {
+      const hold = new Hold(job, now, sentAt, isPushed);
+      this.#unsettled.set(nameOf(job), hold);
+      if (this.#running.size < this.#ports.options.concurrency) void this.#work(hold);
+      else this.#waiting.set(hold, sentAt);
+    }
   }
 
   /** The server has answered settlements, as of then. */
@@ -75,6 +95,23 @@ export class Holds<Payload, Result> {
   /** Puts what is to be said of running jobs among the items to send. */
   speak(now: number): void {
     for (const hold of this.#running) this.#keep(hold, now);
+    for (const [hold, since] of this.#waiting) {
+      if (since + WAIT_MS_MAX > now) break;
+      this.#ports.ahead.waitedLong();
+      this.#giveBack(hold);
+    }
+  }
+
+  /** Gives back the jobs whose turn has not come. */
+  releaseWaiting(): void {
+    for (const hold of this.#waiting.keys()) this.#giveBack(hold);
+  }
+
+  /** Another worker may be free for it. */
+  #giveBack(hold: Hold<Payload>): void {
+    this.#waiting.delete(hold);
+    hold.release();
+    void this.#work(hold);
   }
 
   /** Tells every handler that still runs to stop: its job is given back when it has. */
@@ -89,12 +126,21 @@ export class Holds<Payload, Result> {
 
   /** The server says that these jobs are lost. */
   lose(items: readonly (NotSettled & { readonly token: string })[]): void {
-    for (const item of items) this.#unsettled.get(nameOf(item))?.heard(item);
+    for (const item of items) {
+      const hold = this.#unsettled.get(nameOf(item));
+      hold?.heard(item);
+      if (hold !== undefined && this.#waiting.delete(hold)) this.#unsettled.delete(nameOf(item));
+    }
   }
 
   /** The session's leases, as the server has them: what is not among them was lost, and what is not known here never arrived. */
   resume(leases: readonly HeldLease[], { now, sentAt }: Moment): void {
     const held = new Map(leases.map((lease) => [nameOf(lease), lease]));
+    for (const hold of this.#waiting.keys()) {
+      // It is among those that are given back below, if it is held still.
+      this.#waiting.delete(hold);
+      this.#unsettled.delete(nameOf(hold.held));
+    }
     for (const hold of this.#running) {
       const lease = held.get(nameOf(hold.held));
       if (lease !== undefined) hold.leased(lease.leaseUntil - now, sentAt);
@@ -109,9 +155,9 @@ export class Holds<Payload, Result> {
   /** Works on one job until the server has answered its end. Never rejects. */
   async #work(hold: Hold<Payload>): Promise<void> {
     const { options, report, wakeUp } = this.#ports;
-    this.#unsettled.set(nameOf(hold.held), hold);
     try {
-      const text = this.#ports.isStopping() ? releaseText(hold.held) : await this.#handle(hold);
+      const isOver = this.#ports.isStopping() || hold.isReleased;
+      const text = isOver ? releaseText(hold.held) : await this.#handle(hold);
       const answer = hold.canSettle ? await this.#settle(hold, text) : hold.lost;
       if (answer !== undefined) this.#tell(() => options.onSettled?.(hold.job, answer));
     } catch (error) {
@@ -134,6 +180,9 @@ export class Holds<Payload, Result> {
     } finally {
       this.#running.delete(hold);
       ended();
+      this.#ports.ahead.end();
+      const [next] = this.#waiting.keys();
+      if (next !== undefined && this.#waiting.delete(next)) void this.#work(next);
     }
   }
 

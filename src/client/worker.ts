@@ -4,6 +4,7 @@
  * Invariant: one request at a time; an end of a handler stays in the outbox until the server has
  * answered it, whichever way it went.
  */
+import { Ahead } from "./ahead.ts";
 import type { Channel, ChannelEvents } from "./channel.ts";
 import type { Clock } from "./clock.ts";
 import { blamesBody, SluiceError, UnreachableError } from "./errors.ts";
@@ -36,6 +37,7 @@ export class Worker<Payload = unknown, Result = unknown> {
   readonly #pace: Pace;
   readonly #outbox = new Outbox<SettleAnswer>();
   readonly #registration: Registration | undefined;
+  readonly #ahead: Ahead;
   readonly #holds: Holds<Payload, Result>;
   readonly #link: Link<Payload>;
   /** Jobs that the request under way may bring. */
@@ -59,7 +61,9 @@ export class Worker<Payload = unknown, Result = unknown> {
     this.#options = withDefaults(options);
     this.#clock = queue.transport.clock;
     this.#pace = new Pace(this.#clock, this.#options.pollMs);
+    this.#ahead = new Ahead(this.#options.concurrency);
     this.#holds = new Holds({
+      ahead: this.#ahead,
       queue,
       handler,
       options: this.#options,
@@ -119,6 +123,7 @@ export class Worker<Payload = unknown, Result = unknown> {
   async stop(): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true;
+      this.#holds.releaseWaiting();
       this.#wakeUp();
       if (this.#started) void this.#drain();
     }
@@ -149,12 +154,18 @@ export class Worker<Payload = unknown, Result = unknown> {
 
   get #freeSlots(): number {
     if (this.#stopping) return 0;
-    return Math.min(this.#options.concurrency - this.#holds.running, JOBS_PER_CLAIM);
+    return this.#room(0);
   }
 
   /** How many jobs a channel may bring: what a request has asked for meanwhile, it may bring too. */
   get #credit(): number {
-    return Math.max(0, this.#freeSlots - this.#asked);
+    return Math.max(0, this.#room(this.#ahead.jobs) - this.#asked);
+  }
+
+  #room(ahead: number): number {
+    if (this.#stopping) return 0;
+    const free = this.#options.concurrency + ahead - this.#holds.taken;
+    return Math.max(0, Math.min(free, JOBS_PER_CLAIM));
   }
 
   /** When something is to be done next. */
@@ -163,7 +174,7 @@ export class Worker<Payload = unknown, Result = unknown> {
     const claimAt = this.#freeSlots > 0 ? this.#pace.claimAt : Number.POSITIVE_INFINITY;
     let sayAt = this.#outbox.size > 0 ? 0 : this.#holds.dueAt;
     if (channel === undefined) sayAt = Math.min(sayAt, claimAt);
-    const canSay = channel?.hasRoom ?? this.#options.transport !== "socket";
+    const canSay = channel?.hasRoomFor(this.#outbox.size) ?? this.#options.transport !== "socket";
     const sooner = canSay ? Math.min(sayAt, dueAt) : dueAt;
     return Math.max(Math.min(sooner, this.#tendsAt()), this.#pace.resumeAt);
   }
@@ -246,15 +257,17 @@ export class Worker<Payload = unknown, Result = unknown> {
 
   /** Settles what has ended and extends what is half over, and says how many jobs may come; without waiting for the answer. */
   #say(channel: Channel<Payload>): void {
-    if (channel.hasRoom) this.#holds.speak(this.#clock.now());
-    if (!channel.hasRoom || this.#outbox.size === 0) this.#link.tend();
+    if (channel.hasRoomFor(this.#outbox.size)) this.#holds.speak(this.#clock.now());
+    if (this.#outbox.size === 0 || !channel.hasRoomFor(this.#outbox.size)) this.#link.tend();
     else void this.#settleOver(channel, this.#outbox.take());
   }
 
   async #settleOver(channel: Channel<Payload>, batch: Batch<SettleAnswer>): Promise<void> {
     const sentAt = this.#clock.now();
+    const { ended } = this.#ahead;
     try {
       const { now, items } = await channel.settle(batch, this.#credit);
+      this.#ahead.turned(ended, channel.isUsedUp);
       this.#holds.answered({ now, sentAt });
       this.#pace.answered();
       this.#outbox.answer(batch, items);

@@ -32,10 +32,8 @@ export const limits = {
   jobsPerWaitMax: 100,
   /** Jobs that a channel may be sent ahead of its next word. */
   channelCreditMax: 1000,
-  /** Jobs of a channel that it has not said to have: each stands in its socket's attachment, as those of a wait do. */
-  unacknowledgedMax: 100,
-  /** Deliveries of a channel that it has not said to have. */
-  deliveriesMax: 16,
+  /** Deliveries of a channel that it has not said to have: each stands in its socket's attachment. */
+  deliveriesMax: 64,
   /** A channel of which nothing was heard for so long, not even a ping, is taken for gone when it would be sent jobs. */
   channelSilentMsMax: 60 * SECOND_MS,
   /** The secret of a session: at least 128 bits, in base64url or hex. */
@@ -274,9 +272,8 @@ assertRelation(
   // An id has 64 characters.
   2 * limits.waitBytesMax < limits.attachmentBytesMax &&
     limits.jobsPerWaitMax * (64 + 3) + 200 < limits.waitBytesMax &&
-    // A delivery also has a number and a token.
-    limits.unacknowledgedMax * (64 + 3) + limits.deliveriesMax * 60 + 500 <
-      limits.attachmentBytesMax - limits.waitBytesMax,
+    // A delivery has a number, a token and a count.
+    limits.deliveriesMax * 100 + 500 < limits.attachmentBytesMax - limits.waitBytesMax,
   "what a waiter waits for fits its socket's attachment, and so do the jobs that it is given",
 );
 assertRelation(limits.payloadBytesMax < limits.replyBytesMax, "a reply holds at least one job");

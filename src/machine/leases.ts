@@ -235,13 +235,17 @@ export function stillHeld(view: View, grant: number, ids: readonly string[]): Cl
   });
 }
 
-/** The leases of jobs that were handed out over the channel of a session. It looks at every lease there is. */
-export function heldBy(view: View, session: string): HeldLease[] {
-  const held: HeldLease[] = [];
-  for (const [, { id }] of view.tables.leases.scan({})) {
-    const { session: holder, grant = 0, leaseUntil = 0 } = view.tables.jobs.get([id]) ?? {};
-    if (holder !== session || leaseUntil <= view.at) continue;
-    held.push({ id, token: leaseToken(view.identity, grant), leaseUntil });
+/** The lease of a job that was handed out over the channel of a session; undefined where the session does not hold it. */
+export function leaseOf(view: View, id: string, session: string): HeldLease | undefined {
+  const { session: holder, grant = 0, leaseUntil = 0 } = view.tables.jobs.get([id]) ?? {};
+  if (holder !== session || leaseUntil <= view.at) return undefined;
+  return { id, token: leaseToken(view.identity, grant), leaseUntil };
+}
+
+/** All jobs that sessions hold, each with its session. It looks at every lease there is. */
+export function* sessionsHolding({ tables }: View): Generator<readonly [string, string]> {
+  for (const [, { id }] of tables.leases.scan({})) {
+    const { session } = tables.jobs.get([id]) ?? {};
+    if (session !== undefined) yield [id, session];
   }
-  return held;
 }

@@ -9,7 +9,7 @@ import type { Refusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import type { Wait } from "../contract/waits.ts";
 import type { View } from "../machine/decide.ts";
-import { heldBy, noJobs } from "../machine/leases.ts";
+import { noJobs } from "../machine/leases.ts";
 import type { Claimer } from "../machine/queue.ts";
 import { BlockedClients } from "./blocked.ts";
 import { Channels } from "./channels.ts";
@@ -17,6 +17,7 @@ import { Claimers, claimerOf } from "./claimers.ts";
 import type { Committer } from "./commit.ts";
 import type { Group, GroupContext } from "./group.ts";
 import { Line, type Telling } from "./line.ts";
+import { SessionLeases } from "./session-leases.ts";
 import { Waiters, type WaitSocket } from "./waiters.ts";
 
 interface CallersPorts {
@@ -45,6 +46,7 @@ export class Callers {
   readonly #waiters: Waiters;
   readonly #channels: Channels;
   readonly #claimers = new Claimers();
+  readonly #leases = new SessionLeases();
 
   constructor(ports: CallersPorts) {
     this.#ports = ports;
@@ -65,7 +67,7 @@ export class Callers {
       ...common,
       heldBy: (session: string) => {
         const view = ports.view();
-        return view === undefined ? [] : heldBy(view, session);
+        return view === undefined ? [] : this.#leases.of(view, session);
       },
       now: () => ports.now(),
       at: () => committer.at(),
@@ -90,6 +92,8 @@ export class Callers {
   async hear(socket: WaitSocket, message: string | ArrayBuffer): Promise<void> {
     const { committer } = this.#ports;
     const closed = this.#ports.closed();
+    // What is kept is not looked at for each frame of a channel that is known.
+    if (this.#channels.knows(socket)) return await this.#channels.hear(socket, message, closed);
     const kept = socket.kept();
     if (kept?.channel !== undefined) return await this.#channels.hear(socket, message, closed);
     const text = String(message);
@@ -128,6 +132,7 @@ export class Callers {
 
   /** What those are to be told who wait for the end of jobs of a group, or who have lost them. */
   ended(group: Group): readonly Telling[] {
+    this.#leases.note(group);
     return [...this.#waiters.ended(group), ...this.#channels.lost(group)];
   }
 

@@ -4,7 +4,7 @@
  * the socket, so that it outlives this instance.
  */
 import { type HelloFrame, jobsFrame, lastFrame } from "../contract/channel.ts";
-import type { ClaimInput } from "../contract/leases.ts";
+import type { ClaimInput, HeldLease } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandRequest } from "../contract/rpc.ts";
@@ -13,9 +13,11 @@ import type { Served } from "./group.ts";
 import { type Claimant, demandOf, type Line, type Telling, telling } from "./line.ts";
 import type { WaitSocket } from "./waiters.ts";
 
-/** Jobs that were sent and are not acknowledged yet. */
-interface Delivery extends Given {
+/** Jobs that were sent and are not acknowledged yet. Which ones they are, those tell that are held under its token. */
+interface Delivery {
   readonly number: number;
+  readonly token: string;
+  readonly jobs: number;
 }
 
 /** What is kept of a channel. */
@@ -44,6 +46,8 @@ interface ChannelPorts {
   now(): number;
   /** Jobs go back whose channel will not acknowledge them any more. */
   giveBack(given: readonly Given[]): void;
+  /** The leases that a session holds. */
+  heldBy(session: string): readonly HeldLease[];
 }
 
 export class Channel implements Claimant {
@@ -57,8 +61,10 @@ export class Channel implements Claimant {
   #kept: KeptChannel;
   #order: number;
   #heardAt: number;
+  /** Whether what is to be kept differs from what is. */
+  #isToKeep = false;
   /** Jobs of an entry that is not durable yet. */
-  #served: readonly string[] | undefined;
+  #served: Given | undefined;
 
   constructor(
     ports: ChannelPorts,
@@ -125,8 +131,8 @@ export class Channel implements Claimant {
     if (ack !== undefined && ack > delivery) return unsent(ack, delivery);
     if (ack === undefined && credit === undefined) return undefined;
     const left = unacknowledged.filter(({ number }) => number > (ack ?? 0));
-    let underway = this.#served?.length ?? 0;
-    for (const { ids } of left) underway += ids.length;
+    let underway = this.#served?.ids.length ?? 0;
+    for (const { jobs } of left) underway += jobs;
     // What is on its way was sent on credit that the worker has not seen used.
     const said = credit === undefined ? {} : { credit: Math.max(0, credit - underway) };
     this.#keep({ unacknowledged: left, ...said });
@@ -136,15 +142,16 @@ export class Channel implements Claimant {
 
   /** Takes what it is served: told once it is durable, as one delivery. */
   take({ answer, token, ids }: Served): Telling {
-    this.#served = ids;
+    this.#served = { token, ids };
     this.#keep({ credit: Math.max(0, this.#kept.credit - ids.length) });
     return {
       tell: () => {
         this.#served = undefined;
-        // It has gone meanwhile.
-        if (this.isOver || "refusal" in answer) return this.#ports.giveBack([{ token, ids }]);
+        // It has gone meanwhile: they went back with it, or are another channel's.
+        if (this.isOver || "refusal" in answer) return;
         const delivery = this.#kept.delivery + 1;
-        const unacknowledged = [...this.#kept.unacknowledged, { number: delivery, token, ids }];
+        const sent = { number: delivery, token, jobs: ids.length };
+        const unacknowledged = [...this.#kept.unacknowledged, sent];
         // Whoever else takes the same comes first the next time.
         this.#order = this.#line.nextOrder();
         this.#keep({ delivery, unacknowledged });
@@ -190,6 +197,7 @@ export class Channel implements Claimant {
 
   /** What it has not acknowledged is another channel's care now. */
   yieldAll(): void {
+    this.#served = undefined;
     this.#keep({ unacknowledged: [] });
   }
 
@@ -199,12 +207,28 @@ export class Channel implements Claimant {
     const { unacknowledged } = this.#kept;
     this.#keep({ isOver: true, credit: 0, unacknowledged: [] });
     this.#line.leave(this);
-    if (unacknowledged.length > 0) this.#ports.giveBack(unacknowledged);
+    const sent = unacknowledged.length > 0 ? this.#heldOf(unacknowledged) : [];
+    const given = this.#served === undefined ? sent : [...sent, this.#served];
+    if (given.length > 0) this.#ports.giveBack(given);
+  }
+
+  /** The jobs of deliveries, as far as they are still held. */
+  #heldOf(deliveries: readonly Delivery[]): Given[] {
+    const held = Map.groupBy(this.#ports.heldBy(this.session ?? ""), ({ token }) => token);
+    return deliveries.map(({ token }) => {
+      return { token, ids: held.get(token)?.map(({ id }) => id) ?? [] };
+    });
   }
 
   #keep(changes: Partial<KeptChannel>): void {
     this.#kept = { ...this.#kept, ...changes, heardAt: this.#heardAt };
-    this.socket.keep({ order: this.#order, channel: this.#kept });
+    if (this.#isToKeep) return;
+    this.#isToKeep = true;
+    // Once for all that a turn changes: an object sleeps between turns.
+    queueMicrotask(() => {
+      this.#isToKeep = false;
+      this.socket.keep({ order: this.#order, channel: this.#kept });
+    });
   }
 
   #ask(): CommandRequest<"lease.claim"> {
@@ -215,10 +239,8 @@ export class Channel implements Claimant {
   /** How many jobs it may be sent at once. */
   #room(): number {
     const { credit, unacknowledged } = this.#kept;
-    let room: number = limits.unacknowledgedMax;
-    for (const { ids } of unacknowledged) room -= ids.length;
     if (unacknowledged.length >= limits.deliveriesMax) return 0;
-    return Math.min(credit, room, limits.jobsPerWaitMax);
+    return Math.min(credit, limits.jobsPerWaitMax);
   }
 
   /** Stands in the line exactly while it may be sent jobs. */

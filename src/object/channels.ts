@@ -60,6 +60,7 @@ export class Channels {
     const ports = {
       now: () => this.#ports.now(),
       giveBack: (given: readonly Given[]) => this.#giveBack(given),
+      heldBy: (session: string) => this.#ports.heldBy(session),
     };
     const channel = new Channel(ports, this.#line, socket, kept, order);
     this.#channels.set(socket, channel);
@@ -72,6 +73,11 @@ export class Channels {
       if (channel.worker === worker && channel.isThere()) return true;
     }
     return false;
+  }
+
+  /** Whether a socket is that of a channel which is open. */
+  knows(socket: WaitSocket): boolean {
+    return this.#channels.has(socket);
   }
 
   get size(): number {
@@ -149,8 +155,12 @@ export class Channels {
     const resumed = held.filter(({ id, token }) => !this.#returning.has(`${token} ${id}`));
     const welcome = encodeFrame({ type: "welcome", now: this.#ports.at(), resumed });
     const told = this.#ports.tell([telling(() => channel.send(welcome))]);
-    this.#ports.serve();
-    await told;
+    try {
+      this.#ports.serve();
+    } finally {
+      // Whatever comes of serving, somebody hears what comes of telling.
+      await told;
+    }
   }
 
   /** Settles, and in the same entry hands out what the frame's credit allows. */

@@ -70,6 +70,8 @@ export class Group {
   readonly #start: WorkMark;
   #commands = 0;
   #isBehind = false;
+  /** Whether holders of leases are saying what becomes of their jobs. */
+  #isSettling = false;
 
   constructor(context: GroupContext) {
     this.#context = context;
@@ -106,7 +108,7 @@ export class Group {
   }
 
   /** What its events tell, so far. */
-  get told(): Pick<ToldEvents, "types" | "ended" | "lost"> {
+  get told(): Pick<ToldEvents, "types" | "ended" | "handed" | "lost"> {
     return this.#told;
   }
 
@@ -203,7 +205,7 @@ export class Group {
       () => this.#answer(request),
       (fault) => ({ refusal: refusalOfFault(fault) }),
     );
-    if (this.#builder.bytes > limits.entryBytesMax && this.#told.types.length > before.told[0]) {
+    if (this.#builder.bytes > limits.entryBytesMax && this.#told.types.length > before.told.types) {
       const { bytes } = this.#builder;
       this.#work.undo(before);
       return isFirst ? { refusal: tooLarge(bytes) } : "full";
@@ -321,6 +323,7 @@ export class Group {
     const { name, input, key } = request;
     if (!isDecided(name)) throw new Error(`${name} is not a command that a group decides`);
     const events = this.#told.types.length;
+    this.#isSettling = name === "lease.settle";
     const reply = (decisions[name] as Decide<typeof name>)(this.#tx, input as never);
     if (isRefusal(reply)) return { refusal: reply };
     const kept =
@@ -335,8 +338,10 @@ export class Group {
     const held = isLoss.has(type)
       ? store.tables.jobs.get([(facts as EventFacts["job.removed"]).id])
       : undefined;
+    // Of a lease that is over by time, a release is what has become of it, whoever spoke of it.
+    const isAsked = type === "job.released" && this.#isSettling && (held?.leaseUntil ?? 0) > at;
     store.evolve(event, at);
     this.#builder.add(event);
-    this.#told.add(type, facts, held);
+    this.#told.add(type, facts, isAsked ? undefined : held);
   }
 }

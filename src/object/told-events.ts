@@ -26,16 +26,29 @@ export interface Lost {
   readonly why: Refusal;
 }
 
-/** Events with which a lease ends without its holder. */
+/** Events with which a lease ends without its holder; a release may also be what its holder asked for. */
 export const isLoss: ReadonlySet<EventType> = new Set<EventType>([
   "job.cancelled",
   "job.expired",
   "job.lease_expired",
+  "job.released",
   "job.removed",
 ]);
 
+/** A job that was handed out over the channel of a session. */
+interface Handed {
+  readonly id: string;
+  readonly session: string;
+}
+
 /** How far it has come. */
-export type ToldMark = readonly [types: number, ended: number, claimed: number, lost: number];
+export interface ToldMark {
+  readonly types: number;
+  readonly ended: number;
+  readonly claimed: number;
+  readonly handed: number;
+  readonly lost: number;
+}
 
 export class ToldEvents {
   /** Their types. */
@@ -46,6 +59,8 @@ export class ToldEvents {
   readonly lost: Lost[] = [];
   /** Jobs that were handed out. */
   readonly claimed: string[] = [];
+  /** Those of them that sessions hold. */
+  readonly handed: Handed[] = [];
   /** The grant under which the last of these was. */
   grant = 0;
 
@@ -55,8 +70,9 @@ export class ToldEvents {
     if (held !== undefined) this.#lose(type, facts as { readonly id: string }, held);
     if (isEnd.has(type)) this.ended.push((facts as { readonly id: string }).id);
     if (type === "job.claimed") {
-      const { id, grant } = facts as EventFacts["job.claimed"];
+      const { id, grant, session } = facts as EventFacts["job.claimed"];
       this.claimed.push(id);
+      if (session !== undefined) this.handed.push({ id, session });
       this.grant = grant;
     }
     if (type !== "action.submitted") return;
@@ -71,13 +87,21 @@ export class ToldEvents {
   }
 
   mark(): ToldMark {
-    return [this.types.length, this.ended.length, this.claimed.length, this.lost.length];
+    const { types, ended, claimed, handed, lost } = this;
+    return {
+      types: types.length,
+      ended: ended.length,
+      claimed: claimed.length,
+      handed: handed.length,
+      lost: lost.length,
+    };
   }
 
-  undo([types, ended, claimed, lost]: ToldMark): void {
-    this.lost.length = lost;
-    this.types.length = types;
-    this.ended.length = ended;
-    this.claimed.length = claimed;
+  undo(mark: ToldMark): void {
+    this.types.length = mark.types;
+    this.ended.length = mark.ended;
+    this.claimed.length = mark.claimed;
+    this.handed.length = mark.handed;
+    this.lost.length = mark.lost;
   }
 }

@@ -31,12 +31,19 @@ export const untilUnits =
   (units) =>
     units < most;
 
+/** Who works on in slices. */
+export interface Shift {
+  work(goesOn: GoesOn): Promise<Slice>;
+  /** Finishes what is left, and disconnects. */
+  dismiss(): Promise<void>;
+}
+
 interface Member {
   readonly client: Client;
   readonly work: Work;
 }
 
-export class Crew {
+export class Crew implements Shift {
   readonly #server: Bench["server"];
   readonly #members: readonly Member[];
   readonly #latenciesMs: number[] = [];
@@ -69,7 +76,6 @@ export class Crew {
     return { units, seconds, latenciesMs: [...this.#latenciesMs], cpuUs };
   }
 
-  /** Finishes what is left, and disconnects. */
   async dismiss(): Promise<void> {
     await Promise.all(this.#members.map(({ work }) => work.finish?.()));
     await Promise.all(this.#members.map(({ client }) => client.close()));

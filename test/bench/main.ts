@@ -10,6 +10,7 @@ import { run, Sentence } from "../../scripts/sentence.ts";
 import { root } from "../../scripts/wrangler.ts";
 import { sizeFigures } from "./backlog.ts";
 import { generator } from "./ceiling.ts";
+import { channel } from "./channel.ts";
 import { feed } from "./feed.ts";
 import { type Bench, type Figure, type Group, holds } from "./figure.ts";
 import { flow } from "./flow.ts";
@@ -20,10 +21,22 @@ import { rows, slowRows } from "./rows.ts";
 import { type BenchServer, startBenchServer } from "./server.ts";
 import { snapshot } from "./snapshots.ts";
 import { throughput } from "./throughput.ts";
+import { waiting } from "./waiting.ts";
 
 /** All use the same queue of a million jobs, which the first of them makes. */
 const size: Group = { name: "size", figures: [...sizeFigures, snapshot] };
-const groups: readonly Group[] = [generator, throughput, rows, slowRows, plans, flow, feed, size];
+const groups: readonly Group[] = [
+  generator,
+  throughput,
+  channel,
+  waiting,
+  rows,
+  slowRows,
+  plans,
+  flow,
+  feed,
+  size,
+];
 const PROFILE_MS = 5_000;
 
 interface Options {

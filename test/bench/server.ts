@@ -2,6 +2,7 @@
  * The Sluice under measurement: the bench's Worker on plain workerd, alone on a directory of its own.
  * Invariant: it ends with this process, and its directory is removed when it stops.
  */
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -66,12 +67,23 @@ async function listening(server: Kept, event: Listening["event"]) {
   return { url: `http://${host}:${said.port}`, pid };
 }
 
-/** Linux counts in hundredths of a second; user and system time are the 14th and 15th fields. */
+/** Linux counts in hundredths of a second; user and system time are the 14th and 15th fields. macOS tells as much by `ps`. */
 function cpuUs(pid: number): number | undefined {
+  if (process.platform === "darwin") return cpuUsOfPs(pid);
   if (process.platform !== "linux") return undefined;
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const [user, system] = stat.slice(stat.lastIndexOf(")")).split(" ").slice(12, 14);
   return (Number(user) + Number(system)) * 10_000;
+}
+
+/** `ps` says minutes:seconds.hundredths, and hours before them where there are any. */
+function cpuUsOfPs(pid: number): number {
+  const text = execFileSync("ps", ["-o", "time=", "-p", String(pid)], { encoding: "utf8" });
+  const seconds = text
+    .trim()
+    .split(":")
+    .reduce((total, part) => total * 60 + Number(part), 0);
+  return seconds * 1_000_000;
 }
 
 function rssBytes(pid: number): number | undefined {

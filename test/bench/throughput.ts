@@ -4,7 +4,7 @@
  * checkpoint included, since a median would leave out what checkpoints cost.
  */
 import type { Bench, Bound, Figure, Group, Measured } from "./figure.ts";
-import { Crew, forMs, type Slice } from "./load.ts";
+import { Crew, forMs, type Shift, type Slice } from "./load.ts";
 import { BenchQueue, CHECKPOINTS_MIN } from "./queue.ts";
 import { median, percentile, sum } from "./statistics.ts";
 import { enqueue, lifecycle, noop, type Tally, type Workload } from "./workloads.ts";
@@ -20,14 +20,14 @@ const SLICES_MAX = 40;
 export const NOOP_CLIENTS = 64;
 const CLIENTS = 32;
 
-interface Load {
-  readonly clients: number;
+export interface Load {
   readonly sliceMs: number;
-  readonly workload: (queue: string, tally: Tally) => Workload;
+  /** Who works, on a queue. */
+  begin(server: Bench["server"], queue: string, tally: Tally): Shift;
 }
 
 /** A row of the table. Beside the ratio it gives jobs a second, no-ops a second, and the time of a request. */
-function ratioToNoop(name: string, load: Load, bound?: Bound): Figure {
+export function ratioToNoop(name: string, load: Load, bound?: Bound): Figure {
   return {
     name: `${name}_vs_noop`,
     unit: "×",
@@ -43,10 +43,10 @@ function ratioToNoop(name: string, load: Load, bound?: Bound): Figure {
   };
 }
 
-async function begin({ server }: Bench, name: string, { clients, workload }: Load) {
+async function begin({ server }: Bench, name: string, load: Load) {
   const queue = await BenchQueue.create(server, name, "none");
   const tally = { enqueued: 0, completed: 0 };
-  const crew = new Crew(server, clients, workload(name, tally));
+  const crew = load.begin(server, name, tally);
   return { queue, tally, crew };
 }
 
@@ -119,16 +119,18 @@ function told(units: string, slice: Slice): string {
   return `${perSecond(slice).toFixed(0)} ${units}/s${cpu}`;
 }
 
-const enqueues = (batch: number, clients = CLIENTS): Load => ({
-  clients,
-  sliceMs: SLICE_MS,
-  workload: (queue, tally) => enqueue(queue, batch, tally),
-});
-const lifecycles = (batch: number, sliceMs = SLICE_MS): Load => ({
-  clients: CLIENTS,
+const crewOf = (
+  clients: number,
+  workload: (queue: string, tally: Tally) => Workload,
+  sliceMs = SLICE_MS,
+): Load => ({
   sliceMs,
-  workload: (queue, tally) => lifecycle(queue, batch, tally),
+  begin: (server, queue, tally) => new Crew(server, clients, workload(queue, tally)),
 });
+const enqueues = (batch: number, clients = CLIENTS): Load =>
+  crewOf(clients, (queue, tally) => enqueue(queue, batch, tally));
+const lifecycles = (batch: number, sliceMs = SLICE_MS): Load =>
+  crewOf(CLIENTS, (queue, tally) => lifecycle(queue, batch, tally), sliceMs);
 
 export const throughput: Group = {
   name: "throughput",

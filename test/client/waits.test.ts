@@ -2,36 +2,12 @@
  * Waiting through the client, against a real server: for jobs, for results, and callers that hang up.
  * Invariant: nothing here sleeps; what takes time waits for something to happen.
  */
-import { request } from "node:http";
-import { describe, expect, test, vi } from "vitest";
-import { JobNotCompletedError, type Queue } from "../../src/client/index.ts";
+import { describe, expect, test } from "vitest";
+import { JobNotCompletedError } from "../../src/client/index.ts";
+import { comesTo, poll } from "./poll.ts";
 import { rig } from "./rig.ts";
 
 const at = rig();
-
-/** A long poll of its own, that can be hung up; resolves once the server has taken the wait. */
-function poll(queue: Queue, path: string, body: object): Promise<{ hangUp(): Promise<void> }> {
-  const { url, token } = at.server;
-  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-  return new Promise((resolve, reject) => {
-    const sent = request(`${url}${queue.path}${path}`, { method: "POST", headers }, (response) => {
-      response.resume();
-      response.on("error", () => undefined);
-      const hangUp = () =>
-        new Promise<void>((done) => {
-          sent.once("close", done);
-          sent.destroy();
-        });
-      resolve({ hangUp });
-    });
-    sent.on("error", reject);
-    sent.end(JSON.stringify(body));
-  });
-}
-
-/** Resolves once a job is in a state. */
-const comesTo = (queue: Queue, id: string, state: string) =>
-  vi.waitFor(async () => expect((await queue.get(id)).state).toBe(state), { timeout: 15_000 });
 
 describe("a claim that waits", () => {
   test("is given a job as soon as there is one", async () => {
@@ -82,7 +58,7 @@ describe("a caller that hangs up", () => {
     async (path, body) => {
       const queue = at.queue();
       await queue.configure();
-      const { hangUp } = await poll(queue, path, body);
+      const { hangUp } = await poll(at.server, queue.path, path, body);
       await hangUp();
       const { id } = await queue.enqueue(1);
       await comesTo(queue, id, "ready");

@@ -2,6 +2,7 @@
  * The checker: a history and what was found in the end, against what Sluice promises.
  * Invariant: it knows nothing but what the crew was told, and shares no code with what it checks.
  */
+import { checkChannels } from "./check-channels.ts";
 import { checkJobs } from "./check-jobs.ts";
 import { checkLeases } from "./check-leases.ts";
 import { checkOrder } from "./check-order.ts";
@@ -17,6 +18,7 @@ export function check(history: readonly Exchange[], final: Final): Violation[] {
     ...checkJobs(story, final),
     ...checkLeases(story),
     ...checkOrder(story, final),
+    ...checkChannels(story),
     ...checkCounts(final),
   ];
 }

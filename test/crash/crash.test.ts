@@ -23,7 +23,7 @@ it("a server that is killed twice keeps every promise it made", async () => {
   const options = { dataDir, rounds: 2, seed: "test", history, onProgress };
   const { final, file } = await crashRun(options);
   expect(seen).toEqual([1, 2]);
-  expect(new Set(history.map(({ ask }) => ask.kind)).size).toBe(4);
+  expect(new Set(history.map(({ ask }) => ask.kind)).size).toBe(5);
   expect(final.jobs.length).toBeGreaterThan(0);
   expect(check(history, final)).toEqual([]);
   expect(checkLog(file)).toEqual([]);

@@ -44,7 +44,18 @@ export type Ask =
   | { readonly kind: "enqueue"; readonly jobs: readonly JobAsk[] }
   | { readonly kind: "claim"; readonly claim: ClaimAsk }
   | { readonly kind: "settle"; readonly items: readonly Item[]; readonly claim?: ClaimAsk }
+  | PushAsk
   | { readonly kind: "checkpoint" };
+
+/** A delivery over a channel: as a claim that asked for what it brought. */
+export interface PushAsk {
+  readonly kind: "push";
+  readonly claim: ClaimAsk;
+  /** Whether its number was behind that of the one before. */
+  readonly isNext: boolean;
+  /** Whether some credit that the worker had said allows it. */
+  readonly isAllowed: boolean;
+}
 
 interface Refused {
   readonly problem: { readonly code: string };

@@ -31,7 +31,7 @@ export interface Run {
 }
 
 const producers = 3;
-const workers = 5;
+const workers = 6;
 const drainMsMax = 30_000;
 const keptForever = { ageMs: 3650 * 86_400_000, count: 1_000_000_000 };
 const config = {
@@ -75,7 +75,10 @@ async function startCrew(scene: Scene, random: Random): Promise<void> {
   for (let n = 1; n <= workers; n += 1) {
     const actor = `worker-${n}`;
     const capabilities = n % 2 === 1 ? ["gpu"] : [];
-    const worker = new CrashWorker(new Wire(scene, actor), random.fork(actor), capabilities);
+    // Half of them, of those with the capability and of those without.
+    const hasChannel = n % 4 >= 2;
+    const wire = new Wire(scene, actor);
+    const worker = new CrashWorker(wire, random.fork(actor), capabilities, hasChannel);
     actors.push(worker.work());
   }
   await Promise.all(actors);

@@ -135,7 +135,7 @@ function movesOf(request: Request): Move[] {
 }
 
 export const claimOf = (ask: Ask): ClaimAsk | undefined =>
-  ask.kind === "claim" || ask.kind === "settle" ? ask.claim : undefined;
+  ask.kind === "claim" || ask.kind === "settle" || ask.kind === "push" ? ask.claim : undefined;
 
 function handOutsOf(
   request: Request,

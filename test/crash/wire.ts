@@ -3,7 +3,7 @@
  * Invariant: what was not answered to its end is unknown; nothing is sent again without its key.
  */
 import { type Agent, request as send } from "undici";
-import type { Ask, ClaimAsk, Exchange, JobAsk, Outcome, Reply } from "./history.ts";
+import type { Ask, ClaimAsk, Exchange, JobAsk, Outcome, PushAsk, Reply } from "./history.ts";
 import type { Site } from "./site.ts";
 
 /** What the actors of a run share. */
@@ -25,12 +25,15 @@ export interface Scene {
 /** A request that has a name, under which it can be sent again. */
 export interface Named {
   readonly name: string;
-  readonly ask: Ask;
+  readonly ask: Asked;
   /** Sent as the Idempotency-Key. */
   readonly isKeyed: boolean;
 }
 
 /** The paths of the requests. */
+/** What is asked for by a request. */
+type Asked = Exclude<Ask, PushAsk>;
+
 const paths = { enqueue: "/jobs", claim: "/claim", settle: "/settle", checkpoint: "/checkpoint" };
 /** No answer takes so long; one that does is a server that stands still. */
 const answerMsMax = 30_000;
@@ -49,6 +52,17 @@ export class Wire {
   name(): string {
     this.#requests += 1;
     return `${this.actor}-${this.#requests}`;
+  }
+
+  /** Writes an exchange down that is over now. */
+  note(
+    { name, ask }: Pick<Named, "name"> & { readonly ask: Ask },
+    sentAt: number,
+    outcome: Outcome,
+  ): void {
+    const { history, round } = this.scene;
+    const endedAt = performance.now();
+    history.push({ round, actor: this.actor, request: name, ask, sentAt, endedAt, outcome });
   }
 
   /** One try. */
@@ -101,7 +115,7 @@ export class Wire {
         headers: { ...options.headers, ...headers },
         body,
       });
-      return outcomeOf(response.statusCode, await response.body.text());
+      return outcomeOf(response.statusCode, JSON.parse(await response.body.text()) as object);
     } catch (error) {
       return { kind: "unknown", why: String(error) };
     }
@@ -115,10 +129,11 @@ export class Wire {
   }
 }
 
-function outcomeOf(status: number, text: string): Outcome {
-  const json = JSON.parse(text) as Record<string, unknown>;
-  if (status < 300) return { kind: "answered", reply: replyOf(json) };
-  const code = String(json["code"]);
+/** What an answer says, or the frame of a channel that is as one. */
+export function outcomeOf(status: number, json: object): Outcome {
+  const said = json as Record<string, unknown>;
+  if (status < 300) return { kind: "answered", reply: replyOf(said) };
+  const code = String(said["code"]);
   if (code === "outcome_unknown") return { kind: "unknown", why: code };
   return { kind: "refused", status, code };
 }
@@ -136,7 +151,7 @@ function withoutPayloads(jobs: unknown): unknown {
   return (jobs as { payload: unknown }[] | undefined)?.map(({ payload: _, ...job }) => job);
 }
 
-function bodyOf(ask: Ask): string {
+function bodyOf(ask: Asked): string {
   switch (ask.kind) {
     case "enqueue":
       return JSON.stringify(

@@ -3,6 +3,7 @@
  * Invariant: its choices come from its own chance; it never says anything that Sluice would refuse as malformed.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { CrashChannel } from "./channel.ts";
 import type { ClaimAsk, Claimed, Item, Reply } from "./history.ts";
 import type { Random } from "./random.ts";
 import { hasEffect } from "./story.ts";
@@ -26,10 +27,14 @@ export class CrashWorker {
   readonly #wire: Wire;
   readonly #random: Random;
   readonly #capabilities: readonly string[];
+  readonly #hasChannel: boolean;
+  #channel: CrashChannel | undefined;
   #plans: Plan[] = [];
   #lives = 1;
 
-  constructor(wire: Wire, random: Random, capabilities: readonly string[]) {
+  /** `hasChannel`: it is sent its jobs over a channel, else it claims them. */
+  constructor(wire: Wire, random: Random, capabilities: readonly string[], hasChannel: boolean) {
+    this.#hasChannel = hasChannel;
     this.#wire = wire;
     this.#random = random;
     this.#capabilities = capabilities;
@@ -39,17 +44,37 @@ export class CrashWorker {
     while (!this.#wire.scene.isOver) {
       const due = this.#takeDue();
       if (due.length > 0) await this.#settle(due);
+      else if (this.#hasChannel) await this.#tend();
       else if (this.#plans.length > 4 * batchMax || !(await this.#claim())) {
         await sleep(this.#random.between(1, 15));
       }
       if (this.#random.chance(0.003)) this.#die();
     }
+    this.#channel?.close();
+  }
+
+  /** Sees to its channel, over which jobs come by themselves; and gives back what it is said to hold and never got. */
+  async #tend(): Promise<void> {
+    const random = this.#random;
+    this.#channel ??= new CrashChannel(this.#wire, random, this.#self(), (jobs) => {
+      for (const job of jobs) this.#planFor(job);
+    });
+    const isFull = this.#plans.length > 4 * batchMax;
+    const credit = isFull ? 0 : random.between(1, 2 * batchMax);
+    await this.#channel.tend(credit, (lease) =>
+      this.#plans.some(({ id, token }) => id === lease.id && token === lease.token),
+    );
+    const strays = this.#channel.strays.splice(0);
+    this.#plans.push(...strays.map((stray) => ({ ...stray, op: "release", at: 0 }) as const));
+    await sleep(random.between(1, 15));
   }
 
   /** It is another worker from now on, and what it held is nobody's until the leases end. */
   #die(): void {
     this.#plans = [];
     this.#lives += 1;
+    this.#channel?.close();
+    this.#channel = undefined;
   }
 
   #takeDue(): Plan[] {
@@ -68,9 +93,13 @@ export class CrashWorker {
   }
 
   #newClaim(): ClaimAsk {
+    return { ...this.#self(), max: this.#random.between(1, batchMax) };
+  }
+
+  /** What it says of itself. */
+  #self(): Omit<ClaimAsk, "max"> {
     return {
       worker: `${this.#wire.actor}.${this.#lives}`,
-      max: this.#random.between(1, batchMax),
       leaseMs: this.#random.pick([1000, 1000, 2000]),
       ...(this.#capabilities.length > 0 && { capabilities: this.#capabilities }),
     };
@@ -80,9 +109,11 @@ export class CrashWorker {
     const random = this.#random;
     const name = this.#wire.name();
     const items = due.map((plan, i) => this.#itemOf(plan, `${name}/${i}`));
-    const claim = random.chance(0.5) ? { claim: this.#newClaim() } : {};
+    const claim = !this.#hasChannel && random.chance(0.5) ? { claim: this.#newClaim() } : {};
     const ask = { kind: "settle", items, ...claim } as const;
-    const reply = await this.#send({ name, ask, isKeyed: random.chance(0.8) });
+    const reply = this.#channel?.isOpen
+      ? await this.#channel.settle(name, items)
+      : await this.#send({ name, ask, isKeyed: random.chance(0.8) });
     if (reply === undefined) {
       // It may be said once more: what has had its effect is answered as a repeat.
       if (random.chance(0.5)) this.#plans.push(...due);

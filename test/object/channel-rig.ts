@@ -11,6 +11,10 @@ import { TestSocket } from "./wait-socket.ts";
 
 export const secretOf = (name: string): string => name.padEnd(32, "x");
 
+/** The settlements that complete jobs. */
+export const complete = (jobs: readonly { readonly id: string; readonly token: string }[]) =>
+  jobs.map(({ id, token }) => ({ op: "complete", id, token }));
+
 export class TestChannel {
   readonly socket = new TestSocket();
   readonly #q: Harness;

@@ -6,10 +6,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
-import { secretOf, TestChannel } from "./channel-rig.ts";
-
-const complete = (jobs: readonly { readonly id: string; readonly token: string }[]) =>
-  jobs.map(({ id, token }) => ({ op: "complete", id, token }));
+import { complete, secretOf, TestChannel } from "./channel-rig.ts";
 
 describe("a channel", () => {
   test("is sent a job in the entry that makes it ready, as a lease of its worker", async () => {
@@ -83,15 +80,19 @@ describe("a channel", () => {
   test("is sent no more than its socket can keep, until it says that it has it", async () => {
     const q = await openEngine({ config: {} });
     const channel = await TestChannel.hello(q, "a", { credit: 1000 });
-    const jobs = Array.from({ length: 150 }, () => ({ payload: "1" }));
+    for (let i = 0; i <= limits.deliveriesMax; i += 1) await q.enqueue();
+    expect(channel.sent("jobs")).toHaveLength(limits.deliveriesMax);
+    await channel.take(900);
+    expect(channel.ids).toHaveLength(limits.deliveriesMax + 1);
+  });
+
+  test("is sent many jobs in deliveries of a hundred", async () => {
+    const q = await openEngine({ config: {} });
+    const channel = await TestChannel.hello(q, "a", { credit: 1000 });
+    const jobs = Array.from({ length: 250 }, () => ({ payload: "1" }));
     await q.run("job.enqueue", { jobs });
-    expect(channel.ids).toHaveLength(limits.unacknowledgedMax);
-    await channel.take(900);
-    expect(channel.ids).toHaveLength(150);
-    for (let i = 0; i < 20; i += 1) await q.enqueue();
-    expect(channel.sent("jobs")).toHaveLength(1 + limits.deliveriesMax);
-    await channel.take(900);
-    expect(channel.ids).toHaveLength(170);
+    await q.settled();
+    expect(channel.sent("jobs").map((sent) => sent.jobs?.length)).toEqual([100, 100, 50]);
   });
 
   test("counts what is on its way against the credit that was given without knowing of it", async () => {
@@ -105,6 +106,21 @@ describe("a channel", () => {
     await channel.say({ type: "credit", ack: 3, credit: 0 });
     await q.enqueue();
     expect(channel.ids).toHaveLength(5);
+  });
+
+  test("is sent what was handed out before it said that less may come, and nothing beyond", async () => {
+    const q = await openEngine({ config: {} });
+    const channel = await TestChannel.hello(q, "a", { credit: 2 });
+    const enqueued = q.run("job.enqueue", {
+      jobs: Array.from({ length: 9 }, () => ({ payload: "1" })),
+    });
+    // The entry of two jobs is written, and not durable: they are on their way.
+    await q.say(channel.socket, JSON.stringify({ type: "credit", ack: 0, credit: 1 }));
+    await enqueued;
+    await q.settled();
+    expect(channel.ids).toHaveLength(2);
+    await channel.take(1);
+    expect(channel.ids).toHaveLength(3);
   });
 
   test("keeps its registered worker alive while it pings, and no longer", async () => {
@@ -164,52 +180,6 @@ describe("a channel", () => {
     expect(channel.ids).toEqual([]);
     await q.enqueue({ id: "b" });
     expect(channel.ids).toEqual(["b"]);
-  });
-});
-
-describe("a lease of a session", () => {
-  test("that ends without its worker is told to it, and one that it settled itself is not", async () => {
-    const q = await openEngine({ config: {} });
-    const ids = ["cancelled", "expired", "late", "done"];
-    const channel = await TestChannel.hello(q, "a", { credit: 5, leaseMs: 20_000 });
-    await q.enqueue({ id: "cancelled" });
-    await q.enqueue({ id: "expired", expiresAt: q.now + 10_000 });
-    await q.enqueue({ id: "late" });
-    await q.enqueue({ id: "done" });
-    expect(channel.ids).toEqual(ids);
-    const jobs = await channel.take(0);
-    await channel.say({ type: "settle", frame: 1, items: complete(jobs.slice(3)) });
-    await q.run("job.cancel", { id: "cancelled" });
-    await q.advance(30_000);
-    await q.settled();
-    const told = channel.sent("cancel").flatMap(({ items = [] }) => items);
-    expect(told.map(({ id, problem }) => [id, problem?.code])).toEqual([
-      ["cancelled", "job_cancelled"],
-      ["expired", "already_settled"],
-      ["late", "lease_stale"],
-    ]);
-  });
-
-  test("is not told to another session, nor to a worker without a channel", async () => {
-    const q = await openEngine({ config: {} });
-    const channel = await TestChannel.hello(q, "a", { worker: "w" });
-    const id = await q.enqueue();
-    await q.claimOne({ worker: "w" });
-    await q.run("job.cancel", { id });
-    expect(channel.sent("cancel")).toEqual([]);
-  });
-
-  test("is the session's after a restart that took all sockets along", async () => {
-    const q = await openEngine({ config: {} });
-    const channel = await TestChannel.hello(q, "a", { credit: 1, worker: "w" });
-    const id = await q.enqueue();
-    expect(channel.ids).toEqual([id]);
-    q.sockets.length = 0;
-    await q.reopen();
-    const other = await TestChannel.hello(q, "b", { worker: "w", resume: true });
-    expect(other.sent("welcome")).toMatchObject([{ resumed: [] }]);
-    const again = await TestChannel.hello(q, "a", { worker: "w", resume: true });
-    expect(again.sent("welcome")).toMatchObject([{ resumed: [{ id }] }]);
   });
 });
 

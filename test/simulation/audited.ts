@@ -51,6 +51,8 @@ export interface Audited {
   readonly hasWaiting: boolean;
   now(): number;
   deliveryOf(request: CommandRequest): Delivery | undefined;
+  /** Whether settlements came over a worker's channel. */
+  isSaid(request: CommandRequest): boolean;
 }
 
 export const isImport = (request: CommandRequest): request is CommandRequest<"snapshot.import"> =>

@@ -120,7 +120,8 @@ export class Auditor implements Observer {
     const isEmpty = this.#turn.events.length === 0;
     return this.#around(work, (answer, isStruck) => {
       const delivery = this.#audited.deliveryOf(request);
-      const isSent = delivery !== undefined || isOwn(request, this.#audited.mayPush);
+      const isTold = delivery !== undefined || this.#audited.isSaid(request);
+      const isSent = isTold || isOwn(request, this.#audited.mayPush);
       demand(isSent, "order", "a request was decided that nobody sent");
       demand(delivery?.decided === undefined, "order", "a request was decided twice", request);
       const slotsFirst = !isStruck && slotsComeFirst(this.#turn, request, isEmpty);
@@ -134,7 +135,7 @@ export class Auditor implements Observer {
       const actual = toModel(answer);
       const expected = expectedOf(this.#turn, request, actual, { isStruck, isEmpty });
       same("reply", request.name, actual, expected);
-      if (delivery === undefined) return;
+      if (delivery === undefined) return this.waits.decided(request);
       delivery.decided = { expected, text: textOf(answer) };
       this.#openOf(group).members.push(delivery);
     });
@@ -215,11 +216,10 @@ export class Auditor implements Observer {
     const open = this.#openOf(group);
     this.watch(() => {
       if (this.#isOver) return;
+      this.waits.undone();
       this.state.history.forget(open.startKept);
       this.#turn = this.#newTurn(open.start, open.start.at);
-      for (const member of open.members) {
-        member.decided = { expected: refused("append_failed") };
-      }
+      for (const member of open.members) member.decided = { expected: refused("append_failed") };
     });
   }
 

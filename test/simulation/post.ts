@@ -4,6 +4,7 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { type CommandInputs, type CommandName, commands } from "../../src/contract/commands.ts";
+import type { ClaimInput } from "../../src/contract/leases.ts";
 import { pack, packAnswer, unpack, unpackAnswer } from "../../src/contract/packing.ts";
 import type { CommandAnswer, CommandRequest } from "../../src/contract/rpc.ts";
 import type { Auditor } from "./auditor.ts";
@@ -53,6 +54,7 @@ interface Served {
   readonly isAlarmSure: boolean;
   /** Whom jobs are pushed to. */
   readonly target: { readonly isPushedTo: boolean };
+  readonly channels: { readonly isAtWork: boolean; readonly claims: readonly ClaimInput[] };
   now(): number;
   wake(): Promise<Instance>;
   settle(): Promise<void>;
@@ -112,9 +114,9 @@ export class Post {
   #isBusy({ name }: CommandRequest, instance: Instance): boolean | undefined {
     if (!isGrouped(name)) return false;
     if (this.waitingFor(instance) >= small.pendingCommandsMax) return true;
-    const { auditor, target } = this.#world;
+    const { auditor, target, channels } = this.#world;
     const pushes = target.isPushedTo || auditor.state.queue?.delivery !== undefined;
-    return pushes ? undefined : false;
+    return pushes || channels.isAtWork ? undefined : false;
   }
 
   /** How many commands wait for this instance to decide them in a group. */

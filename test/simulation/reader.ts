@@ -2,7 +2,9 @@
  * What a read should be answered, at the moment at which it is decided.
  * Invariant: a cursor is known by what it stands for; the engine's own counts are taken from where they are made.
  */
+
 import type { CommandInputs } from "../../src/contract/commands.ts";
+import type { ClaimInput } from "../../src/contract/leases.ts";
 import type { CommandRequest } from "../../src/contract/rpc.ts";
 import type { Auditor } from "./auditor.ts";
 import type { Delivery } from "./delivery.ts";
@@ -30,6 +32,8 @@ interface Watched {
   readonly disk: Disk;
   /** Whether the alarm can be expected to be set. */
   readonly isAlarmSure: boolean;
+  /** What is asked for over channels. */
+  readonly channels: { readonly claims: readonly ClaimInput[] };
 }
 
 /** Whether a read tells of storage rather than of the state. */
@@ -147,6 +151,14 @@ export class Reader {
     }
   }
 
+  /** Who asked lately, or asks over a channel. */
+  #claimers({ claimers }: Instance, now: number): ReadonlyMap<string, number> {
+    const over = this.#world.channels.claims.map(
+      ({ kinds, capabilities }) => [JSON.stringify([kinds, capabilities]), now] as const,
+    );
+    return new Map([...claimers, ...over]);
+  }
+
   #stats(instance: Instance, now: number): Answer {
     const { auditor, disk } = this.#world;
     const { state, rates } = auditor;
@@ -162,7 +174,7 @@ export class Reader {
         oldestReadyAgeMs: oldest === null ? null : Math.max(0, now - oldest),
         nextDueAt: nextDueAt(state, now),
         workers: workerCounts(state, now),
-        unclaimable: uncovered(state, now, instance.claimers),
+        unclaimable: uncovered(state, now, this.#claimers(instance, now)),
         perMinute: rates.lastMinute(now),
         storage: {
           ...{ objectId: "object", databaseBytes: disk.bytes, rowsRead },

@@ -76,6 +76,7 @@ export class Scheduler {
     await step(random);
     while (this.#world.isPausing && random.chance(0.6)) await this.#world.goOn();
     if (random.chance(0.12)) await this.#wait(random);
+    if (random.chance(0.12)) await this.#channel(random);
     if (random.chance(0.3)) await this.#answerPush(random);
     await this.#afterStep(random);
   }
@@ -95,6 +96,12 @@ export class Scheduler {
     this.said += ", and a wait";
     const wish = { name: "lease.claim", input: {} } as const;
     await this.#world.waiting.step(random, (answer) => this.#clients.told(wish, answer));
+  }
+
+  /** A worker with a channel does something. */
+  async #channel(random: Random): Promise<void> {
+    this.said += ", and a channel";
+    await this.#world.channels.step(random);
   }
 
   /** Somebody who was pushed a job answers. */

@@ -8,6 +8,7 @@ import type { PostAnswer, PostRequest } from "../../src/object/post.ts";
 import type { WaitSocket } from "../../src/object/waiters.ts";
 import type { Audited } from "./audited.ts";
 import { Auditor } from "./auditor.ts";
+import { Channels } from "./channels.ts";
 import { checkAll, checkChanges, Invariants } from "./checks.ts";
 import { Coverage } from "./coverage.ts";
 import type { Delivery } from "./delivery.ts";
@@ -40,6 +41,7 @@ export class World implements Surroundings, Audited {
   zombie: Instance | undefined;
   readonly post = new Post(this);
   readonly waiting = new Waiting(this);
+  readonly channels = new Channels(this);
   readonly target = new Target(this);
   readonly #invariants = new Invariants();
   /** Whether an enqueue creates the queue. */
@@ -84,7 +86,11 @@ export class World implements Surroundings, Audited {
   }
 
   get waitingSockets(): readonly WaitSocket[] {
-    return this.waiting.sockets;
+    return [...this.waiting.sockets, ...this.channels.sockets];
+  }
+
+  isSaid(request: CommandRequest): boolean {
+    return this.channels.isSaid(request);
   }
 
   /** Whether nothing is under way that could change something. */
@@ -150,6 +156,7 @@ export class World implements Surroundings, Audited {
 
   reported(instance: Instance, error: unknown, what: string): void {
     // Where too many commands wait, what was given to one who left comes back when its lease ends.
+    if (what === "give back") this.channels.notReturned();
     if (instance.isOver || what === "give back") return;
     this.#retryAt = Math.max(this.#retryAt, this.#now + RETRY_MS);
     const isStruck = this.isExcused;
@@ -188,7 +195,8 @@ export class World implements Surroundings, Audited {
   /** Ends the current instance; of what it wrote and is not durable, all behind a place is lost. */
   async crash(upTo: number, isEviction = false): Promise<void> {
     const { current } = this;
-    if (!isEviction) this.waiting.crashed();
+    if (!isEviction) this.#socketsLost();
+    else if (!this.isIdle) this.channels.disturbed();
     if (upTo < this.disk.written) this.coverage.fault("writes lost in a crash");
     if (current !== undefined) {
       current.isOver = true;
@@ -208,9 +216,14 @@ export class World implements Surroundings, Audited {
     this.post.endAll(this.zombie);
     this.zombie = current;
     current.isOver = true;
-    this.waiting.crashed();
+    this.#socketsLost();
     this.#leave(upTo);
     await this.wake();
+  }
+
+  #socketsLost(): void {
+    this.waiting.crashed();
+    this.channels.crashed();
   }
 
   /** The superseded instance learns of it. */
@@ -308,7 +321,8 @@ export class World implements Surroundings, Audited {
 
   /** I12: nobody waits for a job that is there. */
   #checkWaiting(): void {
-    for (const request of this.waiting.unserved) {
+    this.channels.check();
+    for (const request of [...this.waiting.unserved, ...this.channels.unserved]) {
       demand(!this.auditor.wouldServe(request), "I12", "who waits is passed over", request);
     }
   }
