@@ -136,6 +136,18 @@ export class Callers {
     return [...this.#waiters.ended(group), ...this.#channels.lost(group)];
   }
 
+  /**
+   * The state is about to be replaced by another one, with which all leases end. Returns what gives what is to be told of that, to be
+   * called once it is done.
+   */
+  replacing(why: Refusal): () => readonly Telling[] {
+    const lost = this.#channels.lostAll(why);
+    return () => {
+      this.#leases.forget();
+      return [...lost, ...this.#waiters.endedByNow()];
+    };
+  }
+
   /** Serves who waits, as far as that goes at once. */
   #serve(): void {
     this.#ports.committer.pump();

@@ -126,18 +126,26 @@ export class Channels {
 
   /** What sessions are to be told of leases that have ended without them. */
   lost({ told, view }: Pick<Group, "told" | "view">): Telling[] {
-    const bySession = new Map<Channel, LostLease[]>();
+    const byChannel = new Map<Channel, LostLease[]>();
     for (const { session, id, grant, why } of told.lost) {
       const channel = this.#bySession.get(session);
       if (channel === undefined) continue;
       const token = leaseToken(view.identity, grant);
-      const items = bySession.get(channel) ?? [];
+      const items = byChannel.get(channel) ?? [];
       items.push({ id, token, ok: false, problem: problemOf(why) });
-      bySession.set(channel, items);
+      byChannel.set(channel, items);
     }
-    return [...bySession].map(([channel, items]) =>
-      telling(() => channel.send(encodeFrame({ type: "cancel", items }))),
-    );
+    return [...byChannel].map(cancelling);
+  }
+
+  /** What sessions are to be told if all leases end that there are now, for one reason. */
+  lostAll(why: Refusal): Telling[] {
+    const problem = problemOf(why);
+    const all = [...this.#bySession].map(([session, channel]): [Channel, LostLease[]] => {
+      const held = this.#ports.heldBy(session);
+      return [channel, held.map(({ id, token }) => ({ id, token, ok: false, problem }))];
+    });
+    return all.filter(([, items]) => items.length > 0).map(cancelling);
   }
 
   async #begin(channel: Channel, hello: HelloFrame): Promise<void> {
@@ -197,6 +205,10 @@ export class Channels {
     });
   }
 }
+
+/** A worker learns that it holds these no more. */
+const cancelling = ([channel, items]: readonly [Channel, readonly LostLease[]]): Telling =>
+  telling(() => channel.send(encodeFrame({ type: "cancel", items })));
 
 const twice: Refusal = refuse("frame_unexpected", "There was a hello on this channel before.");
 const tooEarly: Refusal = refuse("frame_unexpected", "The first frame of a channel is its hello.");

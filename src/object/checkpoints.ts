@@ -2,15 +2,22 @@
  * When a queue's object takes a checkpoint behind an entry, and what of the log goes with it.
  * Invariant: the turns of what time does never leave more changed rows to one checkpoint than it may write while requests wait.
  */
+import { encodeReply } from "../contract/commands.ts";
 import { limits } from "../contract/limits.ts";
+import type { CommandAnswer } from "../contract/rpc.ts";
+import type { View } from "../machine/decide.ts";
 import { weightOf } from "../store/figures.ts";
 import type { SluiceStore } from "../store/schema.ts";
+import { queueUnknown } from "./refusals.ts";
 
 /** What checkpoints need of the engine. */
 interface CheckpointPorts {
   store(): SluiceStore;
   /** The time as of now: never before the last entry's. */
   at(): number;
+  /** The state; undefined where there is no queue. */
+  view(): View | undefined;
+  readonly name: string;
 }
 
 export class Checkpoints {
@@ -20,6 +27,17 @@ export class Checkpoints {
 
   constructor(ports: CheckpointPorts) {
     this.#ports = ports;
+  }
+
+  /** Takes one that was asked for. */
+  asked(): CommandAnswer {
+    const { store, at, view, name } = this.#ports;
+    if (view() === undefined) return { refusal: queueUnknown(name) };
+    store().checkpoint();
+    const { term, index } = store().checkpointed;
+    return {
+      reply: encodeReply("queue.checkpoint", { now: at(), checkpointed: { term, index } }),
+    };
   }
 
   /**

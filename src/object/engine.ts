@@ -21,6 +21,7 @@ import { dropQueue } from "./farewell.ts";
 import type { FeedSocket } from "./feed.ts";
 import { FeedDoor } from "./feed-door.ts";
 import type { Group } from "./group.ts";
+import type { Telling } from "./line.ts";
 import { damageOfLog, openOrSalvage, salvaged } from "./opening.ts";
 import type { Post } from "./post.ts";
 import { Rates } from "./rates.ts";
@@ -78,6 +79,7 @@ export class QueueEngine {
     this.#store = openOrSalvage(ports);
     const own = {
       now: () => ports.now(),
+      at: () => this.#committer.at(),
       store: () => this.#openStore(),
       // Of a store that must not be used nothing is seen.
       view: () => (isDamaged(this.#store) ? undefined : this.#view()),
@@ -91,17 +93,14 @@ export class QueueEngine {
       feed: () => this.readers.feed,
       afterAppend: (group) => this.#afterAppend(group),
     });
-    this.#checkpoints = new Checkpoints({ ...own, at: () => this.#committer.at() });
+    this.#checkpoints = new Checkpoints({ ...ports, ...own });
     this.#snapshots = new Snapshots({
       ...ports,
       ...own,
       committer: this.#committer,
       contents: () => this.#contents(),
-      arm: (at) => {
-        // An alarm that will not come must not take what is due with it.
-        if (this.#alarm.isLate) this.#upkeep.arm();
-        this.#alarm.arm(at);
-      },
+      replacing: (why) => this.#replacing(why),
+      arm: (at) => this.#armFor(at),
     });
     this.#callers = new Callers({
       ...own,
@@ -152,11 +151,18 @@ export class QueueEngine {
     return { ...platform, report };
   }
 
+  /** Sees to it that the alarm fires by then. */
+  #armFor(at: number): void {
+    // An alarm that will not come must not take what is due with it.
+    if (this.#alarm.isLate) this.#upkeep.arm();
+    this.#alarm.arm(at);
+  }
+
   /** Learns what alarm is set, once, before anything else. */
   async recoverAlarm(): Promise<void> {
     await this.#alarm.recover();
     // The instance before may have ended between an entry and those who read it.
-    if (!isDamaged(this.#store)) this.#tellReaders();
+    if (!isDamaged(this.#store)) this.#tell(this.readers.feed.appended());
     // Somebody may have begun to wait without having been tried.
     this.#committer.pump();
   }
@@ -166,11 +172,15 @@ export class QueueEngine {
     return this.#callers.blocked;
   }
 
-  /** Sees to it that readers of the feed are told of all there is. */
-  #tellReaders(): void {
-    this.#committer
-      .tell(this.readers.feed.appended())
-      .catch((error: unknown) => this.#ports.report(error, "feed"));
+  /** Tells what stands, once that is durable. */
+  #tell(told: readonly Telling[]): void {
+    this.#committer.tell(told).catch((error: unknown) => this.#ports.report(error, "tell"));
+  }
+
+  /** The state is about to be replaced. Returns what tells of that, to be called once it is done. */
+  #replacing(why: Refusal): () => void {
+    const told = this.#callers.replacing(why);
+    return () => this.#tell([...told(), ...this.readers.feed.appended()]);
   }
 
   /**
@@ -213,7 +223,9 @@ export class QueueEngine {
 
   /** What is done by the object itself, beside the log; undefined for a command that a group decides. */
   #own({ name, input }: CommandRequest): Promise<CommandAnswer> | undefined {
-    if (name === "queue.checkpoint") return this.#checkpoint();
+    if (name === "queue.checkpoint") {
+      return this.#committer.alone(() => this.#checkpoints.asked());
+    }
     if (name === "queue.delete") return this.#delete(input as DeleteQueueInput);
     if (name === "snapshot.build") return this.#snapshots.build();
     if (name === "snapshot.import") return this.#snapshots.import(input as ImportStep);
@@ -300,17 +312,6 @@ export class QueueEngine {
     this.#checkpoints.behindEntry(group.isBehind);
   }
 
-  #checkpoint(): Promise<CommandAnswer> {
-    return this.#committer.alone(() => {
-      const store = this.#openStore();
-      if (this.#view() === undefined) return { refusal: queueUnknown(this.#ports.name) };
-      store.checkpoint();
-      const { term, index } = store.checkpointed;
-      const reply = { now: this.#committer.at(), checkpointed: { term, index } };
-      return { reply: encodeReply("queue.checkpoint", reply) };
-    });
-  }
-
   /** What the queue keeps; undefined where there is none. */
   #contents(): Contents | undefined {
     const view = this.#view();
@@ -333,12 +334,13 @@ export class QueueEngine {
   /** Drops the queue, whose id is undefined where it cannot be read. */
   #drop(queueId: string | undefined, now: number): CommandAnswer {
     const { sql, name } = this.#ports;
+    const told = this.#replacing(queueUnknown(name));
     dropQueue(sql, { name, queueId });
     this.#store = openOrSalvage(this.#ports);
     this.#committer.forgetQueue();
     this.#snapshots.forgetQueue();
     this.readers.feed.forgetQueue();
-    this.#tellReaders();
+    told();
     this.#alarm.arm(this.#ports.now());
     return { reply: encodeReply("queue.delete", { now, deleted: true }) };
   }

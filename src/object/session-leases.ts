@@ -28,17 +28,18 @@ export class SessionLeases {
   note({ told }: Pick<Group, "told">): void {
     if (this.#jobs === undefined) return;
     // Of another state nothing is known.
-    if (told.types.includes("queue.imported")) this.#forget();
+    if (told.types.includes("queue.imported")) this.forget();
     // A job whose lease has ended may be handed out again in the same entry: then it is held.
     for (const id of told.ended) this.#drop(id);
     for (const { id, session } of told.handed) this.#add(id, session);
   }
 
   #all(view: View): Map<string, Set<string>> {
-    if (this.#jobs === undefined) {
-      this.#jobs = new Map();
-      for (const [id, session] of sessionsHolding(view)) this.#add(id, session);
-    }
+    if (this.#jobs !== undefined) return this.#jobs;
+    // All of them, or none where storage fails on the way.
+    const held = [...sessionsHolding(view)];
+    this.#jobs = new Map();
+    for (const [id, session] of held) this.#add(id, session);
     return this.#jobs;
   }
 
@@ -58,7 +59,8 @@ export class SessionLeases {
     if (ids?.size === 0) this.#jobs?.delete(session);
   }
 
-  #forget(): void {
+  /** Nothing is known any more: it looks anew. */
+  forget(): void {
     this.#jobs = undefined;
     this.#holders.clear();
   }

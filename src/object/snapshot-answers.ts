@@ -109,3 +109,9 @@ export const importUnknown = (upload: string, chunks?: number): Refusal =>
   chunks === undefined
     ? refuse("import_unknown", `Upload ${upload} is not under way: begin with the manifest.`)
     : refuse("import_unknown", `Upload ${upload} goes on with chunk ${chunks + 1}.`, { chunks });
+
+/** Why leases have ended with an import. */
+export const replaced: Refusal = refuse(
+  "lease_stale",
+  "The queue's jobs were replaced by those of a snapshot, and all leases have ended: drop the work.",
+);

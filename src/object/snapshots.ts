@@ -35,6 +35,8 @@ export interface SnapshotPorts {
   now(): number;
   /** Lets others have their turn. */
   pause(): Promise<void>;
+  /** All leases are about to end. Returns what tells of that, to be called once they have. */
+  replacing(why: Refusal): () => void;
   /** Sees to it that the alarm fires by then. */
   arm(at: number): void;
   abort(error: unknown): void;
@@ -281,6 +283,7 @@ export class Snapshots {
     const from = { queueId, term: last.term, index: last.index, digest };
     const given = planNumbers(store);
     const most = limits.planNumbersPerEntryMax;
+    const tell = this.#ports.replacing(told.replaced);
     try {
       sql.transaction(() => {
         store.install(told.placeFor(store.last, last, term, digest), { term });
@@ -294,6 +297,7 @@ export class Snapshots {
       abort(fault);
       throw fault;
     }
+    tell();
     const now = committer.at();
     return { now, chunks: meta.chunks, rows: rowsTotal, rowsTotal, imported: { term, digest } };
   }

@@ -136,6 +136,11 @@ export class Waiters {
     return [...over].flatMap((name) => this.#endOf(name));
   }
 
+  /** What those are to be told who wait for ends that have come in whatever way. */
+  endedByNow(): Telling[] {
+    return [...this.#watchers.keys()].flatMap((name) => this.#endOf(name));
+  }
+
   /** What a caller is told whose wait was over before it began. */
   overBy({ kind, id }: ForEnd): Telling[] {
     return this.#endOf(watched(kind, id));

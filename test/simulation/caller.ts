@@ -58,6 +58,20 @@ function many(weight: number, ...all: readonly string[]): (readonly [number, str
   return all.map((pattern) => [weight, pattern]);
 }
 
+/** A copy of what ends soon, and what becomes of it. */
+const timedCopy = (random: Random): Calls => {
+  const ms = `${random.between(1, 5000)}`;
+  return [
+    ["SET", "s1", "a", "PX", ms],
+    ["COPY", "s1", "s2", "REPLACE"],
+    random.pick([
+      ["PTTL", "s2"],
+      ["PERSIST", "s1"],
+      ["SET", "s2", "b", "KEEPTTL"],
+    ]),
+  ];
+};
+
 /** More than go with their name: what is left of them is freed by sweeps. */
 const large = 20;
 
@@ -68,9 +82,11 @@ export class Caller {
   wish(random: Random): Wish {
     if (random.chance(0.25))
       return { name: "redis.versions", input: { names: this.#names(random) } };
-    const calls = random.chance(0.08)
-      ? this.#large(random)
-      : Array.from({ length: random.between(1, 5) }, () => draw(random));
+    const calls = random.weighted([
+      [8, () => this.#large(random)],
+      [6, () => timedCopy(random)],
+      [86, () => Array.from({ length: random.between(1, 5) }, () => draw(random))],
+    ])();
     const isWatching = random.chance(0.3) && this.#versions.length > 0;
     const watched = isWatching ? { atomic: true, watched: this.#watched(random) } : {};
     return { name: "redis.run", input: { calls, ...watched } };

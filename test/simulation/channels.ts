@@ -199,7 +199,8 @@ export class Channels {
     if (end.isUnsure) this.#world.coverage.fault("channel gone with jobs");
     this.#isAtWork = true;
     this.#lose(end);
-    instance.engine.leave(end);
+    // One that has died in this step hears nothing more.
+    if (!instance.isOver) instance.engine.leave(end);
     await this.#world.settle();
   }
 

@@ -3,7 +3,8 @@
  * Invariant: a planted defect is taken out again behind the test that planted it, so that no other test meets it.
  */
 import { afterEach } from "vitest";
-import { allSteps, type Failure, run } from "./run.ts";
+import { allSteps, type Failure, leaderOf, run } from "./run.ts";
+import type { Leader } from "./scheduler.ts";
 
 const takeOut: (() => void)[] = [];
 
@@ -24,9 +25,14 @@ export function replace<T extends object, N extends keyof T>(
   });
 }
 
-/** How the first of some seeds breaks a rule. Throws where none does. */
-export async function firstFailure(seeds: number, steps: number): Promise<Failure> {
-  for (let seed = 1; seed <= seeds; seed++) {
+/** How the first of some seeds breaks a rule, of those alone that have this leader where one is named. Throws where none does. */
+export async function firstFailure(
+  seeds: number,
+  steps: number,
+  leader?: Leader,
+): Promise<Failure> {
+  const all = Array.from({ length: seeds }, (_, i) => i + 1);
+  for (const seed of all.filter((each) => leader === undefined || leaderOf(each) === leader)) {
     const { failure } = await run({ seed, steps: allSteps(steps) });
     if (failure !== undefined) return failure;
   }

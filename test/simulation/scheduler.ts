@@ -31,8 +31,8 @@ const answeredMax = 40;
 const isGone = (jobs: ReadonlyMap<string, unknown>, { id }: { readonly id?: string }): boolean =>
   id !== undefined && !jobs.has(id);
 
-/** Clients who may lead. */
-export type Leader = "caller" | "crew" | "gatekeeper";
+/** Who may lead: a client, or workers with channels. */
+export type Leader = "caller" | "crew" | "gatekeeper" | "channels";
 
 export class Scheduler {
   readonly #world: World;
@@ -76,7 +76,7 @@ export class Scheduler {
     await step(random);
     while (this.#world.isPausing && random.chance(0.6)) await this.#world.goOn();
     if (random.chance(0.12)) await this.#wait(random);
-    if (random.chance(0.12)) await this.#channel(random);
+    if (random.chance(this.#leader === "channels" ? 0.6 : 0.12)) await this.#channel(random);
     if (random.chance(0.3)) await this.#answerPush(random);
     await this.#afterStep(random);
   }
@@ -115,7 +115,8 @@ export class Scheduler {
     if (this.#unknown.length > 0 && random.chance(0.4)) return this.#retry(random, mayWait);
     if (this.#answered.length > 0 && random.chance(0.08)) return this.#repeat(random, mayWait);
     const leader = random.chance(0.7) ? this.#leader : undefined;
-    const client = leader === undefined ? random.below(roles.length) : roles.indexOf(leader);
+    const leads = leader === undefined || leader === "channels" ? -1 : roles.indexOf(leader);
+    const client = leads < 0 ? random.below(roles.length) : leads;
     const { queue, jobs } = world.auditor.state;
     // Without a queue there is little to see, and not every enqueue makes one.
     const isCrowded = jobs.size > jobsMax || (queue === undefined && random.chance(0.012));

@@ -105,7 +105,7 @@ export class Waiting {
       this.#sockets.splice(this.#sockets.indexOf(socket), 1);
     } else if (answer === undefined && random.chance(0.3)) {
       await this.#say(socket, ENOUGH);
-    } else if (this.#world.isIdle) {
+    } else {
       await this.#hangUp(socket);
     }
   }
@@ -137,6 +137,8 @@ export class Waiting {
 
   async #hangUp(socket: Socket): Promise<void> {
     const instance = await this.#world.wake();
+    // What a new instance does first, such as to serve a channel, has to be durable before what this gives back.
+    if (!this.#world.isIdle) return;
     this.#sockets.splice(this.#sockets.indexOf(socket), 1);
     const { given } = socket.kept() ?? {};
     if (given !== undefined) this.#world.coverage.fault("waiter gone with jobs");
