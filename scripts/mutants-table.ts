@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { agqMutants } from "./mutants-agq.ts";
 import { deliveryMutants } from "./mutants-deliveries.ts";
 import { feedMutants } from "./mutants-feed.ts";
 import { flowMutants } from "./mutants-flows.ts";
@@ -43,6 +44,7 @@ export const mutants: readonly Mutant[] = [
   ...storeMutants,
   ...snapshotMutants,
   ...strangerMutants,
+  ...agqMutants,
 ];
 
 /** The text of a mutant's file with the mutant in it. Throws when it does not apply. */

@@ -17,6 +17,7 @@ import type { CommandAnswer, CommandRequest, IdempotencyKey } from "../src/contr
 import type { Wait } from "../src/contract/waits.ts";
 import { QueueEngine } from "../src/object/engine.ts";
 import type { PostAnswer, PostRequest } from "../src/object/post.ts";
+import type { WaitSocket } from "../src/object/waiters.ts";
 import { openStore, type SluiceStore } from "../src/store/schema.ts";
 import { NodeSql } from "../src/store/sql-node.ts";
 import { Store } from "../src/store/store.ts";
@@ -74,6 +75,10 @@ export class Harness {
   target = (_: PostRequest): Promise<PostAnswer> => Promise.resolve(answerOf(204));
   /** Sockets that outlive an instance. */
   readonly sockets: TestSocket[] = [];
+  /** More of them, which stand with those of Redis connections. */
+  claims: () => readonly WaitSocket[] = () => [];
+  /** Is called once a new instance is there, before it does anything. */
+  started: () => void = () => undefined;
   /** Those of readers of the feed. */
   readonly feeds: FeedTestSocket[] = [];
   readonly #autoCreate: boolean;
@@ -159,6 +164,7 @@ export class Harness {
   async crash(): Promise<void> {
     this.#isDamaged = true;
     this.#engine = this.#start();
+    this.started();
     await this.#engine.recoverAlarm();
   }
 
@@ -172,6 +178,7 @@ export class Harness {
   async reopen(): Promise<void> {
     checkRecovery(this);
     this.#engine = this.#start();
+    this.started();
     await this.#engine.recoverAlarm();
     this.check();
   }
@@ -207,7 +214,7 @@ export class Harness {
       sql: this.sql,
       objectId: "object",
       name: "mail",
-      sockets: () => this.sockets,
+      sockets: () => [...this.sockets, ...this.claims()],
       feeds: () => this.feeds,
       autoCreate: this.#autoCreate,
       deliversHere: false,
@@ -254,6 +261,11 @@ export class Harness {
   async tell(socket: FeedTestSocket, text: string): Promise<void> {
     await this.#engine.readers.hear(socket, text);
     await this.settled();
+  }
+
+  /** The instance that is there. */
+  get engine(): QueueEngine {
+    return this.#engine;
   }
 
   /** Somebody waits for jobs. */

@@ -57,6 +57,8 @@ export class RedisPrologue {
     else if (name === "exec" || name === "discard" || name === "reset") this.#end(name);
     else if (name === "auth") this.#say("auth", call);
     else if (name === "hello" && call.length > 1) this.#say("hello", call);
+    // So a worker of AGQ says who it is.
+    else if (name === "ping" && call.length > 1) this.#say("ping", call);
     else if (name === "client" && word === "setname") this.#say("name", call);
     else if (name === "client" && word === "setinfo") this.#say(`info ${option}`, call);
   }

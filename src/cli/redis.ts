@@ -3,8 +3,9 @@
  * Invariant: nobody but this machine reaches the queue through it without the token, unless each client has to show it.
  */
 import { type AddressInfo, createServer } from "node:net";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { SluiceError } from "../client/index.ts";
+import { type Dialect, dialects } from "../contract/dialects.ts";
 import { BridgedClient } from "./redis-client.ts";
 import { RedisLink } from "./redis-link.ts";
 import type { Session } from "./session.ts";
@@ -15,6 +16,7 @@ interface RedisFlags {
   readonly port: number;
   readonly host: string;
   readonly queue: string;
+  readonly dialect: Dialect;
   readonly requireAuth?: true;
 }
 
@@ -37,6 +39,14 @@ export function addRedisCommand(program: Command, session: Session): void {
     .option("--port <port>", "the port to listen at; 0: any that is free", integer, 6379)
     .option("--host <address>", "the address to listen at", "127.0.0.1")
     .option("--queue <name>", "the queue whose names and values they work with", name, "default")
+    .addOption(
+      new Option(
+        "--dialect <name>",
+        "how they speak: as to a Redis, or as to the AGQ of one of two generations of workers",
+      )
+        .choices(dialects)
+        .default(dialects[0]),
+    )
     .option("--require-auth", "have each client send the token by AUTH or HELLO")
     .action(async (flags: RedisFlags) => {
       if (!LOCAL.test(flags.host) && flags.requireAuth !== true) {
@@ -67,12 +77,12 @@ async function reach(session: Session, queue: string): Promise<void> {
 /** Listens for Redis clients. Rejects with an `InvalidArgumentError` where it cannot listen. */
 export async function listen(
   session: Session,
-  { port, host, queue, requireAuth }: RedisFlags,
+  { port, host, queue, dialect, requireAuth }: RedisFlags,
 ): Promise<Bridge> {
   const { url = "", token, retryForMs = 0 } = session.connection;
   const address = new URL(`${url.replace(/\/+$/, "")}/v1/queues/${queue}/resp`);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-  address.searchParams.set("dialect", "redis");
+  address.searchParams.set("dialect", dialect);
   if (requireAuth) address.searchParams.set("auth", "required");
   const clients = new Set<BridgedClient>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {

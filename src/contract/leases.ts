@@ -29,8 +29,14 @@ export const claim = z.strictObject({
   /** How long to wait for a job when there is none. */
   waitMs: integer(0, limits.waitMsMax).optional(),
 });
-/** `session`: whose channel asks, as `sessionOf` has it; no request can say it. */
-export type ClaimInput = z.output<typeof claim> & { readonly session?: string | undefined };
+/** What no request can say: what the object adds to the claims of its channels and of AGQ's workers. */
+interface OwnClaim {
+  /** Who asks, as `sessionOf` has it: whoever it is finds its leases again by it. */
+  readonly session?: string | undefined;
+  /** A worker that names no capabilities is one that can do everything, in place of nothing. */
+  readonly takesAny?: true | undefined;
+}
+export type ClaimInput = z.output<typeof claim> & OwnClaim;
 
 /** A job in a worker's hands. */
 export interface ClaimedJob {

@@ -7,6 +7,7 @@ import { integer, jobId } from "./fields.ts";
 import { CAPABILITY } from "./ids.ts";
 import type { JsonText } from "./json.ts";
 import { limits } from "./limits.ts";
+import { placeholdersOf } from "./placeholders.ts";
 
 /** What the operating system takes as one argument: anything but a NUL. */
 const argument = z
@@ -124,6 +125,19 @@ export interface PlanListReply {
 /** The JSON text of a plan. */
 export function encodePlan({ now, plan: { plan, ...fields } }: PlanReply): JsonText {
   return `{"now":${now},"plan":${JSON.stringify(fields).slice(0, -1)},"plan":${plan}}}`;
+}
+
+/** A plan as the queue takes it, under an id. */
+export function planInput(id: string, said: PlanWire): SubmitPlanInput {
+  const { plan_description: description, tasks } = said;
+  return {
+    id,
+    body: planBody(id, said),
+    ...(description !== undefined && { description }),
+    tasks: tasks.length,
+    commands: [...new Set(tasks.map(({ command }) => command))].sort(),
+    fields: placeholdersOf(tasks),
+  };
 }
 
 /** The text of a plan, its fields in the order in which AGQ writes them. */

@@ -3,11 +3,12 @@
  * Invariant: only the Worker reaches these addresses, once the caller has shown the token.
  */
 import * as z from "zod";
+import { type Dialect, dialects } from "./dialects.ts";
 
 /** What a Redis connection's address may say. */
 export const respQuery = z.strictObject({
-  /** How the queue's names are seen: as a plain Redis. */
-  dialect: z.literal("redis").optional(),
+  /** How the queue's names are seen: as a plain Redis, or as the AGQ of one of two generations of workers. */
+  dialect: z.enum(dialects).optional(),
   /** The client has to send AUTH, as to a Redis with a password. */
   auth: z.literal("required").optional(),
 });
@@ -21,12 +22,19 @@ export const socketPaths = {
   wait: "/wait",
 } as const;
 
-/** Of a Redis connection: its client has to prove by AUTH that it has the token, though whoever carries it has shown one. */
-const NEEDS_AUTH = "?auth=required";
+/** Where the Worker asks for a Redis connection; `needsAuth`: its client has to prove by AUTH that it has the token, though whoever carries it has shown one. */
+export const respPath = (dialect: Dialect, needsAuth: boolean): string =>
+  `${socketPaths.resp}?${new URLSearchParams({ dialect, ...(needsAuth && { auth: "required" }) })}`;
 
-/** Where the Worker asks for a Redis connection. */
-export const respPath = (needsAuth: boolean): string =>
-  socketPaths.resp + (needsAuth ? NEEDS_AUTH : "");
+/** How a Redis connection begins. */
+export interface RespOpening {
+  readonly dialect: Dialect;
+  readonly needsAuth: boolean;
+}
 
-/** Whether the client of a Redis connection has to prove who it is, by the query of that path. */
-export const wantsAuth = (search: string): boolean => search === NEEDS_AUTH;
+/** What the query of that path asks for. */
+export function respAsked(search: string): RespOpening {
+  const said = Object.fromEntries(new URLSearchParams(search));
+  const { dialect = "redis", auth } = respQuery.parse(said);
+  return { dialect, needsAuth: auth === "required" };
+}

@@ -7,7 +7,12 @@ import type { CommandAnswer, CommandRequest } from "./rpc.ts";
 
 /** What is waited for: jobs for a claim, the end of a job, or of an action. */
 export type Wait =
-  | { readonly kind: "jobs"; readonly request: CommandRequest<"lease.claim"> }
+  | {
+      readonly kind: "jobs";
+      readonly request: CommandRequest<"lease.claim">;
+      /** What brings no jobs is no answer: a worker that is to have none for now goes on waiting. */
+      readonly isStanding?: true;
+    }
   | { readonly kind: "job" | "action"; readonly id: string };
 
 /** The object has taken the wait. */

@@ -7,8 +7,7 @@ import { accept, isRejected, reject } from "../contract/checked.ts";
 import { JOB_ID, WORKER_NAME } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import { parseJson } from "../contract/parse-json.ts";
-import { placeholdersOf } from "../contract/placeholders.ts";
-import { planBody, planGet, planWire } from "../contract/plans.ts";
+import { planGet, planInput, planWire } from "../contract/plans.ts";
 import { rawElements } from "../contract/raw-json.ts";
 import { type InputError, refuse } from "../contract/refusals.ts";
 import { checkSize } from "../contract/settling.ts";
@@ -43,19 +42,7 @@ export const submitPlan: InputReader<"plan.submit"> = (incoming) => {
     const detail = `The address names plan ${id}.`;
     return reject(inputRefusal([{ pointer: "/plan_id", code: "input_invalid", detail }]));
   }
-  const { plan_description: description, tasks } = input;
-  const commands = [...new Set(tasks.map(({ command }) => command))].sort();
-  return accept({
-    input: {
-      id,
-      body: planBody(id, input),
-      ...(description !== undefined && { description }),
-      tasks: tasks.length,
-      commands,
-      fields: placeholdersOf(tasks),
-    },
-    answer: ifCreated,
-  });
+  return accept({ input: planInput(id, input), answer: ifCreated });
 };
 
 /** An action of the plan in the address. */

@@ -18,7 +18,8 @@ export async function openResp(request: Request, stub: QueueStub): Promise<Respo
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return refusalResponse(noUpgrade, { upgrade: "websocket" });
   }
-  return await connectTo(stub, respPath(query.value.auth === "required"));
+  const { dialect = "redis", auth } = query.value;
+  return await connectTo(stub, respPath(dialect, auth === "required"));
 }
 
 const noUpgrade = refuse(

@@ -187,6 +187,17 @@ export const isEmpty = ({ jobs, plans, schedules, names }: Contents): boolean =>
 export interface Claimer {
   readonly kinds: readonly JobKind[];
   readonly capabilities: readonly string[];
+  /** Without capabilities, also by its registration, it can do everything. */
+  readonly takesAny?: true | undefined;
+  /** Who it is, if it can do everything. */
+  readonly worker?: string | undefined;
+}
+
+/** Whether somebody can do everything. */
+function canAny({ tables }: View, { takesAny, worker, capabilities }: Claimer): boolean {
+  if (takesAny !== true || capabilities.length > 0) return false;
+  const row = worker === undefined ? undefined : tables.workers.get([worker]);
+  return row === undefined || row.capabilities.length === 0;
 }
 
 /**
@@ -202,16 +213,20 @@ export function unclaimable(
     delivery === undefined
       ? []
       : [{ kinds: ["payload"], capabilities: delivery.settings.capabilities }];
-  const able = [...liveWorkers(view), ...lately, ...pushed].map(({ kinds, capabilities }) => ({
-    kinds,
-    capabilities: new Set(capabilities),
+  const all: readonly Claimer[] = [...liveWorkers(view), ...lately, ...pushed];
+  const able = all.map((each) => ({
+    kinds: each.kinds,
+    capabilities: new Set(each.capabilities),
+    isAny: canAny(view, each),
   }));
   const found: Unclaimable[] = [];
   let bytes = 0;
   let omitted = 0;
   for (const [, { kind, requires, ready }] of view.tables.lanes.scan({})) {
     const isCovered = able.some(
-      (each) => each.kinds.includes(kind) && requires.every((need) => each.capabilities.has(need)),
+      (each) =>
+        each.kinds.includes(kind) &&
+        (each.isAny || requires.every((need) => each.capabilities.has(need))),
     );
     if (ready === 0 || isCovered) continue;
     const set = { kind, requires, ready };

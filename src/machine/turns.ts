@@ -11,12 +11,14 @@ import { laneName, PLAIN_LANE } from "../store/lanes.ts";
 import { countersOf, queueOf, type Transaction, type View } from "./decide.ts";
 import { comparePlaces, type ReadyKey } from "./places.ts";
 
-type Asks = Pick<ClaimInput, "kinds" | "capabilities">;
+type Asks = Pick<ClaimInput, "kinds" | "capabilities" | "takesAny">;
 
 /** The sets of kind and requirements whose jobs a worker may have, by number. */
-export function setsFor(view: View, { kinds = ["payload"], capabilities = [] }: Asks): number[] {
+export function setsFor(view: View, asks: Asks): number[] {
+  const { kinds = ["payload"], capabilities = [] } = asks;
   const sets = kinds.includes("payload") ? [PLAIN_LANE] : [];
   if (countersOf(view).lane === PLAIN_LANE) return sets;
+  if (asks.takesAny && capabilities.length === 0) return [...sets, ...allSets(view, kinds)];
   const able = new Set(capabilities);
   for (const kind of new Set(kinds)) {
     for (const [set, requires] of namedSets(view, kind, capabilities)) {
@@ -46,6 +48,13 @@ function* namedSets({ tables }: View, kind: JobKind, capabilities: readonly stri
     // Longer names go on with a comma, and "-" is the character behind it.
     const longer = { from: [`${start},`], to: [`${start}-`] } as const;
     for (const [, { lane }] of tables.lane_index.scan(longer)) yield* setOf(tables, lane);
+  }
+}
+
+/** Sets of these kinds with ready jobs, whatever they require, the oldest first. */
+function* allSets({ tables }: View, kinds: readonly JobKind[]): Generator<number> {
+  for (const [[set], { kind, ready }] of tables.lanes.scan({})) {
+    if (set !== PLAIN_LANE && ready > 0 && kinds.includes(kind)) yield set;
   }
 }
 

@@ -12,6 +12,8 @@ export interface Blocker {
   readonly call: readonly string[];
   /** Until when, epoch ms; undefined: for ever. */
   readonly until: number | undefined;
+  /** It waits for jobs, not for names: only its time is watched here, and its reply is found elsewhere. */
+  readonly isForJobs?: boolean;
   /** Whether it is there still: nothing is taken for one that has gone. */
   isThere(): boolean;
   /** An entry answers it that is not durable yet. */
@@ -41,6 +43,7 @@ interface BlockedPorts {
 
 const NEVER = Number.POSITIVE_INFINITY;
 const timedOut: RedisReply = { nilArray: true };
+const nothing = { type: "list", names: [] } as const;
 
 export class BlockedClients {
   readonly #ports: BlockedPorts;
@@ -81,8 +84,9 @@ export class BlockedClients {
 
   /** Takes in a client, to be tried by the next group; in rising order. */
   enter(blocker: Blocker, order: number): Blocked {
-    const { call, until = NEVER } = blocker;
-    const client: Blocked = { blocker, order, call, ...awaitedBy(call), isServed: false };
+    const { call, until = NEVER, isForJobs = false } = blocker;
+    const awaited = isForJobs ? nothing : awaitedBy(call);
+    const client: Blocked = { blocker, order, call, ...awaited, isServed: false };
     this.#lastOrder = Math.max(this.#lastOrder, order);
     this.#all.add(client);
     for (const name of client.names) {

@@ -4,6 +4,7 @@
  * written.
  */
 import { encodeReply } from "../contract/commands.ts";
+import type { HeldLease } from "../contract/leases.ts";
 import { packAnswer } from "../contract/packing.ts";
 import type { Refusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
@@ -65,10 +66,7 @@ export class Callers {
     this.#waiters = new Waiters({ ...common, read }, this.line);
     const channelPorts = {
       ...common,
-      heldBy: (session: string) => {
-        const view = ports.view();
-        return view === undefined ? [] : this.#leases.of(view, session);
-      },
+      heldBy: (session: string) => this.heldBy(session),
       now: () => ports.now(),
       at: () => committer.at(),
       tell: (told: readonly Telling[]) => committer.tell(told),
@@ -111,6 +109,12 @@ export class Callers {
   leave(socket: WaitSocket): void {
     if (socket.kept()?.channel === undefined) this.#waiters.leave(socket);
     else this.#channels.leave(socket);
+  }
+
+  /** The leases of jobs that were handed out for a session. */
+  heldBy(session: string): readonly HeldLease[] {
+    const view = this.#ports.view();
+    return view === undefined ? [] : this.#leases.of(view, session);
   }
 
   /** Notes who asks for jobs. */

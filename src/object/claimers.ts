@@ -38,7 +38,7 @@ export class Claimers {
 }
 
 /** What a claim takes. */
-export const claimerOf = ({ kinds = ["payload"], capabilities = [] }: ClaimInput): Claimer => ({
-  kinds,
-  capabilities,
-});
+export const claimerOf = (claim: ClaimInput): Claimer => {
+  const { kinds = ["payload"], capabilities = [], takesAny, worker } = claim;
+  return { kinds, capabilities, ...(takesAny && { takesAny, worker }) };
+};

@@ -3,6 +3,7 @@
  * Invariant: it runs the same in the object, in tests and in simulation; time, randomness and storage come from ports.
  */
 import { encodeReply } from "../contract/commands.ts";
+import type { HeldLease } from "../contract/leases.ts";
 import type { DeleteQueueInput } from "../contract/queue.ts";
 import type { Refusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc } from "../contract/rpc.ts";
@@ -262,6 +263,11 @@ export class QueueEngine {
   /** A caller on a socket has gone. */
   leave(socket: WaitSocket): void {
     this.#callers.leave(socket);
+  }
+
+  /** The leases of jobs that were handed out for a session. */
+  heldBy(session: string): readonly HeldLease[] {
+    return this.#callers.heldBy(session);
   }
 
   /** Why nothing can be waited for. */

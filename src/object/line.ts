@@ -113,7 +113,7 @@ export class Line {
         this.#isDue = true;
         break;
       }
-      const isAnswered = served !== undefined && !(isStanding && served.ids.length === 0);
+      const isAnswered = served !== undefined && (!isStanding || isNews(served, isKeyNew));
       if (!isAnswered && !isKeyNew) failed.add(demand);
       if (isAnswered) told.push(claimant.take(served));
     }
@@ -128,9 +128,17 @@ export class Line {
   }
 }
 
+/** Whether this is an answer to one that goes on asking: jobs, or that what its key stood for is gone. */
+const isNews = ({ ids, answer }: Served, isKeyNew: boolean): boolean =>
+  ids.length > 0 || (isKeyNew && "refusal" in answer);
+
 /** What a claim takes, as it says itself. */
-export const demandOf = ({ kinds = ["payload"], capabilities = [] }: ClaimInput): string =>
-  `${kinds.join()} ${capabilities.join()}`;
+export function demandOf(claim: ClaimInput): string {
+  const { kinds = ["payload"], capabilities = [], takesAny, worker = "" } = claim;
+  const isAny = takesAny === true && capabilities.length === 0;
+  // Only its registration says whether it takes any. No name of a capability is "*".
+  return `${kinds.join()} ${isAny ? `* ${worker}` : capabilities.join()}`;
+}
 
 /** What somebody takes as of now: what a registered worker does not say, its registration does, and it may be draining. */
 function demandNow({ view }: Group, { demand, request }: Claimant): string {

@@ -10,13 +10,15 @@ import type { FeedOpening } from "../contract/feed.ts";
 import { packAnswer, unpack } from "../contract/packing.ts";
 import { isRefusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc, QueueRpc } from "../contract/rpc.ts";
-import { socketPaths, wantsAuth } from "../contract/sockets.ts";
+import { respAsked, socketPaths } from "../contract/sockets.ts";
 import { DurableSql } from "../store/sql-durable.ts";
 import { newChannel } from "./channel.ts";
 import { QueueEngine } from "./engine.ts";
 import type { FeedSocket } from "./feed.ts";
 import { postByFetch } from "./post.ts";
-import { RespConnections, type RespSocket } from "./resp.ts";
+import { RespConnections } from "./resp.ts";
+import { claimsOn } from "./resp-claims.ts";
+import type { RespSocket } from "./resp-kept.ts";
 import type { WaitSocket } from "./waiters.ts";
 
 /** What the Worker's configuration binds. */
@@ -47,11 +49,16 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     super(ctx, env);
     const { storage } = ctx;
     const name = ctx.id.name ?? ctx.id.toString();
+    const clients = ctx.getWebSockets(RESP).map((socket) => this.#socketOf<RespSocket>(socket));
+    const claims = claimsOn(clients);
     this.#engine = new QueueEngine({
       sql: new DurableSql(storage),
       name,
       objectId: ctx.id.toString(),
-      sockets: () => ctx.getWebSockets(WAIT).map((socket) => this.#socketOf<WaitSocket>(socket)),
+      sockets: () => [
+        ...ctx.getWebSockets(WAIT).map((socket) => this.#socketOf<WaitSocket>(socket)),
+        ...claims.values(),
+      ],
       feeds: () => ctx.getWebSockets(FEED).map((socket) => this.#socketOf<FeedSocket>(socket)),
       autoCreate: env.SLUICE_AUTO_CREATE !== "false",
       deliversHere: env.SLUICE_DELIVER_HERE === "true",
@@ -74,7 +81,8 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     this.#resp = new RespConnections({
       queue: name,
       line: this.#engine.blocked,
-      sockets: () => ctx.getWebSockets(RESP).map((socket) => this.#socketOf<RespSocket>(socket)),
+      sockets: () => clients,
+      claims,
       submit: (request) => this.submit(request),
       read: (request) => this.read(request),
       isToken: (password) => isToken(password, env),
@@ -84,6 +92,12 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
         return () => clearTimeout(timer);
       },
       report,
+      jobs: {
+        ask: (request) => this.#ask(request),
+        hear: (socket, text) => this.#engine.hear(socket, text),
+        leave: (socket) => this.#engine.leave(socket),
+        heldBy: (session) => this.#engine.heldBy(session),
+      },
     });
     void ctx.blockConcurrencyWhile(async () => {
       await this.#engine.recoverAlarm();
@@ -93,9 +107,12 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
   }
 
   async ask(message: string): Promise<string> {
-    const request = unpack(message);
+    return packAnswer(await this.#ask(unpack(message)));
+  }
+
+  #ask(request: CommandRequest): Promise<CommandAnswer> {
     const isRead = commands[request.name].access === "read";
-    return packAnswer(await (isRead ? this.read(request) : this.submit(request)));
+    return isRead ? this.read(request) : this.submit(request);
   }
 
   /** Runs a command that changes state, for a caller within the object: resolves once it is durable. */
@@ -119,7 +136,7 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     }
     const isResp = pathname === socketPaths.resp;
     const { ours, response } = this.#accept(isResp ? RESP : WAIT);
-    if (isResp) this.#resp.open(this.#socketOf(ours), wantsAuth(search));
+    if (isResp) this.#resp.open(this.#socketOf(ours), respAsked(search));
     if (pathname === socketPaths.channel) {
       this.#socketOf<WaitSocket>(ours).keep({ order: 0, channel: newChannel(Date.now()) });
     }

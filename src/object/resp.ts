@@ -1,43 +1,25 @@
 /**
  * Redis connections: sockets that carry RESP, over which the object sleeps.
- * Invariant: a session stands in its socket's attachment, and so does a call that waits; what does not fit there (part of a call, a transaction,
+ * Invariant: a session stands in its socket's attachment, and so does a call that waits, for a name or for a job; what does not fit there (part of a call, a transaction,
  * watched names, long calls) keeps the object awake for a time, and a connection that lost it is ended with an error, never gone on with.
  */
+
 import { limits } from "../contract/limits.ts";
 import type { RedisRunReply, RedisVersionsReply } from "../contract/redis.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
+import type { RespOpening } from "../contract/sockets.ts";
+import { ENOUGH } from "../contract/waits.ts";
+import { AgqConversation, isClaim } from "../redis/agq/dialect.ts";
+import { heardBy } from "../redis/agq/plain.ts";
 import { type BlockedCall, Connection, type ConnectionPorts } from "../redis/connection.ts";
 import type { Hub } from "../redis/gate-command.ts";
 import { type Followed, following } from "../redis/pubsub.ts";
-import { bytesOf, type Call } from "../redis/requests.ts";
-import { newSession, type Session } from "../redis/session.ts";
+import { bytesOf } from "../redis/requests.ts";
+import { newSession } from "../redis/session.ts";
 import type { Blocked, BlockedClients, Blocker } from "./blocked.ts";
 import { PubSub } from "./pubsub.ts";
-
-/** A socket, as far as a connection needs it. */
-export interface RespSocket {
-  /** What is kept with it while the object sleeps. */
-  kept(): KeptConnection | undefined;
-  keep(kept: KeptConnection): void;
-  /** Whether the other side has not closed it, as far as is known. */
-  isOpen(): boolean;
-  /** Throws once the other side has closed it. */
-  send(bytes: Uint8Array): void;
-  close(code: number, reason: string): void;
-}
-
-/** A call that waits, its place in the line, and the calls behind it. */
-interface KeptBlocked extends BlockedCall {
-  readonly order: number;
-  readonly behind: readonly Call[];
-}
-
-interface KeptConnection {
-  readonly session: Session;
-  /** Whether there was more, which only the instance remembers that the socket belongs to. */
-  readonly isHeld: boolean;
-  readonly blocked?: KeptBlocked | undefined;
-}
+import { agqPorts, type JobsDoor, RespClaim, waitFor } from "./resp-claims.ts";
+import { type KeptBlocked, keptOf, type RespSocket, sendTo } from "./resp-kept.ts";
 
 export interface RespPorts {
   readonly queue: string;
@@ -52,17 +34,24 @@ export interface RespPorts {
   /** Does something later, which keeps the object awake until then. Returns what calls it off. */
   after(ms: number, work: () => void): () => void;
   report(error: unknown, what: string): void;
+  readonly jobs: JobsDoor;
+  /** Claims that stand with sockets that outlived the instance before. */
+  readonly claims: ReadonlyMap<RespSocket, RespClaim>;
 }
 
 /** A connection in memory. */
 interface Live {
   readonly connection: Connection;
+  /** Its conversation, where it is in a dialect of AGQ. */
+  readonly agq: AgqConversation | undefined;
+  /** Its call that waits for a job, until its client was sent what came of it. */
+  claim: RespClaim | undefined;
   /** What the attachment says. */
   kept: string;
   callOff: (() => void) | undefined;
   /** Its place in the line, if a call of it waits. */
   waiting: Blocked | undefined;
-  /** It is answered by an entry that is not durable yet: another instance could not tell it so. */
+  /** It is answered, but not told so yet: another instance could not tell it. */
   isAnswered: boolean;
 }
 
@@ -107,18 +96,21 @@ export class RespConnections {
     waiting.sort((a, b) => a.order - b.order);
     for (const { socket, order, ...blocked } of waiting) {
       const live = this.#recall(socket);
-      if (live !== undefined) {
-        live.waiting = this.#ports.line.enter(this.#blockerOf(socket, live, blocked), order);
-      }
+      if (live === undefined) continue;
+      live.waiting = this.#ports.line.enter(this.#blockerOf(socket, live, blocked), order);
+      const claim = this.#ports.claims.get(socket);
+      if (claim !== undefined) this.#expect(socket, live, claim);
     }
   }
 
-  /** Begins a connection on a socket; `needsAuth`: its client has yet to prove that it has the token. */
-  open(socket: RespSocket, needsAuth: boolean): void {
+  /** Begins a connection on a socket. */
+  open(socket: RespSocket, { dialect, needsAuth }: RespOpening): void {
     const now = this.#ports.now();
     // Greater than that of every connection before, also of those before the object slept.
     this.#lastId = Math.max(this.#lastId + 1, now);
-    socket.keep({ session: newSession(this.#lastId, now, needsAuth), isHeld: false });
+    const session = newSession(this.#lastId, now, needsAuth);
+    if (dialect !== "redis") session.agq = { form: dialect === "agq-g1" ? "g1" : "g2" };
+    socket.keep({ session, isHeld: false });
   }
 
   /** Hears bytes of a socket. Resolves once what they ask for is answered, or waits. */
@@ -141,6 +133,7 @@ export class RespConnections {
     const live = this.#live.get(socket);
     live?.callOff?.();
     if (live?.waiting !== undefined) this.#ports.line.leave(live.waiting);
+    if (live?.claim !== undefined) this.#ports.jobs.leave(live.claim);
     this.#live.delete(socket);
     if (live !== undefined) this.#eachFollowed(live, "unfollow");
   }
@@ -157,7 +150,12 @@ export class RespConnections {
     const kept = socket.kept();
     if (kept === undefined) throw new Error("resp: a socket has no session");
     if (kept.session.isOver) return undefined;
-    const connection = new Connection(kept.session, this.#portsOf(socket), kept.blocked);
+    const ports = this.#portsOf(socket);
+    const { session, blocked } = kept;
+    const agq =
+      session.agq &&
+      new AgqConversation(session, session.agq, { ...ports, ...agqPorts(this.#ports.jobs) });
+    const connection = new Connection(session, ports, blocked, agq);
     if (kept.isHeld) {
       connection.fail(LOST);
       // Nothing that still comes over it is heard.
@@ -165,8 +163,8 @@ export class RespConnections {
       return undefined;
     }
     const live: Live = {
-      ...{ connection, kept: JSON.stringify(kept), isAnswered: false },
-      ...{ callOff: undefined, waiting: undefined },
+      ...{ connection, agq, kept: JSON.stringify(kept), isAnswered: false },
+      ...{ callOff: undefined, waiting: undefined, claim: undefined },
     };
     this.#live.set(socket, live);
     this.#eachFollowed(live, "follow");
@@ -193,7 +191,7 @@ export class RespConnections {
             input: { names: [...names] },
           }),
         ),
-      send: (bytes) => send(socket, bytes),
+      send: (bytes) => sendTo(socket, bytes),
       end: () => {
         this.leave(socket);
         socket.close(NORMAL, "bye");
@@ -221,8 +219,11 @@ export class RespConnections {
     if (live === undefined) return;
     const { line } = this.#ports;
     live.waiting = line.enter(this.#blockerOf(socket, live, blocked), line.nextOrder());
+    const { isForJobs = false } = live.waiting.blocker;
+    if (isForJobs) this.#claim(socket, live);
     this.#remember(socket, live);
-    line.serve();
+    // A claim was tried as it came.
+    if (!isForJobs) line.serve();
   }
 
   #blockerOf(socket: RespSocket, live: Live, { call, until }: BlockedCall): Blocker {
@@ -230,19 +231,80 @@ export class RespConnections {
       live.isAnswered = isAnswered;
       this.#remember(socket, live);
     };
+    const { agq, connection } = live;
     return {
-      ...{ call, until },
+      ...{ call, until, isForJobs: agq !== undefined && isClaim(call) },
       isThere: () => socket.isOpen(),
       isAnswered: () => setAnswered(true),
       isUnanswered: () => setAnswered(false),
       answer: (reply) => {
+        // What a claim has been given meanwhile it is told soon.
+        if (live.claim !== undefined) return this.#sayFor(live.claim, ENOUGH);
         live.waiting = undefined;
         live.isAnswered = false;
-        this.#following(socket, live, live.connection.unblock(reply)).catch((error: unknown) =>
-          this.#ports.report(error, "redis connection"),
+        this.#unblocked(
+          socket,
+          live,
+          connection.unblock(agq === undefined ? reply : heardBy(call, reply)),
         );
       },
     };
+  }
+
+  /** Remembers what there is while a connection goes on whose call waited. */
+  #unblocked(socket: RespSocket, live: Live, work: Promise<void>): void {
+    this.#following(socket, live, work).catch((error: unknown) =>
+      this.#ports.report(error, "redis connection"),
+    );
+  }
+
+  /** A call waits for a job from now on. */
+  #claim(socket: RespSocket, live: Live): void {
+    const { agq } = live;
+    if (agq === undefined) throw new Error("a plain Redis waits for no jobs");
+    const claim = new RespClaim(socket);
+    this.#expect(socket, live, claim);
+    this.#sayFor(claim, waitFor(agq.claim()));
+  }
+
+  #sayFor(claim: RespClaim | undefined, text: string): void {
+    if (claim === undefined) return;
+    const { jobs, report } = this.#ports;
+    jobs.hear(claim, text).catch((error: unknown) => report(error, "agq claim"));
+  }
+
+  /** Sees to what comes of a claim. */
+  #expect(socket: RespSocket, live: Live, claim: RespClaim): void {
+    live.claim = claim;
+    claim.onAnswer = (answer) => {
+      const isGone = "refusal" in answer && answer.refusal.refusalCode === "answer_gone";
+      if (!isGone) return this.#claimed(socket, live, answer);
+      // What it was given by an instance that could not tell it so is its own no longer.
+      this.#claim(socket, live);
+      if (this.#isLate(live)) this.#sayFor(live.claim, ENOUGH);
+      this.#remember(socket, live);
+    };
+  }
+
+  /** Whether a call has waited for as long as it would. */
+  #isLate({ waiting }: Live): boolean {
+    const until = waiting?.blocker.until;
+    return until !== undefined && until <= this.#ports.now();
+  }
+
+  #claimed(socket: RespSocket, live: Live, answer: CommandAnswer): void {
+    const { agq, waiting, connection } = live;
+    if (agq === undefined) throw new Error("a plain Redis waits for no jobs");
+    if (waiting !== undefined) this.#ports.line.leave(waiting);
+    live.waiting = undefined;
+    live.isAnswered = true;
+    const reply = agq.claimed(answer).then((told) => {
+      // It is sent at once: what it was given is its client's.
+      live.claim = undefined;
+      live.isAnswered = false;
+      return told;
+    });
+    this.#unblocked(socket, live, connection.unblock(reply));
   }
 
   /** Writes down what has changed, and sees to it that nothing is held for ever. */
@@ -257,29 +319,5 @@ export class RespConnections {
       kept.isHeld && !live.isAnswered
         ? this.#ports.after(limits.respHeldMsMax, () => live.connection.fail(`ERR ${TOO_LONG}`))
         : undefined;
-  }
-}
-
-/** What is kept of a connection: a call that waits, those behind it, and what it follows, as far as they fit. */
-function keptOf({ connection, waiting, isAnswered }: Live): KeptConnection {
-  const { session, behind } = connection;
-  const isHeld = connection.isHeld || isAnswered;
-  const blocked = isHeld ? undefined : waiting && keptBlocked(waiting, behind);
-  const kept = { session, isHeld, ...(blocked && { blocked }) };
-  if (JSON.stringify(kept).length <= limits.respKeptCharsMax) return kept;
-  return { session: { ...session, channels: [], patterns: [] }, isHeld: true };
-}
-
-const keptBlocked = ({ order, blocker }: Blocked, behind: readonly Call[]): KeptBlocked => ({
-  ...{ call: blocker.call, until: blocker.until },
-  ...{ order, behind },
-});
-
-/** A socket that takes nothing any more is that of a client that has gone. */
-function send(socket: RespSocket, bytes: Uint8Array): void {
-  try {
-    socket.send(bytes);
-  } catch {
-    // Its close is told by the platform.
   }
 }

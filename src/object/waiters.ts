@@ -156,7 +156,7 @@ export class Waiters {
     const { request } = wait;
     const waiter: Waiter = {
       ...{ socket, order, request, demand: demandOf(request.input), isServed: false },
-      isStanding: false,
+      isStanding: wait.isStanding === true,
       isKeyNew: request.key !== undefined,
       isThere: () => true,
       lapse: () => telling(() => this.leave(socket)),

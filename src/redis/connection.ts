@@ -5,7 +5,6 @@
  */
 import { Buffer } from "node:buffer";
 import { limits } from "../contract/limits.ts";
-import type { RedisReply } from "../contract/redis.ts";
 import { Conversation, type Waiting } from "./conversation.ts";
 import { encodeReply, type GateReply } from "./frames.ts";
 import type { RedisPorts } from "./gate-command.ts";
@@ -28,10 +27,19 @@ export interface BlockedCall {
   readonly until?: number | undefined;
 }
 
+/** What calls are said to. */
+export interface Conversing {
+  readonly session: Session;
+  /** Whether there is more to remember than the session. */
+  readonly isHeld: boolean;
+  /** Performs calls, and tells the reply to each as soon as it is known. Returns the call at which it stopped, if one waits. */
+  perform(calls: readonly Call[], tell: (reply: GateReply) => void): Promise<Waiting | undefined>;
+}
+
 export class Connection {
   readonly #ports: ConnectionPorts;
   readonly #parser = new RequestParser();
-  readonly #conversation: Conversation;
+  readonly #conversation: Conversing;
   #waiting: Call[] = [];
   #waitingBytes = 0;
   /** What is under way, or was last; it never rejects. */
@@ -41,14 +49,15 @@ export class Connection {
   #frames = "";
   #blocked: BlockedCall | undefined;
 
-  /** `blocked`: a call that waits already, and the calls behind it. */
+  /** `blocked`: a call that waits already, and the calls behind it. `conversation`: a plain Redis's, where none is given. */
   constructor(
     session: Session,
     ports: ConnectionPorts,
     blocked?: BlockedCall & { readonly behind: readonly Call[] },
+    conversation: Conversing = new Conversation(session, ports),
   ) {
     this.#ports = ports;
-    this.#conversation = new Conversation(session, ports);
+    this.#conversation = conversation;
     if (blocked === undefined) return;
     this.#blocked = blocked;
     this.#putBack(blocked.behind);
@@ -68,14 +77,18 @@ export class Connection {
     return this.#waiting;
   }
 
-  /** The call that waited is answered, and what is behind it performed. */
-  unblock(reply: RedisReply): Promise<void> {
-    if (this.#isEnded) return Promise.resolve();
+  /** The call that waited is answered, as soon as it is known with what, and then what is behind it performed. */
+  async unblock(reply: GateReply | Promise<GateReply>): Promise<void> {
+    if (this.#isEnded) return;
     if (this.#blocked === undefined) throw new Error("a call is answered that does not wait");
+    // It has only just begun to wait.
+    if (this.#isBusy) {
+      await this.#work;
+      return await this.unblock(reply);
+    }
     this.#blocked = undefined;
-    this.#frames += encodeReply(reply, this.session.protocol);
-    this.#flush();
-    return this.#go();
+    this.#work = this.#perform(reply);
+    await this.#work;
   }
 
   /** Tells something unasked. */
@@ -119,9 +132,16 @@ export class Connection {
     this.#end();
   }
 
-  async #perform(): Promise<void> {
+  /** Tells the reply to a call that waited, if there is one, and performs what has come. */
+  async #perform(first?: GateReply | Promise<GateReply>): Promise<void> {
     this.#isBusy = true;
     try {
+      if (first !== undefined) {
+        const told = first instanceof Promise ? await first : first;
+        if (this.#isEnded) return;
+        this.#frames += encodeReply(told, this.session.protocol);
+        this.#flush();
+      }
       while (this.#waiting.length > 0 && !this.#isEnded && this.#blocked === undefined) {
         const calls = this.#waiting;
         this.#waiting = [];

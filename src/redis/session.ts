@@ -20,6 +20,28 @@ export interface Session {
   patterns: readonly string[];
   /** The client has said that it goes: nothing that it says is heard any more. */
   isOver: boolean;
+  /** Of a connection in a dialect of AGQ. */
+  agq?: AgqMemory;
+}
+
+/** What a connection of an AGQ program is remembered by. */
+export interface AgqMemory {
+  /** Which generation of AGQ's workers it speaks like. */
+  readonly form: "g1" | "g2";
+  /** Which worker it is, once it has said so by PING. */
+  worker?: string;
+  /** The job that it was handed last. */
+  held?: HeldJob;
+  /** How many of its claims have waited. */
+  waits?: number;
+}
+
+/** A job in an AGQ worker's hands. */
+export interface HeldJob {
+  readonly id: string;
+  readonly token: string;
+  /** It has said what the job came to. */
+  readonly isSettled?: true;
 }
 
 /** The session of a connection that has said nothing yet. */

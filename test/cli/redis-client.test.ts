@@ -170,6 +170,17 @@ test.each(["UNWATCH", "EXEC", "DISCARD", "RESET"])("behind %s it is idle again",
   expect(links[1]?.said).toBe(call("PING"));
 });
 
+test("a worker of AGQ that was idle is still known by its last heartbeat", async () => {
+  const link = await says("PING w1\r\n", call("PING", "w1"));
+  link.answer("$2\r\nw1\r\n");
+  await until(() => heard === "$2\r\nw1\r\n");
+  link.lose();
+  const next = await says("PING w1\r\n", call("PING", "w1"), 1);
+  next.answer("$2\r\nw1\r\n");
+  await until(() => next.said !== "");
+  expect(next.said).toBe(call("PING", "w1"));
+});
+
 test("a client that leaves gets the replies that it waits for first", async () => {
   const link = await says("GET a\r\n", call("GET", "a"));
   const ended = once(socket, "end");

@@ -226,6 +226,27 @@ describe("a bridge that requires AUTH", () => {
   });
 });
 
+test("a bridge in a dialect of AGQ carries its programs", async () => {
+  const own = await startBridge("--queue", "agq", "--dialect", "agq-g2");
+  const [agx, agw] = [0, 1].map(() => new Redis({ port: own.port, enableReadyCheck: false }));
+  if (agx === undefined || agw === undefined) throw new Error("there are two clients");
+  expect(await agw.call("AUTH", server.token)).toBe("OK");
+  expect(await agw.call("PING", "w1")).toBe("w1");
+  const taken = agw.brpoplpush("queue:ready", "queue:processing", 30);
+  const plan =
+    '{"plan_id":"p","tasks":[{"task_number":1,"command":"true","input_from_task":null}]}';
+  expect(await agx.call("PLAN.SUBMIT", plan)).toBe("p");
+  const action = await agx.call("ACTION.SUBMIT", '{"action_id":"a","plan_id":"p","inputs":[]}');
+  const id = String(await taken);
+  expect(action).toBe(`{"action_id":"a","job_ids":["${id}"],"jobs_created":1,"plan_id":"p"}`);
+  expect(await agw.set(`job:${id}:status`, "completed")).toBe("OK");
+  expect(await agw.lrem("queue:processing", 1, id)).toBe(1);
+  agx.disconnect();
+  agw.disconnect();
+  own.bridge.kill("SIGTERM");
+  expect(await once(own.bridge, "exit")).toEqual([0, null]);
+});
+
 describe("@upstash/redis", () => {
   test("works with only its URL and token changed", async () => {
     const redis = new Upstash({

@@ -7,7 +7,7 @@ import { RespConnections } from "../../src/object/resp.ts";
 import { encodeCall } from "../../src/redis/frames.ts";
 import { splitInline } from "../../src/redis/inline.ts";
 import { command } from "./commands.ts";
-import { TestSocket } from "./resp-socket.ts";
+import { notAsked, TestSocket } from "./resp-socket.ts";
 import { EngineRig, turns } from "./rig.ts";
 
 interface Timer {
@@ -33,7 +33,7 @@ export class RedisRig extends EngineRig {
   client(): RedisClient {
     const socket = new TestSocket();
     this.sockets.push(socket);
-    this.connections.open(socket, false);
+    this.connections.open(socket, { dialect: "redis", needsAuth: false });
     return new RedisClient(this, socket);
   }
 
@@ -63,6 +63,7 @@ export class RedisRig extends EngineRig {
         return () => this.timers.delete(timer);
       },
       report: this.report,
+      ...{ jobs: notAsked, claims: new Map() },
     });
   }
 }

@@ -4,7 +4,8 @@
  */
 import { Buffer } from "node:buffer";
 import { limits } from "../../src/contract/limits.ts";
-import type { RespSocket } from "../../src/object/resp.ts";
+import type { JobsDoor } from "../../src/object/resp-claims.ts";
+import type { RespSocket } from "../../src/object/resp-kept.ts";
 
 /** A socket that keeps what really would be kept. */
 export class TestSocket implements RespSocket {
@@ -33,3 +34,11 @@ export class TestSocket implements RespSocket {
     this.closed += 1;
   }
 }
+
+/** A plain Redis needs nothing of jobs. */
+export const notAsked: JobsDoor = {
+  ask: () => Promise.reject(new Error("a plain Redis asks for no jobs")),
+  hear: () => Promise.reject(new Error("a plain Redis waits for no jobs")),
+  leave: () => undefined,
+  heldBy: () => [],
+};

@@ -5,8 +5,9 @@ import { Buffer } from "node:buffer";
 import { describe, expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { BlockedClients } from "../../src/object/blocked.ts";
-import { RespConnections, type RespSocket } from "../../src/object/resp.ts";
-import { TestSocket } from "./resp-socket.ts";
+import { RespConnections } from "../../src/object/resp.ts";
+import type { RespSocket } from "../../src/object/resp-kept.ts";
+import { notAsked, TestSocket } from "./resp-socket.ts";
 
 function objectWith(now = 1_000_000) {
   const timers = new Set<{ readonly ms: number; readonly work: () => void }>();
@@ -30,6 +31,7 @@ function objectWith(now = 1_000_000) {
     report: (error) => {
       throw error;
     },
+    ...{ jobs: notAsked, claims: new Map() },
   });
   const hear = (socket: RespSocket, text: string) =>
     connections.hear(socket, new Uint8Array(Buffer.from(text, "latin1")).buffer);
@@ -39,7 +41,7 @@ function objectWith(now = 1_000_000) {
 function opened(needsAuth = false) {
   const socket = new TestSocket();
   const object = objectWith();
-  object.connections.open(socket, needsAuth);
+  object.connections.open(socket, { dialect: "redis", needsAuth });
   return { socket, ...object };
 }
 
@@ -58,7 +60,7 @@ describe("a connection", () => {
       const { connections } = objectWith(now);
       return [0, 1].map(() => {
         const socket = new TestSocket();
-        connections.open(socket, false);
+        connections.open(socket, { dialect: "redis", needsAuth: false });
         return socket.kept()?.session.id ?? 0;
       });
     };

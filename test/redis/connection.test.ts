@@ -129,3 +129,27 @@ test("whatever a client sends, nothing is thrown, and the answer is RESP and the
   // `npm run fuzz` sends a million.
   for (let seed = 1; seed <= 10_000; seed++) expect(await fuzz(seed)).toBeUndefined();
 });
+
+describe("a call that waits", () => {
+  test("is answered before those behind it, also in the turn in which it begins to wait", async () => {
+    const line = new Line();
+    const reply = Promise.withResolvers<string>();
+    line.whenBlocked = () => void line.connection.unblock(reply.promise);
+    const heard = line.hear("SET a 1\r\nBLPOP l 0\r\nGET a\r\n");
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+    expect(line.sent).toBe("+OK\r\n");
+    reply.resolve("x");
+    await heard;
+    await line.hear("GET a\r\n");
+    expect(line.sent).toBe("+OK\r\n$1\r\nx\r\n$1\r\n1\r\n$1\r\n1\r\n");
+  });
+
+  test("ends its connection where its reply cannot be made", async () => {
+    const line = new Line();
+    await line.hear("BLPOP l 0\r\n");
+    await line.connection.unblock(Promise.reject(new Error("no")));
+    expect(line.reported).toHaveLength(1);
+    expect(line.sent).toMatch(/^-ERR Sluice failed/);
+    expect(line.isEnded).toBe(true);
+  });
+});

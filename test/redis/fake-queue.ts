@@ -31,7 +31,11 @@ export class FakeQueue implements RedisPorts {
     const { calls, watched = [] } = input;
     const isChanged = watched.some(({ name, version }) => this.#version(name) !== version);
     if (isChanged) return { replies: null };
-    return { replies: calls.slice(0, this.answersMax).map((call) => this.#perform(call)) };
+    // It has nothing for who waits.
+    const waiting = calls.findIndex(([name = ""]) => name.toLowerCase() === "blpop");
+    const answered = waiting === -1 ? calls.slice(0, this.answersMax) : calls.slice(0, waiting);
+    const replies = answered.map((call) => this.#perform(call));
+    return waiting === -1 ? { replies } : { replies, blocked: { ms: 0 } };
   };
 
   versions: RedisPorts["versions"] = async (names) =>

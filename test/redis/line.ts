@@ -17,6 +17,8 @@ export class Line {
   /** Calls that waited, each from when it did. */
   readonly blocked: BlockedCall[] = [];
   isEnded = false;
+  /** Is called when a call waits. */
+  whenBlocked = (): void => undefined;
 
   constructor(queue = new FakeQueue(), needsAuth = false) {
     this.queue = queue;
@@ -36,7 +38,10 @@ export class Line {
         this.isEnded = true;
       },
       report: (error) => this.reported.push(error),
-      block: (blocked) => this.blocked.push(blocked),
+      block: (blocked) => {
+        this.blocked.push(blocked);
+        this.whenBlocked();
+      },
     });
   }
 

@@ -4,12 +4,17 @@
  *
  * A line that begins with `#` is a comment, `> command {input}` a command (`> command key=k {input}` with an
  * Idempotency-Key), `+5s` time that passes while alarms fire, `! reopen` a crash, `! sleep 5s` time without alarms,
- * `! alarm` an alarm, `! slow 11s` how long each write takes. All other lines are answers.
+ * `! alarm` an alarm, `! slow 11s` how long each write takes. `@ name agq-g2` is a Redis client of that name that connects
+ * (`@ name agq-g2 auth`: it has to prove who it is; `@ name gone`: it hangs up), and `name> WORDS` what it says, as a call. What the
+ * clients were sent stands behind the line after which it came, byte for byte, with `\r\n` for an end of line. All other lines are answers.
  */
 import { type CommandName, commands } from "../../src/contract/commands.ts";
+import type { Dialect } from "../../src/contract/dialects.ts";
+import { splitInline } from "../../src/redis/inline.ts";
 import type { Harness } from "../engine-harness.ts";
 import { openEngine, START } from "../engine-harness.ts";
 import { planWith } from "../machine/plan-rig.ts";
+import { AgqRig } from "../object/agq-rig.ts";
 
 const COLUMNS = 110;
 const COMMAND = /^> (\S+)(?: key=(\S+))?(?: (\{.*\}))?$/;
@@ -112,25 +117,39 @@ async function command(q: Harness, line: string): Promise<string> {
   return `refused: ${refusalCode}\n  ${String(withoutEpoch(detail))}${shown}`;
 }
 
-async function event(q: Harness, line: string): Promise<void> {
+async function event(q: Harness, clients: AgqRig, line: string): Promise<void> {
   const [verb = "", time = ""] = line.slice(2).split(" ");
-  if (verb === "reopen") await q.reopen();
+  if (verb === "reopen") await clients.reopen();
   else if (verb === "alarm") await q.alarm();
   else if (verb === "sleep") q.now += millis(time);
   else if (verb === "slow") q.syncMs = millis(time);
   else throw new Error(`not an event: ${line}`);
 }
 
+/** A Redis client connects, or hangs up. */
+function meet(clients: AgqRig, line: string): void {
+  const [, name = "", what = "", auth] = line.split(" ");
+  if (what === "gone") clients.hangUp(name);
+  else clients.connect(name, what as Dialect, auth === "auth");
+}
+
 /** Runs what a transcript says and gives it with the answers that come now. */
 export async function replay(transcript: string): Promise<string> {
   const q = await openEngine();
+  const clients = new AgqRig(q);
   const lines: string[] = [];
   for (const line of transcript.split("\n")) {
-    const isSaid = line === "" || /^[#>+!]/.test(line);
-    if (isSaid) lines.push(line);
-    if (line.startsWith("+")) await q.advance(millis(line.slice(1)));
-    if (line.startsWith("!")) await event(q, line);
+    const [, client, words] = /^([a-z]\w*)> (.*)$/.exec(line) ?? [];
+    const isSaid = line === "" || /^[#>+!@]/.test(line) || client !== undefined;
+    if (!isSaid) continue;
+    lines.push(line);
+    if (line.startsWith("+")) await clients.advance(millis(line.slice(1)));
+    if (line.startsWith("!")) await event(q, clients, line);
     if (line.startsWith(">")) lines.push(`  ${await command(q, line)}`);
+    if (line.startsWith("@")) meet(clients, line);
+    if (client !== undefined) clients.say(client, splitInline(words ?? "") ?? []);
+    await q.settled();
+    for (const [name, sent] of clients.sent()) lines.push(`  ${name}< ${sent}`);
   }
   return lines.join("\n");
 }

@@ -66,6 +66,14 @@ class Client {
     while (!this.#isClosed) await this.#news.promise;
   }
 
+  /** The next line that it hears. */
+  async line(): Promise<string> {
+    while (!this.#heard.includes("\r\n")) await this.#news.promise;
+    const [line = "", ...rest] = this.#heard.split("\r\n");
+    this.#heard = rest.join("\r\n");
+    return line;
+  }
+
   /** All that it hears until it is closed. */
   async last(): Promise<string> {
     while (!this.#isClosed) await this.#news.promise;
@@ -194,6 +202,32 @@ describe("a request that waits", () => {
       { result: null },
     ]);
   });
+});
+
+test("a worker of AGQ is served over a real socket while its object sleeps, and finishes its job when that has slept again", async () => {
+  const queue = new Queue();
+  const [agx, agw] = [
+    await Client.of(queue, "?dialect=agq-g2"),
+    await Client.of(queue, "?dialect=agq-g2&auth=required"),
+  ];
+  agw.say("CLIENT SETINFO LIB-NAME redis-rs\r\nAUTH test-token\r\nPING w1\r\n");
+  await agw.hears("-ERR NOAUTH Authentication required\r\n+OK\r\n$2\r\nw1\r\n");
+  agw.say("BRPOPLPUSH queue:ready queue:processing 60\r\n");
+  agx.say(`PLAN.SUBMIT '{"plan_id":"p","tasks":[{"task_number":1,"command":"true"}]}'\r\n`);
+  await agx.hears("$1\r\np\r\n");
+  await asleep(queue);
+  agx.say(
+    `LPUSH queue:ready none\r\nACTION.SUBMIT '{"action_id":"a","plan_id":"p","inputs":[]}'\r\n`,
+  );
+  await agx.hears("-ERR Job not found: none\r\n");
+  await agw.hears("$22\r\n");
+  const id = await agw.line();
+  await asleep(queue);
+  agw.say(`SET job:${id}:stdout out\r\n`);
+  await agw.hears("+OK\r\n");
+  await asleep(queue);
+  agw.say(`SET job:${id}:status completed\r\nLREM queue:processing 1 ${id}\r\n`);
+  await agw.hears("+OK\r\n:1\r\n");
 });
 
 describe("nobody has a connection", () => {

@@ -1,0 +1,99 @@
+/**
+ * The mutants of AGQ's dialects: of who holds a job, and of calls that wait.
+ * Invariant: each breaks one promise, stated in a sentence, in a snippet that stands once in its file.
+ */
+import type { Mutant } from "./mutants-table.ts";
+
+const jobs = "test/object/agq-jobs.test.ts";
+const waits = "test/object/agq-waits.test.ts";
+
+export const agqMutants: readonly Mutant[] = [
+  {
+    name: "agq-without-a-key",
+    breaks: "a job that was handed out by an instance which could not say so is lost to its worker",
+    file: "src/redis/agq/dialect.ts",
+    from: "input: claimOf(this.#context), key, bytes: 0",
+    to: "input: claimOf(this.#context), bytes: 0",
+    tests: [waits],
+  },
+  {
+    name: "agq-gone-is-silence",
+    breaks: "a claim whose job is not its own any more waits for ever",
+    file: "src/object/line.ts",
+    from: 'ids.length > 0 || (isKeyNew && "refusal" in answer)',
+    to: "ids.length > 0",
+    tests: [waits],
+  },
+  {
+    name: "agq-nobody-leaves",
+    breaks: "a worker that has gone while it waits is handed a job",
+    file: "src/object/resp.ts",
+    from: "if (live?.claim !== undefined) this.#ports.jobs.leave(live.claim);",
+    to: "",
+    tests: [waits],
+  },
+  {
+    name: "agq-told-into-the-void",
+    breaks: "a job stays with a worker whose socket takes nothing any more",
+    file: "src/object/resp-claims.ts",
+    from: 'if (!this.#socket.isOpen()) throw new Error("the client has gone");',
+    to: "",
+    tests: [waits],
+  },
+  {
+    name: "agq-drained-is-answered",
+    breaks: "a worker that drains is told at once that there is nothing, and asks again at once",
+    file: "src/object/waiters.ts",
+    from: "isStanding: wait.isStanding === true,",
+    to: "isStanding: false,",
+    tests: [waits],
+  },
+  {
+    name: "agq-claims-a-list",
+    breaks: "a worker that waits for a job is handed an element of a plain list of that name",
+    file: "src/object/blocked.ts",
+    from: "const awaited = isForJobs ? nothing : awaitedBy(call);",
+    to: "const awaited = awaitedBy(call);",
+    tests: [waits],
+  },
+  {
+    name: "agq-waits-on",
+    breaks: "a worker whose time is over is handed a job that it does not ask for",
+    file: "src/object/resp.ts",
+    from: "if (live.claim !== undefined) return this.#sayFor(live.claim, ENOUGH);",
+    to: "live.claim = undefined;",
+    tests: [waits],
+  },
+  {
+    name: "agq-forgets-what-is-behind",
+    breaks: "what a worker says behind a claim that waits is never answered",
+    file: "src/redis/agq/dialect.ts",
+    from: "behind: calls.slice(i + 1)",
+    to: "behind: []",
+    tests: [waits],
+  },
+  {
+    name: "agq-two-jobs",
+    breaks: "a worker that asks for another job keeps the one before as well",
+    file: "src/redis/agq/leases.ts",
+    from: "if (held === undefined || held.isSettled) return;\n  const { id, token } = held;\n  // One that",
+    to: "return;\n  const { id, token } = held as HeldJob;\n  // One that",
+    tests: ["test/scenarios/scenarios.test.ts"],
+  },
+  {
+    name: "agq-heartbeat-keeps-nothing",
+    breaks: "a worker that says PING loses its job in the midst of it",
+    file: "src/redis/agq/workers.ts",
+    from: "  await keepJob(context);\n",
+    to: "",
+    tests: [jobs],
+  },
+  {
+    name: "agq-one-attempt",
+    breaks: "a job whose worker died once has failed",
+    file: "src/redis/agq/actions.ts",
+    from: "export const ATTEMPTS = 3;",
+    to: "export const ATTEMPTS = 1;",
+    tests: [jobs],
+  },
+];

@@ -1,0 +1,276 @@
+/**
+ * The names `queue:…`, and QUEUE.*: the queue's own jobs, as AGQ's programs see them in lists and in a sorted set.
+ * Invariant: nothing is kept under these names; what is written to them is a command about a job, and what is read is its state.
+ */
+
+import type { JobState } from "../../contract/fields.ts";
+import { utf8Bytes } from "../../contract/fields.ts";
+import { hash52 } from "../../contract/hash.ts";
+import { JOB_ID } from "../../contract/ids.ts";
+import type { JobRecord } from "../../contract/jobs.ts";
+import { limits } from "../../contract/limits.ts";
+import { rawMembers, withoutSpace } from "../../contract/raw-json.ts";
+import type { RedisReply } from "../../contract/redis.ts";
+import type { CommandAnswer } from "../../contract/rpc.ts";
+import { ATTEMPTS } from "./actions.ts";
+import { isInteger, objectIn, REACH_MAX, required } from "./arguments.ts";
+import {
+  type AgqContext,
+  AgqError,
+  type AgqPerform,
+  ask,
+  between,
+  bulk,
+  exactly,
+  OK,
+  textArgument,
+  unless,
+} from "./command.ts";
+import { type FoundJob, jobNotFound, jobOf, neededJob } from "./jobs.ts";
+import { fieldsJson, rustNumber, sortedJson } from "./json.ts";
+import { claimOf, giveBack, handedBy, heldOf } from "./leases.ts";
+import { listed } from "./pages.ts";
+import { planOf, submit } from "./plans.ts";
+
+const plural = (name: string): JobState => (name === "queue:processing" ? "running" : "ready");
+
+/** How many jobs are in each state; none of them where there is no queue yet. */
+async function countOf(context: AgqContext, state: JobState): Promise<number> {
+  const stats = await unless(ask(context, "queue.stats", {}), "queue_unknown");
+  return stats?.counts[state] ?? 0;
+}
+
+/** A job as it stands in a list: a G2 worker is given its id, a G1 worker all of it. */
+async function itemOf(context: AgqContext, { job, input }: FoundJob, body?: unknown) {
+  if (context.memory.form === "g2") return job.id;
+  const { plan: id, planVersion } = job;
+  const known =
+    body ?? (id === undefined ? undefined : (await planOf(context, id, planVersion))?.plan);
+  const plan = (known ?? {}) as { readonly plan_description?: string; readonly tasks?: unknown };
+  const { plan_description, tasks = [] } = plan;
+  const json = fieldsJson({
+    input,
+    input_index: String(job.inputIndex ?? 0),
+    job_id: JSON.stringify(job.id),
+    plan_description: plan_description === undefined ? undefined : sortedJson(plan_description),
+    plan_id: JSON.stringify(id ?? ""),
+    tasks: sortedJson(tasks),
+  });
+  return bulk(json);
+}
+
+/** Jobs of a state in the order of its list, each as it stands there; the ones before `from` are not shown. */
+async function itemsOf(
+  context: AgqContext,
+  state: JobState,
+  from: number,
+  end: number,
+): Promise<{ readonly job: JobRecord; readonly item: string }[]> {
+  if (end <= from) return [];
+  const isWhole = context.memory.form === "g1";
+  const asked = isWhole ? ({ state, include: "payload" } as const) : { state };
+  const jobs = (await listed(context, "job.list", asked, end)).slice(from);
+  const found = [];
+  for (const { item: job, text, index } of jobs) {
+    const input = isWhole ? rawMembers(text, ["payload"], "jobs")[index] : undefined;
+    found.push({ job, item: await itemOf(context, { job, input: input ?? "null" }) });
+  }
+  return found;
+}
+
+/** The part of `count` elements between two indexes, of which negative ones are counted from the end. */
+function rangeOf(count: number, start: string, stop: string) {
+  const place = (text: string) => (Number(text) < 0 ? count + Number(text) : Number(text));
+  return { from: Math.max(0, place(start)), end: Math.min(count, place(stop) + 1) };
+}
+
+const length: AgqPerform = (context, [name = ""]) => countOf(context, plural(name));
+
+/** What is pushed at the left is popped last: the right end of the list is the job that is handed out next. */
+const range: AgqPerform = async (context, [name = "", start = "", stop = ""]) => {
+  const state = plural(name);
+  const count = await countOf(context, state);
+  const { from, end } = rangeOf(count, start, stop);
+  const items = await itemsOf(context, state, count - end, count - from);
+  return items.reverse().map(({ item }) => item);
+};
+
+/** Seconds, as a sorted set's score, of an instant. */
+const scoreOf = ({ runAt = 0 }: JobRecord): string => rustNumber(runAt / 1000);
+
+const scored = (all: readonly { readonly job: JobRecord; readonly item: string }[]): RedisReply =>
+  all.flatMap(({ job, item }) => [item, scoreOf(job)]);
+
+const scheduledCount: AgqPerform = (context) => countOf(context, "scheduled");
+
+const scheduledRange: AgqPerform = async (context, [, start = "", stop = ""]) => {
+  const { from, end } = rangeOf(await countOf(context, "scheduled"), start, stop);
+  return scored(await itemsOf(context, "scheduled", from, end));
+};
+
+const scheduledByScore: AgqPerform = async (context, [, min = "", max = ""]) => {
+  const count = await countOf(context, "scheduled");
+  const all = await itemsOf(context, "scheduled", 0, Math.min(count, REACH_MAX + 1));
+  const isWithin = ({ runAt = 0 }: JobRecord) =>
+    runAt >= Number(min) * 1000 && runAt <= Number(max) * 1000;
+  return scored(all.filter(({ job }) => isWithin(job)));
+};
+
+const scheduledScore: AgqPerform = async (context, [, member = ""]) => {
+  const found = await jobOf(context, idOf(context, member));
+  return found?.job.state === "scheduled" ? scoreOf(found.job) : null;
+};
+
+/** The id in an element of a list. */
+function idOf({ memory }: AgqContext, element: string): string {
+  if (memory.form === "g2") return textArgument(element);
+  return required(objectIn(element).value, "job_id");
+}
+
+/** Puts a job on the queue, from a time on: one that is known goes there (again), and a G1 program sends one whole. */
+async function put(context: AgqContext, element: string, runAt?: number): Promise<boolean> {
+  const id = idOf(context, element);
+  const found = await jobOf(context, id);
+  if (found !== undefined) return await putAgain(context, found.job, runAt);
+  if (context.memory.form === "g2") throw jobNotFound(id);
+  await enqueue(context, id, element, runAt);
+  return true;
+}
+
+/** Returns whether the job was not on the queue already. */
+async function putAgain(context: AgqContext, job: JobRecord, runAt?: number): Promise<boolean> {
+  const { id, state } = job;
+  if (state === "running" || state === "blocked") {
+    throw new AgqError(`Job ${id} is ${state}, and cannot be put on the queue`);
+  }
+  const isWaiting = state === "ready" || state === "scheduled";
+  if (!isWaiting) await ask(context, "job.retry", { id });
+  if (runAt !== undefined) await ask(context, "job.update", { id, runAt });
+  else if (state === "scheduled") await ask(context, "job.update", { id, delayMs: 0 });
+  return runAt === undefined ? state !== "ready" : state !== "scheduled";
+}
+
+/** Takes a job that was sent whole, and its plan. */
+async function enqueue(context: AgqContext, id: string, element: string, runAt?: number) {
+  if (!JOB_ID.test(id))
+    throw new AgqError("job_id must have 1 to 64 characters of A-Z a-z 0-9 _ -");
+  const { text, value } = objectIn(element);
+  const [payload = "null"] = rawMembers(text, ["input"]);
+  const bytesMax = limits.payloadBytesMax;
+  if (utf8Bytes(payload) > bytesMax)
+    throw new AgqError(`input exceeds maximum size of ${bytesMax} bytes`);
+  const { id: plan, version } = await submit(context, value);
+  const fingerprint = hash52(withoutSpace(text)).toString(36);
+  const spec = { id, plan, planVersion: version, payload, fingerprint, maxAttempts: ATTEMPTS };
+  const jobs = [runAt === undefined ? spec : { ...spec, runAt }];
+  const [result] = (await ask(context, "job.enqueue", { jobs })).results;
+  if (result !== undefined && "problem" in result) throw new AgqError(result.problem.detail);
+}
+
+const push: AgqPerform = async (context, [, element = ""]) => {
+  await put(context, element);
+  return await countOf(context, "ready");
+};
+
+const schedule: AgqPerform = async (context, [, score = "", element = ""]) => {
+  const runAt = Math.round(Number(score) * 1000);
+  if (runAt < 0 || runAt > limits.instantMax)
+    throw new AgqError("ZADD score must be an instant in seconds");
+  return (await put(context, element, runAt)) ? 1 : 0;
+};
+
+/** Hands out the next job; the worker has it under `queue:processing` until it has said what it came to. */
+const take: AgqPerform = async (context) => {
+  await giveBack(context);
+  return await handOut(context, await context.ports.command("lease.claim", claimOf(context)));
+};
+
+/** The same, once there is a job. */
+const takeAndWait: AgqPerform = async (context, args) => {
+  await giveBack(context);
+  const [, , timeout = ""] = args;
+  const ms = Math.min(Number(timeout), WAIT_SECS_MAX) * 1000;
+  return { waits: { call: ["BRPOPLPUSH", ...args], ms } };
+};
+
+/** What AGQ caps a wait at, in seconds. 0 is without end. */
+export const WAIT_SECS_MAX = 3600;
+
+/** What a claim has brought, as it stands in the list; nil where that is nothing. */
+export async function handOut(context: AgqContext, answer: CommandAnswer): Promise<string | null> {
+  const handed = handedBy(context, answer);
+  if (handed === undefined) return null;
+  const { job, input, plan } = handed;
+  if (context.memory.form === "g2") return job.id;
+  // Which of its action's inputs it is stands with the job, and not with the claim.
+  const { job: record } = await neededJob(context, job.id);
+  return await itemOf(context, { job: record, input }, plan);
+}
+
+/** The worker lets go of a job that it has settled. */
+const acknowledge: AgqPerform = async (context, [, , element = ""]) => {
+  const id = idOf(context, element);
+  const found = await jobOf(context, id);
+  if (found?.job.endedAt !== undefined) return 1;
+  if (found?.job.state !== "running") return 0;
+  heldOf(context, id);
+  throw new AgqError(`Job ${id} is running: say first by SET job:${id}:status what it came to`);
+};
+
+const stats: AgqPerform = async (context) => [
+  "pending_jobs",
+  String(await countOf(context, "ready")),
+  "scheduled_jobs",
+  String(await countOf(context, "scheduled")),
+];
+
+const lists: ReadonlyMap<string, JobState> = new Map([
+  ["queue:ready", "ready"],
+  ["queue:processing", "running"],
+  ["queue:scheduled", "scheduled"],
+]);
+
+const peek: AgqPerform = async (context, [name = "", count = "10"]) => {
+  const state = lists.get(name);
+  if (state === undefined) {
+    throw new AgqError(`There is no queue '${name}': there are ${[...lists.keys()].join(", ")}`);
+  }
+  if (!isInteger(count) || Number(count) < 1)
+    throw new AgqError("count must be a positive integer");
+  return (await listed(context, "job.list", { state }, Number(count))).map(({ item }) => item.id);
+};
+
+const pause: AgqPerform = async (context) => {
+  await ask(context, "queue.pause", {});
+  return OK;
+};
+
+const resume: AgqPerform = async (context) => {
+  await ask(context, "queue.resume", {});
+  return OK;
+};
+
+export const queueCommands = {
+  "QUEUE.STATS": exactly(0, "no arguments", stats),
+  "QUEUE.PEEK": between(1, 2, "requires a name, and accepts a count", peek),
+  "QUEUE.PAUSE": exactly(0, "no arguments", pause),
+  "QUEUE.RESUME": exactly(0, "no arguments", resume),
+};
+
+/** What can be said of the names of queues. */
+export const queueViews = {
+  "llen queue:ready": length,
+  "llen queue:processing": length,
+  "llen queue:scheduled": scheduledCount,
+  "lrange queue:ready": range,
+  "lrange queue:processing": range,
+  "lpush queue:ready": push,
+  "rpoplpush queue:ready queue:processing": take,
+  "brpoplpush queue:ready queue:processing": takeAndWait,
+  "lrem queue:processing": acknowledge,
+  "zadd queue:scheduled": schedule,
+  "zcard queue:scheduled": scheduledCount,
+  "zrange queue:scheduled": scheduledRange,
+  "zrangebyscore queue:scheduled": scheduledByScore,
+  "zscore queue:scheduled": scheduledScore,
+} satisfies Readonly<Record<string, AgqPerform>>;
