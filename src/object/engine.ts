@@ -9,7 +9,7 @@ import type { Refusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc } from "../contract/rpc.ts";
 import type { ImportStep } from "../contract/snapshots.ts";
 import type { View } from "../machine/decide.ts";
-import { type Contents, contentsOf, isEmpty } from "../machine/queue.ts";
+import { contentsOf, isEmpty } from "../machine/queue.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import { Alarm, type AlarmPort } from "./alarm.ts";
@@ -23,7 +23,7 @@ import type { FeedSocket } from "./feed.ts";
 import { FeedDoor } from "./feed-door.ts";
 import type { Group } from "./group.ts";
 import type { Telling } from "./line.ts";
-import { damageOfLog, openOrSalvage, salvaged } from "./opening.ts";
+import { contentsIn, damageOfLog, OpenedStore } from "./opening.ts";
 import type { Post } from "./post.ts";
 import { Rates } from "./rates.ts";
 import { type Damaged, isDamaged, QueueReads } from "./reads.ts";
@@ -69,7 +69,7 @@ export class QueueEngine {
   readonly #checkpoints: Checkpoints;
   readonly #snapshots: Snapshots;
   readonly #reads: QueueReads;
-  #store: SluiceStore | Damaged;
+  readonly #opened: OpenedStore;
   /** Whether this instance has seen to it that a lost alarm is armed anew. */
   #isAlarmSure = false;
 
@@ -77,15 +77,15 @@ export class QueueEngine {
     const ports = this.#noting(platform);
     this.#ports = ports;
     this.#alarm = new Alarm(ports.alarm, () => ports.now());
-    this.#store = openOrSalvage(ports);
+    this.#opened = new OpenedStore(ports);
     const own = {
       now: () => ports.now(),
       at: () => this.#committer.at(),
-      store: () => this.#openStore(),
+      store: () => this.#opened.open,
       // Of a store that must not be used nothing is seen.
-      view: () => (isDamaged(this.#store) ? undefined : this.#view()),
+      view: () => (this.#opened.damage === undefined ? this.#view() : undefined),
       later: () => this.#upkeep.later(),
-      closed: () => this.#closed(),
+      closed: () => this.#opened.closed,
     };
     this.#committer = new Committer({
       ...ports,
@@ -99,7 +99,7 @@ export class QueueEngine {
       ...ports,
       ...own,
       committer: this.#committer,
-      contents: () => this.#contents(),
+      contents: () => contentsIn(this.#view()),
       replacing: (why) => this.#replacing(why),
       arm: (at) => this.#armFor(at),
     });
@@ -121,7 +121,7 @@ export class QueueEngine {
       ...own,
       committer: this.#committer,
       feeds: () => ports.feeds(),
-      closed: () => (isDamaged(this.#store) ? this.#store.refusal : undefined),
+      closed: () => this.#opened.damage,
       report: (error, what) => ports.report(error, what),
     });
     this.#upkeep = new Upkeep(ports, {
@@ -163,7 +163,7 @@ export class QueueEngine {
   async recoverAlarm(): Promise<void> {
     await this.#alarm.recover();
     // The instance before may have ended between an entry and those who read it.
-    if (!isDamaged(this.#store)) this.#tell(this.readers.feed.appended());
+    if (this.#opened.damage === undefined) this.#tell(this.readers.feed.appended());
     // Somebody may have begun to wait without having been tried.
     this.#committer.pump();
   }
@@ -201,7 +201,7 @@ export class QueueEngine {
 
   /** Runs a command that may change state. */
   async submit(request: CommandRequest): Promise<CommandAnswer> {
-    const store = this.#store;
+    const store = this.#opened.current;
     if (isDamaged(store)) return this.#submitDamaged(store, request);
     if (!this.#isAlarmSure) this.#replaceLostAlarm(store);
     if (store.readOnly) return { refusal: newer(this.#ports.name) };
@@ -217,7 +217,7 @@ export class QueueEngine {
     if (!isGivenUp || store.damage.code !== "store_corrupt") return { refusal: store.refusal };
     return await this.#committer.alone(() => {
       // While it waited to be alone, another call may have come first.
-      if (this.#store !== store) return { refusal: queueUnknown(this.#ports.name) };
+      if (this.#opened.current !== store) return { refusal: queueUnknown(this.#ports.name) };
       return this.#drop(store.salvaged?.hard.queueId, this.#ports.now());
     });
   }
@@ -243,7 +243,7 @@ export class QueueEngine {
   }
 
   #answer(request: CommandRequest): CommandAnswer {
-    const store = this.#store;
+    const store = this.#opened.current;
     if (request.name === "queue.raw") return this.#reads.raw(request);
     if (isDamaged(store)) return this.#reads.answerDamaged(store, request);
     // An entry arms the alarm; where only reads come, they have to notice that it did not fire.
@@ -270,18 +270,12 @@ export class QueueEngine {
     return this.#callers.heldBy(session);
   }
 
-  /** Why nothing can be waited for. */
-  #closed(): Refusal | undefined {
-    if (isDamaged(this.#store)) return this.#store.refusal;
-    return this.#store.readOnly ? newer(this.#ports.name) : undefined;
-  }
-
   /** Does what is due, a bounded entry at a time, and arms the next alarm. What fails in it is tried again later. */
   async alarm(): Promise<void> {
     this.#alarm.fired();
     this.#isAlarmSure = true;
     this.blocked.expire();
-    if (this.#closed() !== undefined) this.#alarm.arm(this.blocked.dueAt);
+    if (this.#opened.closed !== undefined) this.#alarm.arm(this.blocked.dueAt);
     else await this.#upkeep.run();
   }
 
@@ -289,25 +283,15 @@ export class QueueEngine {
   #noteDamage(error: unknown): void {
     const refusal = damageOfLog(error);
     if (refusal === undefined) return;
-    const close = () => {
-      if (!isDamaged(this.#store)) this.#store = salvaged(this.#ports, refusal);
-    };
     // Not in the turn that met it, which is to come to its end with the store that it began with.
     queueMicrotask(() => {
+      const close = () => this.#opened.giveUp(refusal);
       this.#committer.alone(close).catch((fault) => this.#ports.report(fault, "damage"));
     });
   }
 
-  #openStore(): SluiceStore {
-    if (isDamaged(this.#store)) throw new Error(this.#store.refusal.detail);
-    return this.#store;
-  }
-
   #view(): View | undefined {
-    const { hard, tables } = this.#openStore();
-    if (hard === undefined || tables.queue.get([0]) === undefined) return undefined;
-    const { queueId, term } = hard;
-    return { tables, at: this.#committer.at(), identity: { queueId, term } };
+    return this.#opened.view(() => this.#committer.at());
   }
 
   #afterAppend(group: Group): void {
@@ -316,12 +300,6 @@ export class QueueEngine {
     this.#upkeep.arm();
     this.#courier.notice();
     this.#checkpoints.behindEntry(group.isBehind);
-  }
-
-  /** What the queue keeps; undefined where there is none. */
-  #contents(): Contents | undefined {
-    const view = this.#view();
-    return view === undefined ? undefined : contentsOf(view);
   }
 
   #delete({ force }: DeleteQueueInput): Promise<CommandAnswer> {
@@ -342,7 +320,7 @@ export class QueueEngine {
     const { sql, name } = this.#ports;
     const told = this.#replacing(queueUnknown(name));
     dropQueue(sql, { name, queueId });
-    this.#store = openOrSalvage(this.#ports);
+    this.#opened.reopen();
     this.#committer.forgetQueue();
     this.#snapshots.forgetQueue();
     this.readers.feed.forgetQueue();
