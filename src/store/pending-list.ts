@@ -53,6 +53,11 @@ export class PendingList<V extends object> {
     );
   }
 
+  /** A transaction begins: what was written in one that came to nothing is not there. */
+  begin(): void {
+    this.#written = undefined;
+  }
+
   /** Leaves changed rows in the list, and nothing else. To be called in a transaction, and `settle` behind it. */
   write(dirty: Dirty<V>): void {
     if (!this.#isThere) {

@@ -222,6 +222,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
    * few and small go into the list. To be called in a transaction; `settle` follows when that has succeeded.
    */
   flush(view?: FrozenView, isWhole = false): void {
+    this.#pending?.begin();
     this.#isLeft = this.#pending !== undefined && !isWhole && this.#mayLeave;
     if (this.#isLeft) {
       if (this.#listed !== this.#overlay.changes) this.#pending?.write(this.#overlay.dirty());

@@ -64,6 +64,7 @@ export class ChannelEnd implements WaitSocket {
   #delivery = 0;
   #allowed = 0;
   isWelcome = false;
+  #isClosed = false;
   /** The next channel of its session takes over what it did not acknowledge. */
   isTakenOver = false;
 
@@ -123,6 +124,7 @@ export class ChannelEnd implements WaitSocket {
   /** The socket is gone: of what was not acknowledged it knows nothing more, and will be told. Returns that. */
   lose(): readonly Lease[] {
     this.isWelcome = false;
+    this.#isClosed = true;
     const lost = this.#arrived.flatMap(({ leases }) => leases);
     this.#drop(lost);
     this.#arrived = [];
@@ -156,6 +158,7 @@ export class ChannelEnd implements WaitSocket {
   }
 
   send(text: string): void {
+    if (this.#isClosed) throw new TypeError("Can't call WebSocket send() after close().");
     this.#ears.watch(() => this.#hear(text));
   }
 

@@ -173,7 +173,10 @@ export class Channels {
 
   async #settle(end: ChannelEnd, random: Random): Promise<void> {
     const some = end.held.slice(0, random.between(1, 2));
-    const items = some.map((lease) => ({ ...lease, op: random.pick(ops) }));
+    const items = some.map((lease) => {
+      const op = random.pick(ops);
+      return { ...lease, op, ...(op === "fail" && { error: "no" }) };
+    });
     await this.#say(end, end.settle(items, random.below(creditMax + 1)));
   }
 

@@ -251,16 +251,16 @@ export class FlowLife {
     "job.retried": ({ id, seq, set, lane }, at) => {
       const job = this.jobs.get(id);
       if (job === undefined) return;
-      const { key, after } = job;
-      const open = after.filter(({ id: parent }) => {
-        const stage = this.jobs.get(parent)?.stage ?? "ended";
-        return stage !== "ended";
-      });
+      const { key } = job;
+      // Another job of the id of one that is gone is none that it waits for.
+      const after = job.after.filter(({ id: parent }) => this.jobs.has(parent));
+      const open = after.filter(({ id: parent }) => this.jobs.get(parent)?.stage !== "ended");
       const isBlocked = open.length > 0;
       this.#put(id, {
         ...{ seq, stage: isBlocked ? "blocked" : "ready", readyAt: isBlocked ? undefined : at },
         isOrdered: key !== undefined && this.#isStrict(key),
         set: key === undefined ? lane : (set ?? 1),
+        after,
         waits: open.map((parent) => parent.id),
         unheard: open.map((parent) => parent.id),
       });

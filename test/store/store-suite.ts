@@ -133,6 +133,24 @@ export function storeSuite(withSql: WithSql, numRuns: number): void {
         expect(sql.counts.rowsWritten).toBe(before);
       }));
 
+    it("a list of pending rows is there only once the transaction that made it has succeeded", () =>
+      withSql((sql) => {
+        const store = createNotes(sql);
+        commit(store, [put("a", "b")]);
+        const { run } = sql;
+        sql.run = (query, ...bindings) => {
+          if (query.includes("raft_state")) throw new Error("full");
+          run.call(sql, query, ...bindings);
+        };
+        expect(() => store.checkpoint()).toThrow("full");
+        sql.run = run;
+        store.startSnapshot(0);
+        commit(store, [put("c", "d")]);
+        store.checkpoint();
+        expect(dump(sql)["pending_by_size"]).toHaveLength(1);
+        expect(contents(openNotes(sql))).toEqual(contents(store));
+      }));
+
     it("hard state is stored when it changes, and only then", () =>
       withSql((sql) => {
         const store = createNotes(sql);
