@@ -19,8 +19,12 @@ const BYTES_MAX = 4 * 1024 * 1024;
 /** A call that has no reply yet. */
 interface Unanswered {
   readonly bytes: number;
-  /** The frames that answer it. */
+  /** The frames that answer it and have not come. */
   frames: number;
+  /** None of them has come: an error, or nothing, is the whole answer. */
+  isUntouched: boolean;
+  /** It is an EXEC of calls that change what is followed. */
+  readonly isSettling: boolean;
   /** It changes what is followed: each of its frames says so, also where it looks as if nobody had asked. */
   readonly isSubscription: boolean;
   /** It was said again: the client has had the reply. */
@@ -50,8 +54,9 @@ export class BridgedClient {
   #unansweredBytes = 0;
   /** Replies to what was said again, which the client has had already. */
   #repeated = 0;
-  /** A call is on its way that may wait. */
+  /** A call is on its way that may wait, or an EXEC that says what is followed. */
   #isBlocked = false;
+  #mayWait = false;
   /** Calls that came behind it: here they wait at no cost to the queue. */
   readonly #behind: Call[] = [];
   #behindBytes = 0;
@@ -65,7 +70,7 @@ export class BridgedClient {
     socket.on("data", (bytes) => this.#hear(bytes));
     socket.on("drain", () => this.#pace());
     // Nobody is there to be told what a call that waits would take.
-    socket.on("end", () => (this.#isBlocked ? this.cutOff() : this.end()));
+    socket.on("end", () => (this.#mayWait ? this.cutOff() : this.end()));
     socket.on("close", () => this.#link?.close());
     // Its close is told as well.
     socket.on("error", () => undefined);
@@ -102,6 +107,7 @@ export class BridgedClient {
   /** What waited is answered: the calls behind it are taken, up to the next one that may wait. */
   #goOn(): void {
     this.#isBlocked = false;
+    this.#mayWait = false;
     this.#behindBytes = 0;
     const calls = this.#behind.splice(0);
     for (const call of calls) this.#takeOrHold(call);
@@ -109,17 +115,20 @@ export class BridgedClient {
   }
 
   #take(call: Call): void {
-    const frames = this.#prologue.isOpen ? undefined : this.#prologue.framesOf(call);
+    const { isOpen } = this.#prologue;
+    const frames = this.#prologue.framesOf(call);
     this.#prologue.note(call);
     const command = redisCommandTable.get(call[0]?.toLowerCase() ?? "");
-    this.#isBlocked = !this.#prologue.isOpen && command?.flags.includes("blocking") === true;
+    this.#mayWait = !this.#prologue.isOpen && command?.flags.includes("blocking") === true;
+    const isSettling = isOpen && frames !== undefined;
+    this.#isBlocked = this.#mayWait || isSettling;
     // Its reply is the last one, and then the queue closes.
     if (call[0]?.toLowerCase() === "quit") this.#isLeaving = true;
     const frame = encodeCall(call);
     this.#frames += frame;
     this.#unanswered.push({
-      ...{ bytes: frame.length, frames: frames ?? 1 },
-      ...{ isSubscription: frames !== undefined, isRepeated: false },
+      ...{ bytes: frame.length, frames: frames ?? 1, isUntouched: true },
+      ...{ isSubscription: frames !== undefined, isSettling, isRepeated: false },
     });
     this.#unansweredBytes += frame.length;
   }
@@ -164,8 +173,10 @@ export class BridgedClient {
     this.#unanswered.unshift(
       ...said.map((call) => {
         const frames = /^p?subscribe$/.test(call[0] ?? "") ? call.length - 1 : undefined;
-        const isSubscription = frames !== undefined;
-        return { bytes: 0, frames: frames ?? 1, isSubscription, isRepeated: true };
+        return {
+          ...{ bytes: 0, frames: frames ?? 1, isUntouched: true },
+          ...{ isSubscription: frames !== undefined, isSettling: false, isRepeated: true },
+        };
       }),
     );
     if (said.length > 0) link.send(Buffer.from(said.map(encodeCall).join(""), "latin1"));
@@ -180,8 +191,11 @@ export class BridgedClient {
       const [next] = this.#unanswered;
       if (next === undefined) continue;
       if (next.isSubscription) this.#isSubscribed = true;
-      next.frames = frame.type === "-" ? 0 : next.frames - 1;
+      const isRefused = next.isUntouched && (frame.type === "-" || frame.type === "_");
+      next.isUntouched = false;
+      next.frames = isRefused ? 0 : next.frames - 1;
       if (next.frames > 0) continue;
+      if (next.isSettling) this.#prologue.settle(!isRefused);
       this.#unanswered.shift();
       this.#unansweredBytes -= next.bytes;
       if (!next.isRepeated) continue;

@@ -42,7 +42,8 @@ interface BlockedPorts {
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
-const timedOut: RedisReply = { nilArray: true };
+/** What a client is told whose time is over. */
+export const timedOut: RedisReply = { nilArray: true };
 const nothing = { type: "list", names: [] } as const;
 
 export class BlockedClients {

@@ -3,6 +3,7 @@
  * Invariant: nothing of it is in the log, nor outlives its moment: whoever does not follow a channel when something is published is never told of it.
  */
 import { matches } from "../machine/glob.ts";
+import { misused } from "../redis/errors.ts";
 import type { GateReply } from "../redis/frames.ts";
 import type { Followed } from "../redis/pubsub.ts";
 import type { Call } from "../redis/requests.ts";
@@ -42,8 +43,13 @@ export class PubSub {
         return patterns.size;
       case "numsub":
         return rest.flatMap((name) => [name, channels.get(name)?.size ?? 0]);
+      // A queue has no shards: nobody follows a channel of one.
+      case "shardnumsub":
+        return rest.flatMap((name) => [name, 0]);
+      case "shardchannels":
+        return rest.length > 1 ? misused(first, "PUBSUB") : [];
       default:
-        if (rest.length > 1) return { error: badChannels(first) };
+        if (rest.length > 1) return misused(first, "PUBSUB");
         return [...channels.keys()].filter((name) => matches(rest[0] ?? "*", name));
     }
   }
@@ -64,6 +70,3 @@ export class PubSub {
     return told;
   }
 }
-
-const badChannels = (word: string): string =>
-  `ERR unknown subcommand or wrong number of arguments for '${word.slice(0, 128)}'. Try PUBSUB HELP.`;

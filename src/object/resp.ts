@@ -5,7 +5,7 @@
  */
 
 import { limits } from "../contract/limits.ts";
-import type { RedisRunReply, RedisVersionsReply } from "../contract/redis.ts";
+import type { RedisReply, RedisRunReply, RedisVersionsReply } from "../contract/redis.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import type { RespOpening } from "../contract/sockets.ts";
 import { ENOUGH } from "../contract/waits.ts";
@@ -14,9 +14,9 @@ import { heardBy } from "../redis/agq/plain.ts";
 import { type BlockedCall, Connection, type ConnectionPorts } from "../redis/connection.ts";
 import type { Hub } from "../redis/gate-command.ts";
 import { type Followed, following } from "../redis/pubsub.ts";
-import { bytesOf } from "../redis/requests.ts";
+import { bytesOf, type Call } from "../redis/requests.ts";
 import { newSession } from "../redis/session.ts";
-import type { Blocked, BlockedClients, Blocker } from "./blocked.ts";
+import { type Blocked, type BlockedClients, type Blocker, timedOut } from "./blocked.ts";
 import { PubSub } from "./pubsub.ts";
 import { agqPorts, type JobsDoor, RespClaim, waitFor } from "./resp-claims.ts";
 import { type KeptBlocked, keptOf, type RespSocket, sendTo } from "./resp-kept.ts";
@@ -59,6 +59,7 @@ interface Live {
 const outcomeOf = <Reply>(answer: CommandAnswer) =>
   "reply" in answer ? (JSON.parse(answer.reply) as Reply) : answer;
 
+const unblocked: RedisReply = { error: "UNBLOCKED client unblocked via CLIENT UNBLOCK" };
 const encoder = new TextEncoder();
 const NORMAL = 1000;
 const TOO_LONG = "the connection was silent for too long within a call, a transaction or a WATCH";
@@ -89,6 +90,7 @@ export class RespConnections {
       const kept = socket.kept();
       // One that accepted the socket may have ended before it said anything of it.
       if (kept === undefined) continue;
+      this.#lastId = Math.max(this.#lastId, kept.session.id);
       if (kept.isHeld) this.#lost.push(socket);
       else if (kept.blocked !== undefined) waiting.push({ ...kept.blocked, socket });
       else if (following(kept.session) > 0) this.#recall(socket);
@@ -106,7 +108,7 @@ export class RespConnections {
   /** Begins a connection on a socket. */
   open(socket: RespSocket, { dialect, needsAuth }: RespOpening): void {
     const now = this.#ports.now();
-    // Greater than that of every connection before, also of those before the object slept.
+    // Greater than that of every connection that is there, and of almost all that were, also before the object slept.
     this.#lastId = Math.max(this.#lastId + 1, now);
     const session = newSession(this.#lastId, now, needsAuth);
     if (dialect !== "redis") session.agq = { form: dialect === "agq-g1" ? "g1" : "g2" };
@@ -209,8 +211,18 @@ export class RespConnections {
     return {
       follow: (what, name) => change("follow", what, name),
       unfollow: (what, name) => change("unfollow", what, name),
-      perform: (call) => this.#pubsub.perform(call),
+      perform: (call) =>
+        /^client$/i.test(call[0] ?? "") ? this.#unblock(call) : this.#pubsub.perform(call),
     };
+  }
+
+  /** CLIENT UNBLOCK: a client waits no longer, unless it is answered already. */
+  #unblock([, , id, reason = ""]: Call): number {
+    const all = [...this.#live.values()];
+    const waiting = all.find(({ connection }) => String(connection.session.id) === id)?.waiting;
+    if (waiting === undefined || waiting.isServed || !this.#ports.line.leave(waiting)) return 0;
+    waiting.blocker.answer(/^error$/i.test(reason) ? unblocked : timedOut);
+    return 1;
   }
 
   /** A call waits from now on. */

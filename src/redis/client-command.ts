@@ -1,9 +1,10 @@
 /**
- * CLIENT: what a connection says of itself.
+ * CLIENT: what a connection says of itself, and CLIENT UNBLOCK of another one.
  * Invariant: names are printable and bounded, so that they fit what is kept with the socket.
  */
 import { limits } from "../contract/limits.ts";
 import type { RedisReply } from "../contract/redis.ts";
+import { misused } from "./errors.ts";
 import type { GateCommand, Subcommands } from "./gate-command.ts";
 import type { Session } from "./session.ts";
 
@@ -54,6 +55,23 @@ const reply: GateCommand = (_, [, , word = ""]) => {
     : syntaxError;
 };
 
+/** Ends the waiting of another client, who is told that its time is over, or an error. */
+const unblock: GateCommand = ({ ports }, call) => {
+  const [, word = "", id = "", reason = "timeout", ...more] = call;
+  if (more.length > 0) return misused(word, "CLIENT");
+  if (!/^(timeout|error)$/i.test(reason)) {
+    return { error: "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR" };
+  }
+  if (!isInteger64(id)) return { error: "ERR value is not an integer or out of range" };
+  return ports.hub.perform(call);
+};
+
+/** Whether a text is an integer of 64 bits, as Redis spells them. */
+function isInteger64(text: string): boolean {
+  if (!/^(0|-?[1-9]\d{0,18})$/.test(text)) return false;
+  return BigInt.asIntN(64, BigInt(text)) === BigInt(text);
+}
+
 export const clientSubcommands: Subcommands = {
   getname: [2, ({ session }) => (session.name === "" ? null : session.name)],
   id: [2, ({ session }) => session.id],
@@ -63,4 +81,5 @@ export const clientSubcommands: Subcommands = {
   reply: [3, reply],
   setinfo: [4, setInfo],
   setname: [3, setName],
+  unblock: [-3, unblock],
 };

@@ -17,7 +17,7 @@ import { connectionCommands } from "./connection-commands.ts";
 import { errorOf } from "./errors.ts";
 import type { GateReply } from "./frames.ts";
 import type { GateCommand, GateContext, RedisPorts } from "./gate-command.ts";
-import { pubsubCommands, refusedWhileFollowing } from "./pubsub.ts";
+import { pubsubCommands, refusedBeforeExec, refusedWhileFollowing } from "./pubsub.ts";
 import { bytesOf, type Call } from "./requests.ts";
 import { serverCommands } from "./server-commands.ts";
 import type { Session } from "./session.ts";
@@ -105,11 +105,9 @@ export class Conversation {
       subcommand === undefined ? command.name : `${command.name}|${call[1]?.toLowerCase()}`;
     const refused = refusedWhileFollowing(this.session, command.name, full);
     if (refused !== undefined) return this.#refuse(refused, command);
-    // Its frames would stand among the replies of EXEC, where a client looks for one for each call.
-    if (this.#context.transaction.isOpen && isSubscription(command)) {
-      return this.#refuse(`ERR '${command.name}' is not supported within MULTI`, command);
-    }
-    return { command };
+    const { transaction } = this.#context;
+    const tooMany = transaction.isOpen && refusedBeforeExec(this.session, transaction, call);
+    return tooMany ? this.#refuse(tooMany, command) : { command };
   }
 
   /** A call that cannot even be queued discards what is, at EXEC; an EXEC itself, at once. */
@@ -120,7 +118,8 @@ export class Conversation {
       return { error };
     }
     transaction.end();
-    return { error: discardedBy(error) };
+    // Redis repeats the error without the general prefix.
+    return { error: discardedBy(error.replace(/^ERR /, "")) };
   }
 
   #isForQueue({ performer }: RedisCommand): boolean {
@@ -189,9 +188,6 @@ export class Conversation {
     return all;
   }
 }
-
-/** Whether a command changes what a connection follows. */
-const isSubscription = ({ name }: RedisCommand): boolean => name.endsWith("subscribe");
 
 const discardedBy = (error: string): string =>
   `EXECABORT Transaction discarded because of: ${error}`;

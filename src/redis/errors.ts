@@ -9,6 +9,11 @@ import { binaryOf } from "./binary.ts";
 export const errorOf = ({ refusalCode, detail }: Refusal): string =>
   `${prefixes[refusalCode] ?? "ERR"} ${binaryOf(detail)}`;
 
+/** What Redis answers to a subcommand with too many words. */
+export const misused = (word: string, family: string) => ({
+  error: `ERR unknown subcommand or wrong number of arguments for '${word.slice(0, 128)}'. Try ${family} HELP.`,
+});
+
 const prefixes: Readonly<Partial<Record<RefusalCode, string>>> = {
   queue_full: "OOM",
   store_corrupt: "READONLY",

@@ -14,12 +14,12 @@ interface Refused {
   readonly refusal: Refusal;
 }
 
-/** Where it is known who follows what. */
+/** Where all connections of a queue are known: who follows what, and who waits. */
 export interface Hub {
   /** Has this connection told of what is published. */
   follow(what: Followed, name: string): void;
   unfollow(what: Followed, name: string): void;
-  /** Performs PUBLISH or PUBSUB. */
+  /** Performs PUBLISH, PUBSUB or CLIENT UNBLOCK. */
   perform(call: Call): GateReply | Promise<GateReply>;
 }
 

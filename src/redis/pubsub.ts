@@ -5,7 +5,9 @@
 import { limits } from "../contract/limits.ts";
 import type { GateReply } from "./frames.ts";
 import type { GateCommand, GateContext, Subcommands } from "./gate-command.ts";
+import type { Call } from "./requests.ts";
 import type { Session } from "./session.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** What is followed: one channel, or all that a pattern matches. */
 export type Followed = "channels" | "patterns";
@@ -23,7 +25,28 @@ export function refusedWhileFollowing(session: Session, name: string, full: stri
   return `ERR Can't execute '${full}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
 }
 
-/** What is told of each name: each is a frame of its own. */
+const TOO_MANY = `ERR a connection follows at most ${limits.redisFollowedMax} channels`;
+
+/** The names of which a call wants to be told. */
+export const namesToFollow = ([command = "", ...names]: Call): readonly string[] =>
+  /^p?subscribe$/i.test(command) ? names : [];
+
+/**
+ * Why a call is not queued behind MULTI: at EXEC it might follow too much. There, an error in the place of its frames would leave the bridge
+ * waiting for them.
+ */
+export function refusedBeforeExec(
+  session: Session,
+  transaction: Transaction,
+  call: Call,
+): string | undefined {
+  const more = namesToFollow(call).length;
+  if (more === 0) return undefined;
+  const all = following(session) + transaction.toFollow + more;
+  return all > limits.redisFollowedMax ? TOO_MANY : undefined;
+}
+
+/** What is told of each name: each is a frame of its own, also within the reply to EXEC, which has as many elements as there were calls. */
 const toldOf = (command: string, name: string | null, session: Session): GateReply => ({
   push: [command, name, following(session)],
 });
@@ -32,9 +55,7 @@ const subscribe =
   (what: Followed, command: string): GateCommand =>
   ({ session, ports }, [, ...names]) => {
     const more = names.filter((name) => !session[what].includes(name));
-    if (following(session) + more.length > limits.redisFollowedMax) {
-      return { error: `ERR a connection follows at most ${limits.redisFollowedMax} channels` };
-    }
+    if (following(session) + more.length > limits.redisFollowedMax) return { error: TOO_MANY };
     const several = names.map((name) => {
       if (!session[what].includes(name)) {
         session[what] = [...session[what], name];
@@ -85,4 +106,6 @@ export const pubsubSubcommands: Subcommands = {
   channels: [-2, byHub],
   numpat: [2, byHub],
   numsub: [-2, byHub],
+  shardchannels: [-2, byHub],
+  shardnumsub: [-2, byHub],
 };

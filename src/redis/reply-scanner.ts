@@ -15,7 +15,7 @@ const PAIRS = "%|";
 
 /** A frame that is whole. */
 export interface Frame {
-  /** The character with which it begins. */
+  /** The character with which it begins; `_` of nothing, however it is spelled. */
   readonly type: string;
   /** The first word of an array or a push, where it is short. */
   readonly word: string;
@@ -83,8 +83,10 @@ export class ReplyScanner {
     if (type === "" || length === undefined || !(BULKS + LISTS + PAIRS).includes(type)) {
       throw new TypeError(`This is not RESP: ${JSON.stringify(type + rest)}`);
     }
-    if (length === -1) this.#close(at);
-    else if (BULKS.includes(type)) {
+    if (length === -1) {
+      if (this.#open.length === 0) this.#type = "_";
+      this.#close(at);
+    } else if (BULKS.includes(type)) {
       this.#skipping = length + 2;
       if (isFirst && length <= WORD_BYTES_MAX) this.#wordLacks = length;
     } else this.#aggregate(PAIRS.includes(type) ? 2 * length : length, at);

@@ -5,6 +5,7 @@
 import { limits } from "../contract/limits.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import type { RedisCommand } from "../contract/redis-commands.ts";
+import { namesToFollow } from "./pubsub.ts";
 import { bytesOf, type Call } from "./requests.ts";
 
 /** A call whose turn comes at EXEC. */
@@ -49,6 +50,12 @@ export class Transaction {
   /** A call could not be queued. */
   abort(): void {
     if (this.isOpen) this.#isAborted = true;
+  }
+
+  /** How many names the calls that are queued want to follow. */
+  get toFollow(): number {
+    const names = this.#queued?.map(({ call }) => namesToFollow(call).length);
+    return names?.reduce((sum, count) => sum + count, 0) ?? 0;
   }
 
   queue(next: Queued): RedisReply {

@@ -6,7 +6,7 @@
 import { Queue, Worker } from "../../src/client/index.ts";
 import { Client } from "./client.ts";
 import type { Bench, Group } from "./figure.ts";
-import type { GoesOn, Shift, Slice } from "./load.ts";
+import { type GoesOn, type Shift, type Slice, timed } from "./load.ts";
 import { ratioToNoop } from "./throughput.ts";
 import { enqueue, type Tally } from "./workloads.ts";
 
@@ -51,11 +51,12 @@ class Channelled implements Shift {
     this.#running = this.#worker.run();
   }
 
-  async work(goesOn: GoesOn): Promise<Slice> {
-    const startedAt = performance.now();
-    const startedUs = this.#server.cpuUs();
+  work(goesOn: GoesOn): Promise<Slice> {
+    return timed(this.#server, this.#latenciesMs, () => this.#work(goesOn));
+  }
+
+  async #work(goesOn: GoesOn): Promise<number> {
     const before = this.#tally.completed;
-    this.#latenciesMs.length = 0;
     const units = (): number => this.#tally.completed - before;
     const produce = async (turn: () => Promise<number>): Promise<void> => {
       while (goesOn(units())) {
@@ -65,10 +66,7 @@ class Channelled implements Shift {
     };
     await Promise.all(this.#produce.map(produce));
     while (this.#ahead > 0) await this.#hear();
-    const seconds = (performance.now() - startedAt) / 1000;
-    const endedUs = this.#server.cpuUs();
-    const cpuUs = endedUs === undefined ? undefined : endedUs - (startedUs ?? 0);
-    return { units: units(), seconds, latenciesMs: [...this.#latenciesMs], cpuUs };
+    return units();
   }
 
   async dismiss(): Promise<void> {

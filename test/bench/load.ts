@@ -36,6 +36,41 @@ export interface Shift {
   work(goesOn: GoesOn): Promise<Slice>;
   /** Finishes what is left, and disconnects. */
   dismiss(): Promise<void>;
+  /** What else is to be told of so many units, by name. To be asked before it is dismissed. */
+  beside?(units: number): Readonly<Record<string, number>>;
+}
+
+/** Times what is done, with the latencies that it notes down meanwhile. It resolves with its units. */
+export async function timed(
+  server: Bench["server"],
+  latenciesMs: number[],
+  work: () => Promise<number>,
+): Promise<Slice> {
+  const startedAt = performance.now();
+  const startedUs = server.cpuUs();
+  latenciesMs.length = 0;
+  const units = await work();
+  const seconds = (performance.now() - startedAt) / 1000;
+  const endedUs = server.cpuUs();
+  const cpuUs = endedUs === undefined ? undefined : endedUs - (startedUs ?? 0);
+  return { units, seconds, latenciesMs: [...latenciesMs], cpuUs };
+}
+
+/** Has each of many take one turn after the other. Resolves with the units of all. */
+export async function workTogether(
+  turns: readonly (() => Promise<number>)[],
+  goesOn: GoesOn,
+): Promise<number> {
+  let units = 0;
+  const workOn = async (turn: () => Promise<number>): Promise<void> => {
+    do {
+      // Not `units += await …`, which would add to what `units` was before the turn.
+      const done = await turn();
+      units += done;
+    } while (goesOn(units));
+  };
+  await Promise.all(turns.map(workOn));
+  return units;
 }
 
 interface Member {
@@ -57,23 +92,9 @@ export class Crew implements Shift {
   }
 
   /** Works on for one slice. */
-  async work(goesOn: GoesOn): Promise<Slice> {
-    const startedAt = performance.now();
-    const startedUs = this.#server.cpuUs();
-    this.#latenciesMs.length = 0;
-    let units = 0;
-    const workOn = async ({ work }: Member): Promise<void> => {
-      do {
-        // Not `units += await …`, which would add to what `units` was before the turn.
-        const done = await work.turn();
-        units += done;
-      } while (goesOn(units));
-    };
-    await Promise.all(this.#members.map(workOn));
-    const seconds = (performance.now() - startedAt) / 1000;
-    const endedUs = this.#server.cpuUs();
-    const cpuUs = endedUs === undefined ? undefined : endedUs - (startedUs ?? 0);
-    return { units, seconds, latenciesMs: [...this.#latenciesMs], cpuUs };
+  work(goesOn: GoesOn): Promise<Slice> {
+    const turns = this.#members.map(({ work }) => work.turn);
+    return timed(this.#server, this.#latenciesMs, () => workTogether(turns, goesOn));
   }
 
   async dismiss(): Promise<void> {

@@ -16,6 +16,8 @@ import { type Bench, type Figure, type Group, holds } from "./figure.ts";
 import { flow } from "./flow.ts";
 import { plans } from "./plans.ts";
 import { profiled } from "./profile.ts";
+import { redis } from "./redis.ts";
+import { redisSize } from "./redis-size.ts";
 import { number, type Result, table, writeJson } from "./report.ts";
 import { rows, slowRows } from "./rows.ts";
 import { type BenchServer, startBenchServer } from "./server.ts";
@@ -35,6 +37,8 @@ const groups: readonly Group[] = [
   plans,
   flow,
   feed,
+  redis,
+  redisSize,
   size,
 ];
 const PROFILE_MS = 5_000;

@@ -52,9 +52,24 @@ export class BenchQueue {
     return stats;
   }
 
+  /**
+   * Takes a checkpoint of what was made beforehand, which is left out of the counts, as are the lives of the object until then.
+   * Resolves with the rows that this life has written.
+   */
+  async begin(): Promise<number> {
+    await this.checkpoint();
+    this.#rowsWritten = 0;
+    const { storage } = await this.watch();
+    this.checkpoints = 0;
+    return storage.rowsWritten;
+  }
+
   /** Ends a run: takes the last checkpoint, and verifies that every acknowledged job is where it must be. */
-  async conclude({ enqueued, completed }: Tally): Promise<QueueStats> {
-    if (this.checkpoints < CHECKPOINTS_MIN) {
+  async conclude(
+    { enqueued, completed }: Tally,
+    checkpointsMin = CHECKPOINTS_MIN,
+  ): Promise<QueueStats> {
+    if (this.checkpoints < checkpointsMin) {
       throw new Error(`${this.name}: only ${this.checkpoints} checkpoints were seen.`);
     }
     await this.checkpoint();

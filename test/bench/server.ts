@@ -67,8 +67,11 @@ async function listening(server: Kept, event: Listening["event"]) {
   return { url: `http://${host}:${said.port}`, pid };
 }
 
-/** Linux counts in hundredths of a second; user and system time are the 14th and 15th fields. macOS tells as much by `ps`. */
-function cpuUs(pid: number): number | undefined {
+/**
+ * Microseconds of CPU that a process has used, where the system tells. Linux counts in hundredths of a second; user and system time
+ * are the 14th and 15th fields. macOS tells as much by `ps`.
+ */
+export function cpuUs(pid: number): number | undefined {
   if (process.platform === "darwin") return cpuUsOfPs(pid);
   if (process.platform !== "linux") return undefined;
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");

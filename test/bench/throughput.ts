@@ -22,11 +22,15 @@ const CLIENTS = 32;
 
 export interface Load {
   readonly sliceMs: number;
+  /** What is counted, by default jobs. */
+  readonly unit?: string;
+  /** It writes nothing, so that no checkpoint comes. */
+  readonly isRead?: boolean;
   /** Who works, on a queue. */
-  begin(server: Bench["server"], queue: string, tally: Tally): Shift;
+  begin(server: Bench["server"], queue: string, tally: Tally): Shift | Promise<Shift>;
 }
 
-/** A row of the table. Beside the ratio it gives jobs a second, no-ops a second, and the time of a request. */
+/** A row of the table. Beside the ratio it gives units a second, no-ops a second, and the time of a request. */
 export function ratioToNoop(name: string, load: Load, bound?: Bound): Figure {
   return {
     name: `${name}_vs_noop`,
@@ -46,59 +50,69 @@ export function ratioToNoop(name: string, load: Load, bound?: Bound): Figure {
 async function begin({ server }: Bench, name: string, load: Load) {
   const queue = await BenchQueue.create(server, name, "none");
   const tally = { enqueued: 0, completed: 0 };
-  const crew = load.begin(server, name, tally);
+  const crew = await load.begin(server, name, tally);
   return { queue, tally, crew };
 }
 
 async function compare(bench: Bench, name: string, load: Load): Promise<Measured> {
+  const { unit = "job", isRead = false } = load;
+  const checkpointsMin = isRead ? 0 : CHECKPOINTS_MIN;
   const { queue, tally, crew } = await begin(bench, name, load);
+  const rowsBefore = await queue.begin();
   const idlers = new Crew(bench.server, NOOP_CLIENTS, noop(name));
   await idlers.work(forMs(WARM_UP_MS));
-  await crew.work(forMs(WARM_UP_MS));
+  const warmUp = await crew.work(forMs(WARM_UP_MS));
   const noops: Slice[] = [];
-  const jobs: Slice[] = [];
-  while (jobs.length < SLICES_MIN || queue.checkpoints < CHECKPOINTS_MIN) {
-    if (jobs.length === SLICES_MAX) break;
+  const busy: Slice[] = [];
+  while (busy.length < SLICES_MIN || queue.checkpoints < checkpointsMin) {
+    if (busy.length === SLICES_MAX) break;
     const idle = await idlers.work(forMs(SLICE_MS));
-    const busy = await crew.work(forMs(load.sliceMs));
+    const active = await crew.work(forMs(load.sliceMs));
     noops.push(idle);
-    jobs.push(busy);
+    busy.push(active);
     await queue.watch();
-    const seen = `${told("no-ops", idle)}, ${told("jobs", busy)}`;
+    const seen = `${told("no-ops", idle)}, ${told(`${unit}s`, active)}`;
     bench.detail(`${name}: ${seen}, ${queue.checkpoints} checkpoints`);
   }
   const checkpointSeconds = await queue.checkpoint();
+  const units = warmUp.units + unitsOf(busy);
+  const beside = crew.beside?.(units) ?? {};
   await idlers.dismiss();
   await crew.dismiss();
-  const { storage } = await queue.conclude(tally);
+  const { storage } = await queue.conclude(tally, checkpointsMin);
   await queue.close();
-  const rowsPerJob = storage.rowsWritten / tally.enqueued;
-  return summary(name, { noops, jobs, checkpointSeconds, rowsPerJob });
+  // Of jobs, those count too that were finished at the end.
+  const written = tally.enqueued > 0 ? tally.enqueued : units;
+  const rowsPerUnit = (storage.rowsWritten - rowsBefore) / written;
+  return summary(name, unit, { noops, busy, checkpointSeconds, rowsPerUnit, beside });
 }
 
 interface Seen {
   readonly noops: readonly Slice[];
-  readonly jobs: readonly Slice[];
+  readonly busy: readonly Slice[];
   readonly checkpointSeconds: number;
-  readonly rowsPerJob: number;
+  readonly rowsPerUnit: number;
+  readonly beside: Readonly<Record<string, number>>;
 }
 
-function summary(name: string, { noops, jobs, checkpointSeconds, rowsPerJob }: Seen): Measured {
+function summary(name: string, unit: string, seen: Seen): Measured {
+  const { noops, busy } = seen;
   const noopsPerSecond = unitsOf(noops) / secondsOf(noops);
-  const jobsPerSecond = unitsOf(jobs) / (secondsOf(jobs) + checkpointSeconds);
-  const cpu = { noop: cpuUsPerUnit(noops), job: cpuUsPerUnit(jobs) };
-  const latenciesMs = jobs.flatMap((slice) => slice.latenciesMs);
+  const unitsPerSecond = unitsOf(busy) / (secondsOf(busy) + seen.checkpointSeconds);
+  const cpu = { noop: cpuUsPerUnit(noops), unit: cpuUsPerUnit(busy) };
+  const latenciesMs = busy.flatMap((slice) => slice.latenciesMs);
   return {
-    value: jobsPerSecond / noopsPerSecond,
+    value: unitsPerSecond / noopsPerSecond,
     beside: {
-      [`${name}_median_vs_noop`]: median(jobs.map(perSecond)) / median(noops.map(perSecond)),
-      [`${name}_jobs_per_s`]: jobsPerSecond,
+      [`${name}_median_vs_noop`]: median(busy.map(perSecond)) / median(noops.map(perSecond)),
+      [`${name}_${unit}s_per_s`]: unitsPerSecond,
       [`${name}_noops_per_s`]: noopsPerSecond,
-      [`${name}_rows_per_job`]: rowsPerJob,
+      [`${name}_rows_per_${unit}`]: seen.rowsPerUnit,
       [`${name}_p50_ms`]: percentile(latenciesMs, 0.5),
       [`${name}_p99_ms`]: percentile(latenciesMs, 0.99),
-      ...(cpu.job !== undefined && { [`${name}_cpu_us_per_job`]: cpu.job }),
+      ...(cpu.unit !== undefined && { [`${name}_cpu_us_per_${unit}`]: cpu.unit }),
       ...(cpu.noop !== undefined && { [`${name}_cpu_us_per_noop`]: cpu.noop }),
+      ...seen.beside,
     },
   };
 }

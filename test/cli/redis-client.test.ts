@@ -300,3 +300,48 @@ test("over RESP3 each frame that confirms is counted, and UNSUBSCRIBE without na
   link.lose();
   await once(socket, "end");
 });
+
+/** A transaction that follows two channels, and a frame of each. */
+const following = call("MULTI") + call("SUBSCRIBE", "a", "b") + call("GET", "x") + call("EXEC");
+const queued = "+OK\r\n+QUEUED\r\n+QUEUED\r\n";
+const confirmed = `*2\r\n${frame("subscribe", "a", 1)}${frame("subscribe", "b", 2)}`;
+
+test("an EXEC that follows channels is answered by more frames than one, and what is behind it waits for them", async () => {
+  const link = await says(following + call("PING"), following);
+  link.answer(queued + confirmed);
+  await until(() => heard === queued + confirmed);
+  expect(link.said).toBe("");
+  // An error among them is the reply to one call, not to EXEC.
+  link.answer("-WRONGTYPE\r\n");
+  await until(() => link.said !== "");
+  expect(link.said).toBe(call("PING"));
+  link.answer(frame("pong", ""));
+  await until(() => heard.endsWith(frame("pong", "")));
+  link.lose();
+  await until(() => links.length === 2 && links[1]?.said !== "");
+  expect(links[1]?.said).toBe(call("subscribe", "a", "b"));
+});
+
+test.each([
+  ["was discarded", "-EXECABORT Transaction discarded because of previous errors.\r\n"],
+  ["came too late", "*-1\r\n"],
+  ["came too late, in RESP3", "_\r\n"],
+])("an EXEC that %s follows nothing, and has one frame", async (_, answer) => {
+  const link = await says(following + call("GET", "x"), following);
+  link.answer(queued + answer);
+  await until(() => link.said !== "");
+  expect(link.said).toBe(call("GET", "x"));
+  link.answer("$-1\r\n");
+  await until(() => heard.endsWith("$-1\r\n"));
+  link.lose();
+  await says(call("PING"), call("PING"), 1);
+});
+
+test("a client that says nothing more behind such an EXEC gets its replies first", async () => {
+  const link = await says(following, following);
+  const ended = once(socket, "end");
+  socket.end();
+  link.answer(`${queued}${confirmed}$-1\r\n`);
+  await ended;
+  expect(heard).toBe(`${queued}${confirmed}$-1\r\n`);
+});

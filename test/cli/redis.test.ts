@@ -2,34 +2,19 @@
  * `sluice redis` with the programs that people use: redis-cli, redis-benchmark, ioredis and node-redis, and Upstash's client beside it.
  * Invariant: the programs are as they come; all that is changed is an address, and for Upstash a token.
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { Redis as Upstash } from "@upstash/redis";
 import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startBridge, type TestBridge } from "../bridge.ts";
 import { startServer, type TestServer } from "../server.ts";
 import { run } from "./run.ts";
 
 let server: TestServer;
-let bridge: ChildProcess;
+let bridge: TestBridge;
 let port: number;
-
-/** Starts the command, and waits until it listens. */
-async function startBridge(...words: string[]): Promise<{ bridge: ChildProcess; port: number }> {
-  const args = ["src/cli/main.ts", "redis", "--port", "0", ...words];
-  const started = spawn(process.execPath, args, {
-    env: { ...process.env, SLUICE_URL: server.url, SLUICE_TOKEN: server.token },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  let said = "";
-  for await (const text of started.stderr) {
-    said += String(text);
-    const [, found] = /^redis:\/\/[^:]+:(\d+) is queue/.exec(said) ?? [];
-    if (found !== undefined) return { bridge: started, port: Number(found) };
-  }
-  throw new Error(`the bridge did not start: ${said}`);
-}
 
 /** Whether Debian's redis-tools are there. */
 function hasTools(): boolean {
@@ -45,11 +30,11 @@ if (!isWithTools) console.warn("There is no redis-cli here: the bridge is not tr
 
 beforeAll(async () => {
   server = await startServer();
-  ({ bridge, port } = await startBridge("--queue", "mail"));
+  bridge = await startBridge(server, "--queue", "mail");
+  ({ port } = bridge);
 });
 afterAll(async () => {
-  bridge.kill("SIGTERM");
-  const [code] = (await once(bridge, "exit")) as [number | null];
+  const code = await bridge.stop();
   await server.stop();
   expect(code).toBe(0);
 });
@@ -121,6 +106,17 @@ describe("ioredis", () => {
     expect(await behind[1]).toEqual(["scored", "m", "1.5"]);
     expect(await waiter.blmove("more", "moved", "LEFT", "RIGHT", 0)).toBe("b");
     expect(await waiter.brpop("more", 0.01)).toBe(null);
+    await Promise.all([waiter.quit(), other.quit()]);
+  });
+
+  test("ends the waiting of another client", async () => {
+    const [waiter, other] = [new Redis({ port }), new Redis({ port })];
+    const id = await waiter.client("ID");
+    const popped = waiter.blpop("none", 0).catch(String);
+    // Its call may still be on its way.
+    while ((await other.client("UNBLOCK", id, "ERROR")) === 0);
+    expect(await popped).toMatch("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+    expect(await waiter.ping()).toBe("PONG");
     await Promise.all([waiter.quit(), other.quit()]);
   });
 
@@ -202,7 +198,7 @@ describe("node-redis", () => {
 
 describe("a bridge that requires AUTH", () => {
   test("lets nobody in without the token, and serves who has it", async () => {
-    const own = await startBridge("--require-auth");
+    const own = await startBridge(server, "--require-auth");
     const stranger = new Redis({ port: own.port, enableReadyCheck: false });
     stranger.on("error", () => undefined);
     await expect(stranger.get("a")).rejects.toThrow("NOAUTH");
@@ -211,8 +207,7 @@ describe("a bridge that requires AUTH", () => {
     await client.connect();
     expect(await client.get("a")).toBe(null);
     await client.close();
-    own.bridge.kill("SIGTERM");
-    expect(await once(own.bridge, "exit")).toEqual([0, null]);
+    expect(await own.stop()).toBe(0);
   });
 
   test("is the only one that others may reach", async () => {
@@ -227,7 +222,7 @@ describe("a bridge that requires AUTH", () => {
 });
 
 test("a bridge in a dialect of AGQ carries its programs", async () => {
-  const own = await startBridge("--queue", "agq", "--dialect", "agq-g2");
+  const own = await startBridge(server, "--queue", "agq", "--dialect", "agq-g2");
   const [agx, agw] = [0, 1].map(() => new Redis({ port: own.port, enableReadyCheck: false }));
   if (agx === undefined || agw === undefined) throw new Error("there are two clients");
   expect(await agw.call("AUTH", server.token)).toBe("OK");
@@ -243,8 +238,7 @@ test("a bridge in a dialect of AGQ carries its programs", async () => {
   expect(await agw.lrem("queue:processing", 1, id)).toBe(1);
   agx.disconnect();
   agw.disconnect();
-  own.bridge.kill("SIGTERM");
-  expect(await once(own.bridge, "exit")).toEqual([0, null]);
+  expect(await own.stop()).toBe(0);
 });
 
 describe("@upstash/redis", () => {

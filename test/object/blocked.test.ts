@@ -107,6 +107,65 @@ describe("a call that finds nothing waits", () => {
   });
 });
 
+describe("CLIENT UNBLOCK", () => {
+  /** A client that waits, also for an instance that has not heard it, and its number. */
+  async function waiting(rig: RedisRig, ...behind: readonly string[]) {
+    const client = rig.client();
+    const id = (await client.says("CLIENT ID")).slice(1, -2);
+    await client.says("BLPOP l 0", ...behind);
+    await rig.evict();
+    return { client, id };
+  }
+
+  test.each([
+    ["", NIL],
+    [" TIMEOUT", NIL],
+    [" error", "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n"],
+  ])("%s ends the waiting of a client, and what is behind is performed", async (reason, told) => {
+    const rig = await RedisRig.quiet();
+    const { client, id } = await waiting(rig, "PING");
+    const other = rig.client();
+    expect(await other.says(`CLIENT UNBLOCK ${id}${reason}`)).toBe(":1\r\n");
+    expect(client.heard()).toBe(`${told}+PONG\r\n`);
+    expect(await other.says(`CLIENT UNBLOCK ${id}`, "RPUSH l a", "LLEN l")).toBe(
+      ":0\r\n:1\r\n:1\r\n",
+    );
+    expect(client.heard()).toBe("");
+  });
+
+  test("finds one client by its number, which no other has, also over instances within one instant", async () => {
+    const rig = await RedisRig.quiet();
+    const { client, id } = await waiting(rig);
+    const next = await waiting(rig);
+    expect(Number(next.id)).toBeGreaterThan(Number(id));
+    await rig.client().says(`CLIENT UNBLOCK ${next.id}`);
+    expect([client.heard(), next.client.heard()]).toEqual(["", NIL]);
+  });
+
+  test("leaves one alone that does not wait, or is answered already", async () => {
+    const rig = await RedisRig.quiet();
+    const { client, id } = await waiting(rig);
+    const other = rig.client();
+    expect(await other.says("CLIENT UNBLOCK 1", "MULTI", "RPUSH l a", "EXEC")).toMatch(/^:0\r\n/);
+    expect(await other.says(`CLIENT UNBLOCK ${id} ERROR`)).toBe(":0\r\n");
+    expect(client.heard()).toBe(popped("l", "a"));
+  });
+
+  test("of a client whose answer is not durable yet does nothing to it", async () => {
+    const rig = await RedisRig.quiet();
+    const { client, id } = await waiting(rig);
+    const [pusher, other] = [rig.client(), rig.client()];
+    rig.sql.isHeld = true;
+    pusher.send("RPUSH l a");
+    await turns();
+    other.send(`CLIENT UNBLOCK ${id} ERROR`);
+    await turns();
+    expect([client.heard(), other.heard()]).toEqual(["", ":0\r\n"]);
+    await rig.sql.settle();
+    expect(client.heard()).toBe(popped("l", "a"));
+  });
+});
+
 describe("a client that waits costs nothing", () => {
   test("outlives its instance: its place, its time, and what is behind it", async () => {
     const rig = await RedisRig.quiet();

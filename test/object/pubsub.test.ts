@@ -35,7 +35,7 @@ test("a client may wait and follow at once, over RESP3, and both outlive its ins
   );
 });
 
-test("PUBLISH within MULTI is done at EXEC, or not at all, and nothing is followed there", async () => {
+test("PUBLISH within MULTI is done at EXEC, or not at all", async () => {
   const rig = new RedisRig();
   const [follower, other] = [rig.client(), rig.client()];
   await follower.says("SUBSCRIBE a");
@@ -44,8 +44,46 @@ test("PUBLISH within MULTI is done at EXEC, or not at all, and nothing is follow
   expect(follower.heard()).toBe("");
   expect(await other.says("EXEC")).toBe("*2\r\n+OK\r\n:1\r\n");
   expect(follower.heard()).toBe(message("a", "y"));
-  expect(await other.says("MULTI", "SUBSCRIBE a", "EXEC")).toBe(
-    "+OK\r\n-ERR 'subscribe' is not supported within MULTI\r\n-EXECABORT Transaction discarded because of previous errors.\r\n",
+});
+
+const followed = (command: string, name: string, count: number) =>
+  `*3\r\n$${command.length}\r\n${command}\r\n$${name.length}\r\n${name}\r\n:${count}\r\n`;
+
+test("what is followed within MULTI is followed from EXEC on, and each name has a frame among the replies", async () => {
+  const rig = new RedisRig();
+  const [follower, other] = [rig.client(), rig.client()];
+  await follower.says("MULTI", "SUBSCRIBE a b", "UNSUBSCRIBE b", "GET x");
+  expect(await other.says("PUBLISH a x")).toBe(":0\r\n");
+  expect(await follower.says("EXEC")).toBe(
+    `*3\r\n${followed("subscribe", "a", 1)}${followed("subscribe", "b", 2)}${followed("unsubscribe", "b", 1)}$-1\r\n`,
+  );
+  await rig.evict();
+  expect(await other.says("PUBLISH a x", "PUBLISH b x")).toBe(":1\r\n:0\r\n");
+  expect(follower.heard()).toBe(message("a", "x"));
+});
+
+test.each(["DISCARD", "RESET"])("behind %s nothing of it is followed", async (word) => {
+  const rig = new RedisRig();
+  const [client, other] = [rig.client(), rig.client()];
+  await client.says("MULTI", "SUBSCRIBE a", word);
+  expect(await other.says("PUBLISH a x")).toBe(":0\r\n");
+});
+
+test("a transaction that would follow too much is refused before EXEC", async () => {
+  const client = new RedisRig().client();
+  const names = Array.from({ length: limits.redisFollowedMax }, (_, i) => `channel-${i}`);
+  expect(await client.says("MULTI", `SUBSCRIBE ${names.join(" ")}`, "PSUBSCRIBE a", "EXEC")).toBe(
+    `+OK\r\n+QUEUED\r\n-ERR a connection follows at most 1000 channels\r\n-EXECABORT Transaction discarded because of previous errors.\r\n`,
+  );
+});
+
+test("PUBSUB knows of no shards", async () => {
+  const client = new RedisRig().client();
+  expect(
+    await client.says("PUBSUB SHARDCHANNELS", "PUBSUB SHARDCHANNELS a", "PUBSUB SHARDNUMSUB a"),
+  ).toBe("*0\r\n*0\r\n*2\r\n$1\r\na\r\n:0\r\n");
+  expect(await client.says("PUBSUB SHARDCHANNELS a b")).toBe(
+    "-ERR unknown subcommand or wrong number of arguments for 'SHARDCHANNELS'. Try PUBSUB HELP.\r\n",
   );
 });
 

@@ -20,7 +20,7 @@ const CONVERSATIONS = 60;
 const STEPS = 60;
 const CLIENTS = 5;
 
-/** What a client may say; `?` stands for a name, `#` for a value, `@` for an end. */
+/** What a client may say; `?` stands for a name, `#` for a value, `@` for an end, `&` for a client. */
 const blocking = [
   "BLPOP ? 0",
   "BRPOP ? ? 0",
@@ -47,6 +47,9 @@ const making = [
   "COPY ? ? REPLACE",
 ];
 const other = [
+  "CLIENT UNBLOCK &",
+  "CLIENT UNBLOCK & TIMEOUT",
+  "CLIENT UNBLOCK & ERROR",
   "DEL ?",
   "DEL ? ? ?",
   "SET ? #",
@@ -80,6 +83,14 @@ const following = [
   "PUBSUB CHANNELS ?",
   "PUBSUB CHANNELS ? ?",
   "PUBSUB NUMPAT 1",
+  "PUBSUB SHARDCHANNELS",
+  "PUBSUB SHARDCHANNELS ?",
+  "PUBSUB SHARDCHANNELS ? ?",
+  "PUBSUB SHARDNUMSUB",
+  "PUBSUB SHARDNUMSUB ? x",
+  "MULTI;SUBSCRIBE ?;GET ?;PING;EXEC",
+  "MULTI;SUBSCRIBE ? ?;UNSUBSCRIBE ?;PSUBSCRIBE a*;INCR ?;EXEC",
+  "MULTI;PUNSUBSCRIBE [bc];SUBSCRIBE ?;DISCARD",
   "PUBLISH ? #",
   "PUBLISH ? #",
   "PUBLISH ab #",
@@ -109,8 +120,9 @@ function drawChannels(random: () => number): string[] {
 function drawLines(random: () => number): string[] {
   const pick = <T>(from: readonly T[]) => from[Math.floor(random() * from.length)] as T;
   const filled = (line: string): string =>
-    line.replace(/[?#@]/g, (mark) => {
+    line.replace(/[?#@&]/g, (mark) => {
       if (mark === "?") return pick(["a", "b", "c"]);
+      if (mark === "&") return `&${Math.floor(random() * CLIENTS)}`;
       return mark === "#" ? pick(["1", "2", "3", "4"]) : pick(["LEFT", "RIGHT"]);
     });
   const chance = random();
@@ -123,6 +135,12 @@ function drawLines(random: () => number): string[] {
   });
   return isTransaction ? ["MULTI", ...lines, "EXEC"] : lines;
 }
+
+/** Calls, with the number that the server in question has given to a client. */
+const addressed = (lines: readonly string[], ids: readonly string[]): string[] =>
+  lines.map((line) => line.replace(/&(\d)/, (_, i) => ids[Number(i)] ?? ""));
+
+const numberIn = (reply: string): string => reply.slice(1, -2);
 
 /** The number of a connection is its own. */
 const withoutId = (text: string): string => text.replace(/\$2\r\nid\r\n:\d+/g, "id");
@@ -153,12 +171,16 @@ describe.runIf(hasServer)("beside a real Redis", () => {
       control.send("FLUSHALL\r\n");
       await control.hears("+OK\r\n");
       const rig = new RedisRig();
-      const newPair = async (): Promise<[RedisClient, RealClient]> => [
-        rig.client(),
-        await server.connect(PASSWORD),
-      ];
+      const ids: { ours: string[]; theirs: string[] } = { ours: [], theirs: [] };
+      const newPair = async (i: number): Promise<[RedisClient, RealClient]> => {
+        const [ours, theirs] = [rig.client(), await server.connect(PASSWORD)];
+        theirs.send("CLIENT ID\r\n");
+        ids.ours[i] = numberIn(await ours.says("CLIENT ID"));
+        ids.theirs[i] = numberIn(await theirs.hears(":1\r\n"));
+        return [ours, theirs];
+      };
       const pairs: [RedisClient, RealClient][] = [];
-      for (let i = 0; i < CLIENTS; i++) pairs.push(await newPair());
+      for (let i = 0; i < CLIENTS; i++) pairs.push(await newPair(i));
       const said: string[] = [];
       for (let step = 0; step < STEPS; step++) {
         const who = Math.floor(random() * CLIENTS);
@@ -167,7 +189,7 @@ describe.runIf(hasServer)("beside a real Redis", () => {
           ours.leave();
           theirs.leave();
           said.push(`${who} leaves`);
-          pairs[who] = await newPair();
+          pairs[who] = await newPair(who);
           await settled();
           continue;
         }
@@ -175,9 +197,10 @@ describe.runIf(hasServer)("beside a real Redis", () => {
         if (ours.isWaiting) continue;
         const lines = draw(random);
         said.push(`${who} ${lines.join("; ")}`);
-        theirs.send(lines.map((line) => encodeCall(splitInline(line) ?? [])).join(""));
+        const calls = addressed(lines, ids.theirs).map((line) => splitInline(line) ?? []);
+        theirs.send(calls.map(encodeCall).join(""));
         await settled();
-        ours.send(...lines);
+        ours.send(...addressed(lines, ids.ours));
         for (let i = 0; i < 4; i++) await turns();
         for (const [i, [mine, real]] of pairs.entries()) {
           const heard = mine.heard();

@@ -125,6 +125,31 @@ describe("who it is with", () => {
     });
   });
 
+  test.each([
+    ["", "ERR wrong number of arguments for 'client|unblock' command"],
+    ["x", "ERR value is not an integer or out of range"],
+    ["01", "ERR value is not an integer or out of range"],
+    ["9223372036854775808", "ERR value is not an integer or out of range"],
+    ["x y", "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"],
+    [
+      "1 error 2",
+      "ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP.",
+    ],
+  ])("CLIENT UNBLOCK %s is refused before it reaches anybody", async (words, text) => {
+    const { queue, say } = begin();
+    expect(await say(`CLIENT UNBLOCK ${words}`)).toEqual([error(text)]);
+    expect(queue.published).toEqual([]);
+  });
+
+  test.each(["1", "-9223372036854775808", "1 timeout", "1 ERROR"])(
+    "CLIENT UNBLOCK %s is said to who knows all clients",
+    async (words) => {
+      const { queue, say } = begin();
+      expect(await say(`CLIENT UNBLOCK ${words}`)).toEqual([0]);
+      expect(queue.published).toEqual([`CLIENT UNBLOCK ${words}`]);
+    },
+  );
+
   test("nothing behind a QUIT is heard", async () => {
     const { queue, conversation, say } = begin();
     expect(await say("SET a 1", "QUIT", "SET a 2")).toEqual([OK, OK]);

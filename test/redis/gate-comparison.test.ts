@@ -43,9 +43,22 @@ const words = {
     "no-evict x",
     "reply on",
     "reply x",
+    "unblock",
+    "unblock 1",
+    "unblock 1 TIMEOUT",
+    "unblock 1 error",
+    "unblock x",
+    "unblock -1 error",
+    "unblock 9223372036854775808",
+    "unblock x y",
+    "unBlock 1 error 2",
   ],
+  subscribe: ["a", "a b", ""],
+  unsubscribe: ["a", "a b"],
+  psubscribe: ["a*"],
+  punsubscribe: ["a*", ""],
   multi: [""],
-  exec: [""],
+  exec: ["", "", "a"],
   discard: ["", "a"],
   watch: ["", "a", "a b"],
   unwatch: [""],
@@ -60,7 +73,7 @@ const words = {
 function drawLines(random: () => number): string {
   const pick = <T>(from: readonly T[]) => from[Math.floor(random() * from.length)] as T;
   const names = Object.keys(words) as (keyof typeof words)[];
-  const likely = ["multi", "exec", "watch", "set", "get"] as const;
+  const likely = ["multi", "exec", "watch", "set", "get", "subscribe", "unsubscribe"] as const;
   let said = "";
   const length = 1 + Math.floor(random() * 14);
   for (let i = 0; i < length; i++) {
