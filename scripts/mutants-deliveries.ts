@@ -4,6 +4,7 @@
  */
 import type { Mutant } from "./mutants-table.ts";
 
+const changes = "test/object/delivery-changes.test.ts";
 const pushing = "test/object/deliveries.test.ts";
 const gate = "test/http/deliveries.test.ts";
 
@@ -60,10 +61,10 @@ export const deliveryMutants: readonly Mutant[] = [
   {
     name: "push-resumes-itself",
     breaks: "a delivery that somebody paused goes on when the target answers well",
-    file: "src/object/courier.ts",
-    from: "if (this.#delivery()?.paused?.probe !== undefined) this.#tell",
-    to: "if (this.#delivery()?.paused !== undefined) this.#tell",
-    tests: [pushing],
+    file: "src/machine/deliveries.ts",
+    from: "paused !== undefined && !(isProbed && isOwn)",
+    to: "paused !== undefined",
+    tests: [changes],
   },
   {
     name: "push-same-id-for-runs",

@@ -103,7 +103,7 @@ export interface CommandInputs {
   "delivery.get": object;
   "delivery.put": deliveries.PutDeliveryInput;
   "delivery.pause": deliveries.PauseDeliveryInput;
-  "delivery.resume": object;
+  "delivery.resume": deliveries.ResumeDeliveryInput;
   "delivery.remove": object;
   "job.enqueue": jobs.EnqueueInput;
   "job.get": jobs.GetInput;

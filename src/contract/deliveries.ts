@@ -57,6 +57,10 @@ export interface PauseDeliveryInput extends z.output<typeof deliveryPause> {
   /** Said by the queue itself, where the target keeps failing: when one job is tried, and how often that was done in vain. */
   readonly probe?: Probe | undefined;
 }
+export interface ResumeDeliveryInput {
+  /** Said by the queue itself, since a target that failed works again: what somebody paused meanwhile stays paused. */
+  readonly isProbed?: true | undefined;
+}
 export interface Probe {
   readonly at: number;
   readonly failed: number;
@@ -98,6 +102,16 @@ const here = new Set(["localhost", "127.0.0.1", "[::1]"]);
 /** Whether an address is one on this machine, which only a deployment for development delivers to. */
 export const isHere = (target: string): boolean => here.has(new URL(target).hostname);
 
+/** What of IPv6 is given out for the public internet (RFC 4291, 2.4): outside, an address may be one of IPv4 in another spelling. */
+const globalUnicast = ipaddr.IPv6.parseCIDR("2000::/3");
+
+/** What kind of address it is: only `unicast` is public. */
+function rangeOf(address: ipaddr.IPv4 | ipaddr.IPv6): string {
+  const range = address.range();
+  const isOutside = address instanceof ipaddr.IPv6 && !address.match(globalUnicast);
+  return range === "unicast" && isOutside ? "reserved" : range;
+}
+
 /** Why jobs cannot be delivered to an address. A name is judged as it stands: what it resolves to is for the network to refuse. */
 function whyNoTarget(value: string): string | undefined {
   if (!URL.canParse(value)) return "not an address";
@@ -108,7 +122,7 @@ function whyNoTarget(value: string): string | undefined {
   if (protocol !== "https:") return "the address has to begin with https:";
   const address = hostname.replace(/^\[|\]$/g, "");
   if (ipaddr.isValid(address)) {
-    const range = ipaddr.process(address).range();
+    const range = rangeOf(ipaddr.process(address));
     return range === "unicast" ? undefined : `the address is not public (${range})`;
   }
   const isInside = insideNames.test(hostname) || !hostname.replace(/\.$/, "").includes(".");

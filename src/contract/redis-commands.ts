@@ -237,6 +237,10 @@ const countsAt: Readonly<Record<string, number>> = {
   zunionstore: 2,
 };
 
+/** Whether a command has names among its arguments. */
+export const hasNames = ({ name, places }: RedisCommand): boolean =>
+  places[0] > 0 || Object.hasOwn(countsAt, name);
+
 /** The names among the arguments of a call, of which the first is the command's own name. */
 export function namesOfCall(command: RedisCommand, call: readonly string[]): string[] {
   const names: string[] = [];
@@ -272,11 +276,17 @@ const alternatives: readonly (readonly [RegExp, string])[] = [
   [/^(get|set)bit$|^bit[a-z_]+$/, "has no bitmaps: use SETRANGE and GETRANGE, or sets"],
   [/^(cluster|asking|readonly|readwrite)$/, "is no cluster: connect to each queue by itself"],
   [
-    /^(replicaof|slaveof|psync|sync|replconf|failover|swapdb|move|migrate)$/,
-    "does not replicate by RESP, and has one database: use snapshots",
+    /^(replicaof|slaveof|psync|sync|replconf|failover|migrate)$/,
+    "does not replicate by RESP: use snapshots",
   ],
+  [/^(swapdb|move)$/, "has one database: use a queue for each, and COPY or RENAME within one"],
   [/^(dump|restore|restore-asking|save|bgsave|bgrewriteaof)$/, "uses snapshots to carry data"],
-  [/^(module|acl|latency|slowlog|memory|monitor|debug|lolwut|shutdown)$/, "is run as a queue"],
+  [/^module$/, "has no modules: use the commands that COMMAND lists"],
+  [/^acl$/, "has no users: what tells callers apart is their token"],
+  [
+    /^(latency|slowlog|memory|monitor|debug|lolwut|shutdown)$/,
+    "runs as a queue: use INFO, or GET /v1/queues/{queue}/stats",
+  ],
   [/^s(publish|subscribe|unsubscribe)$/, "has no shards: use PUBLISH and SUBSCRIBE"],
   [/^sort(_ro)?$/, "does not sort: keep a sorted set"],
   [/^lcs$/, "does not compare strings: GET both"],

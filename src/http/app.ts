@@ -88,7 +88,11 @@ async function serve(route: Route, c: GateContext): Promise<Response> {
   const bound = await bind(route, c);
   if (isRejected(bound)) return refusalResponse(bound.refusal);
   const { signal } = c.req.raw;
-  const connect = () => socketTo(stub, socketPaths.wait);
+  const connect = () =>
+    socketTo(stub, socketPaths.wait).catch((error: unknown) => {
+      report("queue_failed", error, { queue, command: route.command });
+      return undefined;
+    });
   return settled(route, queue, () => answerOrWait({ ...bound.value, signal, ask, connect }));
 }
 

@@ -31,7 +31,8 @@ export interface Waiting {
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal;
   ask(request: CommandRequest): Promise<CommandAnswer>;
-  connect(): Promise<WebSocket>;
+  /** A socket to the queue's object; undefined where there is none for now. */
+  connect(): Promise<WebSocket | undefined>;
 }
 
 type Split = Pick<Waiting, "request" | "wait">;
@@ -79,9 +80,13 @@ export async function answerOrWait(call: Waiting): Promise<Response> {
   const first = await call.ask(request);
   if ("refusal" in first) return refusalResponse(refusalOf(first.refusal));
   if (wait === undefined || isOver(wait.what.kind, first)) return answer(first.reply);
-  const poll = new Poll(call, withKey(wait.what), wait.ms, formOf(request, first.reply));
+  const form = formOf(request, first.reply);
+  const poll = new Poll(call, withKey(wait.what), wait.ms, form);
   const refusal = await poll.begin();
-  if (refusal !== undefined) return refusalResponse(refusal);
+  if (refusal !== undefined) {
+    // Settlements stand, whatever becomes of the wait behind them.
+    return form.head === "" ? refusalResponse(refusal) : asIs(form.head + form.tail({ refusal }));
+  }
   const headers = { "content-type": "application/json" };
   return streamed(poll.texts(), headers, () => poll.leave());
 }
@@ -120,6 +125,8 @@ function formOf({ name }: CommandRequest, first: string): Form {
   };
 }
 
+const gone = refuse("unavailable", "The queue did not take the wait: try again.");
+
 /** The socket of one wait. */
 class Socket {
   readonly #socket: WebSocket;
@@ -132,9 +139,9 @@ class Socket {
   /** Opens one, and resolves when the object has taken the wait, or with the refusal of it. */
   static async open(call: Waiting, wait: Wait): Promise<Socket | Refusal> {
     const socket = await call.connect();
+    if (socket === undefined) return gone;
     const made = new Socket(socket);
     const taken = Promise.withResolvers<Refusal | undefined>();
-    const gone = refuse("unavailable", "The queue did not take the wait: try again.");
     socket.addEventListener("message", ({ data }) => {
       const text = String(data);
       if (text === WAITING) return taken.resolve(undefined);

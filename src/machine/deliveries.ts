@@ -64,10 +64,12 @@ function isPausedSo({ paused }: DeliveryRow, { reason, probe }: PauseDeliveryInp
   return paused.probe === undefined && paused.reason === reason;
 }
 
-export const resumeDelivery: Decide<"delivery.resume"> = (tx) => {
+export const resumeDelivery: Decide<"delivery.resume"> = (tx, { isProbed }) => {
   const { delivery } = queueOf(tx);
   if (delivery === undefined) return unknown;
-  if (delivery.paused !== undefined) tx.emit("delivery.resumed", {});
+  const { paused } = delivery;
+  const isOwn = paused !== undefined && paused.probe === undefined;
+  if (paused !== undefined && !(isProbed && isOwn)) tx.emit("delivery.resumed", {});
   return replyWith(tx);
 };
 

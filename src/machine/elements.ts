@@ -3,9 +3,11 @@
  * Invariant: a scan tells every element that is there from its beginning to its end; it ends within a step where elements share a hash
  * only behind the last of them.
  */
+
+import { INT64_MAX } from "../contract/redis-integers.ts";
 import { type Chance, chanceOf, draw, drawHash } from "./chance.ts";
 import { matches } from "./glob.ts";
-import { integer, scanOptions } from "./redis-arguments.ts";
+import { between, cursorOf, scanOptions } from "./redis-arguments.ts";
 import { type Call, type Collection, RedisError } from "./redis-call.ts";
 
 /** An element, the hash by which it stands, and what belongs to it: a value or a score, as it is told. */
@@ -21,14 +23,17 @@ export type ElementsFrom = (call: Call, of: Collection, hash: number) => Iterabl
 /** One step of a scan: where the next one begins, and the elements with what belongs to them. */
 export function scanElements(
   call: Call,
-  of: Collection | undefined,
+  collectionOf: (call: Call, name: string) => Collection | undefined,
   elementsFrom: ElementsFrom,
 ): [cursor: string, found: string[]] {
-  const { cursor, match = "*", count } = scanOptions(call, 1, false);
+  const cursor = cursorOf(call.arg(1));
+  const of = collectionOf(call, call.arg(0));
   const found: string[] = [];
+  // Where there is nothing, Redis does not look at the options.
+  if (of === undefined) return ["0", found];
+  const { match = "*", count } = scanOptions(call, 2, false);
   let seen = 0;
   let last: number | undefined;
-  if (of === undefined) return ["0", found];
   for (const { hash, element, told } of elementsFrom(call, of, cursor)) {
     if (seen >= count && hash !== last) return [call.told(String(hash)), found];
     last = hash;
@@ -113,12 +118,14 @@ export function drawOptions(
 ): { count: number | undefined; isWith: boolean } {
   const [, count, said] = call.args;
   if (count === undefined) return { count: undefined, isWith: false };
-  const number = integer(count);
+  const number = between(-INT64_MAX, INT64_MAX, count);
   if (call.args.length > 3 || (said !== undefined && said.toLowerCase() !== word)) {
     throw new RedisError("ERR syntax error");
   }
-  if (Math.abs(number) > Number.MAX_SAFE_INTEGER / 2) {
+  // Of what comes with something, there are twice as many replies.
+  const most = INT64_MAX / 2n;
+  if (said !== undefined && (number > most || number < -most)) {
     throw new RedisError("ERR value is out of range");
   }
-  return { count: number, isWith: said !== undefined };
+  return { count: Number(number), isWith: said !== undefined };
 }

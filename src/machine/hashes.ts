@@ -3,11 +3,11 @@
  * Invariant: as `redis-call.ts` has it.
  */
 import { hash52 } from "../contract/hash.ts";
-import type { RedisReply } from "../contract/redis.ts";
 import { wrongArity } from "../contract/redis-commands.ts";
+import { bigintOf, INT64_MAX, INT64_MIN } from "../contract/redis-integers.ts";
 import { packValues, unpackBytes } from "../store/packed.ts";
 import { drawAny, drawOptions, drawSome, type ElementsFrom, scanElements } from "./elements.ts";
-import { bigint, bigintOf, INT64_MAX, INT64_MIN } from "./redis-arguments.ts";
+import { bigint } from "./redis-arguments.ts";
 import { type Call, type Collection, OK, type Perform, RedisError } from "./redis-call.ts";
 import { integerReply, isExtended, sumText } from "./redis-numbers.ts";
 
@@ -131,10 +131,7 @@ const hrandfield: Perform = (call) => {
   };
 };
 
-const hscan: Perform = (call): RedisReply => {
-  const of = hashOf(call, call.arg(0));
-  return scanElements(call, of, fieldsFrom);
-};
+const hscan: Perform = (call) => scanElements(call, hashOf, fieldsFrom);
 
 export const hashCommands: Readonly<Record<string, Perform>> = {
   hdel,

@@ -4,12 +4,13 @@
  */
 import type { RedisReply } from "../contract/redis.ts";
 import { shown, wrongArity } from "../contract/redis-commands.ts";
+import { INT32_MAX, INT32_MIN } from "../contract/redis-integers.ts";
 import { isOver, keyOfName, type NameRow, readKeyspace } from "../store/names.ts";
 import { unpackBytes } from "../store/packed.ts";
 import { chanceOf, drawHash } from "./chance.ts";
 import type { View } from "./decide.ts";
 import { matches } from "./glob.ts";
-import { integer, scanOptions, type TimeUnit, timeOf } from "./redis-arguments.ts";
+import { between, cursorOf, scanOptions, type TimeUnit, timeOf } from "./redis-arguments.ts";
 import { type Call, noSuchName, OK, type Perform, RedisError, syntaxError } from "./redis-call.ts";
 import { encodingOfString } from "./strings.ts";
 
@@ -100,7 +101,8 @@ const copy: Perform = (call) => {
     if (call.word(i) === "replace") replace = true;
     else if (call.word(i) === "db" && i + 1 < call.args.length) {
       i += 1;
-      if (integer(call.arg(i)) !== 0) throw new RedisError("ERR DB index is out of range");
+      if (between(INT32_MIN, INT32_MAX, call.arg(i)) !== 0n)
+        throw new RedisError("ERR DB index is out of range");
     } else throw syntaxError();
   }
   if (from === to) throw new RedisError("ERR source and destination objects are the same");
@@ -122,11 +124,12 @@ function* namesFrom(view: View, hash: number): Generator<[hash: number, name: st
 }
 
 const scan: Perform = (call) => {
-  const options = scanOptions(call, 0, true);
+  const cursor = cursorOf(call.arg(0));
+  const options = scanOptions(call, 1, true);
   const found: string[] = [];
   let seen = 0;
   let last: number | undefined;
-  for (const [hash, name, row] of namesFrom(call.tx, cursorHash(options.cursor))) {
+  for (const [hash, name, row] of namesFrom(call.tx, cursor)) {
     if (seen >= options.count && hash !== last) return [call.told(String(hash)), found];
     last = hash;
     seen += 1;
@@ -136,10 +139,6 @@ const scan: Perform = (call) => {
   }
   return ["0", found];
 };
-
-/** The hash at which a scan goes on. */
-export const cursorHash = (cursor: number): number =>
-  Math.min(Math.max(0, cursor), Number.MAX_SAFE_INTEGER);
 
 const keys: Perform = (call) => {
   call.seen(readKeyspace(call.tx.tables).names);
@@ -175,10 +174,16 @@ function encodingOf({ type: of, content = "", size = 0 }: NameRow): string {
   return "listpack";
 }
 
+const NO_FREQUENCY =
+  "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+
 const object: Perform = (call) => {
   const word = call.word(0);
   const show: Readonly<Record<string, (row: NameRow) => RedisReply>> = {
     encoding: encodingOf,
+    freq: () => {
+      throw new RedisError(NO_FREQUENCY);
+    },
     refcount: () => 1,
     idletime: () => 0,
   };

@@ -2,24 +2,18 @@
  * Arguments of Redis commands: numbers, ranges and options, each with the error that Redis has for it.
  * Invariant: what it takes and refuses is what Redis 7.0.15 does.
  */
+import {
+  bigintOf,
+  INT64_MAX,
+  INT64_MIN,
+  NOT_INTEGER,
+  notBetween,
+} from "../contract/redis-integers.ts";
 import { type Call, RedisError, syntaxError } from "./redis-call.ts";
 import { isExtended } from "./redis-numbers.ts";
 
-const NOT_INTEGER = "ERR value is not an integer or out of range";
 const NOT_FLOAT = "ERR value is not a valid float";
 const NOT_POSITIVE = "ERR value is out of range, must be positive";
-
-export const INT64_MAX = 2n ** 63n - 1n;
-export const INT64_MIN = -(2n ** 63n);
-
-const integerText = /^(0|-?[1-9][0-9]{0,18})$/;
-
-/** The 64-bit integer that a text is; undefined for any other. */
-export function bigintOf(text: string): bigint | undefined {
-  if (!integerText.test(text)) return undefined;
-  const value = BigInt(text);
-  return value >= INT64_MIN && value <= INT64_MAX ? value : undefined;
-}
 
 /** A 64-bit integer, exactly. */
 export function bigint(text: string, error = NOT_INTEGER): bigint {
@@ -30,6 +24,13 @@ export function bigint(text: string, error = NOT_INTEGER): bigint {
 
 /** A 64-bit integer; beyond 2^53 about it, which is past the end of anything that is counted here. */
 export const integer = (text: string, error = NOT_INTEGER): number => Number(bigint(text, error));
+
+/** A 64-bit integer between two others. */
+export function between(min: bigint, max: bigint, text: string): bigint {
+  const value = bigint(text);
+  if (value < min || value > max) throw new RedisError(notBetween(min, max));
+  return value;
+}
 
 /** An integer ≥ `min`. */
 export function atLeast(min: number, text: string, error = NOT_POSITIVE): number {
@@ -123,20 +124,28 @@ export function countedNames(
   return { names, next: at + 1 + count };
 }
 
+const UINT64_MAX = 2n ** 64n - 1n;
+
+/** The hash at which a scan goes on, of a cursor, which Redis reads as C does: up to a zero byte, and nothing is zero. */
+export function cursorOf(text: string): number {
+  const digits = /^(?:[+-]?([0-9]+))?$/.exec(text.split("\0", 1)[0] ?? "");
+  if (digits === null || BigInt(digits[1] ?? 0) > UINT64_MAX) {
+    throw new RedisError("ERR invalid cursor");
+  }
+  return Math.min(Math.max(0, Number.parseInt(text, 10) || 0), Number.MAX_SAFE_INTEGER);
+}
+
 /** The options of a scan. */
 export interface ScanOptions {
-  readonly cursor: number;
   readonly match?: string;
   readonly count: number;
   readonly type?: string;
 }
 
-/** Reads a cursor and the options behind it. */
+/** Reads the options behind a cursor. */
 export function scanOptions(call: Call, at: number, takesType: boolean): ScanOptions {
-  const cursor = call.arg(at);
-  if (!/^\s*[+-]?[0-9]+$/.test(cursor)) throw new RedisError("ERR invalid cursor");
   const options: { match?: string; count: number; type?: string } = { count: 10 };
-  for (let i = at + 1; i < call.args.length; i += 2) {
+  for (let i = at; i < call.args.length; i += 2) {
     const value = call.args[i + 1];
     if (value === undefined) throw syntaxError();
     const word = call.word(i);
@@ -147,5 +156,5 @@ export function scanOptions(call: Call, at: number, takesType: boolean): ScanOpt
       if (options.count < 1) throw syntaxError();
     } else throw syntaxError();
   }
-  return { cursor: Number(cursor), ...options };
+  return options;
 }

@@ -180,7 +180,7 @@ export function limitBehind(call: Call, at: number): number {
   return limit;
 }
 
-const sscan: Perform = (call) => scanElements(call, setOf(call, call.arg(0)), membersFrom);
+const sscan: Perform = (call) => scanElements(call, setOf, membersFrom);
 
 export const setCommands: Readonly<Record<string, Perform>> = {
   sadd,

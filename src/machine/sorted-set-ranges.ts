@@ -197,7 +197,8 @@ function rangeOptions(call: Call, at: number, form: RangeForm): RangeOptions {
   if (isWith && options.kind === "lex") {
     throw new RedisError("ERR syntax error, WITHSCORES not supported in combination with BYLEX");
   }
-  return limit === undefined ? options : { ...options, limit };
+  // Of ranks, Redis takes no part of a limit, not even where one begins.
+  return limit === undefined || options.kind === "rank" ? options : { ...options, limit };
 }
 
 /** The members of a range that a limit lets through. */

@@ -193,7 +193,7 @@ const zrandmember: Perform = (call) => {
   };
 };
 
-const zscan: Perform = (call) => scanElements(call, setOf(call, call.arg(0)), membersFrom);
+const zscan: Perform = (call) => scanElements(call, setOf, membersFrom);
 
 export const sortedSetCommands: Readonly<Record<string, Perform>> = {
   ...rangeCommands,

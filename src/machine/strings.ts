@@ -5,13 +5,11 @@
 import { limits } from "../contract/limits.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import { wrongArity } from "../contract/redis-commands.ts";
+import { bigintOf, INT64_MAX, INT64_MIN } from "../contract/redis-integers.ts";
 import { packBytes, unpackBytes } from "../store/packed.ts";
 import {
   bigint,
-  bigintOf,
   futureTimeOf,
-  INT64_MAX,
-  INT64_MIN,
   integer,
   isTimeUnit,
   span,

@@ -133,8 +133,22 @@ export class Courier {
     }
     const { jobs = [] } = JSON.parse(answer.reply) as Partial<ClaimReply>;
     this.#isDry = claim !== undefined && jobs.length === 0 && !this.#hasNews;
-    if (delivery === undefined) return;
-    for (const job of jobs) void this.#deliver(job, delivery);
+    this.#begin(jobs);
+  }
+
+  /** Posts jobs, unless they are to be pushed no more: since they were asked for, somebody may have paused, changed or removed the delivery. */
+  #begin(jobs: readonly ClaimedJob[]): void {
+    const delivery = this.#delivery();
+    const view = this.#ports.view();
+    if (delivery !== undefined && view !== undefined && deliveriesAtOnce(view) > 0) {
+      for (const job of jobs) void this.#deliver(job, delivery);
+    } else for (const job of jobs) this.#giveBack(job);
+  }
+
+  /** It goes back uncounted. */
+  #giveBack({ id, token }: ClaimedJob): void {
+    this.#settlements.push({ op: "release", id, token });
+    this.notice();
   }
 
   /** As many settlements as one request may be long; what is left is for the next turn. */
@@ -163,8 +177,7 @@ export class Courier {
     if (payload === undefined) return;
     if (job.leaseUntil <= now() + settings.timeoutMs) {
       // It took so long to become durable that the post could outlive it.
-      this.#settlements.push({ op: "release", id: job.id, token: job.token });
-      return this.notice();
+      return this.#giveBack(job);
     }
     this.#underWay += 1;
     let outcome: Outcome;
@@ -203,7 +216,8 @@ export class Courier {
 
   #worked(): void {
     this.#faults = 0;
-    if (this.#delivery()?.paused?.probe !== undefined) this.#tell("delivery.resume", {});
+    if (this.#delivery()?.paused?.probe !== undefined)
+      this.#tell("delivery.resume", { isProbed: true });
   }
 
   #tell(name: "delivery.pause" | "delivery.resume", input: object): void {

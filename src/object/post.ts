@@ -149,6 +149,9 @@ const cut = (text: string): string =>
 /** `Retry-After` in ms (RFC 9110, 10.2.3): seconds, or a date. */
 function retryAfterOf({ retryAfter }: PostAnswer, now: number): number | undefined {
   if (retryAfter === null) return undefined;
-  const ms = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - now;
+  const isSeconds = /^\d+$/.test(retryAfter);
+  // Of what has no name of a month, such as "-5" and "1.5", the platform makes a date all the same.
+  if (!isSeconds && !/[a-z]{3}/i.test(retryAfter)) return undefined;
+  const ms = isSeconds ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - now;
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), limits.retryAfterMsMax);
 }

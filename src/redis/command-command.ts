@@ -4,6 +4,7 @@
  */
 import type { RedisReply } from "../contract/redis.ts";
 import {
+  hasNames,
   namesOfCall,
   type RedisCommand,
   redisCommandTable,
@@ -60,9 +61,7 @@ const chosen = (call: Call): (RedisCommand | undefined)[] =>
   call.length > 2 ? call.slice(2).map(commandNamed) : all();
 
 const info: GateCommand = (_, call) =>
-  chosen(call).map((command) =>
-    command === undefined ? ({ nilArray: true } as const) : rowOf(command),
-  );
+  chosen(call).map((command) => (command === undefined ? null : rowOf(command)));
 
 const docs: GateCommand = (_, call) => ({
   map: chosen(call).flatMap((command) => (command === undefined ? [] : [docsOf(command)])),
@@ -71,11 +70,12 @@ const docs: GateCommand = (_, call) => ({
 const getKeys: GateCommand = (_, [, , ...call]) => {
   const command = commandNamed(call[0] ?? "");
   if (command === undefined) return { error: "ERR Invalid command specified" };
+  if (!hasNames(command)) return { error: "ERR The command has no key arguments" };
   if (!takesArguments(command, call.length)) {
     return { error: "ERR Invalid number of arguments specified for command" };
   }
   const names = namesOfCall(command, call);
-  return names.length > 0 ? names : { error: "ERR The command has no key arguments" };
+  return names.length > 0 ? names : { error: "ERR Invalid arguments specified for command" };
 };
 
 /** All of the table, for who asks for nothing else. */
@@ -84,7 +84,7 @@ export const commandCommand: GateCommand = () => all().map(rowOf);
 export const commandSubcommands: Subcommands = {
   count: [2, () => redisCommandTable.size],
   docs: [-2, docs],
-  getkeys: [-3, getKeys],
+  getkeys: [-4, getKeys],
   info: [-2, info],
   list: [2, () => all().map(({ name }) => name)],
 };

@@ -6,6 +6,13 @@ import { limits } from "../contract/limits.ts";
 import { versionOfNothing } from "../contract/names.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import { wrongArity } from "../contract/redis-commands.ts";
+import {
+  bigintOf,
+  INT32_MAX,
+  INT32_MIN,
+  NOT_INTEGER,
+  notBetween,
+} from "../contract/redis-integers.ts";
 import { badName, isClientName } from "./client-command.ts";
 import { errorOf } from "./errors.ts";
 import type { GateReply, Protocol } from "./frames.ts";
@@ -76,7 +83,7 @@ const helloUnauthorized: RedisReply = {
 function greetingOf([, version, ...options]: Call): Greeting | { readonly error: string } {
   const greeting: Greeting = { protocol: undefined, login: undefined, name: undefined };
   if (version === undefined) return greeting;
-  if (!/^-?\d{1,18}$/.test(version)) {
+  if (bigintOf(version) === undefined) {
     return { error: "ERR Protocol version is not an integer or out of range" };
   }
   if (version !== "2" && version !== "3") return { error: "NOPROTO unsupported protocol version" };
@@ -106,10 +113,10 @@ const ping: GateCommand = ({ session }, [, text, ...more]) => {
 };
 
 const select: GateCommand = (_, [, index = ""]) => {
-  if (!/^-?\d{1,9}$/.test(index)) {
-    return { error: "ERR value is not an integer or out of range" };
-  }
-  return Number(index) === 0 ? ok : { error: "ERR DB index is out of range" };
+  const number = bigintOf(index);
+  if (number === undefined) return { error: NOT_INTEGER };
+  if (number < INT32_MIN || number > INT32_MAX) return { error: notBetween(INT32_MIN, INT32_MAX) };
+  return number === 0n ? ok : { error: "ERR DB index is out of range" };
 };
 
 const quit: GateCommand = ({ session }) => {

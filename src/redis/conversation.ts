@@ -118,7 +118,7 @@ export class Conversation {
       return { error };
     }
     transaction.end();
-    // Redis repeats the error without the general prefix.
+    // Redis repeats what is wrong with the call without the prefix that every error has.
     return { error: discardedBy(error.replace(/^ERR /, "")) };
   }
 

@@ -24,7 +24,7 @@ export function encodeReply(reply: GateReply, protocol: Protocol): string {
   if (reply === null) return protocol === 3 ? "_\r\n" : "$-1\r\n";
   if (isList(reply)) return many("*", reply, protocol);
   if ("ok" in reply) return `+${oneLine(reply.ok)}\r\n`;
-  if ("error" in reply) return `-${oneLine(reply.error)}\r\n`;
+  if ("error" in reply) return `-${oneLine(reply.error.replace(/[\r\n]+$/, ""))}\r\n`;
   if ("integer" in reply) return `:${reply.integer}\r\n`;
   if ("nilArray" in reply) return protocol === 3 ? "_\r\n" : "*-1\r\n";
   if ("push" in reply) return many(protocol === 3 ? ">" : "*", reply.push, protocol);

@@ -25,6 +25,12 @@ const numberIn = (text: string): number | undefined =>
   /^(?:0|-?[1-9]\d{0,14})$/.test(text) ? Number(text) : undefined;
 
 /**
+ * Whether this is a line of an HTTP request: a web page can have a browser send one to a port of its machine, with calls as the body. Redis
+ * closes as well.
+ */
+const isOfHttp = ([name = ""]: Call): boolean => /^(post|host:)$/i.test(name);
+
+/**
  * @example
  * const parser = new RequestParser();
  * parser.push(Buffer.from("*1\r\n$4\r\nPI")); // []
@@ -111,9 +117,8 @@ export class RequestParser {
     this.#length = undefined;
     this.#lacking -= 1;
     if (this.#lacking > 0) return true;
-    calls.push(call);
     this.#call = undefined;
-    return true;
+    return this.#take(call, calls);
   }
 
   /** Reads how long the next argument is. */
@@ -150,7 +155,13 @@ export class RequestParser {
     const words = splitInline(this.#buffer.toString("latin1", this.#at, hasReturn ? end - 1 : end));
     this.#at = end + 1;
     if (words === undefined) return this.#fail("unbalanced quotes in request");
-    if (words.length > 0) calls.push(words);
+    return words.length === 0 || this.#take(words, calls);
+  }
+
+  /** A call is whole. */
+  #take(call: Call, calls: Call[]): boolean {
+    if (isOfHttp(call)) return this.#fail("this is HTTP, not RESP");
+    calls.push(call);
     return true;
   }
 

@@ -3,6 +3,7 @@
  * Invariant: nothing is told that is not so; what can be set in Redis cannot be set here.
  */
 import type { RedisReply } from "../contract/redis.ts";
+import { bigintOf, NOT_INTEGER } from "../contract/redis-integers.ts";
 import type { GateCommand, GateContext, Subcommands } from "./gate-command.ts";
 
 /** The Redis whose commands and replies these are. */
@@ -87,6 +88,14 @@ const info: GateCommand = async (context, [, ...asked]) => {
   return { verbatim: texts.join("\r\n") };
 };
 
+/** There are no replicas to wait for: what is answered is durable. */
+const wait: GateCommand = (_, [, replicas = "", timeout = ""]) => {
+  if (bigintOf(replicas) === undefined) return { error: NOT_INTEGER };
+  const ms = bigintOf(timeout);
+  if (ms === undefined) return { error: "ERR timeout is not an integer or out of range" };
+  return ms < 0n ? { error: "ERR timeout is negative" } : 0;
+};
+
 const role: RedisReply = ["master", 0, []];
 
 export const configSubcommands: Subcommands = {
@@ -101,5 +110,5 @@ export const serverCommands = {
   lastsave: ({ ports }) => Math.floor(ports.now() / 1000),
   role: () => role,
   time,
-  wait: () => 0,
+  wait,
 } as const satisfies Readonly<Record<string, GateCommand>>;

@@ -41,6 +41,18 @@ describe("a claim that waits", () => {
     expect(await turn).toMatchObject({ items: [{ ok: true }], refused: 0, jobs: [{ id }] });
   });
 
+  test("behind settlements tells these also where it is refused itself", async () => {
+    const queue = at.queue();
+    const first = await queue.enqueue(1);
+    const [job] = (await queue.claim()).jobs;
+    const item = { op: "complete", id: first.id, token: job?.token ?? "" } as const;
+    const capabilities = Array.from({ length: 40 }, (_, i) => `${i}`.padStart(256, "x"));
+    expect(await queue.settle([item], { waitMs: 1000, capabilities })).toMatchObject({
+      ...{ items: [{ ok: true, state: "completed" }], refused: 0 },
+      ...{ jobs: [], claim: { code: "wait_too_large" } },
+    });
+  });
+
   test("of too many capabilities is refused", async () => {
     const queue = at.queue();
     const capabilities = Array.from({ length: 40 }, (_, i) => `${i}`.padStart(256, "x"));

@@ -2,6 +2,7 @@
  * Patterns of the commands of each type, as `drawn-commands.ts` reads them.
  * Invariant: every command that the queue performs is in one of them.
  */
+import { type RedisCommand, redisCommandTable } from "../../src/contract/redis-commands.ts";
 
 const strings = [
   "SET $s $v",
@@ -56,6 +57,10 @@ const names = [
   "KEYS $glob",
   "SCAN 0 COUNT 1000 [MATCH $glob] [TYPE {string|list|hash|zset|set|foo}]",
   "SCAN {x|0} COUNT {0|x|1000}",
+  "SCAN $cursor COUNT 1000",
+  "{HSCAN|ZSCAN} $k $cursor [$any $any]",
+  "SSCAN $k $cursor COUNT 1000 [$any $any]",
+  "COPY $k $k DB {99999999999|-1|x}",
   "RANDOMKEY",
   "DBSIZE",
   "OBJECT ENCODING $s",
@@ -136,6 +141,7 @@ const sortedSets = [
   "ZRANGE $z $max $min BYSCORE REV [LIMIT $n $n] [WITHSCORES]",
   "ZRANGE $z $lmin $lmax BYLEX [LIMIT $n $n]",
   "ZRANGE $z $lmax $lmin BYLEX REV [LIMIT $n $n]",
+  "ZRANGE $z 0 -1 LIMIT $n -1",
   "ZRANGE $z 0 -1 [{BYLEX|BYSCORE|REV REV|LIMIT 0 1}] [WITHSCORES]",
   "ZREVRANGE $z $i $i [WITHSCORES]",
   "ZRANGEBYSCORE $z $min $max [WITHSCORES] [LIMIT $n $n]",
@@ -180,6 +186,24 @@ const sets = [
   "SSCAN $e 0 COUNT 1000 [MATCH $glob]",
   "SADD $k $m",
 ];
+
+/** What is compared elsewhere: what depends on how much time has passed, and what Redis has other bounds for or computes with what has none. */
+const notAny = /expire|setex$|^flush|scan$|^(setrange|lpos)$/;
+
+/** A command with any names where it has names, and any words where it has words. */
+function ofAnyWords({ name, arity, places: [first, last] }: RedisCommand): string {
+  const words = Array.from({ length: Math.abs(arity) - 1 }, (_, i) => {
+    const isName = first > 0 && i + 1 >= first && (last < 0 || i + 1 <= last);
+    return isName ? "$k" : "$any";
+  });
+  const more = arity < 0 ? ["[$any]", "[$any]", "[$k]"] : [];
+  return [name.toUpperCase(), ...words, ...more].join(" ");
+}
+
+/** Every command, said as by somebody who does not know it. */
+export const anyWords: readonly string[] = [...redisCommandTable.values()]
+  .filter(({ name, performer }) => performer === "queue" && !notAny.test(name))
+  .map(ofAnyWords);
 
 /** By the types whose commands they are; those of names go with each of them. */
 export const patterns = { strings, lists, hashes, sortedSets, sets, names } as const;

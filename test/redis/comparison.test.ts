@@ -35,6 +35,11 @@ describe.skipIf(!isComparable)(`as redis-server ${version} answers`, () => {
   });
   afterAll(() => redis.stop());
 
+  it("commands with any words are answered", { timeout: 3_600_000 }, async () => {
+    const of = ["lists", "hashes", "sortedSets", "sets"] as const;
+    await compare(redis, { seed, commands: Math.ceil(commands / 2), of, any: true });
+  });
+
   it.each(mixtures)("commands of %s are answered", { timeout: 3_600_000 }, async (_, of) => {
     await compare(redis, { seed, commands: Math.ceil(commands / mixtures.length), of });
   });

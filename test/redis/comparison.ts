@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { RedisReply } from "../../src/contract/redis.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
 import { Random } from "../simulation/random.ts";
-import { type PatternsOf, patterns } from "./command-patterns.ts";
+import { anyWords, type PatternsOf, patterns } from "./command-patterns.ts";
 import { drawCommand } from "./drawn-commands.ts";
 import type { RealRedis, Resp2 } from "./real-redis.ts";
 
@@ -72,6 +72,8 @@ export interface ComparisonOptions {
   readonly seed: number;
   readonly commands: number;
   readonly of: readonly PatternsOf[];
+  /** Whether there are also commands with words that do not belong to them. */
+  readonly any?: boolean;
 }
 
 /** Commands that go to both in one run. */
@@ -83,7 +85,7 @@ const CHECKPOINT_RUNS = 20;
 export async function compare(redis: RealRedis, options: ComparisonOptions): Promise<void> {
   const draws = new Random(options.seed);
   const queue = await openEngine({ config: {} });
-  const all = options.of.flatMap((each) => patterns[each]);
+  const all = [...options.of.flatMap((each) => patterns[each]), ...(options.any ? anyWords : [])];
   await redis.run([["FLUSHALL"]]);
   for (let done = 0, runs = 1; done < options.commands; done += RUN_CALLS, runs += 1) {
     const calls: string[][] = [];

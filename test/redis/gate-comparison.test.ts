@@ -19,13 +19,22 @@ const CONVERSATIONS = 1_500;
 const words = {
   ping: ["", "a", "a b"],
   echo: ["", "a", "a b"],
-  select: ["0", "99", "x", "-1", ""],
+  select: ["0", "99", "x", "-1", "", "01", "-0", "2000000000", "3000000000"],
+  wait: ["0 0", "x 0", "0 x", "0 -1", "0"],
+  command: [
+    "info nope",
+    "getkeys ping",
+    "getkeys ping a",
+    "getkeys set a",
+    "getkeys lmpop 0 a left",
+  ],
   hello: [
     "",
     "2",
     "3",
     "4",
     "x",
+    "02",
     "2 SETNAME",
     "3 SETNAME a",
     "2 AUTH default",

@@ -62,6 +62,10 @@ describe("errors", () => {
     [`*2\r\n$1\r\na\r\n$${limits.respCallBytesMax}\r\n`, "invalid bulk length"],
     ['SET "a\r\n', "unbalanced quotes in request"],
     ['SET "a"b\r\n', "unbalanced quotes in request"],
+    // A web page has a browser send these to any port of its machine.
+    ["POST / HTTP/1.1\r\nSET a 1\r\n", "this is HTTP, not RESP"],
+    ["host: 127.0.0.1:6379\r\nSET a 1\r\n", "this is HTTP, not RESP"],
+    [encodeCall(["Post"]), "this is HTTP, not RESP"],
     ["x".repeat(limits.respLineBytesMax + 1), "too big inline request"],
     [`*${"1".repeat(limits.respLineBytesMax)}`, "too big mbulk count string"],
     [`*1\r\n$${"1".repeat(limits.respLineBytesMax)}`, "too big bulk count string"],

@@ -6,11 +6,10 @@
 import { isRejected } from "../../contract/checked.ts";
 import type { JsonText } from "../../contract/json.ts";
 import { parseJson } from "../../contract/parse-json.ts";
+import { INT64_MAX, INT64_MIN } from "../../contract/redis-integers.ts";
 import { AgqError, textArgument } from "./command.ts";
 
 const INTEGER = /^[+-]?\d{1,19}$/;
-const INT64_MIN = -(2n ** 63n);
-const INT64_MAX = 2n ** 63n - 1n;
 
 /** Whether a text is an integer of 64 bits. */
 export function isInteger(text: string): boolean {

@@ -84,10 +84,11 @@ export function pauseDelivery(turn: Turn, input: CommandInputs["delivery.pause"]
   return show(turn);
 }
 
-export function resumeDelivery(turn: Turn): Answer {
+export function resumeDelivery(turn: Turn, { isProbed }: CommandInputs["delivery.resume"]): Answer {
   const { delivery } = turn.queue;
   if (delivery === undefined) return refused("delivery_unknown");
-  if (delivery.paused !== undefined) {
+  const stays = isProbed && delivery.paused?.probe === undefined;
+  if (delivery.paused !== undefined && !stays) {
     change(turn, "delivery.resumed", { settings: delivery.settings });
   }
   return show(turn);
