@@ -31,7 +31,8 @@ export function withConsequences(tx: Transaction, isHeavy: () => boolean): Follo
     const before = id === undefined ? undefined : tx.tables.jobs.get([id]);
     tx.emit(type, facts);
     if (id === undefined || before === undefined) return;
-    followAction(tx, id);
+    // Of the job as it was: it may be gone already, and to look for it then would be a read of storage.
+    if (before.action !== undefined) followAction(tx, before.action);
     if (isFailure(type, facts)) park(tx, id, before);
     if (before.dependents) ended.push(id);
     if (!isTelling && ended.length > 0) tell();
@@ -72,10 +73,9 @@ const changesOthers: ReadonlySet<EventType> = new Set<EventType>([
   "job.retried",
 ]);
 
-function followAction(tx: Transaction, jobId: string): void {
-  const id = tx.tables.jobs.get([jobId])?.action;
-  const row = id === undefined ? undefined : tx.tables.actions.get([id]);
-  if (id === undefined || row === undefined) return;
+function followAction(tx: Transaction, id: string): void {
+  const row = tx.tables.actions.get([id]);
+  if (row === undefined) return;
   const isOpen = openJobsOf(row) > 0;
   if (isOpen && row.ended !== undefined) tx.emit("action.reopened", { id });
   if (!isOpen && row.ended === undefined) tx.emit("action.ended", { id, status: statusOf(row) });
