@@ -4,7 +4,7 @@
  * told so.
  */
 import type { HeldLease } from "../contract/leases.ts";
-import type { Ahead } from "./ahead.ts";
+import { type Ahead, WAIT_MS_MAX } from "./ahead.ts";
 import { blamesBody, SluiceError } from "./errors.ts";
 import { type Handler, Hold } from "./hold.ts";
 import type { Outbox } from "./outbox.ts";
@@ -21,6 +21,8 @@ interface HoldsPorts<Payload, Result> {
   };
   readonly ahead: Ahead;
   readonly outbox: Outbox<SettleAnswer>;
+  /** Milliseconds of a clock that nobody sets. */
+  now(): number;
   /** Whether jobs that still arrive are given back. */
   isStopping(): boolean;
   /** There is something to send, or a slot is free. */
@@ -35,9 +37,6 @@ export interface Moment {
   readonly now: number;
   readonly sentAt: number;
 }
-
-/** How long a job that came ahead may wait for its turn in this worker, while others may be free. */
-const WAIT_MS_MAX = 100;
 
 export class Holds<Payload, Result> {
   readonly #ports: HoldsPorts<Payload, Result>;
@@ -169,7 +168,8 @@ export class Holds<Payload, Result> {
   }
 
   async #handle(hold: Hold<Payload>): Promise<string> {
-    const { queue, handler, options, wakeUp, ended } = this.#ports;
+    const { queue, handler, options, ahead, wakeUp, now, ended } = this.#ports;
+    const startedAt = now();
     this.#running.add(hold);
     try {
       this.#tell(() => options.onJob?.(hold.job));
@@ -180,7 +180,7 @@ export class Holds<Payload, Result> {
     } finally {
       this.#running.delete(hold);
       ended();
-      this.#ports.ahead.end();
+      ahead.end(now() - startedAt);
       const [next] = this.#waiting.keys();
       if (next !== undefined && this.#waiting.delete(next)) void this.#work(next);
     }

@@ -68,6 +68,7 @@ export class Worker<Payload = unknown, Result = unknown> {
       handler,
       options: this.#options,
       outbox: this.#outbox,
+      now: () => this.#clock.now(),
       isStopping: () => this.#stopping,
       wakeUp: this.#wakeUp,
       report: this.#report,

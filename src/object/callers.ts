@@ -148,6 +148,7 @@ export class Callers {
     const lost = this.#channels.lostAll(why);
     return () => {
       this.#leases.forget();
+      this.blocked.wakeAll();
       return [...lost, ...this.#waiters.endedByNow()];
     };
   }

@@ -296,7 +296,6 @@ export class QueueEngine {
 
   #afterAppend(group: Group): void {
     this.#rates.count(group.told.types, group.at);
-    if (group.told.types.includes("queue.imported")) this.blocked.wakeAll();
     this.#upkeep.arm();
     this.#courier.notice();
     this.#checkpoints.behindEntry(group.isBehind);

@@ -27,8 +27,6 @@ export class SessionLeases {
   /** Notes what an entry has changed. */
   note({ told }: Pick<Group, "told">): void {
     if (this.#jobs === undefined) return;
-    // Of another state nothing is known.
-    if (told.types.includes("queue.imported")) this.forget();
     // A job whose lease has ended may be handed out again in the same entry: then it is held.
     for (const id of told.ended) this.#drop(id);
     for (const { id, session } of told.handed) this.#add(id, session);

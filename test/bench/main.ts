@@ -23,7 +23,7 @@ import { rows, slowRows } from "./rows.ts";
 import { type BenchServer, startBenchServer } from "./server.ts";
 import { snapshot } from "./snapshots.ts";
 import { throughput } from "./throughput.ts";
-import { waiting } from "./waiting.ts";
+import { idleness, waiting } from "./waiting.ts";
 
 /** All use the same queue of a million jobs, which the first of them makes. */
 const size: Group = { name: "size", figures: [...sizeFigures, snapshot] };
@@ -32,6 +32,7 @@ const groups: readonly Group[] = [
   throughput,
   channel,
   waiting,
+  idleness,
   rows,
   slowRows,
   plans,

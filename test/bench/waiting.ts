@@ -168,6 +168,13 @@ export const waiting: Group = {
       ...{ name: "delivery_p99_vs_noop", unit: "×", bound: { atMost: 10 }, seconds: 1 },
       run: (bench) => ratioAt(bench, 0.99),
     },
+  ],
+};
+
+/** On a server that has no work left from other figures, whose CPU time would be counted. */
+export const idleness: Group = {
+  name: "idleness",
+  figures: [
     {
       ...{ name: "idle_waiters_cpu_ms_per_s", unit: "ms", bound: { atMost: 1 }, seconds: 70 },
       run: idle,

@@ -15,29 +15,37 @@ describe("jobs beyond the free slots", () => {
   test("are as many as ended in a round trip, up to three times the slots", () => {
     const ahead = new Ahead(10);
     expect(ahead.jobs).toBe(0);
-    for (let i = 0; i < 7; i += 1) ahead.end();
+    for (let i = 0; i < 7; i += 1) ahead.end(1);
     ahead.turned(0, true);
     expect(ahead.jobs).toBe(7);
-    for (let i = 0; i < 99; i += 1) ahead.end();
+    for (let i = 0; i < 99; i += 1) ahead.end(1);
     ahead.turned(7, true);
     expect(ahead.jobs).toBe(30);
   });
 
   test("are fewer with each round trip in which few end, or nothing was left", () => {
     const ahead = new Ahead(10);
-    for (let i = 0; i < 8; i += 1) ahead.end();
+    for (let i = 0; i < 8; i += 1) ahead.end(1);
     ahead.turned(0, true);
     ahead.turned(8, true);
     expect(ahead.jobs).toBe(4);
-    for (let i = 0; i < 8; i += 1) ahead.end();
+    for (let i = 0; i < 8; i += 1) ahead.end(1);
     ahead.turned(8, false);
     expect(ahead.jobs).toBe(2);
   });
 });
 
+test("none is asked for behind handlers that are too long for it to have its turn soon", () => {
+  const ahead = new Ahead(10);
+  for (const tookMs of [51, 50, 1_000, 0]) ahead.end(tookMs);
+  ahead.turned(0, true);
+  expect(ahead.jobs).toBe(2);
+});
+
 const job = (id: string) => ({ id, token: "t", leaseUntil: 30_000 }) as ClaimedJob<unknown>;
 
 function crew(concurrency: number) {
+  const clock = { now: 0 };
   const gates = new Map<string, ReturnType<typeof gate>>();
   const begun: string[] = [];
   const outbox = new Outbox<SettleAnswer>();
@@ -51,6 +59,7 @@ function crew(concurrency: number) {
       await end.passed;
     },
     options: { concurrency },
+    now: () => clock.now,
     isStopping: () => false,
     wakeUp: () => undefined,
     ended: () => undefined,
@@ -64,10 +73,21 @@ function crew(concurrency: number) {
   };
   const said = () =>
     outbox.take().map(({ text }) => JSON.parse(text) as { op: string; id: string });
-  return { holds, ahead, begun, end, said };
+  return { holds, ahead, clock, begun, end, said };
 }
 
 const now = { now: 0, sentAt: 0 };
+
+test("a handler counts by how long it ran, not by how long its job waited for it", async () => {
+  const { holds, ahead, clock, end } = crew(1);
+  holds.take(["a", "b"].map(job), now, true);
+  clock.now = 60;
+  await end("a");
+  expect(ahead.ended).toBe(0);
+  clock.now = 70;
+  await end("b");
+  expect(ahead.ended).toBe(1);
+});
 
 describe("a job that came ahead", () => {
   test("waits for a slot, and takes its turn in order", async () => {

@@ -4,6 +4,7 @@
  */
 import { expect, test } from "vitest";
 import { openEngine } from "../engine-harness.ts";
+import { AgqRig } from "./agq-rig.ts";
 import { TestChannel } from "./channel-rig.ts";
 import { exported, imported } from "./snapshot-rig.ts";
 
@@ -78,4 +79,24 @@ test("who waits for the end of a job is answered when that is not there any more
   ]);
   await q.run("queue.delete", { force: "true" });
   expect(waits.get("open")?.answer).toEqual({ refused: "queue_unknown" });
+});
+
+test("a Redis client that waits for a name is served from the state that was imported, and waits on behind a deletion", async () => {
+  const source = await openEngine({ config: {} });
+  const writer = new AgqRig(source);
+  writer.connect("w", "redis");
+  await writer.ask("w", ["RPUSH", "l", "there"]);
+  const file = await exported(source);
+  const q = await openEngine({ config: {} });
+  const rig = new AgqRig(q);
+  for (const name of ["a", "b"]) rig.connect(name, "redis");
+  for (const name of ["a", "b"]) expect(await rig.ask(name, ["BLPOP", "l", "0"])).toBe("");
+  await imported(q, file, true);
+  await q.settled();
+  expect([rig.take("a"), rig.take("b")]).toEqual(["*2\r\n$1\r\nl\r\n$5\r\nthere\r\n", ""]);
+  await q.run("queue.delete", { force: "true" });
+  await q.settled();
+  rig.connect("c", "redis");
+  expect(await rig.ask("c", ["RPUSH", "l", "new"])).toBe(":1\r\n");
+  expect(rig.take("b")).toBe("*2\r\n$1\r\nl\r\n$3\r\nnew\r\n");
 });
