@@ -114,6 +114,14 @@ const ofKeys: readonly Mutant[] = [
 
 const ofOrder: readonly Mutant[] = [
   {
+    name: "strict-order-late-head",
+    breaks: "in strict order the next head's priority does not count before the next claim",
+    file: "src/machine/turns.ts",
+    from: "isKnown = head === undefined || !hasOrderedTurn(tx, head.key);",
+    to: "isKnown = true;",
+    tests: [order],
+  },
+  {
     name: "strict-order-runs-two",
     breaks: "in strict order more than one job runs",
     file: "src/store/keys.ts",

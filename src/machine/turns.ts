@@ -92,21 +92,24 @@ export function takeInOrder(
   let left = wanted;
   let { plains, rounds } = aheadOf(tx, sets, left);
   let { blocked } = countersOf(tx);
+  let isKnown = true;
   for (let shut = 0; shut <= limits.sweepMax; ) {
-    if (countersOf(tx).blocked !== blocked) {
-      // A job has ended that could not be handed out, and let others go.
+    // Or a job has ended that could not be handed out, and let others go.
+    if (!isKnown || countersOf(tx).blocked !== blocked) {
       ({ plains, rounds } = aheadOf(tx, sets, left));
       ({ blocked } = countersOf(tx));
+      isKnown = true;
     }
     const plain = bestPlain(plains);
     const lanes = bestLanes(tx, rounds);
     if (lanes !== undefined && (plain === undefined || comesFirst(tx, lanes, plain))) {
-      const id = openHead(tx, lanes);
-      if (id === undefined) shut += 1;
-      else if (!take(id)) return;
+      const head = openHead(tx, lanes);
+      if (head === undefined) shut += 1;
+      else if (!take(head.id)) return;
       else left -= 1;
+      isKnown = head === undefined || !hasOrderedTurn(tx, head.key);
       // Where the key has lanes in other rounds too, these find out when its turn comes there.
-      readRound(tx, lanes, left);
+      if (isKnown) readRound(tx, lanes, left);
     } else if (plain !== undefined) {
       if (!take(plain[1])) return;
       left -= 1;
@@ -149,7 +152,7 @@ function lanesOf(tx: Transaction, set: number, wanted: number): Lanes {
 function readRound({ tables }: View, lanes: Lanes, wanted: number): void {
   const { set } = lanes;
   // As long as turns are left that were looked up, none of a better priority has come: a claim takes jobs away, and where it lets some go,
-  // all is looked up anew.
+  // or a key in strict order goes on, all is looked up anew.
   const known = lanes.next.length > 0 ? tables.rounds.get([set, lanes.priority]) : undefined;
   const priority = known === undefined ? tables.turns.first([set])?.[0][1] : lanes.priority;
   if (known === undefined) lanes.next = [];
@@ -213,8 +216,17 @@ function comesFirst(view: View, lanes: Lanes, [place]: Plain): boolean {
   return compareRounds(lanes, { priority: place[1], passed: plain_passed }, passed) < 0;
 }
 
+/** Whether a key in strict order has a turn still, as when its head could not be handed out: that may be of another set, or a better priority. */
+function hasOrderedTurn({ tables }: View, key: string): boolean {
+  const row = tables.keys.get([key]);
+  return row?.order === "fifo" && row.lanes[MIXED]?.round !== undefined;
+}
+
 /** The next job of the key whose turn it is; undefined where the key is shut by now, and loses its turns. */
-function openHead(tx: Transaction, { set, priority, next }: Lanes): string | undefined {
+function openHead(
+  tx: Transaction,
+  { set, priority, next }: Lanes,
+): { readonly id: string; readonly key: string } | undefined {
   const [number, key] = next.pop() ?? [0, ""];
   const row = tx.tables.keys.get([key]);
   const lane = row?.lanes[row.order === "fifo" ? MIXED : set];
@@ -227,5 +239,5 @@ function openHead(tx: Transaction, { set, priority, next }: Lanes): string | und
   }
   const first = tx.tables.ready.first([number]);
   if (first === undefined) throw new Error(`key ${key} has a turn, but no job is ready`);
-  return first[1].id;
+  return { id: first[1].id, key };
 }

@@ -1,6 +1,7 @@
 /** Keys in strict order: one job at a time by place, and what a retry, a failure and a change mean for those behind. */
 import { expect, test } from "vitest";
 import type { PutKeyInput } from "../../src/contract/keys.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { type Harness, openEngine, START } from "../engine-harness.ts";
 import { end, enqueueMany, forGood, moved, take, tryEnqueue } from "./flow-rig.ts";
 
@@ -53,6 +54,19 @@ test("the priority of its head ranks the key among the others", async () => {
   await end(q, "head");
   await q.enqueue({ id: "later", priority: -4 });
   await end(q, "behind");
+});
+
+test("the priority of its next head counts at once, where its head is over as it would be handed out", async () => {
+  const q = await ordered(0);
+  await q.enqueue({ id: "head", key: "k", ttlMs: 2 });
+  await q.enqueue({ id: "next", key: "k", priority: -1 });
+  await q.enqueue({ id: "other", key: "o" });
+  // More is due than one group looks after: the claim meets the head as it stands.
+  const due = { payload: "1", delayMs: 1, requires: ["gpu"] };
+  await q.run("job.enqueue", { jobs: Array.from({ length: limits.sweepMax }, () => due) });
+  q.now += 10;
+  expect(await take(q, 2)).toEqual(["next", "other"]);
+  expect(await q.job("head")).toMatchObject({ state: "expired" });
 });
 
 test("a delayed job holds nobody up, and takes its place when it is due", async () => {

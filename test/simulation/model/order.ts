@@ -75,10 +75,12 @@ export function takeInOrder(turn: Turn, takes: Takes, take: (job: Job) => boolea
   const { state } = turn;
   let { sets, all } = aheadOf(state, takes);
   let blocked = blockedIn(state);
+  let isKnown = true;
   for (let shut = 0; shut <= small.sweepMax; ) {
-    if (blockedIn(state) !== blocked) {
+    if (!isKnown || blockedIn(state) !== blocked) {
       ({ sets, all } = aheadOf(state, takes));
       blocked = blockedIn(state);
+      isKnown = true;
     }
     const plain = bestPlain(state, sets);
     let best: Ahead | undefined;
@@ -90,7 +92,9 @@ export function takeInOrder(turn: Turn, takes: Takes, take: (job: Job) => boolea
       const job = nextOf(turn, best);
       if (job === undefined) shut += 1;
       else if (!take(job)) return;
-      lookUp(state, best);
+      // The next job of a key in strict order may be of another set, or a better priority.
+      isKnown = !(job?.ordered && state.turns.has(job.lane));
+      if (isKnown) lookUp(state, best);
     } else if (plain === undefined || !take(plain)) {
       return;
     }
