@@ -12,6 +12,7 @@ import {
   countedOfFlow,
   earliestOfFlow,
 } from "./invariants-flow.ts";
+import { checkForms } from "./invariants-forms.ts";
 import { checkNameTables, earliestOfNames, hasFewElements } from "./invariants-names.ts";
 import { checkPlanTables, countedOfPlans, earliestOfPlans } from "./invariants-plans.ts";
 
@@ -61,6 +62,7 @@ export class Watch {
     const jobs: Jobs = new Map([...store.tables.jobs.scan({})].map(([[id], job]) => [id, job]));
     const isSmall = jobs.size <= recoverableJobsMax && hasFewElements(store.tables);
     if (isSmall) checkRecovery(queue);
+    if (isSmall) checkForms(store.tables);
     checkCounters(store.tables, jobs);
     checkIndexes(store.tables, jobs);
     checkLanes(store.tables, jobs);

@@ -52,9 +52,9 @@ const attempt = z.strictObject({
   error: error.optional(),
 });
 
+/** None are left of a job that was tried again once all that it had waited for were removed. */
 const parents = z
   .array(z.strictObject({ id: jobId, onFail }))
-  .min(1)
   // A job that follows another one of its unique key waits for that one, too.
   .max(limits.parentsPerJobMax + 1)
   .refine((all) => new Set(all.map(({ id }) => id)).size === all.length, "names a job twice");

@@ -1,6 +1,7 @@
 /** Jobs that wait for others, and those they wait for, over their ends: who is kept for whom, and what retry, removal, purge and import mean. */
 import { expect, test } from "vitest";
 import { type Harness, openEngine, START } from "../engine-harness.ts";
+import { exported, imported } from "../object/snapshot-rig.ts";
 import {
   end,
   enqueueAll,
@@ -191,4 +192,16 @@ test("an import goes on with telling those that wait for one that has ended", as
   const target = await moved(q);
   await target.advance(0);
   expect((await target.run("queue.stats", {})).counts).toMatchObject({ blocked: 0, ready: 510 });
+});
+
+test("a job that is tried again once all that it had waited for were removed can be taken in elsewhere", async () => {
+  const source = await openEngine({ config: {} });
+  await source.enqueue({ id: "parent" });
+  await source.enqueue({ id: "child", after: [{ id: "parent", onFail: "continue" }] });
+  for (const id of ["parent", "child"]) await source.run("job.cancel", { id });
+  await source.run("job.remove", { id: "parent" });
+  await source.run("job.retry", { id: "child" });
+  const target = await openEngine();
+  expect(await imported(target, await exported(source))).toMatchObject({ imported: { term: 2 } });
+  expect(await target.ids("ready")).toEqual(["child"]);
 });

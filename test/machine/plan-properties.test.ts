@@ -2,9 +2,11 @@
  * Plans, actions, tasks and workers under random commands, with crashes, checkpoints and late alarms: nothing fails inside, every
  * invariant holds after every step (the harness checks them), and what a command answers is what the state then shows.
  */
+
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { CommandInputs, CommandName } from "../../src/contract/commands.ts";
+import { hash52 } from "../../src/contract/hash.ts";
 import { leaseToken } from "../../src/contract/ids.ts";
 import type { Settlement } from "../../src/contract/leases.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
@@ -77,7 +79,7 @@ const submitAction = fc
   })
   .map(({ options, inputs, ...of }) => {
     const text = JSON.stringify([of, inputs, options]);
-    const whole = { ...of, inputs, ...options, fingerprint: text };
+    const whole = { ...of, inputs, ...options, fingerprint: String(hash52(text)) };
     return say("action.submit", JSON.parse(JSON.stringify(whole)) as typeof whole);
   });
 

@@ -179,7 +179,7 @@ describe("what workers and requirements say is bounded in bytes", () => {
 
   test("a page of workers, which has at least one", async () => {
     const q = await openEngine({ config: {} });
-    const capabilities = Array.from({ length: 16 }, (_, i) => `${i}`.padEnd(255, "x"));
+    const capabilities = Array.from({ length: 16 }, (_, i) => `${i}`.padEnd(255, "x")).sort();
     // A real page has a thousand of them.
     const changing = limits as { -readonly [L in keyof typeof limits]: number };
     const { replyBytesMax } = limits;
@@ -206,7 +206,7 @@ describe("what workers and requirements say is bounded in bytes", () => {
   test("the sets that nobody can do, and how many more there are is said", async () => {
     const q = await openEngine({ config: {} });
     const sets = Array.from({ length: 100 }, (_, n) =>
-      Array.from({ length: 16 }, (__, i) => `${n}-${i}`.padEnd(256, "x")),
+      Array.from({ length: 16 }, (__, i) => `${n}-${i}`.padEnd(256, "x")).sort(),
     );
     await q.run("job.enqueue", { jobs: sets.map((requires) => ({ payload: "1", requires })) });
     const { unclaimable, unclaimableOmitted = 0 } = await q.run("queue.stats", {});

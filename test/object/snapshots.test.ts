@@ -8,6 +8,7 @@ import { sealOf } from "../../src/object/snapshot-answers.ts";
 import { Chunker } from "../../src/store/chunker.ts";
 import { noChunks, withChunk } from "../../src/store/snapshot-chunks.ts";
 import { openEngine } from "../engine-harness.ts";
+import { planOf } from "../machine/plan-rig.ts";
 import { codeOf, command, enqueue } from "./commands.ts";
 import { EngineRig, turns } from "./rig.ts";
 import { busyQueue, exported, type File, imported, reexported, verified } from "./snapshot-rig.ts";
@@ -148,8 +149,7 @@ describe("an import", () => {
   it("is not taken in over a plan or a schedule, where nobody said so", async () => {
     const file = await exported(await openEngine({ config: {} }));
     const target = await openEngine({ config: {} });
-    const tasks = { tasks: 1, commands: ["a"], fields: [] };
-    await target.run("plan.submit", { id: "p", body: '{"plan_id":"p","tasks":[]}', ...tasks });
+    await target.run("plan.submit", planOf("p"));
     expect(await imported(target, file)).toMatchObject({
       refusalCode: "queue_not_empty",
       facts: { jobs: 0, plans: 1, schedules: 0 },
