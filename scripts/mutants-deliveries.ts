@@ -6,6 +6,7 @@ import type { Mutant } from "./mutants-table.ts";
 
 const changes = "test/object/delivery-changes.test.ts";
 const pushing = "test/object/deliveries.test.ts";
+const target = "test/object/target.test.ts";
 const gate = "test/http/deliveries.test.ts";
 
 export const deliveryMutants: readonly Mutant[] = [
@@ -14,8 +15,8 @@ export const deliveryMutants: readonly Mutant[] = [
     breaks:
       "a job that becomes ready while another is posted is not pushed before something else happens",
     file: "src/object/courier.ts",
-    from: "    this.#hasNews = true;\n    this.#wake?.();\n    if (",
-    to: "    this.#hasNews = true;\n    if (",
+    from: "    this.#hasNews = true;\n    this.#wake?.();\n    const",
+    to: "    this.#hasNews = true;\n    const",
     tests: [pushing],
   },
   {
@@ -53,10 +54,26 @@ export const deliveryMutants: readonly Mutant[] = [
   {
     name: "push-spends-jobs",
     breaks: "a target that is gone costs the queue its jobs",
-    file: "src/object/courier.ts",
+    file: "src/object/target.ts",
     from: "if (probe === undefined && (isKnown || this.#faults < FAULTS_MAX)) return;",
     to: "if (this.#faults > 0) return;",
     tests: [pushing],
+  },
+  {
+    name: "push-pause-unsaid",
+    breaks: "a target that failed while too many commands waited is never paused",
+    file: "src/object/courier.ts",
+    from: "      this.#target.again(finding);\n",
+    to: "",
+    tests: [target],
+  },
+  {
+    name: "push-blames-another",
+    breaks: "faults of one address pause the delivery to another",
+    file: "src/object/target.ts",
+    from: "    if (this.#url !== url) this.#faults = 0;\n",
+    to: "",
+    tests: [target],
   },
   {
     name: "push-resumes-itself",

@@ -4,7 +4,7 @@
  * back when that lease ends.
  */
 import type { CommandInputs } from "../contract/commands.ts";
-import { type DeliverySettings, isHere, type Probe } from "../contract/deliveries.ts";
+import { type DeliverySettings, isHere } from "../contract/deliveries.ts";
 import { utf8Bytes } from "../contract/fields.ts";
 import { leaseToken } from "../contract/ids.ts";
 import type { JsonText } from "../contract/json.ts";
@@ -16,6 +16,7 @@ import { queueOf, type View } from "../machine/decide.ts";
 import { deliveriesAtOnce, deliveryDueAt } from "../machine/deliveries.ts";
 import type { DeliveryRow } from "../store/deliveries.ts";
 import { type Outcome, outcomeOf, type Post, requestFor, unreached } from "./post.ts";
+import { Target } from "./target.ts";
 
 interface CourierPorts {
   readonly name: string;
@@ -26,18 +27,16 @@ interface CourierPorts {
   submit(request: CommandRequest): Promise<CommandAnswer>;
   view(): View | undefined;
   /** Has the courier called again soon, also where nothing else happens. */
-  later(): void;
+  soon(): void;
   report(error: unknown, what: string): void;
 }
 
 /** How much longer than its post a lease lasts. */
 const LEASE_MARGIN_MS = 10_000;
-/** A target fails that was at fault so often without a success between. */
-const FAULTS_MAX = 5;
-const PROBE_MS = 5_000;
-const PROBE_MS_MAX = 10 * 60_000;
 /** A queue that has jobs to push looks after them again this soon, should this instance be lost. */
 const LOOK_AGAIN_MS = 10_000;
+/** What was to be done could not be, for now. */
+const AGAIN = Symbol("again");
 
 const forbidden = refuse(
   "target_forbidden",
@@ -48,9 +47,8 @@ export class Courier {
   readonly #ports: CourierPorts;
   /** What came of posts, and is to be settled. */
   readonly #settlements: Settlement[] = [];
+  readonly #target: Target;
   #underWay = 0;
-  /** Faults of the target since it last worked. */
-  #faults = 0;
   #isAtWork = false;
   #hasNews = false;
   /** What is ready is not for pushing, as far as is known. */
@@ -59,6 +57,7 @@ export class Courier {
 
   constructor(ports: CourierPorts) {
     this.#ports = ports;
+    this.#target = new Target({ now: () => ports.now(), delivery: () => this.#delivery() });
   }
 
   /** Why a delivery cannot be put so here. */
@@ -79,7 +78,8 @@ export class Courier {
     this.#isDry = false;
     this.#hasNews = true;
     this.#wake?.();
-    if (this.#isAtWork || (this.#settlements.length === 0 && this.#room() === 0)) return;
+    const hasToSay = this.#settlements.length > 0 || this.#target.hasFinding;
+    if (this.#isAtWork || !(hasToSay || this.#room() > 0)) return;
     this.#isAtWork = true;
     Promise.resolve()
       .then(() => this.#work())
@@ -117,23 +117,34 @@ export class Courier {
     });
   }
 
-  /** Settles what was answered, claims what there is room for, and posts it. */
+  /** Says what was found of the target, settles what was answered, claims what there is room for, and posts it. */
   async #turn(): Promise<void> {
+    const finding = this.#target.take();
+    if (finding !== undefined && (await this.#submit(finding.request)) === AGAIN) {
+      this.#target.again(finding);
+      return this.#ports.soon();
+    }
     const delivery = this.#delivery();
     const room = this.#room();
     const claim = delivery && room > 0 ? claimFor(delivery.settings, room) : undefined;
     const { items, bytes } = this.#nextSettlements();
     if (items.length === 0 && claim === undefined) return;
-    const answer = await this.#ports.submit(requestOf(items, bytes, claim));
-    if ("refusal" in answer) {
-      // Too many wait, or nothing could be written. Anything else means that the queue is another one by now.
-      if (!refusals[answer.refusal.refusalCode].retryable) return;
+    const answer = await this.#submit(requestOf(items, bytes, claim));
+    if (answer === AGAIN) {
       this.#settlements.unshift(...items);
-      return this.#ports.later();
+      return this.#ports.soon();
     }
-    const { jobs = [] } = JSON.parse(answer.reply) as Partial<ClaimReply>;
+    if (answer === undefined) return;
+    const { jobs = [] } = answer as Partial<ClaimReply>;
     this.#isDry = claim !== undefined && jobs.length === 0 && !this.#hasNews;
     this.#begin(jobs);
+  }
+
+  /** Gives the reply; `AGAIN` where too many wait or nothing could be written. Undefined means that the queue is another one by now. */
+  async #submit(request: CommandRequest): Promise<object | typeof AGAIN | undefined> {
+    const answer = await this.#ports.submit(request);
+    if ("reply" in answer) return JSON.parse(answer.reply) as object;
+    return refusals[answer.refusal.refusalCode].retryable ? AGAIN : undefined;
   }
 
   /** Posts jobs, unless they are to be pushed no more: since they were asked for, somebody may have paused, changed or removed the delivery. */
@@ -141,7 +152,11 @@ export class Courier {
     const delivery = this.#delivery();
     const view = this.#ports.view();
     if (delivery !== undefined && view !== undefined && deliveriesAtOnce(view) > 0) {
-      for (const job of jobs) void this.#deliver(job, delivery);
+      for (const job of jobs) {
+        this.#deliver(job, delivery).catch((error: unknown) =>
+          this.#ports.report(error, "delivery"),
+        );
+      }
     } else for (const job of jobs) this.#giveBack(job);
   }
 
@@ -189,9 +204,9 @@ export class Courier {
     }
     this.#underWay -= 1;
     this.#settlements.push(outcome.settlement);
-    if (outcome.fault !== undefined)
-      this.#failed(outcome.fault, outcome.retryAfterMs, paused?.probe);
-    else if (outcome.settlement.op === "complete") this.#worked();
+    const { fault, retryAfterMs } = outcome;
+    if (fault !== undefined) this.#target.failed(settings.url, fault, retryAfterMs, paused?.probe);
+    else if (outcome.settlement.op === "complete") this.#target.worked(settings.url);
     this.notice();
   }
 
@@ -201,35 +216,6 @@ export class Courier {
     const row = view?.tables.jobs.get([id]);
     if (view === undefined || row?.state !== "running" || row.grant === undefined) return undefined;
     return leaseToken(view.identity, row.grant) === token ? row.payload : undefined;
-  }
-
-  /** The target was at fault. Where it keeps being so, one job after the other is tried, ever later. */
-  #failed(reason: string, retryAfterMs = 0, probe?: Probe): void {
-    this.#faults += 1;
-    const isKnown = this.#delivery()?.paused !== undefined;
-    // Posts that were under way when the delivery was paused tell nothing new; the one that tried the target does.
-    if (probe === undefined && (isKnown || this.#faults < FAULTS_MAX)) return;
-    const failed = probe === undefined ? 0 : probe.failed + 1;
-    const waitMs = Math.max(retryAfterMs, Math.min(PROBE_MS * 2 ** failed, PROBE_MS_MAX));
-    this.#tell("delivery.pause", { reason, probe: { at: this.#ports.now() + waitMs, failed } });
-  }
-
-  #worked(): void {
-    this.#faults = 0;
-    if (this.#delivery()?.paused?.probe !== undefined)
-      this.#tell("delivery.resume", { isProbed: true });
-  }
-
-  #tell(name: "delivery.pause" | "delivery.resume", input: object): void {
-    this.#ports.submit({ v: 1, name, input, bytes: 0 }).then(
-      (answer) => {
-        // A delivery that was removed meanwhile needs no pause.
-        if ("refusal" in answer && answer.refusal.refusalCode !== "delivery_unknown") {
-          this.#ports.report(answer.refusal.detail, name);
-        }
-      },
-      (error: unknown) => this.#ports.report(error, name),
-    );
   }
 }
 

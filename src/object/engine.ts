@@ -114,6 +114,7 @@ export class QueueEngine {
     this.#courier = new Courier({
       ...ports,
       ...own,
+      soon: () => this.#upkeep.soon(),
       submit: (request) => this.#committer.submit(request),
     });
     this.readers = new FeedDoor({

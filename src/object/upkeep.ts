@@ -87,6 +87,11 @@ export class Upkeep {
     this.#parts.alarm.arm(this.#retryAt);
   }
 
+  /** Has the alarm come soon for what could not be done yet, though nothing failed: all else that is due is not held back. */
+  soon(): void {
+    this.#parts.alarm.arm(this.#ports.now() + RETRY_MS);
+  }
+
   /** Arms the alarm for the earliest thing to do. */
   arm(): void {
     // By the platform's clock, which may have gone back behind the log's time.
