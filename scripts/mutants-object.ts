@@ -6,6 +6,7 @@ import type { Mutant } from "./mutants-table.ts";
 
 const groups = "test/object/groups.test.ts";
 const faults = "test/object/faults.test.ts";
+const replaced = "test/object/replaced-state.test.ts";
 const upkeep = "test/object/upkeep.test.ts";
 const leases = "test/machine/leases.test.ts";
 const lifecycle = "test/object/lifecycle.test.ts";
@@ -96,9 +97,33 @@ export const objectMutants: readonly Mutant[] = [
     name: "alarm-not-armed",
     breaks: "an entry with a deadline arms no alarm",
     file: "src/object/engine.ts",
-    from: "this.blocked.wakeAll();\n    this.#upkeep.arm();",
-    to: "this.blocked.wakeAll();",
+    from: "    this.#upkeep.arm();\n    this.#courier",
+    to: "    this.#courier",
     tests: [upkeep],
+  },
+  {
+    name: "replaced-state-unheard",
+    breaks: "a Redis client that waits is not served from a state that was imported",
+    file: "src/object/callers.ts",
+    from: "      this.blocked.wakeAll();\n",
+    to: "",
+    tests: [replaced],
+  },
+  {
+    name: "replaced-overdue-untold",
+    breaks: "a lease whose time is over as the state is replaced ends without a word",
+    file: "src/object/channels.ts",
+    from: "const held = this.#ports.leasesOf(session);",
+    to: "const held = this.#ports.heldBy(session);",
+    tests: [replaced],
+  },
+  {
+    name: "closed-channel-asks",
+    breaks: "a channel that was closed from here counts among those that ask for jobs",
+    file: "src/object/channel.ts",
+    from: "    this.#ports.ended(this);\n",
+    to: "",
+    tests: ["test/object/channels.test.ts"],
   },
   {
     name: "alarm-not-rearmed",

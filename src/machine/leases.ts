@@ -235,10 +235,13 @@ export function stillHeld(view: View, grant: number, ids: readonly string[]): Cl
   });
 }
 
-/** The lease of a job that was handed out over the channel of a session; undefined where the session does not hold it. */
+/**
+ * The lease of a job that was handed out over the channel of a session, also where its time is over and the sweep has not come yet;
+ * undefined where the session has none.
+ */
 export function leaseOf(view: View, id: string, session: string): HeldLease | undefined {
-  const { session: holder, grant = 0, leaseUntil = 0 } = view.tables.jobs.get([id]) ?? {};
-  if (holder !== session || leaseUntil <= view.at) return undefined;
+  const { session: holder, grant = 0, leaseUntil } = view.tables.jobs.get([id]) ?? {};
+  if (holder !== session || leaseUntil === undefined) return undefined;
   return { id, token: leaseToken(view.identity, grant), leaseUntil };
 }
 

@@ -67,6 +67,7 @@ export class Callers {
     const channelPorts = {
       ...common,
       heldBy: (session: string) => this.heldBy(session),
+      leasesOf: (session: string) => this.#leasesOf(session),
       now: () => ports.now(),
       at: () => committer.at(),
       tell: (told: readonly Telling[]) => committer.tell(told),
@@ -111,8 +112,14 @@ export class Callers {
     else this.#channels.leave(socket);
   }
 
-  /** The leases of jobs that were handed out for a session. */
+  /** The leases that a session holds. */
   heldBy(session: string): readonly HeldLease[] {
+    const at = this.#ports.view()?.at ?? 0;
+    return this.#leasesOf(session).filter(({ leaseUntil }) => leaseUntil > at);
+  }
+
+  /** The leases of a session, also those whose time is over without an entry that says so. */
+  #leasesOf(session: string): readonly HeldLease[] {
     const view = this.#ports.view();
     return view === undefined ? [] : this.#leases.of(view, session);
   }

@@ -44,6 +44,8 @@ export const newChannel = (heardAt: number): KeptChannel => ({
 
 interface ChannelPorts {
   now(): number;
+  /** It has ended: nothing is heard of it any more, and nothing sent. */
+  ended(channel: Channel): void;
   /** Jobs go back whose channel will not acknowledge them any more. */
   giveBack(given: readonly Given[]): void;
   /** The leases that a session holds. */
@@ -207,6 +209,7 @@ export class Channel implements Claimant {
     const { unacknowledged } = this.#kept;
     this.#keep({ isOver: true, credit: 0, unacknowledged: [] });
     this.#line.leave(this);
+    this.#ports.ended(this);
     const sent = unacknowledged.length > 0 ? this.#heldOf(unacknowledged) : [];
     const given = this.#served === undefined ? sent : [...sent, this.#served];
     if (given.length > 0) this.#ports.giveBack(given);

@@ -27,6 +27,8 @@ export interface ChannelsPorts {
   submit(request: CommandRequest): Promise<CommandAnswer>;
   /** The leases that a session holds. */
   heldBy(session: string): readonly HeldLease[];
+  /** Those, and the leases whose time is over without an entry that says so. */
+  leasesOf(session: string): readonly HeldLease[];
   /** The time as of which they are judged. */
   at(): number;
   now(): number;
@@ -59,6 +61,7 @@ export class Channels {
     if (kept === undefined || kept.isOver) return;
     const ports = {
       now: () => this.#ports.now(),
+      ended: (over: Channel) => this.#forget(over),
       giveBack: (given: readonly Given[]) => this.#giveBack(given),
       heldBy: (session: string) => this.#ports.heldBy(session),
     };
@@ -100,17 +103,17 @@ export class Channels {
     if (!this.#channels.has(socket)) this.restore(socket, socket.kept() ?? { order: 0 });
     const channel = this.#channels.get(socket);
     if (channel === undefined || channel.isOver) return;
-    if (closed !== undefined) return this.#close(channel, closed);
+    if (closed !== undefined) return channel.close(closed);
     channel.heard();
     const frame = readFrame(message);
-    if (isRejected(frame)) return this.#close(channel, frame.refusal);
+    if (isRejected(frame)) return channel.close(frame.refusal);
     const { value } = frame;
     if ((value.type === "hello") !== (channel.session === undefined)) {
-      return this.#close(channel, value.type === "hello" ? twice : tooEarly);
+      return channel.close(value.type === "hello" ? twice : tooEarly);
     }
     if (value.type === "hello") return await this.#begin(channel, value);
     const refusal = channel.note(value.ack, value.credit);
-    if (refusal !== undefined) return this.#close(channel, refusal);
+    if (refusal !== undefined) return channel.close(refusal);
     if (value.type === "settle") await this.#settle(channel, value, String(message));
     else this.#ports.serve();
   }
@@ -118,10 +121,7 @@ export class Channels {
   /** Its socket has closed. */
   leave(socket: WaitSocket): void {
     if (!this.#channels.has(socket)) this.restore(socket, socket.kept() ?? { order: 0 });
-    const channel = this.#channels.get(socket);
-    if (channel === undefined) return;
-    channel.leave();
-    this.#forget(channel);
+    this.#channels.get(socket)?.leave();
   }
 
   /** What sessions are to be told of leases that have ended without them. */
@@ -142,7 +142,7 @@ export class Channels {
   lostAll(why: Refusal): Telling[] {
     const problem = problemOf(why);
     const all = [...this.#bySession].map(([session, channel]): [Channel, LostLease[]] => {
-      const held = this.#ports.heldBy(session);
+      const held = this.#ports.leasesOf(session);
       return [channel, held.map(({ id, token }) => ({ id, token, ok: false, problem }))];
     });
     return all.filter(([, items]) => items.length > 0).map(cancelling);
@@ -154,10 +154,10 @@ export class Channels {
     if (before !== undefined) {
       // Who resumes is told of all that it holds, also of what it may not have got.
       if (hello.resume) before.yieldAll();
-      this.#close(before, superseded);
+      before.close(superseded);
     }
     const refusal = channel.begin(hello, session);
-    if (refusal !== undefined) return this.#close(channel, refusal);
+    if (refusal !== undefined) return channel.close(refusal);
     this.#bySession.set(session, channel);
     const held = hello.resume ? this.#ports.heldBy(session) : [];
     const resumed = held.filter(({ id, token }) => !this.#returning.has(`${token} ${id}`));
@@ -184,11 +184,6 @@ export class Channels {
     const answer = await this.#ports.submit(request);
     if ("reply" in answer) return channel.send(settledFrame(frame, answer.reply));
     channel.send(encodeFrame({ type: "settled", frame, problem: problemOf(answer.refusal) }));
-  }
-
-  #close(channel: Channel, refusal: Refusal): void {
-    channel.close(refusal);
-    this.#forget(channel);
   }
 
   #forget(channel: Channel): void {

@@ -13,7 +13,7 @@ export class SessionLeases {
   /** The sessions of these jobs. */
   readonly #holders = new Map<string, string>();
 
-  /** What a session holds. */
+  /** What a session holds, or held until its time was over, of which it has not been told yet. */
   of(view: View, session: string): HeldLease[] {
     const held: HeldLease[] = [];
     for (const id of this.#all(view).get(session) ?? []) {

@@ -149,6 +149,15 @@ describe("a channel", () => {
     expect([...other.ids].sort()).toEqual([first, second].sort());
   });
 
+  test("that was closed from here asks for no jobs any more, though its socket is not gone yet", async () => {
+    const q = await openEngine({ config: {} });
+    await TestChannel.hello(q, "able", { credit: 5, capabilities: ["gpu"] });
+    await q.advance(limits.channelSilentMsMax + 1);
+    await q.enqueue({ requires: ["gpu"] });
+    const { unclaimable } = await q.run("queue.stats", {});
+    expect(unclaimable).toMatchObject([{ requires: ["gpu"], ready: 1 }]);
+  });
+
   test("may not name more capabilities than its socket keeps", async () => {
     const q = await openEngine({ config: {} });
     const capabilities = Array.from({ length: 40 }, (_, i) => `${i}`.padStart(256, "x"));

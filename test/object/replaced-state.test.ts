@@ -21,6 +21,16 @@ test("an import ends the leases of channels, and says so over them", async () =>
   expect(idle.sent("cancel")).toEqual([]);
 });
 
+test("a lease whose time is over, without an entry that says so, is told of too", async () => {
+  const file = await exported(await openEngine({ config: {} }));
+  const q = await openEngine({ config: {} });
+  const channel = await TestChannel.hello(q, "a", { credit: 5, leaseMs: 1000 });
+  const id = await q.enqueue();
+  q.now += 2000;
+  await imported(q, file, true);
+  expect(channel.sent("cancel")).toMatchObject([{ items: [{ id }] }]);
+});
+
 test("a channel is sent jobs of the state that was imported", async () => {
   const source = await openEngine({ config: {} });
   await source.enqueue({ id: "there" });

@@ -37,6 +37,8 @@ interface Ears {
   settled(text: string): void;
   /** It came again, and was told that it holds these; `missing` it believed to hold, and was not told of. */
   resumed(leases: readonly Lease[], missing: readonly Lease[]): void;
+  /** It says settlements of this text. */
+  said(text: string): void;
   /** How many jobs are on their way to it. */
   underway(): number;
   /** Does some work, and notes what is wrong in it. */
@@ -49,8 +51,6 @@ const isOf = (a: Lease) => (b: Lease) => a.id === b.id && a.token === b.token;
 
 export class ChannelEnd implements WaitSocket {
   readonly secret: string;
-  /** The settlements of each frame that was said, as text. */
-  readonly said = new Set<string>();
   readonly #ears: Ears;
   readonly #frames = new Map<
     number,
@@ -144,7 +144,7 @@ export class ChannelEnd implements WaitSocket {
   settle(items: readonly (Lease & { readonly op: string })[], credit: number): string {
     const frame = this.#frames.size + 1;
     const text = nameOfItems(items);
-    this.said.add(text);
+    this.#ears.said(text);
     this.#settling.push(...items);
     this.#frames.set(frame, { text, items });
     return JSON.stringify({ type: "settle", frame, items, ...this.#allow(credit, true) });

@@ -46,6 +46,8 @@ export class Channels {
   #sessions: ChannelEnd[] = [];
   /** By session, what it has said of its leases and was not answered. */
   readonly #settling = new Map<string, Lease[]>();
+  /** What was said of leases, as text: it may be decided when its channel is long gone, and its session has another one. */
+  readonly #said = new Set<string>();
   /** What was not acknowledged as its channel closed: it goes back. */
   #returning: Lease[] = [];
   #made = 0;
@@ -59,7 +61,7 @@ export class Channels {
   ])[] = [
     [5, (end) => this.#hangUp(end)],
     [3, (end, random) => this.#supersede(end, random)],
-    [1, (end) => this.#say(end, "{")],
+    [1, (end) => this.#say(end, () => "{")],
   ];
 
   constructor(world: Surroundings) {
@@ -90,7 +92,7 @@ export class Channels {
   isSaid({ name, key, input }: CommandRequest): boolean {
     if (name !== "lease.settle" || key !== undefined) return false;
     const text = nameOfItems((input as CommandRequest<"lease.settle">["input"]).items);
-    return this.#ends.concat(this.#sessions).some((end) => end.said.has(text));
+    return this.#said.has(text);
   }
 
   get isAtWork(): boolean {
@@ -122,7 +124,8 @@ export class Channels {
     if (end === undefined || (this.#ends.length < channelsMax && random.chance(0.25))) {
       await this.#begin(random);
     } else if (!end.isWelcome || random.chance(0.3)) {
-      await this.#say(end, end.credit(random.below(creditMax + 1), random.chance(0.8)));
+      const [credit, acks] = [random.below(creditMax + 1), random.chance(0.8)];
+      await this.#say(end, () => end.credit(credit, acks));
     } else if (end.held.length > 0 && random.chance(0.8)) {
       await this.#settle(end, random);
     } else {
@@ -153,6 +156,7 @@ export class Channels {
       settled: (text) => this.#settled(text),
       over: (each) => this.#lose(each),
       resumed: (leases, missing) => this.#resumed(session, leases, missing),
+      said: (text) => this.#said.add(text),
       underway: () => auditor.waits.underwayTo(session),
       watch: (work) => auditor.watch(work),
     });
@@ -168,7 +172,8 @@ export class Channels {
     const capabilities = random.pick([[], ["gpu"], ["arm", "cp", "gpu", "ssd", "tar"]]);
     const claim = { kinds, capabilities, leaseMs: random.pick([1000, 60_000]) };
     this.#world.coverage.fault(isAgain ? "channel resumed" : "channel opened");
-    await this.#say(end, end.hello(claim, random.below(creditMax + 1), isAgain));
+    const credit = random.below(creditMax + 1);
+    await this.#say(end, () => end.hello(claim, credit, isAgain));
   }
 
   async #settle(end: ChannelEnd, random: Random): Promise<void> {
@@ -177,7 +182,8 @@ export class Channels {
       const op = random.pick(ops);
       return { ...lease, op, ...(op === "fail" && { error: "no" }) };
     });
-    await this.#say(end, end.settle(items, random.below(creditMax + 1)));
+    const credit = random.below(creditMax + 1);
+    await this.#say(end, () => end.settle(items, credit));
   }
 
   /** The first channel of the session is closed by the queue, for the second one. */
@@ -187,11 +193,12 @@ export class Channels {
     await this.#hello(random, end.secret, end, knows);
   }
 
-  async #say(end: ChannelEnd, text: string): Promise<void> {
+  /** `frame` is called once there is an instance: what that sends as it wakes is on its way before anything is said. */
+  async #say(end: ChannelEnd, frame: () => string): Promise<void> {
     const instance = await this.#world.wake();
     this.#isAtWork = true;
     // An instance that dies over it closes the socket.
-    instance.engine.hear(end, text).catch((error: unknown) => {
+    instance.engine.hear(end, frame()).catch((error: unknown) => {
       this.#world.aborted(instance, error);
     });
     await this.#world.settle();

@@ -130,6 +130,15 @@ describe("turns that are not fair are found", () => {
   });
 });
 
+test("a turn that has begun is finished by the weight with which it began, and no longer than another key has had one", () => {
+  const weigh = (weight: number | null): Told => ["key.put", { key: "a", settings: { weight } }];
+  const jobs = ["1", "2", "3", "4"].map((id) => enqueued(id, a));
+  const begun = [weigh(4), enqueued("b1", b), enqueued("c1", { key: "c" }), ...jobs, claimed("1")];
+  const rest = [claimed("2"), claimed("3"), claimed("4")];
+  expect(() => judge({}, ...begun, weigh(null), ...rest)).not.toThrow();
+  expect(() => judge({}, ...begun, weigh(null), claimed("c1"), ...rest)).toThrow("I6");
+});
+
 describe("a unique key with more than one job", () => {
   const unique = { key: "u" };
   const after = [{ id: "1", onFail: "continue" }];

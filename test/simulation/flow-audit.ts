@@ -16,14 +16,23 @@ interface Waiting {
   readonly passedBy: Readonly<Record<string, number>>;
 }
 
+/** The weight that a key had, and the rounds in which another key was served since: turns that began with it are over there. */
+interface Begun {
+  readonly weight: number;
+  readonly overIn: ReadonlySet<string>;
+}
+
 export class FlowAudit {
   #life = new FlowLife();
   #waiting = new Map<string, Waiting>();
+  /** By keys whose weight was changed: a turn that has begun is finished by the weight with which it began. */
+  #begun = new Map<string, Begun>();
 
   copy(): FlowAudit {
     const copy = new FlowAudit();
     copy.#life = this.#life.copy();
     copy.#waiting = new Map(this.#waiting);
+    copy.#begun = new Map(this.#begun);
     return copy;
   }
 
@@ -48,6 +57,8 @@ export class FlowAudit {
   #take(event: Event, at: number): void {
     const life = this.#life;
     if (event.type === "job.removed") this.#checkRemoved(event.id);
+    if (event.type === "key.put") this.#noteBegun([event.key]);
+    if (event.type === "queue.configured") this.#noteBegun(life.keyNames);
     const before = event.type === "job.claimed" ? life.jobs.get(event.id) : undefined;
     if (before !== undefined && event.type === "job.claimed") this.#checkOrder(event.id, before);
     life.take(event, at);
@@ -107,11 +118,32 @@ export class FlowAudit {
     }
   }
 
+  /** The weights of keys may be about to change. */
+  #noteBegun(keys: Iterable<string>): void {
+    for (const key of keys) {
+      const weight = Math.max(this.#life.limitsOf(key).weight, this.#begun.get(key)?.weight ?? 0);
+      this.#begun.set(key, { weight, overIn: new Set() });
+      for (const [name, { round, passedBy }] of this.#waiting) {
+        this.#waiting.set(name, { round, passedBy: { ...passedBy, [key]: 0 } });
+      }
+    }
+  }
+
+  /** The most that a key may be given in one turn of a round, which goes on with it. */
+  #weightIn(round: string, key: string): number {
+    for (const [name, { weight, overIn }] of this.#begun) {
+      if (name !== key) this.#begun.set(name, { weight, overIn: new Set([...overIn, round]) });
+    }
+    const begun = this.#begun.get(key);
+    const { weight } = this.#life.limitsOf(key);
+    return begun === undefined || begun.overIn.has(round) ? weight : Math.max(weight, begun.weight);
+  }
+
   /** A key that waits and is open is served before another has had its turn twice. */
   #checkTurns(id: string, { key, set, priority }: Life): void {
     if (key === undefined) return;
     const round = `${set} ${priority}`;
-    const { weight } = this.#life.limitsOf(key);
+    const weight = this.#weightIn(round, key);
     for (const [name, other] of this.#waiting) {
       if (name === key || other.round !== round) continue;
       const passed = (other.passedBy[key] ?? 0) + 1;
