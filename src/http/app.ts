@@ -77,19 +77,20 @@ async function serve(route: Route, c: GateContext): Promise<Response> {
   if (refused !== undefined) return refused;
   const queue = c.req.param("queue") ?? "";
   if (!QUEUE_NAME.test(queue)) return refusalResponse(badName);
-  const stub = c.env.QUEUE.getByName(queue);
-  const ask = async (asked: CommandRequest) => unpackAnswer(await stub.ask(pack(asked)));
+  // Anew for each call: a stub whose object was reset, as by a deployment, fails for good.
+  const object = () => c.env.QUEUE.getByName(queue);
+  const ask = async (asked: CommandRequest) => unpackAnswer(await object().ask(pack(asked)));
   const { serve: stream } = route;
   if (stream !== undefined) {
     const named: Streaming["ask"] = (name, input, bytes = 0) => ask({ v: 1, name, input, bytes });
-    const connect: Streaming["connect"] = (path) => connectTo(stub, path);
+    const connect: Streaming["connect"] = (path) => connectTo(object(), path);
     return settled(route, queue, () => stream({ request: c.req.raw, queue, ask: named, connect }));
   }
   const bound = await bind(route, c);
   if (isRejected(bound)) return refusalResponse(bound.refusal);
   const { signal } = c.req.raw;
   const connect = () =>
-    socketTo(stub, socketPaths.wait).catch((error: unknown) => {
+    socketTo(object(), socketPaths.wait).catch((error: unknown) => {
       report("queue_failed", error, { queue, command: route.command });
       return undefined;
     });

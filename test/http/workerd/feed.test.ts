@@ -8,6 +8,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 import { PING, PONG } from "../../../src/contract/channel.ts";
 import { ACK, type FeedPage } from "../../../src/contract/feed.ts";
 import type { QueueObject } from "../../../src/object/queue-object.ts";
+import { FeedReader } from "./feed-reader.ts";
 
 const { default: worker } = exports as unknown as { readonly default: Fetcher };
 const { QUEUE } = env as unknown as { readonly QUEUE: DurableObjectNamespace<QueueObject> };
@@ -79,44 +80,6 @@ class Stream {
 
 const sse = async (query = "", headers = {}) =>
   new Stream(await send(`/feed${query}`, { headers: { accept: "text/event-stream", ...headers } }));
-
-/** A socket to the feed. */
-class Reader {
-  readonly socket: WebSocket;
-  readonly closed = Promise.withResolvers<{ code: number; reason: string }>();
-  readonly #texts: string[] = [];
-  #heard = Promise.withResolvers<void>();
-
-  private constructor(socket: WebSocket) {
-    this.socket = socket;
-    socket.addEventListener("message", ({ data }) => {
-      this.#texts.push(String(data));
-      this.#heard.resolve();
-      this.#heard = Promise.withResolvers();
-    });
-    socket.addEventListener("close", ({ code, reason }) => this.closed.resolve({ code, reason }));
-    socket.accept();
-  }
-
-  static async open(query = ""): Promise<Reader> {
-    const { status, webSocket } = await send(`/feed${query}`, {
-      headers: { upgrade: "websocket" },
-    });
-    expect(status).toBe(101);
-    if (webSocket === null) throw new Error("there is no socket");
-    return new Reader(webSocket);
-  }
-
-  /** The next frame, which is not acknowledged. */
-  async frame(): Promise<FeedPage> {
-    while (this.#texts.length === 0) await this.#heard.promise;
-    return JSON.parse(this.#texts.shift() ?? "") as FeedPage;
-  }
-
-  get frames(): number {
-    return this.#texts.length;
-  }
-}
 
 describe("pages", () => {
   test("follow one another, and filters leave payloads and other types out", async () => {
@@ -235,7 +198,7 @@ describe("server-sent events", () => {
 describe("a socket", () => {
   test("brings frames as they are acknowledged, from an object that sleeps in between", async () => {
     await enqueue("a");
-    const reader = await Reader.open("?types=job.enqueued&limit=2");
+    const reader = await FeedReader.open(queue, "?types=job.enqueued&limit=2");
     expect(namesOf(await reader.frame())).toEqual(["job.enqueued a"]);
     await enqueue("b", "c", "d", "e", "f");
     expect(namesOf(await reader.frame())).toEqual(["job.enqueued b", "job.enqueued c"]);
@@ -251,7 +214,7 @@ describe("a socket", () => {
 
   test("answers a ping without waking the object", async () => {
     await enqueue("a");
-    const reader = await Reader.open("?after=now");
+    const reader = await FeedReader.open(queue, "?after=now");
     expect(await reader.frame()).toMatchObject({ events: [], more: false });
     reader.socket.send(PING);
     const text = await new Promise((resolve) =>
@@ -263,7 +226,7 @@ describe("a socket", () => {
 
   test("cannot claim jobs, whatever it says", async () => {
     await enqueue("a");
-    const reader = await Reader.open("?after=now");
+    const reader = await FeedReader.open(queue, "?after=now");
     expect(await reader.frame()).toMatchObject({ events: [], more: false });
     const request = { v: 1, name: "lease.claim", input: {}, bytes: 0 };
     reader.socket.send(JSON.stringify({ kind: "jobs", request }));

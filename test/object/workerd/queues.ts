@@ -86,6 +86,11 @@ export class Queue {
     return runInDurableObject(this.stub, (_, state) => state.storage.getAlarm());
   }
 
+  /** How many sockets the object has. */
+  sockets(): Promise<number> {
+    return runInDurableObject(this.stub, (_, state) => state.getWebSockets().length);
+  }
+
   /** Runs a statement in the object's database. */
   sql(query: string, ...bindings: (string | number)[]): Promise<Record<string, SqlStorageValue>[]> {
     return runInDurableObject(this.stub, (_, state) =>

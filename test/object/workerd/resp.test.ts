@@ -6,80 +6,12 @@ import { evictDurableObject } from "cloudflare:test";
 import { exports } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { passes, Queue, stopClock } from "./queues.ts";
+import { ask, RespClient } from "./resp-caller.ts";
 
 const { default: worker } = exports as unknown as { readonly default: Fetcher };
 
 beforeEach(stopClock);
 afterEach(() => vi.restoreAllMocks());
-
-/** The response to who asks for a connection. */
-const ask = (queue: Queue, query = "", headers: HeadersInit = { upgrade: "websocket" }) =>
-  worker.fetch(`https://sluice.test/v1/queues/${queue.name}/resp${query}`, {
-    headers: { authorization: "Bearer test-token", ...headers },
-  });
-
-class Client {
-  readonly #socket: WebSocket;
-  #heard = "";
-  #isClosed = false;
-  #news = Promise.withResolvers<void>();
-
-  private constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.binaryType = "arraybuffer";
-    const news = (): void => {
-      this.#news.resolve();
-      this.#news = Promise.withResolvers();
-    };
-    socket.addEventListener("message", ({ data }) => {
-      this.#heard += new TextDecoder().decode(data as ArrayBuffer);
-      news();
-    });
-    socket.addEventListener("close", () => {
-      this.#isClosed = true;
-      news();
-    });
-    socket.accept();
-  }
-
-  static async of(queue: Queue, query = ""): Promise<Client> {
-    const { status, webSocket } = await ask(queue, query);
-    if (webSocket === null) throw new Error(`there is no socket, but ${status}`);
-    return new Client(webSocket);
-  }
-
-  say(text: string): void {
-    this.#socket.send(new TextEncoder().encode(text));
-  }
-
-  /** What it hears until there are so many characters. */
-  async hears(expected: string): Promise<void> {
-    while (this.#heard.length < expected.length && !this.#isClosed) await this.#news.promise;
-    const heard = this.#heard.slice(0, expected.length);
-    this.#heard = this.#heard.slice(expected.length);
-    expect(heard).toBe(expected);
-  }
-
-  /** It goes, and is told that its going was heard. */
-  async leaves(): Promise<void> {
-    this.#socket.close(1000, "bye");
-    while (!this.#isClosed) await this.#news.promise;
-  }
-
-  /** The next line that it hears. */
-  async line(): Promise<string> {
-    while (!this.#heard.includes("\r\n")) await this.#news.promise;
-    const [line = "", ...rest] = this.#heard.split("\r\n");
-    this.#heard = rest.join("\r\n");
-    return line;
-  }
-
-  /** All that it hears until it is closed. */
-  async last(): Promise<string> {
-    while (!this.#isClosed) await this.#news.promise;
-    return this.#heard;
-  }
-}
 
 const asleep = (queue: Queue): Promise<void> =>
   evictDurableObject(queue.stub, { webSockets: "hibernate" });
@@ -87,7 +19,7 @@ const asleep = (queue: Queue): Promise<void> =>
 describe("a connection", () => {
   test("goes on when its object slept, with its protocol, its name and its rights", async () => {
     const queue = new Queue();
-    const client = await Client.of(queue, "?dialect=redis&auth=required");
+    const client = await RespClient.of(queue, "?dialect=redis&auth=required");
     client.say("GET a\r\n");
     await client.hears("-NOAUTH Authentication required.\r\n");
     client.say("AUTH wrong\r\nAUTH test-token\r\nSET a 1\r\nCLIENT SETNAME ada\r\n");
@@ -101,7 +33,7 @@ describe("a connection", () => {
 
   test("takes a stream of bytes in any slices, and answers pipelines in order", async () => {
     const queue = new Queue();
-    const client = await Client.of(queue);
+    const client = await RespClient.of(queue);
     for (const char of "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\nINCR a\r\nMULTI\r\nINCR a\r\nEXEC\r\n") {
       client.say(char);
     }
@@ -110,7 +42,7 @@ describe("a connection", () => {
 
   test("is closed behind a QUIT, and behind a protocol error", async () => {
     const queue = new Queue();
-    const [polite, broken] = [await Client.of(queue), await Client.of(queue)];
+    const [polite, broken] = [await RespClient.of(queue), await RespClient.of(queue)];
     polite.say("PING\r\nQUIT\r\n");
     expect(await polite.last()).toBe("+PONG\r\n+OK\r\n");
     broken.say("PING\r\n*x\r\n");
@@ -119,7 +51,7 @@ describe("a connection", () => {
 
   test("sees what another one does, by WATCH and after it", async () => {
     const queue = new Queue();
-    const [one, other] = [await Client.of(queue), await Client.of(queue)];
+    const [one, other] = [await RespClient.of(queue), await RespClient.of(queue)];
     one.say("SET a 1\r\nWATCH a\r\n");
     await one.hears("+OK\r\n+OK\r\n");
     other.say("SET a 2\r\n");
@@ -132,7 +64,7 @@ describe("a connection", () => {
 describe("a call that waits", () => {
   test("is answered when its object slept, and so are those behind it", async () => {
     const queue = new Queue();
-    const [waiter, other] = [await Client.of(queue), await Client.of(queue)];
+    const [waiter, other] = [await RespClient.of(queue), await RespClient.of(queue)];
     waiter.say("BLPOP a b 0\r\nPING\r\n");
     // Behind the first answer to another one, the call is in the line.
     other.say("LLEN b\r\n");
@@ -145,10 +77,10 @@ describe("a call that waits", () => {
 
   test("is told nil by the alarm that wakes its object", async () => {
     const queue = new Queue();
-    const waiter = await Client.of(queue);
+    const waiter = await RespClient.of(queue);
     waiter.say("SET a 1\r\nBLMOVE l m LEFT LEFT 1.5\r\n");
     await waiter.hears("+OK\r\n");
-    const other = await Client.of(queue);
+    const other = await RespClient.of(queue);
     other.say("PING\r\n");
     await other.hears("+PONG\r\n");
     await asleep(queue);
@@ -159,7 +91,7 @@ describe("a call that waits", () => {
 
   test("takes nothing once its client has gone", async () => {
     const queue = new Queue();
-    const [waiter, other] = [await Client.of(queue), await Client.of(queue)];
+    const [waiter, other] = [await RespClient.of(queue), await RespClient.of(queue)];
     waiter.say("SET a 1\r\nBLPOP l 0\r\n");
     await waiter.hears("+OK\r\n");
     await waiter.leaves();
@@ -170,7 +102,7 @@ describe("a call that waits", () => {
 
 test("a client is told what is published when its object slept", async () => {
   const queue = new Queue();
-  const [follower, other] = [await Client.of(queue), await Client.of(queue)];
+  const [follower, other] = [await RespClient.of(queue), await RespClient.of(queue)];
   follower.say("SUBSCRIBE a message\r\n");
   await follower.hears(
     "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$7\r\nmessage\r\n:2\r\n",
@@ -207,8 +139,8 @@ describe("a request that waits", () => {
 test("a worker of AGQ is served over a real socket while its object sleeps, and finishes its job when that has slept again", async () => {
   const queue = new Queue();
   const [agx, agw] = [
-    await Client.of(queue, "?dialect=agq-g2"),
-    await Client.of(queue, "?dialect=agq-g2&auth=required"),
+    await RespClient.of(queue, "?dialect=agq-g2"),
+    await RespClient.of(queue, "?dialect=agq-g2&auth=required"),
   ];
   agw.say("CLIENT SETINFO LIB-NAME redis-rs\r\nAUTH test-token\r\nPING w1\r\n");
   await agw.hears("-ERR NOAUTH Authentication required\r\n+OK\r\n$2\r\nw1\r\n");

@@ -2,7 +2,7 @@
  * Waiting on a real object: over hibernatable sockets, asleep and awake.
  * Invariant: an instance is ended between any two steps, and whoever waits does not notice.
  */
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { ClaimInput } from "../../../src/contract/leases.ts";
 import { unpackAnswer } from "../../../src/contract/packing.ts";
@@ -70,9 +70,6 @@ class Caller {
 /** Ends the instance as hibernation does: its sockets stay. */
 const hibernate = (queue: Queue) => evictDurableObject(queue.stub, { webSockets: "hibernate" });
 
-const waiting = (queue: Queue): Promise<number> =>
-  runInDurableObject(queue.stub, (_, state) => state.getWebSockets().length);
-
 /** Waits until a job is in a state; the object is told of a closed socket in its own time. */
 async function comesTo(queue: Queue, id: string, state: string): Promise<void> {
   await vi.waitFor(async () => expect(await queue.stateOf(id)).toBe(state), { interval: 5 });
@@ -110,7 +107,7 @@ describe.each([false, true])("an object that hibernates in between (%s)", (sleep
     const [gone, there] = [await Caller.forJobs(queue), await Caller.forJobs(queue)];
     await sleep(queue);
     gone.hangUp();
-    await vi.waitFor(async () => expect(await waiting(queue)).toBe(1), { interval: 5 });
+    await vi.waitFor(async () => expect(await queue.sockets()).toBe(1), { interval: 5 });
     await queue.submit(enqueue([{ id: "a" }]));
     expect((await there.jobs()).map(({ id }) => id)).toEqual(["a"]);
   });
