@@ -10,7 +10,7 @@ import {
   notBetween,
 } from "../contract/redis-integers.ts";
 import { type Call, RedisError, syntaxError } from "./redis-call.ts";
-import { isExtended } from "./redis-numbers.ts";
+import { hexDouble, isExtended } from "./redis-numbers.ts";
 
 const NOT_FLOAT = "ERR value is not a valid float";
 const NOT_POSITIVE = "ERR value is out of range, must be positive";
@@ -46,18 +46,20 @@ const infiniteText = /^([+-]?)inf(inity)?$/i;
 export function doubleOf(text: string): number | undefined {
   const infinite = infiniteText.exec(text);
   if (infinite) return infinite[1] === "-" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  if (!decimalText.test(text)) return undefined;
-  const value = Number(text);
-  const isLost = value === 0 && /[1-9]/.test(text.split(/e/i)[0] ?? "");
+  const value = finiteOf(text);
+  if (value === undefined) return undefined;
+  const isLost = value === 0 && /[1-9a-f]/i.test(text.replace(/^[+-]?0x|[ep][+-]?[0-9]+$/gi, ""));
   return Number.isFinite(value) && !isLost ? value : undefined;
 }
+
+/** The double next to a decimal or hexadecimal number, which is infinite or zero where that lies outside of the range. */
+const finiteOf = (text: string): number | undefined =>
+  decimalText.test(text) ? Number(text) : hexDouble(text);
 
 /** A bound of scores, which Redis reads as C does: up to a zero byte, behind spaces, and nothing is zero. */
 export function boundOf(text: string): number | undefined {
   const read = (text.split("\0", 1)[0] ?? "").replace(/^\s+(?=.)/, "");
-  const value = doubleOf(read);
-  if (value !== undefined || !decimalText.test(read)) return read === "" ? 0 : value;
-  return Number(read);
+  return read === "" ? 0 : (doubleOf(read) ?? finiteOf(read));
 }
 
 /** A double. */
@@ -69,7 +71,7 @@ export function double(text: string, error = NOT_FLOAT): number {
 
 /** How long a command waits, in ms, of a timeout in seconds; 0: for ever. */
 export function timeoutOf(text: string): number {
-  const seconds = doubleOf(text) ?? (isExtended(text) ? Number(text) : undefined);
+  const seconds = doubleOf(text) ?? (isExtended(text) ? finiteOf(text) : undefined);
   if (seconds === undefined) {
     throw new RedisError("ERR timeout is not a float or out of range");
   }

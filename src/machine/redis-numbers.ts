@@ -69,6 +69,8 @@ const decimalText = /^([+-]?)([0-9]*)\.?([0-9]*)(?:e([+-]?[0-9]+))?$/i;
 /** The number of a text. */
 function extendedOf(text: string): Extended | "infinite" | undefined {
   if (/^[+-]?inf(inity)?$/i.test(text)) return "infinite";
+  const hex = hexOf(text);
+  if (hex !== undefined) return extendedOfHex(hex);
   const parts = decimalText.exec(text);
   const digits = `${parts?.[2] ?? ""}${parts?.[3] ?? ""}`;
   if (parts === null || digits === "") return undefined;
@@ -78,6 +80,52 @@ function extendedOf(text: string): Extended | "infinite" | undefined {
   if (Math.abs(power) > POWER_MAX) return undefined;
   const scale = 10n ** BigInt(Math.abs(power));
   return power >= 0 ? normal(whole * scale, 1n, 0) : normal(whole, scale, 0);
+}
+
+/** A hexadecimal number, which has no rounding: `mantissa` × 2^`exponent`. */
+interface Hex {
+  readonly mantissa: bigint;
+  readonly exponent: bigint;
+}
+
+const hexText = /^([+-]?)0x([0-9a-f]*)\.?([0-9a-f]*)(?:p([+-]?[0-9]+))?$/i;
+
+/** The number of a text such as `-0x1.8p3`, as C reads it. */
+function hexOf(text: string): Hex | undefined {
+  const [, sign, whole = "", decimals = "", power = "0"] = hexText.exec(text) ?? [];
+  if (whole + decimals === "") return undefined;
+  const mantissa = BigInt(`0x${whole}${decimals}`) * (sign === "-" ? -1n : 1n);
+  return { mantissa, exponent: BigInt(power) - 4n * BigInt(decimals.length) };
+}
+
+/** The power of two at which a number begins. */
+const topOf = ({ mantissa, exponent }: Hex): bigint =>
+  BigInt(bits(mantissa < 0n ? -mantissa : mantissa) - 1) + exponent;
+
+function extendedOfHex(hex: Hex): Extended | undefined {
+  if (hex.mantissa === 0n) return { mantissa: 0n, exponent: 0 };
+  const top = topOf(hex);
+  if (top > EXPONENT_MAX + MANTISSA_BITS - 1 || top < -16_445) return undefined;
+  return normal(hex.mantissa, 1n, Number(hex.exponent));
+}
+
+/**
+ * The double next to a hexadecimal number, which is infinite or zero where that lies outside of the range; undefined for other texts.
+ * @example hexDouble("-0x1.8p1") // -3
+ */
+export function hexDouble(text: string): number | undefined {
+  const hex = hexOf(text);
+  if (hex === undefined) return undefined;
+  const sign = text.startsWith("-") ? -1 : 1;
+  const size = hex.mantissa < 0n ? -hex.mantissa : hex.mantissa;
+  const top = size === 0n ? -2000n : topOf(hex);
+  if (top > 1023n) return sign * Number.POSITIVE_INFINITY;
+  if (top < -1075n) return sign * 0;
+  // Doubles have 53 bits, and fewer below 2^-1022.
+  const last = Math.max(Number(top) - 52, -1074);
+  const shift = Number(hex.exponent) - last;
+  const whole = shift >= 0 ? size << BigInt(shift) : nearest(size, 1n << BigInt(-shift));
+  return sign * Number(whole) * 2 ** last;
 }
 
 /** A fraction × 2^`exponent`, rounded to the nearest, of two to the even one. */
