@@ -15,16 +15,19 @@ const PULSE_MS = 10_000;
 /** Follows channels or patterns by a call on a socket, as events. */
 export function eventsOf(socket: WebSocket, call: Call, signal: AbortSignal): Response {
   const encoder = new TextEncoder();
-  let stop: () => void = () => undefined;
-  const body = new ReadableStream<Uint8Array>({
-    start(controller) {
+  let leave: () => void = () => undefined;
+  const source: UnderlyingSource<Uint8Array> = {
+    start(controller: ReadableStreamDefaultController<Uint8Array>) {
       let isOver = false;
       const pulse = setInterval(() => tell(":\n\n"), PULSE_MS);
-      stop = () => {
-        if (isOver) return;
+      leave = () => {
         isOver = true;
         clearInterval(pulse);
         socket.close(1000, "done");
+      };
+      const stop = () => {
+        if (isOver) return;
+        leave();
         controller.close();
       };
       const tell = (text: string): void => {
@@ -33,12 +36,14 @@ export function eventsOf(socket: WebSocket, call: Call, signal: AbortSignal): Re
         // Chunks that the reader has not taken: it is cut off, as a client of Redis is whose buffer is full.
         if (-(controller.desiredSize ?? 0) > limits.redisEventsBehindMax) stop();
       };
-      signal.addEventListener("abort", () => stop());
-      say(socket, call, { tell: (frame) => tell(eventOf(frame)), lost: () => stop() });
+      signal.addEventListener("abort", stop);
+      say(socket, call, { tell: (frame) => tell(eventOf(frame)), lost: stop });
       if (signal.aborted) stop();
     },
-    cancel: () => stop(),
-  });
+    cancel: () => leave(),
+  };
+  // Without a mark, what the reader has not taken is all that `desiredSize` counts.
+  const body = new ReadableStream(source, { highWaterMark: 0 });
   return new Response(body, {
     headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
   });
