@@ -2,11 +2,14 @@
  * Pushing jobs, end to end: `sluice delivery` against a real server, which posts to a real one that verifies.
  * Invariant: the receiver believes only what the queue's secret has signed.
  */
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { newWebhookSecret, Queue, verifyWebhook } from "../../src/client/index.ts";
 import { startServer, type TestServer } from "../server.ts";
 import { outOf, run } from "./run.ts";
@@ -79,4 +82,47 @@ test("a delivery is paused with a reason, shown, resumed and removed", async () 
   );
   expect(await done("delivery", "remove", name)).toContain("are not pushed any more");
   await expect(queue.delivery.get()).rejects.toMatchObject({ code: "delivery_unknown" });
+});
+
+test("what is under way when the server is killed is pushed again once its lease has ended, and ends once", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "sluice-pushed-"));
+  onTestFinished(() => rmSync(dataDir, { recursive: true }));
+  const first = await startServer({ dataDir });
+  const ids = Array.from({ length: 12 }, (_, n) => `j${n}`);
+  const posts = new Map<string, number>();
+  const { promise: begun, resolve } = Promise.withResolvers<void>();
+  let isBack = false;
+  answer = async ({ headers }) => {
+    const id = String(headers["webhook-id"]).split(".")[0] ?? "";
+    posts.set(id, (posts.get(id) ?? 0) + 1);
+    // Half of them are answered before the server is killed, the others never are.
+    if (!isBack && posts.size > ids.length / 2) {
+      resolve();
+      await once(back, "back");
+    }
+    return [200, JSON.stringify(id)];
+  };
+  const back = new EventEmitter();
+  const before = new Queue({ name: "pushed", url: first.url, token: first.token });
+  await before.delivery.put({
+    url,
+    secrets: [newWebhookSecret()],
+    concurrency: 2,
+    timeoutMs: 1000,
+  });
+  await before.enqueueMany(ids.map((id) => ({ id, payload: id })));
+  await begun;
+  await first.kill9();
+  isBack = true;
+  back.emit("back");
+  const second = await startServer({ dataDir });
+  onTestFinished(() => second.stop());
+  const after = new Queue({ name: "pushed", url: second.url, token: second.token });
+  const results = await Promise.all(ids.map((id) => after.result(id, { waitMs: 40_000 })));
+  expect(results).toEqual(ids);
+  const { counts } = await after.stats();
+  expect(counts).toMatchObject({ completed: ids.length, ready: 0, running: 0, failed: 0 });
+  expect([...posts.keys()].sort()).toEqual([...ids].sort());
+  // At least once: twice at most, since the server was killed once.
+  expect(Math.max(...posts.values())).toBe(2);
 });
