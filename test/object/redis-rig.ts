@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 import { RespConnections } from "../../src/object/resp.ts";
 import { encodeCall } from "../../src/redis/frames.ts";
 import { splitInline } from "../../src/redis/inline.ts";
+import type { Call } from "../../src/redis/requests.ts";
 import { command } from "./commands.ts";
 import { notAsked, TestSocket } from "./resp-socket.ts";
 import { EngineRig, turns } from "./rig.ts";
@@ -80,8 +81,12 @@ export class RedisClient {
 
   /** Sends lines in one message. */
   send(...lines: readonly string[]): void {
-    const frames = lines.map((line) => encodeCall(splitInline(line) ?? []));
-    const bytes = new Uint8Array(Buffer.from(frames.join(""), "latin1"));
+    this.call(lines.map((line) => splitInline(line) ?? []));
+  }
+
+  /** Sends calls in one message. */
+  call(calls: readonly Call[]): void {
+    const bytes = new Uint8Array(Buffer.from(calls.map(encodeCall).join(""), "latin1"));
     this.#rig.connections.hear(this.socket, bytes.buffer).catch(this.#rig.abort);
   }
 

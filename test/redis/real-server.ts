@@ -111,6 +111,14 @@ export class RealClient {
     return heard;
   }
 
+  /** Waits until it was told something that ends so, and gives all that it was told. */
+  async hearsUpTo(end: string): Promise<string> {
+    while (!this.#heard.endsWith(end)) await this.#news.promise;
+    const heard = this.#heard;
+    this.#heard = "";
+    return heard;
+  }
+
   leave(): void {
     this.#socket.destroy();
   }
