@@ -11,6 +11,7 @@ const upkeep = "test/object/upkeep.test.ts";
 const leases = "test/machine/leases.test.ts";
 const lifecycle = "test/object/lifecycle.test.ts";
 const waitFaults = "test/object/wait-faults.test.ts";
+const channelWorkers = "test/object/channel-workers.test.ts";
 
 export const objectMutants: readonly Mutant[] = [
   {
@@ -94,6 +95,46 @@ export const objectMutants: readonly Mutant[] = [
     tests: [faults],
   },
   {
+    name: "there-and-dead",
+    breaks: "a worker that holds a channel is dead as soon as the note of its life is old",
+    file: "src/machine/workers.ts",
+    from: 'tx.isThere(name) ? "worker.seen" : "worker.died"',
+    to: 'tx.isThere(name) && tx.at < 0 ? "worker.seen" : "worker.died"',
+    tests: [channelWorkers],
+  },
+  {
+    name: "heard-and-forgotten",
+    breaks: "what was heard of a worker is not known any more once the object has slept",
+    file: "src/object/channel.ts",
+    from: "this.#keep({});",
+    to: "void this.#kept;",
+    tests: [channelWorkers],
+  },
+  {
+    name: "dead-on-its-channel",
+    breaks: "a dead worker that says hello stays dead",
+    file: "src/object/signs-of-life.ts",
+    from: 'this.#ports.stateOf(worker) === "dead") void',
+    to: 'this.#ports.stateOf(worker) === "draining") void',
+    tests: [channelWorkers],
+  },
+  {
+    name: "parted-and-dead",
+    breaks: "a worker whose channel ends may die at once, with what it holds",
+    file: "src/object/channel.ts",
+    from: "if (there !== undefined) this.#ports.parting(there);",
+    to: "void there;",
+    tests: [channelWorkers],
+  },
+  {
+    name: "retry-lost-with-its-alarm",
+    breaks: "a service that failed is not tried again where the alarm for that is lost",
+    file: "src/object/upkeep.ts",
+    from: "Math.min(dueAt, againAt, Math",
+    to: "Math.min(dueAt, againAt < 0 ? againAt : NEVER, Math",
+    tests: ["test/object/channels.test.ts"],
+  },
+  {
     name: "alarm-not-armed",
     breaks: "an entry with a deadline arms no alarm",
     file: "src/object/engine.ts",
@@ -113,7 +154,7 @@ export const objectMutants: readonly Mutant[] = [
     name: "replaced-overdue-untold",
     breaks: "a lease whose time is over as the state is replaced ends without a word",
     file: "src/object/channels.ts",
-    from: "const held = this.#ports.leasesOf(session);",
+    from: "const held = this.#ports.untold(session);",
     to: "const held = this.#ports.heldBy(session);",
     tests: [replaced],
   },

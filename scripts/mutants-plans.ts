@@ -148,8 +148,8 @@ export const planMutants: readonly Mutant[] = [
     name: "old-leases-kept",
     breaks: "a re-registered worker name keeps its old leases",
     file: "src/machine/workers.ts",
-    from: "if (before !== undefined && !isAlive(tx, before)) endLeases(tx, name, before);",
-    to: "void [isAlive, endLeases];",
+    from: "if (before !== undefined && isOver(tx, name)) endLeases(tx, name);",
+    to: "void endLeases;",
     tests: [ends],
   },
   {

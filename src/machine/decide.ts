@@ -50,6 +50,8 @@ export interface Transaction extends View {
   readonly blocked?: BlockedCalls | undefined;
   /** Whether the database has no room for more jobs; what is left is for finishing those that are there. */
   readonly isFull: boolean;
+  /** Whether a worker is known to live, since it waits for jobs or holds a channel. */
+  isThere(worker: string): boolean;
   /** Records a fact; the tables show it at once. */
   emit<T extends EventType>(type: T, facts: EventFacts[T]): void;
   /** The answer kept under a job's own idempotency key. */

@@ -1,6 +1,7 @@
 /**
  * What registering, heartbeating, draining and leaving mean, and how a worker dies.
- * Invariant: a worker is dead only after it was silent for its time to live, and its leases end with it.
+ * Invariant: a worker is dead only after it was silent for its time to live, and its leases end with it; one that is known to be
+ * there is not silent.
  */
 import { isEndState, jobKinds, utf8Bytes } from "../contract/fields.ts";
 import { WORKER_NAME } from "../contract/ids.ts";
@@ -29,6 +30,12 @@ const workerUnknown = (name: string): Refusal =>
 function rowOf(view: View, name: string): WorkerRow | undefined {
   const row = WORKER_NAME.test(name) ? view.tables.workers.get([name]) : undefined;
   return row?.leftAt === undefined ? row : undefined;
+}
+
+/** The state of a worker; undefined for one that is not registered. */
+export function workerState(view: View, name: string): WorkerState | undefined {
+  const row = rowOf(view, name);
+  return row && stateOf(row, view.at);
 }
 
 export function stateOf(row: WorkerRow, at: number): WorkerState {
@@ -66,30 +73,28 @@ function replyWith(view: View, name: string) {
  * once none of its old leases is left.
  */
 export function seeWorker(tx: Transaction, name: string | undefined): WorkerRow | undefined {
-  const row = name === undefined ? undefined : rowOf(tx, name);
+  const row = name === undefined ? undefined : rowNow(tx, name);
   if (name === undefined || row === undefined) return undefined;
-  buryIfDue(tx, name, row);
-  const { diedAt, running, seenAt, ttlMs } = tx.tables.workers.get([name]) ?? row;
+  const { diedAt, running, seenAt, ttlMs } = row;
   const isNoted = diedAt === undefined && tx.at - seenAt < ttlMs / 2;
   if (!isNoted && (diedAt === undefined || running === 0)) tx.emit("worker.seen", { name });
   return tx.tables.workers.get([name]);
 }
 
-/** Notes that workers live which would be taken for dead by now, where `isThere` knows that they are. */
-export function seeThere(tx: Transaction, isThere: (name: string) => boolean): void {
-  const due: string[] = [];
-  for (const [[dueAt, name]] of tx.tables.worker_due.scan({})) {
-    if (dueAt > tx.at) break;
-    const row = tx.tables.workers.get([name]);
-    if (row !== undefined && row.diedAt === undefined && row.leftAt === undefined) due.push(name);
-  }
-  for (const name of due) if (isThere(name)) tx.emit("worker.seen", { name });
+const isOpen = ({ diedAt, leftAt }: WorkerRow): boolean =>
+  diedAt === undefined && leftAt === undefined;
+
+/** Makes visible, if time says so, that a worker has died, or that it lives on where it is known to be there. */
+function seeOrBury(tx: Transaction, name: string, row: WorkerRow): void {
+  if (!isOpen(row) || workerDueAt(row) > tx.at) return;
+  tx.emit(tx.isThere(name) ? "worker.seen" : "worker.died", { name });
 }
 
-/** Makes visible that a worker has died, if time says so. */
-export function buryIfDue(tx: Transaction, name: string, row: WorkerRow): void {
-  const isAlive = row.diedAt === undefined && row.leftAt === undefined;
-  if (isAlive && workerDueAt(row) <= tx.at) tx.emit("worker.died", { name });
+/** A worker that has not left, when what time has done to it is visible. */
+function rowNow(tx: Transaction, name: string): WorkerRow | undefined {
+  const row = rowOf(tx, name);
+  if (row !== undefined) seeOrBury(tx, name, row);
+  return rowOf(tx, name);
 }
 
 /** Whether a worker is given jobs. */
@@ -112,17 +117,19 @@ export const registerWorker: Decide<"worker.register"> = (tx, input) => {
   }
   const facts = { capabilities, kinds: jobKinds.filter((kind) => kinds.includes(kind)), ttlMs };
   // What the name held in a life that is over goes back first, so that it is not taken for the new one's.
-  if (before !== undefined && !isAlive(tx, before)) endLeases(tx, name, before);
+  if (before !== undefined && isOver(tx, name)) endLeases(tx, name);
   tx.emit("worker.registered", { name, ...facts, slots, info });
   return replyWith(tx, name);
 };
 
-const isAlive = (tx: Transaction, row: WorkerRow): boolean =>
-  row.leftAt === undefined && stateOf(row, tx.at) !== "dead";
+/** Whether a worker has left or died, when what time has done to it is visible. */
+function isOver(tx: Transaction, name: string): boolean {
+  const row = rowNow(tx, name);
+  return row === undefined || row.diedAt !== undefined;
+}
 
 /** Ends all that a dead or gone worker still holds. */
-function endLeases(tx: Transaction, name: string, row: WorkerRow): void {
-  buryIfDue(tx, name, row);
+function endLeases(tx: Transaction, name: string): void {
   for (let id = firstHeld(tx, name); id !== undefined; id = firstHeld(tx, name)) {
     endLease(tx, name, id);
   }
@@ -153,28 +160,32 @@ function endLease(tx: Transaction, name: string, id: string): void {
   tx.emit("job.lease_expired", { id, died: true, ...(isLast && { failed: true as const }) });
 }
 
-/** Ends a lease whose worker died or left, also where that is not visible yet. */
+/** Ends a lease whose worker died or left, also where that is not visible yet; with a worker that lives on its lease does too. */
 export function endLeaseNow(tx: Transaction, name: string, id: string): void {
-  const row = tx.tables.workers.get([name]);
-  if (row !== undefined) buryIfDue(tx, name, row);
-  endLease(tx, name, id);
+  if (isOver(tx, name)) endLease(tx, name, id);
 }
 
-/** Does one thing that time does to the worker that is due first: its death, the end of a lease, that it is forgotten. */
+/**
+ * Does one thing that time does to the worker that is due first: its death, the end of a lease, that it is forgotten. What would be
+ * forgotten and is there lives again.
+ */
 export function advanceWorker(tx: Transaction, name: string): void {
   const row = tx.tables.workers.get([name]);
   if (row === undefined) throw new Error(`worker ${name} is due, but not kept`);
   const id = firstHeld(tx, name);
-  if (row.diedAt === undefined && row.leftAt === undefined) tx.emit("worker.died", { name });
+  if (isOpen(row)) seeOrBury(tx, name, row);
   else if (id !== undefined) endLease(tx, name, id);
-  else tx.emit("worker.removed", { name });
+  else
+    tx.emit(row.leftAt === undefined && tx.isThere(name) ? "worker.seen" : "worker.removed", {
+      name,
+    });
 }
 
 export const heartbeatWorker: Decide<"worker.heartbeat"> = (tx, { id: name }) =>
   seeWorker(tx, name) === undefined ? workerUnknown(name) : replyWith(tx, name);
 
 export const drainWorker: Decide<"worker.drain"> = (tx, { id: name }) => {
-  const row = rowOf(tx, name);
+  const row = rowNow(tx, name);
   if (row === undefined) return workerUnknown(name);
   if (row.drainingAt === undefined) tx.emit("worker.draining", { name });
   return replyWith(tx, name);

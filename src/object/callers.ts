@@ -9,16 +9,19 @@ import { packAnswer } from "../contract/packing.ts";
 import type { Refusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import type { Wait } from "../contract/waits.ts";
+import type { WorkerState } from "../contract/workers.ts";
 import type { View } from "../machine/decide.ts";
 import { noJobs } from "../machine/leases.ts";
 import type { Claimer } from "../machine/queue.ts";
+import { workerState } from "../machine/workers.ts";
 import { BlockedClients } from "./blocked.ts";
 import { Channels } from "./channels.ts";
 import { Claimers, claimerOf } from "./claimers.ts";
 import type { Committer } from "./commit.ts";
-import type { Group, GroupContext } from "./group.ts";
+import type { Group } from "./group.ts";
 import { Line, type Telling } from "./line.ts";
 import { SessionLeases } from "./session-leases.ts";
+import { SignsOfLife } from "./signs-of-life.ts";
 import { Waiters, type WaitSocket } from "./waiters.ts";
 
 interface CallersPorts {
@@ -46,6 +49,7 @@ export class Callers {
   readonly #ports: CallersPorts;
   readonly #waiters: Waiters;
   readonly #channels: Channels;
+  readonly #signs: SignsOfLife;
   readonly #claimers = new Claimers();
   readonly #leases = new SessionLeases();
 
@@ -63,11 +67,14 @@ export class Callers {
       report: (error: unknown, what: string) => ports.report(error, what),
     };
     const read = (request: CommandRequest) => this.#answerNow(request);
-    this.#waiters = new Waiters({ ...common, read }, this.line);
+    const stateOf = (worker: string) => this.#stateOf(worker);
+    const signs = new SignsOfLife({ ...common, stateOf, now: () => ports.now() });
+    this.#signs = signs;
+    this.#waiters = new Waiters({ ...common, read, signs }, this.line);
     const channelPorts = {
-      ...common,
+      ...{ ...common, signs },
       heldBy: (session: string) => this.heldBy(session),
-      leasesOf: (session: string) => this.#leasesOf(session),
+      untold: (session: string) => this.#untold(session),
       now: () => ports.now(),
       at: () => committer.at(),
       tell: (told: readonly Telling[]) => committer.tell(told),
@@ -114,14 +121,20 @@ export class Callers {
 
   /** The leases that a session holds. */
   heldBy(session: string): readonly HeldLease[] {
-    const at = this.#ports.view()?.at ?? 0;
-    return this.#leasesOf(session).filter(({ leaseUntil }) => leaseUntil > at);
-  }
-
-  /** The leases of a session, also those whose time is over without an entry that says so. */
-  #leasesOf(session: string): readonly HeldLease[] {
     const view = this.#ports.view();
     return view === undefined ? [] : this.#leases.of(view, session);
+  }
+
+  /** Those, and leases that are over where no entry has shown that yet. */
+  #untold(session: string): readonly HeldLease[] {
+    const view = this.#ports.view();
+    return view === undefined ? [] : this.#leases.untold(view, session);
+  }
+
+  /** The state of a worker that is registered. */
+  #stateOf(worker: string): WorkerState | undefined {
+    const view = this.#ports.view();
+    return view && workerState(view, worker);
   }
 
   /** Notes who asks for jobs. */
@@ -135,10 +148,10 @@ export class Callers {
     for (const claim of this.#channels.claims()) yield claimerOf(claim);
   }
 
-  /** Whether a worker lives, as its wait or its channel tells; false where nobody is there. */
-  present(): GroupContext["isWaiting"] {
-    if (!this.line.hasWaiters && this.#channels.size === 0) return false;
-    return (worker) => this.line.isWaiting(worker) || this.#channels.isThere(worker);
+  /** Whether a worker lives, as its wait or its channel tells, or did until just now. */
+  isThere(worker: string): boolean {
+    if (this.#signs.isParting(worker)) return true;
+    return this.line.isWaiting(worker) || this.#channels.isThere(worker);
   }
 
   /** What those are to be told who wait for the end of jobs of a group, or who have lost them. */

@@ -28,7 +28,7 @@ export interface KeptChannel {
   /** The number of the newest delivery. */
   readonly delivery: number;
   readonly unacknowledged: readonly Delivery[];
-  /** When something was last heard of it, as of when this was kept. */
+  /** When something was last heard of it. */
   readonly heardAt: number;
   /** It was closed from here: nothing that still comes over it is heard. */
   readonly isOver?: true;
@@ -48,6 +48,8 @@ interface ChannelPorts {
   ended(channel: Channel): void;
   /** Jobs go back whose channel will not acknowledge them any more. */
   giveBack(given: readonly Given[]): void;
+  /** It ends, and its worker was there until now. */
+  parting(worker: string): void;
   /** The leases that a session holds. */
   heldBy(session: string): readonly HeldLease[];
 }
@@ -112,6 +114,8 @@ export class Channel implements Claimant {
   /** Something came over it. */
   heard(): void {
     this.#heardAt = this.#ports.now();
+    // Also where it changes nothing else: it is still heard of when the object wakes from its sleep.
+    this.#keep({});
   }
 
   /** Begins for a session. Returns why not. */
@@ -207,11 +211,14 @@ export class Channel implements Claimant {
   #end(): void {
     if (this.isOver) return;
     const { unacknowledged } = this.#kept;
+    const there = this.isThere() ? this.worker : undefined;
     this.#keep({ isOver: true, credit: 0, unacknowledged: [] });
     this.#line.leave(this);
     this.#ports.ended(this);
     const sent = unacknowledged.length > 0 ? this.#heldOf(unacknowledged) : [];
     const given = this.#served === undefined ? sent : [...sent, this.#served];
+    // Before its jobs go back, or it may die of their entry, and they would count as failures.
+    if (there !== undefined) this.#ports.parting(there);
     if (given.length > 0) this.#ports.giveBack(given);
   }
 

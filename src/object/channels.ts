@@ -21,14 +21,16 @@ import { Channel } from "./channel.ts";
 import { type Given, giveBack } from "./give-back.ts";
 import type { Group } from "./group.ts";
 import { type Line, type Telling, telling } from "./line.ts";
+import type { SignsOfLife } from "./signs-of-life.ts";
 import type { Kept, WaitSocket } from "./waiters.ts";
 
 export interface ChannelsPorts {
   submit(request: CommandRequest): Promise<CommandAnswer>;
   /** The leases that a session holds. */
   heldBy(session: string): readonly HeldLease[];
-  /** Those, and the leases whose time is over without an entry that says so. */
-  leasesOf(session: string): readonly HeldLease[];
+  /** The same, and those that are over where no entry has shown that yet. */
+  untold(session: string): readonly HeldLease[];
+  readonly signs: SignsOfLife;
   /** The time as of which they are judged. */
   at(): number;
   now(): number;
@@ -63,6 +65,7 @@ export class Channels {
       now: () => this.#ports.now(),
       ended: (over: Channel) => this.#forget(over),
       giveBack: (given: readonly Given[]) => this.#giveBack(given),
+      parting: (worker: string) => this.#ports.signs.parting(worker),
       heldBy: (session: string) => this.#ports.heldBy(session),
     };
     const channel = new Channel(ports, this.#line, socket, kept, order);
@@ -81,10 +84,6 @@ export class Channels {
   /** Whether a socket is that of a channel which is open. */
   knows(socket: WaitSocket): boolean {
     return this.#channels.has(socket);
-  }
-
-  get size(): number {
-    return this.#channels.size;
   }
 
   /** What is asked for over channels. */
@@ -114,6 +113,7 @@ export class Channels {
     if (value.type === "hello") return await this.#begin(channel, value);
     const refusal = channel.note(value.ack, value.credit);
     if (refusal !== undefined) return channel.close(refusal);
+    this.#ports.signs.heard(channel.worker);
     if (value.type === "settle") await this.#settle(channel, value, String(message));
     else this.#ports.serve();
   }
@@ -142,7 +142,7 @@ export class Channels {
   lostAll(why: Refusal): Telling[] {
     const problem = problemOf(why);
     const all = [...this.#bySession].map(([session, channel]): [Channel, LostLease[]] => {
-      const held = this.#ports.leasesOf(session);
+      const held = this.#ports.untold(session);
       return [channel, held.map(({ id, token }) => ({ id, token, ok: false, problem }))];
     });
     return all.filter(([, items]) => items.length > 0).map(cancelling);
@@ -163,6 +163,7 @@ export class Channels {
     const resumed = held.filter(({ id, token }) => !this.#returning.has(`${token} ${id}`));
     const welcome = encodeFrame({ type: "welcome", now: this.#ports.at(), resumed });
     const told = this.#ports.tell([telling(() => channel.send(welcome))]);
+    this.#ports.signs.heard(channel.worker);
     try {
       this.#ports.serve();
     } finally {

@@ -31,7 +31,7 @@ export interface CommitterPorts {
   /** A random id for a queue that is created. */
   newQueueId(): string;
   /** Who waits for what a group brings. */
-  callers(): Pick<Callers, "blocked" | "ended" | "line" | "present">;
+  callers(): Pick<Callers, "blocked" | "ended" | "isThere" | "line">;
   /** Who reads every event. */
   feed(): Pick<Feed, "appended">;
   /** Called in the turn of every entry, behind it: checkpoint, alarm, counts. */
@@ -204,10 +204,10 @@ export class Committer {
     const { identity } = this;
     const callers = this.#ports.callers();
     const { blocked } = callers;
-    const isWaiting = callers.present();
     const at = this.at();
     return new Group({
-      ...{ store, name, autoCreate, identity, at, isWaiting, blocked },
+      ...{ store, name, autoCreate, identity, at, blocked },
+      isThere: (worker) => callers.isThere(worker),
       onFault: report,
     });
   }

@@ -27,7 +27,7 @@ interface CourierPorts {
   submit(request: CommandRequest): Promise<CommandAnswer>;
   view(): View | undefined;
   /** Has the courier called again soon, also where nothing else happens. */
-  soon(): void;
+  later(): void;
   report(error: unknown, what: string): void;
 }
 
@@ -122,7 +122,7 @@ export class Courier {
     const finding = this.#target.take();
     if (finding !== undefined && (await this.#submit(finding.request)) === AGAIN) {
       this.#target.again(finding);
-      return this.#ports.soon();
+      return this.#ports.later();
     }
     const delivery = this.#delivery();
     const room = this.#room();
@@ -132,7 +132,7 @@ export class Courier {
     const answer = await this.#submit(requestOf(items, bytes, claim));
     if (answer === AGAIN) {
       this.#settlements.unshift(...items);
-      return this.#ports.soon();
+      return this.#ports.later();
     }
     if (answer === undefined) return;
     const { jobs = [] } = answer as Partial<ClaimReply>;

@@ -114,7 +114,6 @@ export class QueueEngine {
     this.#courier = new Courier({
       ...ports,
       ...own,
-      soon: () => this.#upkeep.soon(),
       submit: (request) => this.#committer.submit(request),
     });
     this.readers = new FeedDoor({

@@ -22,7 +22,6 @@ import { createQueue, takeOver } from "../machine/queue.ts";
 import { serveNames } from "../machine/redis.ts";
 import { passDueSlots, scheduleBehind } from "../machine/schedules.ts";
 import { sweep } from "../machine/sweep.ts";
-import { seeThere } from "../machine/workers.ts";
 import { errorOf } from "../redis/errors.ts";
 import type { EntryBuilder } from "../store/entry.ts";
 import type { SluiceStore } from "../store/schema.ts";
@@ -43,8 +42,8 @@ export interface GroupContext {
   readonly at: number;
   /** Whether an enqueue may create the queue. */
   readonly autoCreate: boolean;
-  /** Whether a worker is known to live, since it waits for jobs or holds a channel; false where nobody does. */
-  readonly isWaiting: false | ((worker: string) => boolean);
+  /** Whether a worker is known to live, since it waits for jobs or holds a channel. */
+  readonly isThere: (worker: string) => boolean;
   /** Redis clients that wait. */
   readonly blocked: BlockedClients;
   /** Told of a fault inside a command, which is answered with `internal`. */
@@ -84,6 +83,7 @@ export class Group {
       at: context.at,
       identity: context.identity,
       isFull: context.store.databaseBytes >= limits.databaseBytesMax,
+      isThere: context.isThere,
       emit: (type, facts) => this.#emit(type, facts),
       recall: (key) => this.#kept.recall(key),
       keep: (key, bodyHash, answer) => this.#kept.keep(key, bodyHash, answer),
@@ -137,14 +137,7 @@ export class Group {
 
   /** Makes what is due visible. A fault in it is reported, and leaves the commands to be judged by themselves. */
   sweep(): number {
-    const { isWaiting } = this.#context;
     if (!this.exists) return 0;
-    if (isWaiting)
-      this.#work.guarded(
-        "workers",
-        () => seeThere(this.#tx, isWaiting),
-        () => undefined,
-      );
     let changes = 0;
     let done: number;
     do {

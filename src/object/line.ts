@@ -142,9 +142,11 @@ export function demandOf(claim: ClaimInput): string {
 
 /** What somebody takes as of now: what a registered worker does not say, its registration does, and it may be draining. */
 function demandNow({ view }: Group, { demand, request }: Claimant): string {
-  const { worker } = request.input;
+  const { worker, kinds, capabilities } = request.input;
   // Only some names can be registered, and the table of workers takes no other key.
   const mayBe = worker !== undefined && WORKER_NAME.test(worker);
   const isRegistered = mayBe && view.tables.workers.get([worker]) !== undefined;
-  return isRegistered ? `${demand} ${worker}` : demand;
+  if (!isRegistered) return demand;
+  // To say what is taken for said elsewhere is not to say nothing: then its registration says it.
+  return `${demand} ${worker} ${kinds === undefined} ${capabilities === undefined}`;
 }

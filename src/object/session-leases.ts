@@ -13,8 +13,13 @@ export class SessionLeases {
   /** The sessions of these jobs. */
   readonly #holders = new Map<string, string>();
 
-  /** What a session holds, or held until its time was over, of which it has not been told yet. */
+  /** What a session holds. */
   of(view: View, session: string): HeldLease[] {
+    return this.untold(view, session).filter(({ leaseUntil }) => leaseUntil > view.at);
+  }
+
+  /** What a session was not told to have lost: what it holds, and leases that are over where no entry has shown that yet. */
+  untold(view: View, session: string): HeldLease[] {
     const held: HeldLease[] = [];
     for (const id of this.#all(view).get(session) ?? []) {
       const lease = leaseOf(view, id, session);

@@ -53,8 +53,10 @@ const NEVER = Number.POSITIVE_INFINITY;
 export class Upkeep {
   readonly #ports: UpkeepPorts;
   readonly #parts: UpkeepParts;
-  /** What failed is not tried again before. */
+  /** What is due and failed is not tried again before. */
   #retryAt = 0;
+  /** By then something is tried again that failed beside it, such as the service of who waits. */
+  #againAt = NEVER;
   /** The alarm is at work: what can be done at once, it does. */
   #isAtWork = false;
 
@@ -67,6 +69,7 @@ export class Upkeep {
   async run(): Promise<void> {
     const { blocked, committer, checkpoints, courier, snapshots, line, store } = this.#parts;
     this.#retryAt = 0;
+    this.#againAt = NEVER;
     this.#isAtWork = true;
     // A rate may let go on who waits, and no entry tells of it.
     line.wake();
@@ -81,15 +84,15 @@ export class Upkeep {
     await this.#trying("alarm", () => this.arm());
   }
 
-  /** Sees to it that upkeep comes soon, for something that has failed. */
+  /** Sees to it that upkeep comes soon, for something that has failed beside it; what is due waits no longer for that. */
   later(): void {
-    this.#retryAt = this.#ports.now() + RETRY_MS;
-    this.#parts.alarm.arm(this.#retryAt);
+    this.#againAt = Math.min(this.#againAt, this.#ports.now() + RETRY_MS);
+    this.arm();
   }
 
-  /** Has the alarm come soon for what could not be done yet, though nothing failed: all else that is due is not held back. */
-  soon(): void {
-    this.#parts.alarm.arm(this.#ports.now() + RETRY_MS);
+  #retryLater(): void {
+    this.#retryAt = this.#ports.now() + RETRY_MS;
+    this.#parts.alarm.arm(this.#retryAt);
   }
 
   /** Arms the alarm for the earliest thing to do. */
@@ -98,8 +101,10 @@ export class Upkeep {
     const now = this.#ports.now();
     const retryAt = Math.min(this.#retryAt, now + RETRY_MS);
     const snapshotsAt = this.#parts.snapshots.dueAt ?? NEVER;
+    // Also what was armed for before: that alarm may have been lost.
+    const againAt = this.#againAt === NEVER ? NEVER : Math.min(this.#againAt, now + RETRY_MS);
     const dueAt = Math.min(this.#dueAt(Math.max(now, retryAt)), this.#parts.blocked.dueAt);
-    this.#parts.alarm.arm(Math.min(dueAt, Math.max(snapshotsAt, retryAt)));
+    this.#parts.alarm.arm(Math.min(dueAt, againAt, Math.max(snapshotsAt, retryAt)));
   }
 
   /** Does a part of the upkeep. */
@@ -108,7 +113,7 @@ export class Upkeep {
       await work();
     } catch (error) {
       this.#ports.report(error, what);
-      this.later();
+      this.#retryLater();
     }
   }
 
@@ -123,7 +128,7 @@ export class Upkeep {
         return { isMore: changes > 0 || hadOperation, faults: group.faults };
       });
       // What failed was reported and undone; at once again it would fail again.
-      if (step.faults > 0) return this.later();
+      if (step.faults > 0) return this.#retryLater();
       ({ isMore } = step);
       if (isMore || checkpoints.isPieceDue) await letRequestsBy(this.#ports);
       if (!checkpoints.isPieceDue) continue;

@@ -12,6 +12,7 @@ import type { KeptChannel } from "./channel.ts";
 import { type Given, giveBack } from "./give-back.ts";
 import type { Group, Served } from "./group.ts";
 import { type Claimant, demandOf, type Line, type Telling, telling } from "./line.ts";
+import type { SignsOfLife } from "./signs-of-life.ts";
 
 /** A socket, as far as a wait or a channel needs it. */
 export interface WaitSocket {
@@ -45,6 +46,7 @@ interface Waiter extends Claimant {
 interface WaitersPorts {
   submit(request: CommandRequest): Promise<CommandAnswer>;
   read(request: CommandRequest): CommandAnswer;
+  readonly signs: SignsOfLife;
   report(error: unknown, what: string): void;
 }
 
@@ -85,6 +87,7 @@ export class Waiters {
     // What it was served it is told soon.
     if (waiter === undefined || waiter.isServed) return [];
     this.#drop(waiter);
+    this.#ports.signs.parting(waiter.request.input.worker);
     const answer = this.#ports.read(waiter.request);
     return [telling(() => this.#close(socket, answer))];
   }
@@ -117,6 +120,7 @@ export class Waiters {
   leave(socket: WaitSocket): void {
     const waiter = this.#waiters.get(socket);
     if (waiter !== undefined) this.#drop(waiter);
+    this.#ports.signs.parting(waiter?.request.input.worker);
     const { wait, given } = socket.kept() ?? {};
     if (wait !== undefined && wait.kind !== "jobs") this.#unwatch(socket, wait);
     if (given !== undefined) void giveBack(this.#ports, [given]);

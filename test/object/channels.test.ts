@@ -178,19 +178,41 @@ describe("a channel", () => {
   test("whose jobs' entry was never written is sent them later", async () => {
     const q = await openEngine({ config: {} });
     const channel = await TestChannel.hello(q, "a", { credit: 1 });
-    const run = q.sql.run.bind(q.sql);
-    let fails = 1;
-    q.sql.run = (query, ...bindings) => {
-      if (query.startsWith("INSERT INTO raft_log") && fails-- > 0) throw new Error("no room");
-      run(query, ...bindings);
-    };
+    failNextEntry(q);
     await expect(q.enqueue({ id: "a" })).rejects.toThrow();
     q.faults.length = 0;
     expect(channel.ids).toEqual([]);
     await q.enqueue({ id: "b" });
     expect(channel.ids).toEqual(["b"]);
   });
+
+  test("whose jobs' entry was never written is sent them soon, also where the alarm for that is lost", async () => {
+    const q = await openEngine({ config: {} });
+    await q.enqueue({ id: "a" });
+    const channel = await TestChannel.hello(q, "a");
+    failNextEntry(q);
+    await expect(channel.say({ type: "credit", credit: 1 })).rejects.toThrow();
+    q.faults.length = 0;
+    q.armedAt = null;
+    q.now += 20_000;
+    await channel.say({ type: "credit", credit: 1 });
+    await q.advance(5000);
+    expect(channel.ids).toEqual(["a"]);
+  });
 });
+
+/** The next entry cannot be written. */
+function failNextEntry(q: Harness): void {
+  const run = q.sql.run.bind(q.sql);
+  q.sql.run = (query, ...bindings) => {
+    if (!query.startsWith("INSERT INTO raft_log")) {
+      run(query, ...bindings);
+      return;
+    }
+    q.sql.run = run;
+    throw new Error("no room");
+  };
+}
 
 /** What a world does with its channels, step by step. */
 type Step =

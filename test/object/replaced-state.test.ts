@@ -57,6 +57,16 @@ test("a queue that is deleted ends the leases of channels, and says so over them
   ]);
 });
 
+test("a deletion is told also of leases that are over, and of which nobody was told yet", async () => {
+  const q = await openEngine({ config: {} });
+  const channel = await TestChannel.hello(q, "a", { credit: 1, leaseMs: 1000 });
+  const id = await q.enqueue();
+  q.now += 10_000;
+  await q.run("queue.delete", { force: "true" });
+  await q.settled();
+  expect(channel.sent("cancel")).toMatchObject([{ items: [{ id }] }]);
+});
+
 test("a deletion that is refused ends nothing", async () => {
   const q = await openEngine({ config: {} });
   const channel = await TestChannel.hello(q, "a", { credit: 5 });

@@ -82,6 +82,20 @@ describe("an entry with jobs for one who waits that cannot be written", () => {
     expect(waiter.jobs).toEqual(["a"]);
   });
 
+  test("does not hold up what is due, where the alarm for that was lost", async () => {
+    const rig = await EngineRig.registered();
+    await rig.engine.submit(enqueue([{ id: "a", delayMs: 1000 }]));
+    rig.now += 10_000;
+    rig.armed = null;
+    failOnce(rig.sql, /^INSERT INTO raft_log_/);
+    const waiter = await waitFor(rig);
+    expect(waiter.sent).toEqual([WAITING]);
+    expect(rig.armed).toBe(rig.now);
+    await rig.fire();
+    await turns();
+    expect(waiter.jobs).toEqual(["a"]);
+  });
+
   test("leaves the waiter to whoever brings the job again", async () => {
     const rig = await EngineRig.registered();
     const waiter = await waitFor(rig);

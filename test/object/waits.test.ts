@@ -167,6 +167,20 @@ describe("who waits for jobs", () => {
     expect((await q.run("worker.get", { id: "w" })).worker.state).toBe("dead");
   });
 
+  test.each(["hangs up", "waits no longer"])(
+    "lives on for its time to live when it %s",
+    async (how) => {
+      const q = await openEngine({ config: {} });
+      await q.run("worker.register", { id: "w", ttlMs: 10_000 });
+      const waiter = await q.waitForJobs({ worker: "w" });
+      await q.advance(14_999);
+      if (how === "hangs up") await q.hangUp(waiter);
+      else await q.say(waiter, ENOUGH);
+      await q.advance(9_999);
+      expect((await q.run("worker.get", { id: "w" })).worker.state).toBe("alive");
+    },
+  );
+
   test("may have a name that no worker could be registered by", async () => {
     const q = await openEngine({ config: {} });
     const waiter = await q.waitForJobs({ worker: "Jürgen 1" });

@@ -51,7 +51,9 @@ export interface Audited {
   readonly hasWaiting: boolean;
   now(): number;
   deliveryOf(request: CommandRequest): Delivery | undefined;
-  /** Whether settlements came over a worker's channel. */
+  /** Whether a worker holds a channel, and lives. */
+  isThere(worker: string): boolean;
+  /** Whether something came over a worker's channel, or follows from that. */
   isSaid(request: CommandRequest): boolean;
 }
 

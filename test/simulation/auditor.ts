@@ -314,6 +314,7 @@ export class Auditor implements Observer {
       isFull: (current?.store?.databaseBytes ?? 0) >= changing.databaseBytesMax,
       purged: current?.store?.purged.index ?? 0,
       versions: this.versions,
+      isThere: (worker) => this.#audited.isThere(worker),
     });
   }
 

@@ -5,6 +5,8 @@
 import { expect, test } from "vitest";
 import { Channel } from "../../src/object/channel.ts";
 import { Channels } from "../../src/object/channels.ts";
+import { Committer } from "../../src/object/commit.ts";
+import { busy } from "../../src/object/refusals.ts";
 import { SessionLeases } from "../../src/object/session-leases.ts";
 import { firstFailure, replace } from "./planting.ts";
 import { run } from "./run.ts";
@@ -55,6 +57,32 @@ const defects: readonly (readonly [what: string, plant: () => void, told: string
     "jobs that a session resumed, and that go back with its channel before",
     () => replace(Channel.prototype, "yieldAll", () => () => undefined),
     "a lease was not resumed",
+  ],
+  [
+    "a worker that stays dead although it says hello",
+    () =>
+      replace(Committer.prototype, "submit", (submit) => {
+        return function deaf(this: Committer, request) {
+          const isOwn = request.name === "worker.heartbeat" && request.bytes === 0;
+          return isOwn ? Promise.resolve({ refusal: busy(0) }) : submit.call(this, request);
+        };
+      }),
+    "a worker that was heard is dead",
+  ],
+  [
+    "a worker that is taken for dead while it holds a channel",
+    () => replace(Channels.prototype, "isThere", () => () => false),
+    "expected, then what happened",
+  ],
+  [
+    "a worker that lives on without a word",
+    () => replace(Channel.prototype, "isThere", () => () => true),
+    "expected, then what happened",
+  ],
+  [
+    "a channel of which only its hello is heard",
+    () => replace(Channel.prototype, "heard", () => () => undefined),
+    "expected, then what happened",
   ],
 ];
 

@@ -3,6 +3,7 @@
  * Invariant: it complains as soon as it is sent more than it allowed, and not by throwing: to the queue that is a socket that is gone.
  */
 import type { ClaimInput } from "../../src/contract/leases.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { newChannel } from "../../src/object/channel.ts";
 import type { WaitSocket } from "../../src/object/waiters.ts";
 import { demand } from "./violation.ts";
@@ -63,6 +64,11 @@ export class ChannelEnd implements WaitSocket {
   #arrived: Arrived[] = [];
   #delivery = 0;
   #allowed = 0;
+  /** By whose name it says hello. */
+  worker: string | undefined;
+  /** When something was last heard of it, or a ping of it answered. */
+  #heardAt: number;
+  #pingedAt = 0;
   isWelcome = false;
   #isClosed = false;
   /** The next channel of its session takes over what it did not acknowledge. */
@@ -72,6 +78,7 @@ export class ChannelEnd implements WaitSocket {
     this.secret = secret;
     this.#settling = settling;
     this.#ears = ears;
+    this.#heardAt = now;
     this.#kept = JSON.stringify({ order: 0, channel: newChannel(now) });
   }
 
@@ -99,7 +106,22 @@ export class ChannelEnd implements WaitSocket {
   }
 
   pingedAt(): number {
-    return 0;
+    return this.#pingedAt;
+  }
+
+  /** The platform answers a ping, of which the queue hears nothing. */
+  ping(now: number): void {
+    this.#pingedAt = now;
+  }
+
+  /** The queue hears it. */
+  heard(now: number): void {
+    this.#heardAt = now;
+  }
+
+  /** Whether it was silent for no longer than it may be. */
+  isThere(now: number): boolean {
+    return now - Math.max(this.#heardAt, this.#pingedAt) <= limits.channelSilentMsMax;
   }
 
   close(): void {
@@ -133,6 +155,7 @@ export class ChannelEnd implements WaitSocket {
 
   hello(claim: ClaimInput, credit: number, resume: boolean): string {
     this.#allowed = credit;
+    this.worker = claim.worker;
     const again = resume ? { resume } : {};
     return JSON.stringify({ type: "hello", session: this.secret, ...claim, credit, ...again });
   }
@@ -141,13 +164,15 @@ export class ChannelEnd implements WaitSocket {
     return JSON.stringify({ type: "credit", ...this.#allow(credit, acks) });
   }
 
-  settle(items: readonly (Lease & { readonly op: string })[], credit: number): string {
+  /** Without credit it acknowledges nothing either. */
+  settle(items: readonly (Lease & { readonly op: string })[], credit: number | undefined): string {
     const frame = this.#frames.size + 1;
     const text = nameOfItems(items);
     this.#ears.said(text);
     this.#settling.push(...items);
     this.#frames.set(frame, { text, items });
-    return JSON.stringify({ type: "settle", frame, items, ...this.#allow(credit, true) });
+    const more = credit === undefined ? {} : this.#allow(credit, true);
+    return JSON.stringify({ type: "settle", frame, items, ...more });
   }
 
   #allow(credit: number, acks: boolean): object {

@@ -4,7 +4,6 @@
  * believes to hold.
  */
 import type { ClaimInput } from "../../src/contract/leases.ts";
-import { limits } from "../../src/contract/limits.ts";
 import type { CommandRequest } from "../../src/contract/rpc.ts";
 import { sessionOf } from "../../src/object/channels.ts";
 import type { WaitSocket } from "../../src/object/waiters.ts";
@@ -12,14 +11,16 @@ import type { Auditor } from "./auditor.ts";
 import { ChannelEnd } from "./channel-end.ts";
 import type { Coverage } from "./coverage.ts";
 import type { Disk } from "./disk.ts";
+import { type Evicted, evict } from "./faults.ts";
 import type { Instance } from "./instance.ts";
 import { tokenOf } from "./model/leases.ts";
+import { Presence } from "./presence.ts";
 import type { Random } from "./random.ts";
 import { demand } from "./violation.ts";
 import { type Lease, nameOfItems } from "./wait-audit.ts";
 
 /** The world as channels need it. */
-interface Surroundings {
+interface Surroundings extends Evicted {
   readonly auditor: Auditor;
   readonly coverage: Coverage;
   readonly disk: Disk;
@@ -27,6 +28,7 @@ interface Surroundings {
   /** Whether nothing is under way that could change something. */
   readonly isIdle: boolean;
   now(): number;
+  moveClock(ms: number): void;
   wake(): Promise<Instance>;
   settle(): Promise<void>;
   /** An instance gave up, for a reason. */
@@ -37,10 +39,14 @@ type Op = "complete" | "fail" | "release" | "extend";
 
 const channelsMax = 3;
 const creditMax = 4;
+/** Twice as long is too long to be silent. */
+const outlastMs = 40_000;
 const ops: readonly [Op, ...Op[]] = ["complete", "complete", "fail", "release", "extend"];
 
 export class Channels {
   readonly #world: Surroundings;
+  /** Which workers are there. */
+  readonly presence: Presence;
   #ends: ChannelEnd[] = [];
   /** Of sessions whose channel was lost: they may come again. */
   #sessions: ChannelEnd[] = [];
@@ -62,10 +68,12 @@ export class Channels {
     [5, (end) => this.#hangUp(end)],
     [3, (end, random) => this.#supersede(end, random)],
     [1, (end) => this.#say(end, () => "{")],
+    [1, (end) => this.#outlast(end)],
   ];
 
   constructor(world: Surroundings) {
     this.#world = world;
+    this.presence = new Presence(world, () => this.#ends);
   }
 
   /** Those that a new instance finds. */
@@ -81,18 +89,18 @@ export class Channels {
   /** Those of them that may be sent jobs now, and would be. */
   get unserved(): readonly CommandRequest<"lease.claim">[] {
     return this.#ends.flatMap((end) => {
-      const { claim, credit = 0, heardAt = 0 } = end.kept()?.channel ?? {};
-      const isThere = this.#world.now() - heardAt <= limits.channelSilentMsMax;
-      if (claim === undefined || credit === 0 || !isThere) return [];
+      const { claim, credit = 0 } = end.kept()?.channel ?? {};
+      if (claim === undefined || credit === 0 || !end.isThere(this.#world.now())) return [];
       return [{ v: 1, name: "lease.claim", bytes: 0, input: { ...claim, max: credit } } as const];
     });
   }
 
-  /** Whether a settlement was said over a channel, or gives back what was sent over one. */
-  isSaid({ name, key, input }: CommandRequest): boolean {
+  /** Whether a settlement was said over a channel, or gives back what was sent over one; or a worker was heard over one. */
+  isSaid(request: CommandRequest): boolean {
+    if (this.presence.isHeard(request)) return true;
+    const { name, key, input } = request;
     if (name !== "lease.settle" || key !== undefined) return false;
-    const text = nameOfItems((input as CommandRequest<"lease.settle">["input"]).items);
-    return this.#said.has(text);
+    return this.#said.has(nameOfItems((input as CommandRequest<"lease.settle">["input"]).items));
   }
 
   get isAtWork(): boolean {
@@ -121,8 +129,11 @@ export class Channels {
   /** A worker says hello, or how much may come; it settles, is silent, hangs up or comes again. */
   async step(random: Random): Promise<void> {
     const end = random.pickFrom(this.#ends);
-    if (end === undefined || (this.#ends.length < channelsMax && random.chance(0.25))) {
+    const isFew = this.#ends.length < channelsMax;
+    if (end === undefined || (isFew && random.chance(this.presence.hasDead ? 0.5 : 0.25))) {
       await this.#begin(random);
+    } else if (random.chance(0.15)) {
+      end.ping(this.#world.now());
     } else if (!end.isWelcome || random.chance(0.3)) {
       const [credit, acks] = [random.below(creditMax + 1), random.chance(0.8)];
       await this.#say(end, () => end.credit(credit, acks));
@@ -146,6 +157,9 @@ export class Channels {
     before: ChannelEnd | undefined,
     isAgain: boolean,
   ): Promise<void> {
+    const claim = this.presence.claim(random);
+    // What becomes of a dead worker is sure only where nothing else is under way.
+    if (this.presence.isDead(claim.worker)) await this.#world.sync();
     const instance = await this.#world.wake();
     const { auditor } = this.#world;
     const session = sessionOf(secret);
@@ -168,9 +182,6 @@ export class Channels {
     if (!isAgain) end.forget();
     this.#ends.push(end);
     instance.isAwake = true;
-    const kinds = random.pick<("payload" | "plan")[]>([["payload"], ["plan"], ["payload", "plan"]]);
-    const capabilities = random.pick([[], ["gpu"], ["arm", "cp", "gpu", "ssd", "tar"]]);
-    const claim = { kinds, capabilities, leaseMs: random.pick([1000, 60_000]) };
     this.#world.coverage.fault(isAgain ? "channel resumed" : "channel opened");
     const credit = random.below(creditMax + 1);
     await this.#say(end, () => end.hello(claim, credit, isAgain));
@@ -182,7 +193,7 @@ export class Channels {
       const op = random.pick(ops);
       return { ...lease, op, ...(op === "fail" && { error: "no" }) };
     });
-    const credit = random.below(creditMax + 1);
+    const credit = random.chance(0.8) ? random.below(creditMax + 1) : undefined;
     await this.#say(end, () => end.settle(items, credit));
   }
 
@@ -196,12 +207,26 @@ export class Channels {
   /** `frame` is called once there is an instance: what that sends as it wakes is on its way before anything is said. */
   async #say(end: ChannelEnd, frame: () => string): Promise<void> {
     const instance = await this.#world.wake();
-    this.#isAtWork = true;
-    // An instance that dies over it closes the socket.
-    instance.engine.hear(end, frame()).catch((error: unknown) => {
-      this.#world.aborted(instance, error);
+    const text = frame();
+    await this.presence.saying(end, async () => {
+      this.#isAtWork = true;
+      end.heard(this.#world.now());
+      // An instance that dies over it closes the socket.
+      instance.engine.hear(end, text).catch((error: unknown) => {
+        this.#world.aborted(instance, error);
+      });
+      await this.#world.settle();
     });
-    await this.#world.settle();
+  }
+
+  /** What is heard of a worker long behind its hello, and acknowledges nothing, is known to the next instance too. */
+  async #outlast(end: ChannelEnd): Promise<void> {
+    if (!this.#world.auditor.state.workers.has(end.worker ?? "")) return;
+    this.#world.moveClock(outlastMs);
+    const items = [{ op: "complete", id: "none", token: "none" }];
+    await this.#say(end, () => end.settle(items, undefined));
+    await evict(this.#world);
+    this.#world.moveClock(outlastMs);
   }
 
   async #hangUp(end: ChannelEnd): Promise<void> {
@@ -217,6 +242,7 @@ export class Channels {
   #lose(end: ChannelEnd): void {
     if (!this.#ends.includes(end)) return;
     this.#ends = this.#ends.filter((each) => each !== end);
+    this.presence.lost(end);
     const unacknowledged = [
       ...end.lose(),
       ...this.#world.auditor.waits.left(sessionOf(end.secret)),
@@ -274,6 +300,7 @@ export class Channels {
 
   /** I12: while nothing is under way, a worker with a channel holds what it believes to hold, and nobody what was given back. */
   check(): void {
+    this.presence.check();
     const { jobs, queue } = this.#world.auditor.state;
     if (queue === undefined) return;
     for (const end of this.#ends) {

@@ -25,6 +25,7 @@ export const faultKinds = [
   "crash before a write",
   "crash between steps",
   "database at its bound",
+  "dead worker heard over its channel",
   "directory fails",
   "eviction",
   "group split by bytes",
@@ -47,6 +48,8 @@ export const faultKinds = [
   "throw in evolve",
   "waiter gone with jobs",
   "waiter served",
+  "worker dead under its channel",
+  "worker kept by its channel",
   "writes lost in a crash",
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];

@@ -7,6 +7,9 @@ import type { Random } from "./random.ts";
 import { changing } from "./small.ts";
 import type { World } from "./world.ts";
 
+/** The world as an eviction needs it. */
+export type Evicted = Pick<World, "coverage" | "crash" | "current" | "disk" | "post" | "sync">;
+
 type Fault = (world: World, random: Random) => void | Promise<void>;
 
 /** The bound on a database, where no fault lowers it. */
@@ -61,7 +64,8 @@ async function crash(world: World, random: Random): Promise<void> {
   await world.crash(random.between(disk.durable, disk.written));
 }
 
-async function evict(world: World): Promise<void> {
+/** The instance ends in its sleep: its sockets outlive it. */
+export async function evict(world: Evicted): Promise<void> {
   await world.sync();
   if (world.current === undefined || world.post.underway > 0) return;
   world.coverage.fault("eviction");

@@ -154,7 +154,8 @@ export class Reader {
   /** Who asked lately, or asks over a channel. */
   #claimers({ claimers }: Instance, now: number): ReadonlyMap<string, number> {
     const over = this.#world.channels.claims.map(
-      ({ kinds, capabilities }) => [JSON.stringify([kinds, capabilities]), now] as const,
+      ({ kinds = ["payload"], capabilities = [] }) =>
+        [JSON.stringify([kinds, capabilities]), now] as const,
     );
     return new Map([...claimers, ...over]);
   }

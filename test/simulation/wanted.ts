@@ -8,6 +8,7 @@ import type { Wish } from "./clients.ts";
 import type { Coverage } from "./coverage.ts";
 import { someDelivery } from "./keys-drawn.ts";
 import { tokenOf } from "./model/leases.ts";
+import type { Schedule } from "./model/nouns.ts";
 import { isEnded, type Job, type State } from "./model/state.ts";
 import type { Random } from "./random.ts";
 
@@ -177,17 +178,39 @@ const removeUsedKey: Recipe = (name, scene, random) => {
   return key === undefined ? undefined : { name, input: { key } };
 };
 
-/** A job cannot run again whose plan is gone, which first is to go. */
+/** A plan that nobody else submits. */
+const OWN = "own";
+
+/** A version of it, which needs nothing or a field. */
+function ownPlan(...fields: readonly string[]): Wish {
+  const args = fields.map((field) => `{{input.${field}}}`);
+  const body = JSON.stringify({ plan_id: OWN, tasks: [{ task_number: 1, command: "cp", args }] });
+  return { name: "plan.submit", input: { id: OWN, tasks: 1, commands: ["cp"], fields, body } };
+}
+
+/** A job of whatever version of it. */
+const ownJob: Wish = {
+  name: "job.enqueue",
+  input: { jobs: [{ payload: '{"other":1}', plan: OWN, kind: "plan" }] },
+};
+
+/** A job cannot run again whose plan is gone; before the plan goes, whatever uses it has to end. */
 const retryWithoutPlan: Recipe = (name, scene, random) => {
-  const { plans } = scene.state;
-  const isGone = (plan: string) => (plans.get(plan)?.removedAt ?? 0) > 0 || !plans.has(plan);
-  const isSo = ({ plan, state }: Job) => plan !== undefined && isEnded(state) && isGone(plan);
-  const job = someJob(scene, random, isSo);
+  const { plans, schedules } = scene.state;
+  const mayRun = (each: Job) =>
+    each.plan !== undefined && isEnded(each.state) && each.state !== "completed";
+  const isGone = (each: Job) => !plans.get(each.plan ?? "")?.versions.length;
+  const job = someJob(scene, random, (each) => mayRun(each) && isGone(each));
   if (job !== undefined) return { name, input: { id: job.id } };
-  const of = someJob(scene, random, ({ plan }) => plan !== undefined);
-  if (of?.plan === undefined) return undefined;
-  if (!isEnded(of.state)) return { name: "job.cancel", input: { id: of.id } };
-  return { name: "plan.remove", input: { id: of.plan } };
+  const plan = [...scene.state.jobs.values()].find(mayRun)?.plan;
+  const isOpen = (each: Job) => each.plan !== undefined && !isEnded(each.state);
+  const open = someJob(scene, random, (each) => isOpen(each) && each.plan === (plan ?? each.plan));
+  if (open !== undefined) return { name: "job.cancel", input: { id: open.id } };
+  if (plan === undefined) return plans.get(OWN)?.versions.length ? ownJob : ownPlan();
+  const uses = ({ definition: { job: made, action } }: Schedule) => (action ?? made)?.plan === plan;
+  const [schedule] = [...schedules].find(([, each]) => uses(each)) ?? [];
+  if (schedule !== undefined) return { name: "schedule.remove", input: { id: schedule } };
+  return { name: "plan.remove", input: { id: plan } };
 };
 
 /** A lease is not extended past the time for which its job may run. */
@@ -221,27 +244,16 @@ const runCrowded: Recipe = (name, scene, random) => {
 };
 
 /** A plan has other fields by now than its schedule gives it. */
-const runMismatched: Recipe = (name, scene, random) => {
-  const own = [...scene.state.schedules].flatMap(([schedule, { definition }]) => {
-    const { action } = definition;
-    const isOpen = action !== undefined && action.version === undefined;
-    return isOpen ? [[schedule, action.plan] as const] : [];
-  });
-  const [id, plan] = random.pickFrom(own) ?? [];
-  if (id === undefined) {
-    const action = {
-      plan: random.pickFrom([...scene.state.plans.keys()]) ?? "p1",
-      inputs: ["null"],
-    };
-    return { name: "schedule.put", input: { id: "s1", definition: { ...everyMinute, action } } };
-  }
-  if (random.chance(0.5)) return { name, input: { id } };
-  const task = { task_number: 1, command: "cp", args: ["{{input.other}}"] };
-  const body = JSON.stringify({ plan_id: plan, tasks: [task] });
-  return {
-    name: "plan.submit",
-    input: { id: plan, tasks: 1, commands: ["cp"], fields: ["other"], body },
-  };
+const runMismatched: Recipe = (name, { state }, random) => {
+  const newest = state.plans.get(OWN)?.versions.at(-1);
+  const all = [...state.schedules];
+  const [id] = all.find(([, { definition }]) => definition.action?.plan === OWN) ?? [];
+  if (id !== undefined && newest?.fields.length === 0) return ownPlan("other");
+  if (id !== undefined && newest !== undefined) return { name, input: { id } };
+  if (newest?.fields.length !== 0) return ownPlan();
+  const [other = "s1"] = random.pickFrom(all) ?? [];
+  const action = { plan: OWN, inputs: ["null"] };
+  return { name: "schedule.put", input: { id: other, definition: { ...everyMinute, action } } };
 };
 
 /** More schedules than there may be. */

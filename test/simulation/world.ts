@@ -93,6 +93,10 @@ export class World implements Surroundings, Audited {
     return this.channels.isSaid(request);
   }
 
+  isThere(worker: string): boolean {
+    return this.channels.presence.isThere(worker);
+  }
+
   /** Whether nothing is under way that could change something. */
   get isIdle(): boolean {
     const isQuiet = this.post.underway === 0 && !this.isPausing && this.directory.waiting === 0;
@@ -236,6 +240,7 @@ export class World implements Surroundings, Audited {
 
   #leave(upTo: number): void {
     this.disk.crash(upTo);
+    this.channels.presence.renewed();
     this.auditor.crashed(this.disk.written);
     this.#invariants.crashed();
     this.current = undefined;
@@ -296,6 +301,7 @@ export class World implements Surroundings, Audited {
   check(isWhole: boolean): void {
     const { current, auditor } = this;
     if (auditor.problem !== undefined) throw auditor.problem;
+    if (this.isExcused) this.channels.presence.excused();
     this.#isExcused = false;
     this.injector.struck = 0;
     const store = current?.isOver ? undefined : current?.store;
@@ -305,6 +311,7 @@ export class World implements Surroundings, Audited {
     if (this.isIdle && isLater && this.#retryAt < this.#now) this.#checkWaiting();
     // While the clock is behind, two jobs of one id may be created at one time.
     if (this.#now <= auditor.state.at || auditor.isReplaced) this.#isUnlike = true;
+    if (auditor.isReplaced) this.channels.presence.replaced();
     auditor.isReplaced = false;
     if (!auditor.isChanged && !isWhole) return;
     checkChanges(store, auditor.state, auditor.takeTouched());

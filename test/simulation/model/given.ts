@@ -9,6 +9,8 @@ export interface Given {
   readonly isFull: boolean;
   readonly purged: number;
   readonly versions: Versions;
+  /** Whether a worker holds a channel, and lives. */
+  isThere(worker: string): boolean;
 }
 
 /** The versions of names that callers were told. */

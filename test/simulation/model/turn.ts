@@ -4,7 +4,7 @@
  */
 import { small } from "../small.ts";
 import type { Answer } from "./answers.ts";
-import { deathDueAt, deathOf, lifeOf, ownDue } from "./due.ts";
+import { deathOf, lifeOf, ownDue } from "./due.ts";
 import type { Given } from "./given.ts";
 import { isParent, mayEnd, tellChildren } from "./kin.ts";
 import { moved } from "./moves.ts";
@@ -20,6 +20,7 @@ import {
   type State,
 } from "./state.ts";
 import { free } from "./uniques.ts";
+import { seeOrBury } from "./workers.ts";
 
 export class Turn {
   readonly at: number;
@@ -32,6 +33,8 @@ export class Turn {
   /** The last entry that is gone from the log. */
   readonly purged: number;
   readonly versions: Given["versions"];
+  /** Whether a worker holds a channel, and lives. */
+  readonly isThere: Given["isThere"];
   state: State;
   events: string[] = [];
   /** Jobs that changed. */
@@ -49,6 +52,7 @@ export class Turn {
     this.isFull = given.isFull;
     this.purged = given.purged;
     this.versions = given.versions;
+    this.isThere = (worker) => given.isThere(worker);
   }
 
   get history(): History {
@@ -305,22 +309,15 @@ export class Turn {
     );
   }
 
-  /** A lease ends early, because its worker died or left. */
+  /** A lease ends early, because its worker died or left; not if that one lives on. */
   endLeaseOf(job: Job): void {
     const name = job.worker ?? "";
-    this.buryIfDue(name);
-    const hasLeft = this.state.workers.get(name)?.leftAt !== undefined;
+    seeOrBury(this, name);
+    const { diedAt, leftAt } = this.state.workers.get(name) ?? {};
+    if (diedAt === undefined && leftAt === undefined) return;
+    const hasLeft = leftAt !== undefined;
     if (hasLeft || this.#isBeingReleased(job)) this.giveBack(job);
     else this.#loseLease(job, "worker_died", this.at);
-  }
-
-  /** A worker that was silent for too long is dead. */
-  buryIfDue(name: string): void {
-    const worker = this.state.workers.get(name);
-    if (worker === undefined || worker.leftAt !== undefined || worker.diedAt !== undefined) return;
-    if (deathDueAt(worker) > this.at) return;
-    this.emit("worker.died");
-    this.state.workers.set(name, { ...worker, diedAt: this.at });
   }
 
   /** By time it ended when it was to end, whenever that was noticed; with its worker it ends now. */

@@ -58,6 +58,26 @@ function show(state: State, now: number, name: string): Answer {
   return { reply: { now, worker: record(state, now, name, worker), jobs } };
 }
 
+/** A worker that was silent for too long is dead, unless it is there. */
+export function seeOrBury(turn: Turn, name: string): void {
+  const { at, state } = turn;
+  const worker = workerOf(state, name);
+  if (worker === undefined || worker.diedAt !== undefined || deathDueAt(worker) > at) return;
+  if (turn.isThere(name)) {
+    seen(turn, name, worker);
+    return;
+  }
+  turn.emit("worker.died");
+  state.workers.set(name, { ...worker, diedAt: at });
+}
+
+/** A worker lives. */
+function seen(turn: Turn, name: string, worker: Worker): void {
+  const { at, state } = turn;
+  turn.emit("worker.seen");
+  state.workers.set(name, { ...worker, diedAt: undefined, seenAt: at });
+}
+
 /**
  * A worker gave a sign of life: it is noted if the last note is old enough, and revives one that is dead once none of its
  * leases is left.
@@ -65,16 +85,13 @@ function show(state: State, now: number, name: string): Answer {
 export function see(turn: Turn, name = ""): Worker | undefined {
   const { at, state } = turn;
   if (workerOf(state, name) === undefined) return undefined;
-  turn.buryIfDue(name);
+  seeOrBury(turn, name);
   const worker = state.workers.get(name);
   if (worker === undefined) return undefined;
   const { diedAt, seenAt, ttlMs } = worker;
   const isDead = diedAt !== undefined;
   const isStale = at - seenAt >= ttlMs / 2;
-  if (isDead ? heldBy(state, name).length === 0 : isStale) {
-    turn.emit("worker.seen");
-    state.workers.set(name, { ...worker, diedAt: undefined, seenAt: at });
-  }
+  if (isDead ? heldBy(state, name).length === 0 : isStale) seen(turn, name, worker);
   const now = state.workers.get(name);
   if (now !== undefined && now.diedAt === undefined) checkSilence(now, at);
   return now;
@@ -95,9 +112,9 @@ export function registerWorker(turn: Turn, input: CommandInputs["worker.register
   if (before === undefined && state.workers.size >= small.workersMax) {
     return refused("workers_limit");
   }
-  const isOver = before?.leftAt !== undefined || (before && stateOf(before, at) === "dead");
-  if (isOver) {
-    turn.buryIfDue(name);
+  seeOrBury(turn, name);
+  const { leftAt, diedAt } = state.workers.get(name) ?? {};
+  if (leftAt !== undefined || diedAt !== undefined) {
     for (const job of heldBy(state, name)) turn.endLeaseOf(job);
   }
   turn.emit("worker.registered");
@@ -117,9 +134,11 @@ export function advanceWorker(turn: Turn, name: string): void {
   const [job] = heldBy(state, name);
   if (worker.diedAt === undefined && worker.leftAt === undefined) {
     demand(at - worker.seenAt >= worker.ttlMs, "worker", "it dies too early", worker, at);
-    turn.buryIfDue(name);
+    seeOrBury(turn, name);
   } else if (job !== undefined) {
     turn.endLeaseOf(job);
+  } else if (worker.leftAt === undefined && turn.isThere(name)) {
+    seen(turn, name, worker);
   } else {
     forget(turn, name);
   }
@@ -136,6 +155,8 @@ export function heartbeat(turn: Turn, { id }: CommandInputs["worker.heartbeat"])
 
 export function drain(turn: Turn, { id }: CommandInputs["worker.drain"]): Answer {
   const { at, state } = turn;
+  if (workerOf(state, id) === undefined) return unknown(id);
+  seeOrBury(turn, id);
   const worker = workerOf(state, id);
   if (worker === undefined) return unknown(id);
   if (worker.drainingAt === undefined) {
