@@ -79,6 +79,7 @@ export class Auditor implements Observer {
   /** The instance is gone: of what it wrote this much was kept. */
   crashed(position: number): void {
     this.imports.crashed(position);
+    this.waits.lost(position);
     while ((this.#worlds.at(-1)?.position ?? 0) > position) this.#worlds.pop();
     const last = this.#worlds.at(-1);
     const state = copyOf(last?.state ?? noQueue());

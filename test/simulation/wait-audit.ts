@@ -90,6 +90,14 @@ export class WaitAudit {
     this.#settled.clear();
   }
 
+  /** What was written behind a place is lost: its tokens are given again, perhaps to others. What is left is durable. */
+  lost(behind: number): void {
+    for (const [token, { session, position }] of this.#tokens) {
+      if (position > behind) this.#tokens.delete(token);
+      else this.#tokens.set(token, { session, position: 0 });
+    }
+  }
+
   /** How many jobs are on their way to the channel of a session: credit that it says now comes too late for them. */
   underwayTo(session: string): number {
     const its = this.#underway.filter((handed) => handed.session === session);
