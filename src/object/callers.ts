@@ -150,7 +150,7 @@ export class Callers {
 
   /** Whether a worker lives, as its wait or its channel tells, or did until just now. */
   isThere(worker: string): boolean {
-    if (this.#signs.isParting(worker)) return true;
+    if (this.#signs.wasThere(worker)) return true;
     return this.line.isWaiting(worker) || this.#channels.isThere(worker);
   }
 

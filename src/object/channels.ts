@@ -150,6 +150,7 @@ export class Channels {
 
   async #begin(channel: Channel, hello: HelloFrame): Promise<void> {
     const session = sessionOf(hello.session);
+    this.#ports.signs.coming(hello.worker);
     const before = this.#bySession.get(session);
     if (before !== undefined) {
       // Who resumes is told of all that it holds, also of what it may not have got.

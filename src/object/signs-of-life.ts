@@ -18,17 +18,22 @@ const PARTING_MS = 5_000;
 
 export class SignsOfLife {
   readonly #ports: SignsPorts;
-  /** When workers parted that were there until then. */
-  readonly #parted = new Map<string, number>();
+  /** When workers were there that parted, or that were just coming. */
+  readonly #there = new Map<string, number>();
 
   constructor(ports: SignsPorts) {
     this.#ports = ports;
   }
 
-  /** Whether a worker was there until just now. */
-  isParting(worker: string): boolean {
-    const at = this.#parted.get(worker);
+  /** Whether a worker was there just now. */
+  wasThere(worker: string): boolean {
+    const at = this.#there.get(worker);
     return at !== undefined && this.#ports.now() - at <= PARTING_MS;
+  }
+
+  /** A worker says hello: what becomes of others over that does not find it dead. */
+  coming(worker: string | undefined): void {
+    if (worker !== undefined) this.#keep(worker);
   }
 
   /** Something is heard of a worker: a dead one lives again. Where the note of that fails, it is made when more is heard. */
@@ -39,10 +44,14 @@ export class SignsOfLife {
   /** A worker was there until now, however old the last note of it is: it lives on as one that gave a sign of life now. */
   parting(worker: string | undefined): void {
     if (worker === undefined || this.#ports.stateOf(worker) === undefined) return;
-    const now = this.#ports.now();
-    for (const [name, at] of this.#parted) if (now - at > PARTING_MS) this.#parted.delete(name);
-    this.#parted.set(worker, now);
+    this.#keep(worker);
     void this.#note(worker);
+  }
+
+  #keep(worker: string): void {
+    const now = this.#ports.now();
+    for (const [name, at] of this.#there) if (now - at > PARTING_MS) this.#there.delete(name);
+    this.#there.set(worker, now);
   }
 
   async #note(worker: string): Promise<void> {

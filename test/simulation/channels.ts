@@ -184,7 +184,10 @@ export class Channels {
     instance.isAwake = true;
     this.#world.coverage.fault(isAgain ? "channel resumed" : "channel opened");
     const credit = random.below(creditMax + 1);
-    await this.#say(end, () => end.hello(claim, credit, isAgain));
+    await this.#say(end, () => {
+      this.presence.coming(claim.worker);
+      return end.hello(claim, credit, isAgain);
+    });
   }
 
   async #settle(end: ChannelEnd, random: Random): Promise<void> {

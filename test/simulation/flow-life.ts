@@ -172,9 +172,16 @@ export class FlowLife {
     const all = [["", this.config?.rate ?? null]] as [string, Rate | null][];
     if (key !== undefined) all.push([key, this.limitsOf(key).rate]);
     for (const [name, rate] of all) {
-      const before = this.flows.get(name);
-      const isSame = before !== undefined && JSON.stringify(before.rate) === JSON.stringify(rate);
-      this.flows.set(name, { rate, steps: [...(isSame ? before.steps : []), [at, change]] });
+      this.flows.set(name, { rate, steps: [...(this.flows.get(name)?.steps ?? []), [at, change]] });
+    }
+  }
+
+  /** Rates may have changed: what was handed out before counts for a rate no more, also when that one comes back. */
+  #changeRates(): void {
+    for (const [name, before] of this.flows) {
+      const rate = name === "" ? (this.config?.rate ?? null) : this.limitsOf(name).rate;
+      const isSame = JSON.stringify(before.rate) === JSON.stringify(rate);
+      if (!isSame) this.flows.set(name, { rate, steps: [] });
     }
   }
 
@@ -194,8 +201,12 @@ export class FlowLife {
     },
     "queue.configured": ({ config }) => {
       this.config = config;
+      this.#changeRates();
     },
-    "key.put": ({ key, settings }) => this.#setKey(key, { settings }),
+    "key.put": ({ key, settings }) => {
+      this.#setKey(key, { settings });
+      this.#changeRates();
+    },
     "key.paused": ({ key }) => this.#setKey(key, { isPaused: true }),
     "key.resumed": ({ key }) => this.#setKey(key, { isPaused: false }),
     "job.enqueued": ({ id, ...said }, at) => this.#enter(id, said, at),

@@ -31,7 +31,7 @@ export class Presence {
   #heard = new WeakMap<ChannelEnd, number>();
   /** The same of those of which it may not have been noted yet. */
   readonly #saying = new Map<ChannelEnd, number>();
-  /** When channels of workers ended that were there until then. */
+  /** When workers said hello, and when channels of workers ended that were there until then. */
   readonly #parted = new Map<string, number>();
   /** Workers in whose names something was said, perhaps over a channel that is gone since. */
   readonly #names = new Set<string>();
@@ -110,7 +110,19 @@ export class Presence {
     const { worker } = end;
     const { leftAt = 0 } = this.#world.auditor.state.workers.get(worker ?? "") ?? { leftAt: 1 };
     if (worker === undefined || leftAt > 0 || !end.isThere(this.#world.now())) return;
-    this.#parted.set(worker, this.#world.now());
+    this.#note(worker);
+  }
+
+  /** A worker says hello, over a channel that may soon be gone again. */
+  coming(worker: string | undefined): void {
+    if (worker !== undefined) this.#note(worker);
+  }
+
+  /** What is older is forgotten, and does not come back when the clock does. */
+  #note(worker: string): void {
+    const now = this.#world.now();
+    for (const [name, at] of this.#parted) if (now - at > partingMs) this.#parted.delete(name);
+    this.#parted.set(worker, now);
   }
 
   /** Another instance knows nothing of channels that have ended. */
