@@ -42,18 +42,23 @@ export class Alarm {
 
   /** Whether an alarm is set for then or before. */
   isArmedBy(at: number): boolean {
-    return this.#armedAt <= Math.min(at, this.#now() + limits.alarmAheadMsMax);
+    return this.#armedAt <= this.#possible(at);
   }
 
   /** Sees to it that the alarm fires at `dueAt` or before; never, when that is infinite. */
   arm(dueAt: number): void {
     if (this.isLate) this.#armedAt = NEVER;
-    const farthest = this.#now() + limits.alarmAheadMsMax;
-    const at = dueAt === NEVER ? NEVER : Math.min(dueAt, farthest);
+    const at = dueAt === NEVER ? NEVER : this.#possible(dueAt);
     if (at >= this.#armedAt) return;
     this.#port.set(at);
     this.rowsWritten += 1;
     this.#armedAt = at;
+  }
+
+  /** When the alarm can be set to fire for what is due then: what is overdue is for now, or it would be taken for one that was lost. */
+  #possible(dueAt: number): number {
+    const now = this.#now();
+    return Math.max(now, Math.min(dueAt, now + limits.alarmAheadMsMax));
   }
 
   /** The alarm has fired: none is armed now. */
