@@ -12,6 +12,7 @@ import { keyMutants } from "./mutants-keys.ts";
 import { limitMutants } from "./mutants-limits.ts";
 import { objectMutants } from "./mutants-object.ts";
 import { planMutants } from "./mutants-plans.ts";
+import { rankMutants } from "./mutants-ranks.ts";
 import { snapshotMutants } from "./mutants-snapshot.ts";
 import { storeMutants } from "./mutants-store.ts";
 import { strangerMutants } from "./mutants-strangers.ts";
@@ -45,6 +46,7 @@ export const mutants: readonly Mutant[] = [
   ...snapshotMutants,
   ...strangerMutants,
   ...agqMutants,
+  ...rankMutants,
 ];
 
 /** The text of a mutant's file with the mutant in it. Throws when it does not apply. */

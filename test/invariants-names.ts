@@ -64,7 +64,16 @@ function checkElements(tables: SluiceTables, sizes: ReadonlyMap<number, number>)
     count(gen);
     scored.push([gen, member]);
   }
-  const placed = [...tables.zset_scores.scan({})].map(([[gen, , member]]) => [gen, member]);
+  const places = [...tables.zset_scores.scan({})];
+  const placed = places.map(([[gen, , member]]) => [gen, member]);
+  for (const [i, [[gen, place, member]]] of places.entries()) {
+    if (places[i + 1]?.[0][0] === gen) continue;
+    const rows = counted.get(gen) ?? 0;
+    const found = tables.zset_scores.count({ prefix: [gen] });
+    if (found !== rows) fail("I11", `set ${gen} has ${rows} members, and ${found} are counted`);
+    const rank = tables.zset_scores.count({ prefix: [gen], to: [gen, place, member] });
+    if (rank !== rows - 1) fail("I11", `the last member of set ${gen} has rank ${rank}`);
+  }
   same("I11", "every member has one place", inOrder(placed), inOrder(scored));
   same("I11", "elements are as many as is said", inOrder([...counted]), inOrder([...sizes]));
 }

@@ -177,17 +177,21 @@ function encodingOf({ type: of, content = "", size = 0 }: NameRow): string {
 const NO_FREQUENCY =
   "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
 
-const object: Perform = (call) => {
-  const word = call.word(0);
-  const show: Readonly<Record<string, (row: NameRow) => RedisReply>> = {
+/** What OBJECT tells, by its subcommands. */
+const shows = new Map<string, (row: NameRow) => RedisReply>(
+  Object.entries({
     encoding: encodingOf,
     freq: () => {
       throw new RedisError(NO_FREQUENCY);
     },
     refcount: () => 1,
     idletime: () => 0,
-  };
-  const told = show[word];
+  }),
+);
+
+const object: Perform = (call) => {
+  const word = call.word(0);
+  const told = shows.get(word);
   if (told === undefined) {
     throw new RedisError(`ERR unknown subcommand '${shown(call.arg(0))}'. Try OBJECT HELP.`);
   }

@@ -22,6 +22,7 @@ import type { Decide, Read, Transaction, View } from "./decide.ts";
 import { hashCommands } from "./hashes.ts";
 import { listCommands } from "./lists.ts";
 import { nameCommands } from "./names.ts";
+import { readingAhead } from "./redis-ahead.ts";
 import { Call, type Perform, RedisError, type Room } from "./redis-call.ts";
 import { setCommands } from "./sets.ts";
 import { sortedSetCommands } from "./sorted-sets.ts";
@@ -58,7 +59,9 @@ export const runRedis: Decide<"redis.run"> = (tx, { calls, watched = [], atomic,
   const ready = new Set<string>();
   const watching = noting(tx, ready);
   const replies: RedisReply[] = [];
-  for (const words of calls) {
+  const before = readingAhead(tx, calls);
+  for (const [i, words] of calls.entries()) {
+    before(i);
     const { reply, waitMs } = perform(watching, words, room);
     if (blocks && !atomic && waitMs !== undefined) return { replies, blocked: { ms: waitMs } };
     replies.push(reply);

@@ -14,12 +14,14 @@ type Aggregate = (a: number, b: number) => number;
 /** A number, or zero where infinities took each other away. */
 const orZero = (value: number): number => (Number.isNaN(value) ? 0 : value);
 
-const aggregates: Readonly<Record<string, Aggregate>> = {
-  sum: (a, b) => orZero(a + b),
-  // Of zeros that differ in their signs the first stays.
-  min: (a, b) => (a === b ? a : Math.min(a, b)),
-  max: (a, b) => (a === b ? a : Math.max(a, b)),
-};
+const aggregates = new Map<string, Aggregate>(
+  Object.entries({
+    sum: (a, b) => orZero(a + b),
+    // Of zeros that differ in their signs the first stays.
+    min: (a, b) => (a === b ? a : Math.min(a, b)),
+    max: (a, b) => (a === b ? a : Math.max(a, b)),
+  } satisfies Record<string, Aggregate>),
+);
 
 /** One of the sets, and by what its scores are multiplied. */
 interface Source {
@@ -63,7 +65,7 @@ function combination(call: Call, { at, options }: Form): Combination {
       weights = texts.map((text) => double(text, "ERR weight value is not a float"));
       i += count;
     } else if (word === "aggregate" && left > 1) {
-      const said = aggregates[call.word(i + 1)];
+      const said = aggregates.get(call.word(i + 1));
       if (said === undefined) throw syntaxError();
       aggregate = said;
       i += 1;

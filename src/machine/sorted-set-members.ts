@@ -4,6 +4,7 @@
  */
 import { hash52 } from "../contract/hash.ts";
 import type { RedisReply } from "../contract/redis.ts";
+import type { Bounds } from "../store/ranges.ts";
 import { numberAt, numberOf, scoreOf } from "../store/scores.ts";
 import type { ElementsFrom } from "./elements.ts";
 import type { Call, Collection } from "./redis-call.ts";
@@ -38,25 +39,41 @@ export const membersFrom: ElementsFrom = function* (call, { gen }, from) {
 };
 
 /** Where among the places of scores a reading begins or ends. */
-export interface Bounds {
+export interface Places {
   readonly from?: readonly [place: string] | readonly [place: string, member: string];
-  readonly after?: readonly [place: string] | readonly [place: string, member: string];
   readonly to?: readonly [place: string] | readonly [place: string, member: string];
+}
+
+const boundsOf = (
+  gen: number,
+  { from, to }: Places,
+): Bounds<readonly [number, string, string]> => ({
+  prefix: [gen],
+  ...(from && { from: [gen, ...from] }),
+  ...(to && { to: [gen, ...to] }),
+});
+
+/** From which end members are read, and how many are passed over. */
+interface Reading extends Places {
   readonly isReverse: boolean;
+  readonly skip?: number;
 }
 
 /** Members in the order of their scores, or the other way round. */
-export function* placesOf(call: Call, { gen }: SortedSet, bounds: Bounds): Generator<Scored> {
-  const { from, after, to, isReverse } = bounds;
-  const rows = call.tx.tables.zset_scores.scan({
-    prefix: [gen],
-    reverse: isReverse,
-    ...(from && { from: [gen, ...from] }),
-    ...(after && { after: [gen, ...after] }),
-    ...(to && { to: [gen, ...to] }),
-  });
-  for (const [[, place, member]] of rows) yield { member, score: numberAt(place) };
+export function* placesOf(
+  call: Call,
+  { gen }: SortedSet,
+  { isReverse, skip = 0, ...places }: Reading,
+): Generator<Scored> {
+  const bounds = { ...boundsOf(gen, places), reverse: isReverse, skip };
+  for (const [[, place, member]] of call.tx.tables.zset_scores.scan(bounds)) {
+    yield { member, score: numberAt(place) };
+  }
 }
+
+/** How many members there are between two places. */
+export const countOf = (call: Call, { gen }: SortedSet, places: Places): number =>
+  call.tx.tables.zset_scores.count(boundsOf(gen, places));
 
 /** Members have these scores from now on. */
 export function putScores(call: Call, name: string, scores: ReadonlyMap<string, number>): void {

@@ -1,5 +1,6 @@
 /**
- * Verifying a queue, a bounded step at a call: first the log up to the snapshot, entry by entry, then the snapshot's rows.
+ * Verifying a queue, a bounded step at a call: first the log up to the snapshot, entry by entry, then what is counted of rows beside
+ * them, and then the snapshot's rows.
  * Invariant: a step depends on nothing but its cursor and what is stored, so that it matters not which instance does it.
  */
 import { hash52 } from "../contract/hash.ts";
@@ -20,6 +21,8 @@ export interface Place extends RowsPlace {
   readonly digest: string;
   /** The entry to verify next; undefined once all are. */
   readonly index?: number;
+  /** The block of counted rows to verify next; undefined once all are. */
+  readonly block?: number;
   readonly entries: number;
 }
 
@@ -48,14 +51,14 @@ export function verifyStep(
   }
   const begin = { digest: meta.digest, entries: 0, ...firstRow(meta.last.at) };
   const place: Place | undefined =
-    cursor === undefined ? { ...begin, index: store.purged.index + 1 } : parse(cursor);
+    cursor === undefined ? { ...begin, index: store.purged.index + 1, block: 0 } : parse(cursor);
   if (place?.digest !== meta.digest) {
     return refuse("cursor_invalid", "The cursor is of another snapshot: begin again without one.");
   }
   const problems = cursor === undefined ? [...pointers(store), ...live()] : [];
   const next =
     place.index === undefined
-      ? verifyChunk(snapshot, place)
+      ? (verifyBlocks(store, place) ?? verifyChunk(snapshot, place))
       : verifyEntries(store, place, place.index, damaged);
   problems.push(...next.problems);
   const rowsTotal = Object.values(meta.tables).reduce((sum, each) => sum + each.rows, 0);
@@ -66,7 +69,7 @@ export function verifyStep(
 }
 
 /** Rises with every change of what a place says: a cursor that other code gave is not gone on with. */
-const PLACE_VERSION = 3;
+const PLACE_VERSION = 4;
 
 /** A place as text, with a hash by which one that was made up or cut short is told. */
 export function cursorOf(place: Place): string {
@@ -119,9 +122,22 @@ function verifyEntries(
   return { place: { ...rest, entries }, problems, isDone: true };
 }
 
+/** What is stored of blocks is of the last checkpoint, whatever the snapshot is of. Undefined where none are left. */
+function verifyBlocks(store: SluiceStore, place: Place): Step | undefined {
+  const { block } = place;
+  if (block === undefined) return undefined;
+  const { checked, faults } = store.verifyBlocks(block);
+  if (checked === 0) return undefined;
+  const problems = faults
+    .slice(0, limits.verifyProblemsMax)
+    .map((fault) => ({ invariant: "I11", detail: `A block counts other rows: ${fault}.` }));
+  return { place: { ...place, block: block + checked }, problems, isDone: false };
+}
+
 function verifyChunk(snapshot: SnapshotLookup, place: Place): Step {
   const step = verifyRows(snapshot, place, limits.verifyProblemsMax, faultOf);
-  return { ...step, place: { ...place, ...step.place } };
+  const { block: _, ...rest } = place;
+  return { ...step, place: { ...rest, ...step.place } };
 }
 
 /** What is wrong with the form of a row, also where it is of a version that nobody can read. */

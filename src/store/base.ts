@@ -2,7 +2,7 @@
  * The SQLite side of one table: its columns, its reads, and the bulk writes of a checkpoint.
  * Invariant: it changes only in `write`, so between checkpoints what was read once stays true.
  */
-import { BulkWriter } from "./bulk.ts";
+import { BulkWriter, parametersMax } from "./bulk.ts";
 import { Expected } from "./expected.ts";
 import type { Key, KeyColumn, KeyPart, Position } from "./key-columns.ts";
 import { after, isAfter, partsOf } from "./key-columns.ts";
@@ -67,27 +67,42 @@ export class Base<V extends object> {
    */
   get(key: Key): V | undefined {
     if (this.#looked !== undefined && isSame(this.#looked.key, key)) return this.#looked.value;
-    const [part] = key as [KeyPart];
-    const row = this.#expected.has(part) ? this.#expected.take(part) : this.#readNext(key);
+    const row = this.#expected.has(key) ? this.#expected.take(key) : this.#readNext(key);
     // Only the row that was asked for is decoded: damage in another one is none of its business.
     const value = row === undefined ? undefined : this.#declaration.rows.decode(row);
     this.remember(key, value);
     return value;
   }
 
-  /** Reads in one query what will be asked for next, as far as it is not too much: keys of one column, by their one part. */
-  expect(all: readonly KeyPart[]): void {
-    const parts = this.#isEmpty ? [] : this.#expected.unread(all);
-    if (parts.length === 0) return;
+  /** Reads in one query what will be asked for next, as far as it is not too much: how many of the keys, from the first on, are read. */
+  expect(all: readonly Key[]): number {
+    if (this.#isEmpty) return all.length;
+    const isPlain = this.#declaration.key.length === 1;
+    const most = isPlain ? all.length : Math.floor(parametersMax / this.#declaration.key.length);
+    const { keys, reach } = this.#expected.unread(all, most);
+    if (keys.length === 0) return reach;
+    const rows = isPlain ? this.#rowsOfParts(keys) : this.#rowsOfKeys(keys);
+    const units = rows.reduce((sum, row) => sum + this.#textUnits(row), 0);
+    const found = rows.map((row) => [this.#keyOf(row), row] as const);
+    this.#expected.learn(keys, found, units);
+    return reach;
+  }
+
+  #rowsOfParts(keys: readonly Key[]): SqlRow[] {
     const query = this.#query("expected", () => {
       const column = this.#column(0).name;
       return `${this.#select} WHERE "${column}" IN (SELECT value FROM json_each(?))`;
     });
-    const asked = JSON.stringify(parts.map((part) => this.#column(0).encode(part)));
-    const rows = this.#sql.rows(query, asked);
-    const units = rows.reduce((sum, row) => sum + this.#textUnits(row), 0);
-    const found = rows.map((row) => [this.#keyOf(row)[0] as KeyPart, row] as const);
-    this.#expected.learn(parts, found, units);
+    return this.#sql.rows(query, JSON.stringify(keys.flatMap((key) => this.encode(key))));
+  }
+
+  #rowsOfKeys(keys: readonly Key[]): SqlRow[] {
+    const { length } = this.#declaration.key;
+    const query = this.#query(`expected ${keys.length}`, () => {
+      const tuples = Array(keys.length).fill(marks(length)).join();
+      return `${this.#select} WHERE ${this.#tuple(length)} IN (VALUES ${tuples})`;
+    });
+    return this.#sql.rows(query, ...keys.flatMap((key) => this.encode(key)));
   }
 
   #readNext(key: Key): SqlRow | undefined {
@@ -149,6 +164,39 @@ export class Base<V extends object> {
     const high = partsOf(stretch.high);
     const query = this.#rangeQuery(stretch, reverse);
     return this.#sql.rows(query, ...this.encode(low), ...this.encode(high), limit);
+  }
+
+  /** How many rows a stretch has. */
+  count({ low, high }: Stretch): number {
+    if (this.#isEmpty) return 0;
+    const [lows, highs] = [partsOf(low), partsOf(high)];
+    const query = this.#query(`count ${shapeOf({ low, high })}`, () => {
+      return `SELECT count(*) FROM "${this.#declaration.name}" ${this.#where({ low, high })}`;
+    });
+    const bindings = [...this.encode(lows), ...this.encode(highs)];
+    const [[rows] = [0]] = this.#sql.rows<[rows: number]>(query, ...bindings);
+    return rows;
+  }
+
+  /** The key of the row that stands behind so many others of a stretch; undefined where there is none. */
+  keyAt(stretch: Stretch, skip: number, reverse: boolean): Key | undefined {
+    if (this.#isEmpty) return undefined;
+    const query = `${this.#rangeQuery(stretch, reverse)} OFFSET ?`;
+    const bounds = [...this.encode(partsOf(stretch.low)), ...this.encode(partsOf(stretch.high))];
+    const [row] = this.#sql.rows(query, ...bounds, 1, skip);
+    return row && this.#keyOf(row);
+  }
+
+  /** Those of some first parts that any row begins with. */
+  partsThere(parts: readonly KeyPart[]): KeyPart[] {
+    if (this.#isEmpty || parts.length === 0) return [];
+    const query = this.#query("parts there", () => {
+      const { name } = this.#column(0);
+      const any = `SELECT 1 FROM "${this.#declaration.name}" WHERE "${name}" = p.value`;
+      return `SELECT p.value FROM json_each(?) AS p WHERE EXISTS (${any})`;
+    });
+    const asked = JSON.stringify(parts.map((part) => this.#column(0).encode(part)));
+    return this.#sql.rows(query, asked).map(([part]) => this.#column(0).decode(part ?? null));
   }
 
   /** The rows of a stretch, read in pages that grow from `hint` rows. */
@@ -235,19 +283,23 @@ export class Base<V extends object> {
   }
 
   /** SQLite searches the primary key by row values of any length, from both ends. */
-  #rangeQuery({ low, high }: Stretch, reverse: boolean): string {
-    const lowLength = partsOf(low).length;
-    const highLength = partsOf(high).length;
-    const above = isAfter(low) ? ">" : ">=";
-    const below = isAfter(high) ? "<=" : "<";
-    return this.#query(`${above}${lowLength}${below}${highLength}${reverse}`, () => {
-      const bounds: string[] = [];
-      if (lowLength > 0) bounds.push(`${this.#tuple(lowLength)} ${above} ${marks(lowLength)}`);
-      if (highLength > 0) bounds.push(`${this.#tuple(highLength)} ${below} ${marks(highLength)}`);
-      const where = bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")}`;
+  #rangeQuery(stretch: Stretch, reverse: boolean): string {
+    return this.#query(`${shapeOf(stretch)} ${reverse}`, () => {
       const order = this.#declaration.key.map((e) => `"${e.name}"${reverse ? " DESC" : ""}`);
-      return `${this.#select} ${where} ORDER BY ${order.join(", ")} LIMIT ?`;
+      return `${this.#select} ${this.#where(stretch)} ORDER BY ${order.join(", ")} LIMIT ?`;
     });
+  }
+
+  #where({ low, high }: Stretch): string {
+    const bounds: string[] = [];
+    for (const [position, compared] of [
+      [low, aboveOf(low)],
+      [high, belowOf(high)],
+    ] as const) {
+      const { length } = partsOf(position);
+      if (length > 0) bounds.push(`${this.#tuple(length)} ${compared} ${marks(length)}`);
+    }
+    return bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")}`;
   }
 
   #query(name: string, build: () => string): string {
@@ -278,6 +330,13 @@ export class Base<V extends object> {
     return column;
   }
 }
+
+const aboveOf = (low: Position): string => (isAfter(low) ? ">" : ">=");
+const belowOf = (high: Position): string => (isAfter(high) ? "<=" : "<");
+
+/** What a query for a stretch depends on. */
+const shapeOf = ({ low, high }: Stretch): string =>
+  `${aboveOf(low)}${partsOf(low).length}${belowOf(high)}${partsOf(high).length}`;
 
 function marks(length: number): string {
   return `(${Array(length).fill("?").join(", ")})`;

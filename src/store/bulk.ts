@@ -8,7 +8,7 @@ import type { Key } from "./key-columns.ts";
 import type { Sql, SqlValue } from "./sql.ts";
 
 /** Bound parameters of one statement in production. */
-const parametersMax = 100;
+export const parametersMax = 100;
 /** A JSON chunk's length in UTF-16 units, which take up to three bytes each. */
 const chunkUnitsMax = 600_000;
 

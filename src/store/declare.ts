@@ -1,9 +1,9 @@
 /**
- * How tables are declared: a name, ordered key columns, a row type and its version.
+ * How tables are declared (a name, ordered key columns, a row type and its version), and what a table does that is declared so.
  * Invariant: names and columns are part of the stored format; what is declared once keeps its meaning.
  */
-import type { Key, KeyColumn } from "./key-columns.ts";
-import type { Table } from "./table.ts";
+import type { Key, KeyColumn, Leading } from "./key-columns.ts";
+import type { Bounds, Range } from "./ranges.ts";
 
 /** A table's shape. Made by `declareTable`; K is the tuple of its key parts, V its row type. */
 export interface TableDeclaration<K extends Key, V extends object> {
@@ -15,6 +15,7 @@ export interface TableDeclaration<K extends Key, V extends object> {
   readonly resident: boolean;
   readonly warmRowsMax: number;
   readonly pendingRowsMax: number;
+  readonly dividedOver: number;
   readonly upgrade: ((version: number, value: unknown) => V) | undefined;
   readonly valueBytesMax: number | undefined;
   readonly identity: readonly string[];
@@ -48,6 +49,8 @@ export interface TableOptions<K extends Key, V extends object> {
    * changed again and again, or come and go.
    */
   readonly pendingRowsMax?: number;
+  /** Rows with the same first part of their keys are counted in blocks where they are more: see `divide` of `Table`. */
+  readonly dividedOver?: number;
   readonly upgrade?: (version: number, value: unknown) => V;
   /** Fields that say whose row it is: a snapshot leaves them out, and the queue that takes it in sets its own. */
   readonly identity?: readonly (keyof V & string)[];
@@ -55,7 +58,8 @@ export interface TableOptions<K extends Key, V extends object> {
   readonly valueBytesMax?: number;
 }
 
-const tableName = /^(?!raft_|snapshot|before_|staged_|pending_|gone_|sqlite_)[a-z][a-z0-9_]*$/;
+const tableName =
+  /^(?!raft_|snapshot|before_|staged_|pending_|gone_|blocks_|sqlite_)[a-z][a-z0-9_]*$/;
 const fieldName = /^[a-zA-Z][a-zA-Z0-9_]*$/;
 
 /**
@@ -72,6 +76,7 @@ export function declareTable<V extends object>() {
   return <const K extends Key>(options: TableOptions<K, V>): TableDeclaration<K, V> => {
     const { name, key, version, texts = [], resident = false, upgrade, valueBytesMax } = options;
     const { identity = [], required = [], warmRowsMax = 0, pendingRowsMax = 0 } = options;
+    const { dividedOver = 0 } = options;
     const columns: string[] = [...key.map((each) => each.name), "version", "value", ...texts];
     const isDistinct = new Set(columns.map((each) => each.toLowerCase())).size === columns.length;
     if (!tableName.test(name) || !columns.every((each) => fieldName.test(each))) {
@@ -81,9 +86,61 @@ export function declareTable<V extends object>() {
     if (pendingRowsMax > 0 && (texts.length > 0 || key.some((each) => each.sqlType === "BLOB"))) {
       throw new TypeError(`table "${name}": rows with texts or bytes are not left to a list`);
     }
-    const memory = { resident, warmRowsMax, pendingRowsMax };
+    if (dividedOver > 0 && pendingRowsMax > 0) {
+      throw new TypeError(
+        `table "${name}": rows that are left to a list are not counted in blocks`,
+      );
+    }
+    if (dividedOver > 0 && key[0]?.sqlType === "BLOB") {
+      throw new TypeError(`table "${name}": groups by bytes are not counted in blocks`);
+    }
+    const memory = { resident, warmRowsMax, pendingRowsMax, dividedOver };
     return { name, key, version, texts, required, ...memory, upgrade, valueBytesMax, identity };
   };
+}
+
+/**
+ * An ordered table. Keys and values given and returned are never copied and must not be changed.
+ * Every method throws IllFormed for a key that the columns do not take.
+ */
+export interface Table<K extends Key, V extends object> {
+  get(key: K): V | undefined;
+  /** Writes a row. Throws RowTooLarge, or IllFormed for a text that is not well-formed. */
+  put(key: K, value: V): void;
+  /**
+   * Writes a row under a key that has none, for instance one with a fresh sequence number. The caller vouches for that: it
+   * spares the look into SQLite, and lets a later delete leave no trace. Throws where it sees a row.
+   */
+  insert(key: K, value: V): void;
+  /**
+   * A row that the caller may change in place until the next mark, however often it is asked for: for a row without texts that
+   * every command changes. Undefined when there is none. What `get` gave before may be the same object.
+   */
+  edit(key: K): { -readonly [F in keyof V]: V[F] } | undefined;
+  /** Removes a row; true if there was one. */
+  delete(key: K): boolean;
+  /** Removes a row that the caller knows to be there: spares the look into SQLite. Throws where it sees that there is none. */
+  remove(key: K): void;
+  /**
+   * Says which rows are asked for next, so that one query reads many; it returns how many of them, from the first on, it has made sure
+   * of. What is read stays the same.
+   */
+  expect(keys: readonly K[]): number;
+  /** Says of which prefixes, of one part each, the first row is asked for next; as `expect` does. */
+  expectFirst(prefixes: readonly Leading<K>[]): void;
+  /** Rows in key order, at most `limit`. */
+  range(range: Range<K>): [K, V][];
+  /** The rows of a range, read as they are taken. The table must not be changed meanwhile. */
+  scan(bounds: Bounds<K>): Generator<[K, V]>;
+  /** How many rows a range has, of which none is skipped. */
+  count(bounds: Omit<Bounds<K>, "reverse" | "skip">): number;
+  /**
+   * Says how many rows begin with a first part, of a table that may be divided: where they are many they are counted in blocks, so that
+   * `count` and `skip` within that part cost about the same however many there are. What is read stays the same.
+   */
+  divide(part: K[0], rows: number): void;
+  /** The first row whose key begins with the prefix. Fast however many rows before it were deleted. */
+  first(prefix?: Leading<K>): [K, V] | undefined;
 }
 
 /** The tables of a schema, by the names it gives them. */

@@ -13,9 +13,10 @@ import type { Sql } from "./sql.ts";
 
 /**
  * The stored format that this code writes. It reads those before, and, without writing, the next. Format 3 has lists of pending
- * rows; code of format 1 would read 2 and not see them, and so 2 was passed over.
+ * rows; code of format 1 would read 2 and not see them, and so 2 was passed over. Format 4 has counts of blocks of rows: code of format
+ * 3, which would not go on with them, reads it without writing.
  */
-export const storeFormat = 3;
+export const storeFormat = 4;
 
 /** The stored state of a queue beside its tables and its log. */
 export interface HardState {

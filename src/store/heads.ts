@@ -4,7 +4,7 @@
  */
 import type { Base } from "./base.ts";
 import type { Key, Position } from "./key-columns.ts";
-import { after } from "./key-columns.ts";
+import { after, nameOf } from "./key-columns.ts";
 import type { Overlay } from "./overlay.ts";
 
 /** Prefixes remembered, and base rows held for all of them; past either, all are forgotten and found again. */
@@ -221,12 +221,4 @@ export class Heads<V extends object> {
     head.next = last === undefined || page.length < limit ? undefined : after(last[0]);
     if (this.#rowsHeld > rowsHeldMax) this.forget();
   }
-}
-
-function nameOf(key: Key, length: number): string {
-  if (length === 0) return "";
-  if (length === 1) return String(key[0]);
-  // A number is written as it is, since JSON has no infinities; a quoted text cannot be taken for one.
-  const parts = key.slice(0, length);
-  return parts.map((part) => (typeof part === "number" ? part : JSON.stringify(part))).join();
 }

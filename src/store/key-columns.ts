@@ -161,6 +161,19 @@ function expectString(name: string, stored: SqlValue): string {
   return stored;
 }
 
+/** The first parts of a key as one text, which no other parts of the same columns have. */
+export function nameOf(key: Key, length = key.length): string {
+  if (length === 0) return "";
+  if (length === 1) return String(key[0]);
+  // A number is written as it is, since JSON has no infinities, and so is the last part, behind which nothing stands.
+  let name = "";
+  for (let i = 0; i < length - 1; i += 1) {
+    const part = key[i];
+    name += `${typeof part === "number" ? part : JSON.stringify(part)},`;
+  }
+  return name + String(key[length - 1]);
+}
+
 /** Stands after every value of a column in a position. */
 const high: unique symbol = Symbol("high");
 

@@ -27,6 +27,7 @@ export class Overlay<V extends object> implements Undoable {
   readonly #journal: Journal;
   readonly #textLength: (value: V) => number;
   readonly #onRestore: () => void;
+  readonly #onRows: ((key: Position, by: number) => void) | undefined;
   #dirtyRows = 0;
   #tombstones = 0;
   #textUnits = 0;
@@ -39,11 +40,14 @@ export class Overlay<V extends object> implements Undoable {
     textLength: (value: V) => number;
     /** Called when an undo changed the overlay behind its owner's back. */
     onRestore: () => void;
+    /** Called when a key has come to a row, or has lost it, also by an undo. */
+    onRows?: ((key: Position, by: number) => void) | undefined;
   }) {
     this.#cells = makeCells(options.columns, options.compare);
     this.#journal = options.journal;
     this.#textLength = options.textLength;
     this.#onRestore = options.onRestore;
+    this.#onRows = options.onRows;
   }
 
   /** Rows that the next checkpoint writes or deletes. */
@@ -82,6 +86,7 @@ export class Overlay<V extends object> implements Undoable {
     this.#changes += 1;
     this.#journal.record(this, key, undefined);
     this.#account(cell, 1);
+    this.#noteRows(key, undefined, cell);
     return true;
   }
 
@@ -152,6 +157,13 @@ export class Overlay<V extends object> implements Undoable {
       this.#cells.set(key, next);
       this.#account(next, 1);
     }
+    this.#noteRows(key, before, next);
+  }
+
+  #noteRows(key: Position, before: Cell<V> | undefined, next: Cell<V> | undefined): void {
+    if (this.#onRows === undefined) return;
+    const by = rowsOf(next, before) - rowsOf(before, next);
+    if (by !== 0) this.#onRows(key, by);
   }
 
   #account(cell: Cell<V>, sign: 1 | -1): void {
@@ -160,4 +172,10 @@ export class Overlay<V extends object> implements Undoable {
     if (cell.value === undefined) this.#tombstones += sign;
     else this.#textUnits += sign * this.#textLength(cell.value);
   }
+}
+
+/** How many rows a key has by its cell; where it has none, by what the cell that it has otherwise says of the base. */
+function rowsOf(cell: Cell<unknown> | undefined, other: Cell<unknown> | undefined): 0 | 1 {
+  const isThere = cell === undefined ? other?.inBase === true : cell.value !== undefined;
+  return isThere ? 1 : 0;
 }

@@ -18,6 +18,8 @@ export interface Bounds<K extends Key> {
   readonly to?: Leading<K>;
   /** From the end to the beginning. */
   readonly reverse?: boolean;
+  /** So many rows of the range are passed over, in its order. */
+  readonly skip?: number;
 }
 
 /** A range with the most rows to return. */
@@ -37,6 +39,15 @@ export function stretchOf<K extends Key>(bounds: Bounds<K>, compare: Compare): S
   if (past !== undefined && compare(past, low) > 0) low = past;
   if (to !== undefined && compare(to, high) < 0) high = to;
   return compare(low, high) < 0 ? { low, high } : undefined;
+}
+
+/** What is behind so many rows. */
+export function* behind<R>(rows: Iterable<R>, skip: number): Generator<R> {
+  let left = skip;
+  for (const row of rows) {
+    if (left > 0) left -= 1;
+    else yield row;
+  }
 }
 
 /** The cells of a stretch, of those from its beginning on, or in `reverse` from its end. */

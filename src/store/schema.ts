@@ -7,7 +7,7 @@ import { endStates, jobStates } from "../contract/fields.ts";
 import { actionWriters } from "./action-writers.ts";
 import { actions, ended_actions, keptBy } from "./actions.ts";
 import { LogCorrupt } from "./chain.ts";
-import type { Tables } from "./declare.ts";
+import type { Table, Tables } from "./declare.ts";
 import { deliveryWriters } from "./deliveries.ts";
 import { edges } from "./flows.ts";
 import { generations } from "./generations.ts";
@@ -45,7 +45,6 @@ import { catchUp } from "./standing.ts";
 import { Store } from "./store.ts";
 import type { StoreLimits } from "./store-config.ts";
 import { stringWriters } from "./strings.ts";
-import type { Table } from "./table.ts";
 import { tasks, taskWriters } from "./tasks.ts";
 import { timers } from "./timers.ts";
 import { uniques, uniqueWriters } from "./uniques.ts";
@@ -94,7 +93,7 @@ export const schema = {
 export type SluiceSchema = typeof schema;
 export type SluiceTables = Tables<SluiceSchema>;
 
-type Reading = "expect" | "expectFirst" | "first" | "get" | "range" | "scan";
+type Reading = "count" | "expect" | "expectFirst" | "first" | "get" | "range" | "scan";
 type ReadOnly<T> = T extends Table<infer K, infer V> ? Pick<Table<K, V>, Reading> : never;
 /** The tables as the machine sees them. */
 export type Reads = { readonly [N in keyof SluiceTables]: ReadOnly<SluiceTables[N]> };

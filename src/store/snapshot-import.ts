@@ -13,6 +13,7 @@ import { Journal } from "./journal.ts";
 import { comparator } from "./key-columns.ts";
 import { pendingName } from "./pending-list.ts";
 import type { SnapshotMeta } from "./raft.ts";
+import { blocksName } from "./ranks.ts";
 import { RowCodec, RowTooLarge, RowUnreadable } from "./row.ts";
 import type { RowForms } from "./row-forms.ts";
 import type { Chunks, ChunkTotals } from "./snapshot-chunks.ts";
@@ -178,6 +179,7 @@ export class SnapshotImport {
     for (const table of tables) {
       gone.setAside(table.name);
       gone.setAside(pendingName(table));
+      gone.setAside(blocksName(table));
       if (!exists(sql, stagedName(table))) continue;
       sql.run(`ALTER TABLE "${stagedName(table)}" RENAME TO "${table.name}"`);
     }

@@ -27,6 +27,7 @@ export const zset_scores = declareTable<object>()({
   version: 1,
   key: [integer("gen"), ascii("place"), bytes("member")],
   valueBytesMax: 10,
+  dividedOver: 1024,
 });
 
 function put(
@@ -46,6 +47,7 @@ function put(
     tables.zset_scores.insert([zset.gen, placeOfScore(score), member], {});
   }
   putName(tables, name, { ...zset, size });
+  tables.zset_scores.divide(zset.gen, size);
 }
 
 function removed(

@@ -17,6 +17,7 @@ import type { Key } from "./key-columns.ts";
 import { MembershipRegister } from "./membership.ts";
 import type { AppliedState, Settle, StateMachine } from "./raft.ts";
 import { idOf, RaftRefusal } from "./raft.ts";
+import type { BlocksCheck } from "./ranks.ts";
 import type { Sql } from "./sql.ts";
 import type { StoreConfig } from "./store-config.ts";
 import { LayeredTable } from "./table.ts";
@@ -153,6 +154,17 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
   /** A figure of all tables together. */
   sum(figure: "dirtyRows" | "tombstones" | "textUnits"): number {
     return this.#layers.reduce((sum, table) => sum + table[figure], 0);
+  }
+
+  /** Checks stored blocks of counted rows, behind so many others of all tables, against SQLite's rows. */
+  checkBlocks(from: number, most: number): BlocksCheck {
+    let skip = from;
+    for (const { ranks } of this.#layers) {
+      const { stored } = ranks;
+      if (skip < stored) return ranks.check(skip, most);
+      skip -= stored;
+    }
+    return { checked: 0, faults: [] };
   }
 
   #open(catalog: Catalog): Tables<S> {

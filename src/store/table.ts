@@ -4,7 +4,7 @@
  */
 import type { Stretch } from "./base.ts";
 import { Base } from "./base.ts";
-import type { TableDeclaration } from "./declare.ts";
+import type { Table, TableDeclaration } from "./declare.ts";
 import type { FrozenView } from "./frozen-view.ts";
 import { Heads } from "./heads.ts";
 import type { Journal } from "./journal.ts";
@@ -13,46 +13,15 @@ import { after, comparator } from "./key-columns.ts";
 import type { Cell } from "./overlay.ts";
 import { Overlay } from "./overlay.ts";
 import { PendingList } from "./pending-list.ts";
-import { type Bounds, merged, type Range, stretchOf, within } from "./ranges.ts";
+import { type Bounds, behind, merged, type Range, stretchOf, within } from "./ranges.ts";
+import { Ranks } from "./ranks.ts";
 import { RowCodec } from "./row.ts";
 import type { Sql } from "./sql.ts";
 
-/**
- * An ordered table. Keys and values given and returned are never copied and must not be changed.
- * Every method throws IllFormed for a key that the columns do not take.
- */
-export interface Table<K extends Key, V extends object> {
-  get(key: K): V | undefined;
-  /** Writes a row. Throws RowTooLarge, or IllFormed for a text that is not well-formed. */
-  put(key: K, value: V): void;
-  /**
-   * Writes a row under a key that has none, for instance one with a fresh sequence number. The caller vouches for that: it
-   * spares the look into SQLite, and lets a later delete leave no trace. Throws where it sees a row.
-   */
-  insert(key: K, value: V): void;
-  /**
-   * A row that the caller may change in place until the next mark, however often it is asked for: for a row without texts that
-   * every command changes. Undefined when there is none. What `get` gave before may be the same object.
-   */
-  edit(key: K): { -readonly [F in keyof V]: V[F] } | undefined;
-  /** Removes a row; true if there was one. */
-  delete(key: K): boolean;
-  /** Removes a row that the caller knows to be there: spares the look into SQLite. Throws where it sees that there is none. */
-  remove(key: K): void;
-  /** Says which rows are asked for next, so that one query reads many; keys are of one column. What is read stays the same. */
-  expect(keys: readonly K[]): void;
-  /** Says of which prefixes, of one part each, the first row is asked for next; as `expect` does. */
-  expectFirst(prefixes: readonly Leading<K>[]): void;
-  /** Rows in key order, at most `limit`. */
-  range(range: Range<K>): [K, V][];
-  /** The rows of a range, read as they are taken. The table must not be changed meanwhile. */
-  scan(bounds: Bounds<K>): Generator<[K, V]>;
-  /** The first row whose key begins with the prefix. Fast however many rows before it were deleted. */
-  first(prefix?: Leading<K>): [K, V] | undefined;
-}
-
 /** Rows that `scan` reads first; it reads more at once as it goes on. */
 const scanRowsHint = 16;
+/** Rows that are read to be passed over; to pass over more, the first behind them is looked for. */
+const passedMax = 32;
 
 /** The table over an overlay and a base. */
 export class LayeredTable<K extends Key, V extends object> implements Table<K, V> {
@@ -66,6 +35,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   readonly #base: Base<V>;
   readonly #overlay: Overlay<V>;
   readonly #heads: Heads<V>;
+  readonly #ranks: Ranks;
   /** Of a table whose changed rows a checkpoint may leave unwritten. */
   readonly #pending: PendingList<V> | undefined;
   /** The overlay's changes that the list shows, and whether the last flush left them to it. */
@@ -91,12 +61,20 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     const table = { ...declaration, key, rows: this.#rows };
     this.#base = new Base(sql, table, stored);
     this.#compare = comparator(key);
+    const onRows = (at: Position, by: number) => this.#ranks.note(at, by);
     this.#overlay = new Overlay<V>({
       compare: this.#compare,
       columns: key.length,
       journal,
       textLength: (value) => this.#rows.textLength(value),
       onRestore: () => this.#heads.forget(),
+      onRows: declaration.dividedOver > 0 ? onRows : undefined,
+    });
+    this.#ranks = new Ranks(declaration, sql, {
+      overlay: this.#overlay,
+      base: this.#base,
+      compare: this.#compare,
+      walk: (stretch, reverse) => this.#rowsOf(stretch, reverse, scanRowsHint),
     });
     const below = this.#isResident ? undefined : this.#base;
     this.#heads = new Heads(this.#overlay, below, this.#compare);
@@ -164,10 +142,11 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     this.#overlay.replace(key, before, inBase ? tombstone : undefined);
   }
 
-  expect(keys: readonly K[]): void {
-    if (this.#isResident) return;
+  expect(keys: readonly K[]): number {
+    if (this.#isResident) return keys.length;
     const unknown = keys.filter((key) => this.#overlay.get(key) === undefined);
-    this.#base.expect(unknown.map(([part]) => part as KeyPart));
+    const next = unknown[this.#base.expect(unknown)];
+    return next === undefined ? keys.length : keys.indexOf(next);
   }
 
   expectFirst(prefixes: readonly Leading<K>[]): void {
@@ -186,6 +165,15 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 
   scan(bounds: Bounds<K>): Generator<[K, V]> {
     return this.#merge(bounds, scanRowsHint);
+  }
+
+  count(bounds: Omit<Bounds<K>, "reverse" | "skip">): number {
+    const stretch = this.#stretchOf(bounds);
+    return stretch === undefined ? 0 : this.#ranks.count(stretch);
+  }
+
+  divide(part: K[0], rows: number): void {
+    this.#ranks.divide(part as KeyPart, rows);
   }
 
   first(prefix?: Leading<K>): [K, V] | undefined {
@@ -212,6 +200,11 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     return this.#overlay.dirtyRows <= this.#pendingRowsMax;
   }
 
+  /** The ranks of its rows, which are checked apart from them. */
+  get ranks(): Pick<Ranks, "check" | "stored"> {
+    return this.#ranks;
+  }
+
   /** Length of the texts in those rows, in UTF-16 units. */
   get textUnits(): number {
     return this.#overlay.textUnits;
@@ -222,6 +215,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
    * few and small go into the list. To be called in a transaction; `settle` follows when that has succeeded.
    */
   flush(view?: FrozenView, isWhole = false): void {
+    this.#ranks.flush();
     this.#pending?.begin();
     this.#isLeft = this.#pending !== undefined && !isWhole && this.#mayLeave;
     if (this.#isLeft) {
@@ -236,6 +230,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 
   /** Takes note that the flushed rows are in SQLite. */
   settle(): void {
+    this.#ranks.settle();
     this.#pending?.settle();
     this.#listed = this.#overlay.changes;
     if (this.#isLeft || this.#overlay.dirtyRows === 0) return;
@@ -272,16 +267,32 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 
   /** Overlay and base as one. */
   *#merge(bounds: Bounds<K>, hint: number): Generator<[K, V]> {
+    const stretch = this.#stretchOf(bounds);
+    if (stretch === undefined) return;
+    const { reverse = false, skip = 0 } = bounds;
+    if (skip <= passedMax) {
+      yield* behind(this.#rowsOf(stretch, reverse, hint), skip);
+      return;
+    }
+    const key = this.#ranks.keyAt(stretch, skip, reverse);
+    if (key === undefined) return;
+    const rest = reverse ? { ...stretch, high: after(key) } : { ...stretch, low: key };
+    yield* this.#rowsOf(rest, reverse, hint);
+  }
+
+  /** Throws IllFormed for bounds that the columns do not take. */
+  #stretchOf(bounds: Bounds<K>): Stretch | undefined {
     for (const bound of [bounds.prefix, bounds.from, bounds.after, bounds.to]) {
       if (bound !== undefined) this.#base.encode(bound);
     }
+    return stretchOf(bounds, this.#compare);
+  }
+
+  #rowsOf(stretch: Stretch, reverse: boolean, hint: number): Generator<[K, V]> {
     const compare = this.#compare;
-    const stretch = stretchOf(bounds, compare);
-    if (stretch === undefined) return;
-    const { reverse = false } = bounds;
     const cells = this.#overlay.cells(reverse ? stretch.high : stretch.low, reverse);
     const rows = this.#isResident ? [].values() : this.#base.rows(stretch, reverse, hint);
-    yield* merged(within(cells, stretch, reverse, compare), rows, reverse, compare) as Generator<
+    return merged(within(cells, stretch, reverse, compare), rows, reverse, compare) as Generator<
       [K, V]
     >;
   }

@@ -144,6 +144,20 @@ describe("a run", () => {
   });
 });
 
+describe("a word that JavaScript knows", () => {
+  it.each(["constructor", "__proto__", "hasOwnProperty"])("is no option: %s", async (word) => {
+    const queue = await openEngine({ config: {} });
+    expect(
+      await run(queue, "ZADD z 1 a", `ZUNION 1 z AGGREGATE ${word}`, `OBJECT ${word} z`, word),
+    ).toEqual([
+      1,
+      { error: "ERR syntax error" },
+      { error: expect.stringContaining(`unknown subcommand '${word}'`) },
+      { error: expect.stringContaining(`unknown command '${word}'`) },
+    ]);
+  });
+});
+
 describe("a bound", () => {
   const full = "v".repeat(limits.redisValueBytesMax);
   const name = "n".repeat(limits.redisNameBytesMax);

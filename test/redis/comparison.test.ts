@@ -7,6 +7,7 @@ import { redisCommandTable } from "../../src/contract/redis-commands.ts";
 import { openEngine } from "../engine-harness.ts";
 import { type PatternsOf, patterns } from "./command-patterns.ts";
 import { compare } from "./comparison.ts";
+import { compareRanks } from "./comparison-ranks.ts";
 import { RealRedis, redisVersion } from "./real-redis.ts";
 
 const version = redisVersion();
@@ -42,6 +43,10 @@ describe.skipIf(!isComparable)(`as redis-server ${version} answers`, () => {
 
   it.each(mixtures)("commands of %s are answered", { timeout: 3_600_000 }, async (_, of) => {
     await compare(redis, { seed, commands: Math.ceil(commands / mixtures.length), of });
+  });
+
+  it("commands about ranks in large sorted sets are answered", { timeout: 3_600_000 }, async () => {
+    await compareRanks(redis, { seed, commands: Math.ceil(commands / 2), members: 20_000 });
   });
 });
 

@@ -113,7 +113,8 @@ async function realReplies(redis: RealRedis, calls: readonly string[][]): Promis
   });
 }
 
-async function compareRun(
+/** Runs the same commands on both. Throws at the first reply that differs. */
+export async function compareRun(
   queue: Harness,
   redis: RealRedis,
   calls: readonly string[][],

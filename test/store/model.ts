@@ -30,7 +30,7 @@ export class ModelTable<V> {
     return new ModelTable(this.#columns, rows);
   }
 
-  range({ prefix = [], from, after, to, reverse = false }: Bounds<Key>): Row<V>[] {
+  range({ prefix = [], from, after, to, reverse = false, skip = 0 }: Bounds<Key>): Row<V>[] {
     const rows = this.#rows.filter(
       ([key]) =>
         this.#compareLeading(key, prefix) === 0 &&
@@ -38,7 +38,7 @@ export class ModelTable<V> {
         (after === undefined || this.#compareLeading(key, after) > 0) &&
         (to === undefined || this.#compareLeading(key, to) < 0),
     );
-    return reverse ? rows.reverse() : rows;
+    return (reverse ? rows.reverse() : rows).slice(skip);
   }
 
   /** Compares as many parts as the bound has. */

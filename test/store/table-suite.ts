@@ -109,6 +109,25 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
         expect(table.get(["j3"])?.body).toBe("text 3");
       }));
 
+    it("reads rows whose keys have several columns as well, as many at once as a statement takes, and says how many", () =>
+      withSql((sql) => {
+        const table = filled(sql, 200);
+        table.put([0, 7], { n: "newer" });
+        const keys = Array.from({ length: 150 }, (_, i): [number, number] => [0, (i * 7) % 300]);
+        const queries = countQueries(sql);
+        const found: unknown[] = [];
+        let reach = 0;
+        for (const [i, key] of keys.entries()) {
+          if (i === reach) reach += table.expect(keys.slice(i, i + 64));
+          found.push(table.get(key)?.n);
+        }
+        const expected = keys.map(([, n]) => (n === 7 ? "newer" : n < 200 ? n : undefined));
+        expect(found).toEqual(expected);
+        // At first few are read at once.
+        expect(queries()).toBeLessThanOrEqual(6);
+        expect(table.expect([])).toBe(0);
+      }));
+
     it("what was expected before a checkpoint is read anew behind it", () =>
       withSql((sql) => {
         const table = new LayeredTable(withText, sql, new Journal(), new Set());
