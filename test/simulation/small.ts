@@ -6,6 +6,7 @@ import { limits } from "../../src/contract/limits.ts";
 import { edges } from "../../src/store/flows.ts";
 import { blocked } from "../../src/store/jobs.ts";
 import { keys, turns } from "../../src/store/keys.ts";
+import { zset_scores } from "../../src/store/sorted-sets.ts";
 import { Store } from "../../src/store/store.ts";
 
 /** What is lower than in production. */
@@ -49,6 +50,8 @@ const storeLimits = {
 
 /** Changed rows of a table that a checkpoint leaves to a list: a run meets both fewer and more. */
 const PENDING_MAX = 3;
+/** A sorted set of more members is counted in blocks. */
+const DIVIDED_OVER = 4;
 
 const { logBytesMax } = limits;
 
@@ -69,6 +72,7 @@ export function lowerLimits(onOpen: (sql: object, store: unknown) => void): void
   Object.assign(changing, small);
   for (const table of [blocked, edges, keys, turns])
     Object.assign(table, { pendingRowsMax: PENDING_MAX });
+  Object.assign(zset_scores, { dividedOver: DIVIDED_OVER });
   const open = Store.open.bind(Store);
   Store.open = (sql, config) => {
     const store = open(sql, { ...config, limits: { ...config.limits, ...storeLimits } });
