@@ -8,6 +8,7 @@ const refused = "test/object/refused-imports.test.ts";
 const verify = "test/object/verify.test.ts";
 const bad = "test/object/bad-stores.test.ts";
 const found = "test/object/found-damage.test.ts";
+const waiting = "test/object/waiting-at-damage.test.ts";
 
 export const strangerMutants: readonly Mutant[] = [
   {
@@ -129,6 +130,62 @@ export const strangerMutants: readonly Mutant[] = [
     from: "      this.#noteDamage(error);\n",
     to: "",
     tests: [found],
+  },
+  {
+    name: "damage-told-to-nobody-who-waits",
+    breaks: "whoever waits at a store that turns out to be damaged waits for ever",
+    file: "src/object/commit.ts",
+    from: "    this.#ports.callers().refuse(refusal);\n",
+    to: "",
+    tests: [waiting],
+  },
+  {
+    name: "damage-told-to-no-reader",
+    breaks: "readers of the feed of a store that is found damaged are left in the dark",
+    file: "src/object/engine.ts",
+    from: "this.readers.feed.refuse(this.#opened.giveUp(refusal))",
+    to: "this.#opened.giveUp(refusal)",
+    tests: [waiting],
+  },
+  {
+    name: "ends-not-told-at-damage",
+    breaks: "who waits for the end of a job at a damaged store is refused what a plain read tells",
+    file: "src/object/waiters.ts",
+    from: 'wait.kind === "jobs" ? { refusal: closed } : this.#endAsOfNow(wait)',
+    to: "{ refusal: closed }",
+    tests: [waiting],
+  },
+  {
+    name: "lost-payloads-handed-out",
+    breaks: "a claim hands out a job whose payload is gone, in what is no JSON",
+    file: "src/machine/leases.ts",
+    from: "    payload: payloadOf(job),",
+    to: "    payload: job.payload,",
+    tests: ["test/object/lost-payloads.test.ts"],
+  },
+  {
+    name: "raw-pages-by-what-is-read",
+    breaks: "a raw export begins a page again where a key is no UTF-8",
+    file: "src/store/raw.ts",
+    from: "hexOf(Buffer.from(value)) === textHex ? value : { textHex }",
+    to: "textHex === '' ? { textHex } : value",
+    tests: ["test/store/node/raw.test.ts"],
+  },
+  {
+    name: "snapshot-lost-with-its-store",
+    breaks: "the last snapshot of a damaged queue cannot be had",
+    file: "src/object/reads.ts",
+    from: 'if (isOfSnapshot && damage.code === "store_corrupt") {',
+    to: 'if (isOfSnapshot && damage.code === "store_newer") {',
+    tests: ["test/object/snapshot-of-damaged.test.ts"],
+  },
+  {
+    name: "raw-export-asks-for-snapshots",
+    breaks: "a raw export of a damaged queue into a file ends with an error",
+    file: "src/cli/snapshots.ts",
+    from: "raw ? null : (await snapshots.status()).current",
+    to: "(await snapshots.status()).current",
+    tests: ["test/cli/raw-of-damaged.test.ts"],
   },
   {
     name: "waiting-commands-abort",

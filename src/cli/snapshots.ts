@@ -23,9 +23,10 @@ export function addSnapshotCommands(program: Command, session: Session): void {
       if (!raw) await snapshots.build(progress(session, "built"));
       await write(session, raw ? snapshots.raw() : snapshots.export(), file);
       if (file === undefined) return;
-      const { current } = await snapshots.status();
+      // A damaged queue gives its storage, and no word of snapshots.
+      const current = raw ? null : (await snapshots.status()).current;
       const size =
-        raw || current === null ? "" : `: ${bytesText(current.bytes)}, digest ${current.digest}`;
+        current === null ? "" : `: ${bytesText(current.bytes)}, digest ${current.digest}`;
       session.io.err(`${queue} is in ${file}${size}.\n`);
     });
   command(program, "import", "replace a queue's state by an exported one")

@@ -8,7 +8,7 @@ import { encodeJob, type JobRecord, type ListInput, type ListReply } from "../co
 import { limits } from "../contract/limits.ts";
 import type { QueueConfig } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
-import type { JobRow } from "../store/jobs.ts";
+import { type JobRow, payloadOf } from "../store/jobs.ts";
 import { queueOf, type Read, type View } from "./decide.ts";
 import { type IndexKey, type Place, placesOf, placesOfKey } from "./places.ts";
 
@@ -67,6 +67,10 @@ export function toRecord(id: string, job: JobRow, config: QueueConfig): JobRecor
   return record as unknown as JobRecord;
 }
 
+/** A job with its texts. Throws where its payload is gone. */
+const toWhole = (id: string, job: JobRow, config: QueueConfig): JobRecord =>
+  toRecord(id, { ...job, payload: payloadOf(job) }, config);
+
 export const jobUnknown = (id: string): Refusal =>
   refuse("job_unknown", `There is no job ${id} in this queue: it was never here, or was removed.`, {
     id,
@@ -75,7 +79,7 @@ export const jobUnknown = (id: string): Refusal =>
 export const getJob: Read<"job.get"> = (view, { id }) => {
   const job = view.tables.jobs.get([id]);
   if (job === undefined) return jobUnknown(id);
-  return { now: view.at, job: toRecord(id, job, queueOf(view).config) };
+  return { now: view.at, job: toWhole(id, job, queueOf(view).config) };
 };
 
 /** Whether a job has a label: `name` or `name:value`. */
@@ -219,9 +223,8 @@ export function isOfFilter(job: JobRow, filter: Filter): boolean {
 
 /** A job as a list shows it: without its long texts, unless they were asked for. */
 function toListed(id: string, job: JobRow, config: QueueConfig, isWhole: boolean): JobRecord {
-  const record = toRecord(id, job, config);
-  if (isWhole) return record;
-  const { payload: _, result: __, ...rest } = record;
+  if (isWhole) return toWhole(id, job, config);
+  const { payload: _, result: __, ...rest } = toRecord(id, job, config);
   return rest;
 }
 

@@ -15,7 +15,8 @@ import type {
   HeldLease,
 } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
-import type { JobRow } from "../store/jobs.ts";
+import { type JobRow, payloadOf } from "../store/jobs.ts";
+import { bodyOf } from "../store/plans.ts";
 import { deadline } from "../store/standing.ts";
 import { opensAt } from "../store/token-bucket.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
@@ -100,7 +101,7 @@ function newPlan(
   if (plan === undefined || version === undefined || plans.has(planName(job))) return undefined;
   const row = tables.plan_versions.get([plan, version]);
   if (row === undefined) throw new Error(`an open job is of plan ${plan} ${version}, not kept`);
-  return { plan, version, body: row.body };
+  return { plan, version, body: bodyOf(row) };
 }
 
 /** The plans of jobs, each once. */
@@ -177,7 +178,7 @@ function toClaimed(
     createdAt: job.createdAt,
     labels: job.labels,
     requires: job.requires,
-    payload: job.payload,
+    payload: payloadOf(job),
     progress: job.progress,
   };
 }

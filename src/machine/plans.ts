@@ -8,7 +8,7 @@ import { limits } from "../contract/limits.ts";
 import { inputCheck, resolveTasks, type Task } from "../contract/placeholders.ts";
 import type { PlanSummary, PlanVersion } from "../contract/plans.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
-import { numberOf, type PlanRow, type PlanVersionRow } from "../store/plans.ts";
+import { bodyOf, numberOf, type PlanRow, type PlanVersionRow } from "../store/plans.ts";
 import { pageOf } from "./cursors.ts";
 import type { Decide, Read, Transaction, View } from "./decide.ts";
 import { matches } from "./glob.ts";
@@ -43,7 +43,7 @@ export function versionOf(
 
 /** The tasks of a version of a plan. */
 export const tasksOf = ({ body }: Pick<PlanVersionRow, "body">): readonly Task[] =>
-  (JSON.parse(body) as { readonly tasks: readonly Task[] }).tasks;
+  (JSON.parse(bodyOf({ body })) as { readonly tasks: readonly Task[] }).tasks;
 
 /** A version of a plan, and whether it can run an input. */
 export interface RunnablePlan {
@@ -161,10 +161,10 @@ export const getPlan: Read<"plan.get"> = (view, { id, version: wanted }) => {
   const { version: latest, ...summary } = toSummary(id, plan);
   const { version, row } = found;
   const lineage = lineageOf(view, id);
-  const { parent = null, body } = row;
+  const { parent = null } = row;
   return {
     now: view.at,
-    plan: { ...summary, latest, version, parent, lineage, plan: body },
+    plan: { ...summary, latest, version, parent, lineage, plan: bodyOf(row) },
   };
 };
 

@@ -157,6 +157,13 @@ export class BlockedClients {
     this.#undone.clear();
   }
 
+  /** Nothing can be waited for: all are told why who are not answered already. */
+  refuse(reply: RedisReply): void {
+    for (const client of [...this.#all]) {
+      if (!client.isServed && this.leave(client)) client.blocker.answer(reply);
+    }
+  }
+
   /** Tells those whose time is over that there was nothing. */
   expire(): void {
     const now = this.#ports.now();

@@ -14,6 +14,7 @@ import type { View } from "../machine/decide.ts";
 import { noJobs } from "../machine/leases.ts";
 import type { Claimer } from "../machine/queue.ts";
 import { workerState } from "../machine/workers.ts";
+import { errorOf } from "../redis/errors.ts";
 import { BlockedClients } from "./blocked.ts";
 import { Channels } from "./channels.ts";
 import { Claimers, claimerOf } from "./claimers.ts";
@@ -103,7 +104,7 @@ export class Callers {
     const kept = socket.kept();
     if (kept?.channel !== undefined) return await this.#channels.hear(socket, message, closed);
     const text = String(message);
-    if (closed !== undefined) return socket.send(packAnswer({ refusal: closed }));
+    if (closed !== undefined) return this.#waiters.hearClosed(socket, text, closed);
     if (kept !== undefined) return await committer.tell(this.#waiters.hear(socket, text));
     const wait = JSON.parse(text) as Wait;
     const refusal = this.#waiters.take(socket, wait);
@@ -173,10 +174,18 @@ export class Callers {
     };
   }
 
+  /** Nothing can be waited for any more: whoever does is told so. */
+  refuse(closed: Refusal): void {
+    this.#waiters.refuse(closed);
+    this.#channels.refuse(closed);
+    this.blocked.refuse({ error: errorOf(closed) });
+  }
+
   /** Serves who waits, as far as that goes at once. */
   #serve(): void {
     this.#ports.committer.pump();
-    this.#ports.arm();
+    // Where nothing can be waited for, nobody does now, and nothing comes due.
+    if (this.#ports.closed() === undefined) this.#ports.arm();
   }
 
   /** What a caller is told that waits no longer. */

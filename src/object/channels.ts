@@ -118,6 +118,11 @@ export class Channels {
     else this.#ports.serve();
   }
 
+  /** The queue can do nothing: all are closed with why. */
+  refuse(closed: Refusal): void {
+    for (const channel of [...this.#channels.values()]) channel.close(closed);
+  }
+
   /** Its socket has closed. */
   leave(socket: WaitSocket): void {
     if (!this.#channels.has(socket)) this.restore(socket, socket.kept() ?? { order: 0 });

@@ -31,7 +31,7 @@ export interface CommitterPorts {
   /** A random id for a queue that is created. */
   newQueueId(): string;
   /** Who waits for what a group brings. */
-  callers(): Pick<Callers, "blocked" | "ended" | "isThere" | "line">;
+  callers(): Pick<Callers, "blocked" | "ended" | "isThere" | "line" | "refuse">;
   /** Who reads every event. */
   feed(): Pick<Feed, "appended">;
   /** Called in the turn of every entry, behind it: checkpoint, alarm, counts. */
@@ -185,9 +185,10 @@ export class Committer {
     return this.#pending.next !== undefined || line.isDue || blocked.isDue;
   }
 
-  /** The store was found to be damaged while they waited. */
+  /** The store was found to be damaged, or is another code's: nobody waits at it. */
   #refuseAll(refusal: Refusal): void {
     for (const { answer } of this.#pending.takeAll()) answer({ refusal });
+    this.#ports.callers().refuse(refusal);
   }
 
   #mayBegin(): boolean {

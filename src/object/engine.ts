@@ -163,7 +163,9 @@ export class QueueEngine {
   async recoverAlarm(): Promise<void> {
     await this.#alarm.recover();
     // The instance before may have ended between an entry and those who read it.
-    if (this.#opened.damage === undefined) this.#tell(this.readers.feed.appended());
+    const { damage } = this.#opened;
+    if (damage === undefined) this.#tell(this.readers.feed.appended());
+    else this.readers.feed.refuse(damage);
     // Somebody may have begun to wait without having been tried.
     this.#committer.pump();
   }
@@ -285,7 +287,7 @@ export class QueueEngine {
     if (refusal === undefined) return;
     // Not in the turn that met it, which is to come to its end with the store that it began with.
     queueMicrotask(() => {
-      const close = () => this.#opened.giveUp(refusal);
+      const close = () => this.readers.feed.refuse(this.#opened.giveUp(refusal));
       this.#committer.alone(close).catch((fault) => this.#ports.report(fault, "damage"));
     });
   }

@@ -133,6 +133,11 @@ export class Feed {
     return [];
   }
 
+  /** Nothing more is read: all are told why. */
+  refuse(why: Refusal): void {
+    for (const [socket, reader] of [...this.#readers]) this.#end(socket, reader, why);
+  }
+
   leave(socket: FeedSocket): void {
     this.#readers.delete(socket);
   }

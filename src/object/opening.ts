@@ -61,9 +61,10 @@ export class OpenedStore {
     this.#store = openOrSalvage(this.#ports);
   }
 
-  /** It is used no longer, for what was found in it. */
-  giveUp(refusal: StoreRefusal): void {
+  /** It is used no longer, for what was found in it, or was before. Returns why. */
+  giveUp(refusal: StoreRefusal): Refusal {
     if (!isDamaged(this.#store)) this.#store = salvaged(this.#ports, refusal);
+    return this.#store.refusal;
   }
 }
 

@@ -7,19 +7,21 @@ import type { FeedInput } from "../contract/feed.ts";
 import type { QueueStats, RawInput, VerifyInput, VerifyProblem } from "../contract/queue.ts";
 import { isRefusal, type Refusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
-import type { SnapshotRead } from "../contract/snapshots.ts";
+import { type SnapshotRead, snapshotManifest } from "../contract/snapshots.ts";
 import type { Read, View } from "../machine/decide.ts";
 import { isRead, reads } from "../machine/index.ts";
 import { type Claimer, queueCounts, unclaimable } from "../machine/queue.ts";
 import { nextDueAt } from "../machine/sweep.ts";
 import { rawPage } from "../store/raw.ts";
 import type { Salvaged } from "../store/salvage.ts";
+import { SalvagedSnapshot } from "../store/salvaged-snapshot.ts";
 import type { SluiceSchema, SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Alarm } from "./alarm.ts";
 import type { Feed } from "./feed.ts";
 import type { Rates } from "./rates.ts";
 import { refusalOfFault } from "./refusals.ts";
+import { manifestOf } from "./snapshot-answers.ts";
 import type { Snapshots } from "./snapshots.ts";
 import { verifyStep } from "./verify.ts";
 
@@ -99,6 +101,10 @@ export class QueueReads {
   /** Reads of a store that is not used show what stands before its damage. */
   answerDamaged({ refusal, damage, salvaged }: Damaged, request: CommandRequest): CommandAnswer {
     const { name, input } = request;
+    const isOfSnapshot = name === "snapshot.get" || name === "snapshot.read";
+    if (isOfSnapshot && damage.code === "store_corrupt") {
+      return this.#snapshotOf(request) ?? { refusal };
+    }
     if (salvaged?.tables.queue.get([0]) === undefined) return { refusal };
     const { tables, hard, last } = salvaged;
     const view = { tables, at: last.at, identity: hard };
@@ -114,6 +120,26 @@ export class QueueReads {
     } catch {
       // What is damaged may fail in any way; why it is not used is known.
       return { refusal };
+    }
+  }
+
+  /** What is asked of the last snapshot of a store that is not used; undefined where that cannot be told. */
+  #snapshotOf({ name, input }: CommandRequest): CommandAnswer | undefined {
+    try {
+      const snapshot = SalvagedSnapshot.find(this.#ports.sql);
+      if (snapshot === undefined) return undefined;
+      const current = manifestOf(snapshot.meta);
+      snapshotManifest.parse(current);
+      if (name === "snapshot.get") {
+        const none = { building: null, failed: null, importing: null };
+        return { reply: encodeReply(name, { now: current.last.at, current, ...none }) };
+      }
+      const { chunk, digest } = input as SnapshotRead;
+      const isIts = digest === current.digest && chunk >= 1 && chunk <= current.chunks;
+      return isIts ? { reply: encodeReply("snapshot.read", snapshot.text(chunk)) } : undefined;
+    } catch {
+      // It is damaged as well: why nothing is used is known.
+      return undefined;
     }
   }
 

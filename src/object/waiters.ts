@@ -79,8 +79,8 @@ export class Waiters {
 
   /** Hears a caller whose wait was taken. Returns what it is to be told. */
   hear(socket: WaitSocket, text: string): Telling[] {
+    this.#noteTaken(socket, text);
     const kept = socket.kept();
-    if (text === TAKEN && kept?.given !== undefined) socket.keep({ order: kept.order });
     if (text !== ENOUGH || kept?.wait === undefined) return [];
     if (kept.wait.kind !== "jobs") return [this.#now(socket, kept.wait)];
     const waiter = this.#waiters.get(socket);
@@ -92,11 +92,47 @@ export class Waiters {
     return [telling(() => this.#close(socket, answer))];
   }
 
+  /** Nothing can be waited for: who waits for jobs is told why, who waits for an end what there is by now. */
+  refuse(closed: Refusal): void {
+    // What was served is told soon.
+    const waiters = [...this.#waiters.values()].filter(({ isServed }) => !isServed);
+    const watchers = [...this.#watchers.values()].flatMap((sockets) => [...sockets]);
+    for (const socket of [...waiters.map((waiter) => waiter.socket), ...watchers]) {
+      this.hearClosed(socket, "", closed);
+    }
+  }
+
+  /** Hears a caller while nothing can be waited for: it is told at once. */
+  hearClosed(socket: WaitSocket, text: string, closed: Refusal): void {
+    const kept = socket.kept();
+    const wait = kept === undefined ? (JSON.parse(text) as Wait) : kept.wait;
+    if (wait === undefined) {
+      this.#noteTaken(socket, text);
+      return;
+    }
+    const waiter = this.#waiters.get(socket);
+    if (waiter !== undefined) this.#drop(waiter);
+    if (wait.kind !== "jobs") this.#unwatch(socket, wait);
+    const answer = wait.kind === "jobs" ? { refusal: closed } : this.#endAsOfNow(wait);
+    this.#close(socket, answer);
+  }
+
+  /** A caller that says so has what it was given. */
+  #noteTaken(socket: WaitSocket, text: string): void {
+    const kept = socket.kept();
+    if (text === TAKEN && kept?.given !== undefined) socket.keep({ order: kept.order });
+  }
+
+  /** What there is of a job or an action, whether its end has come or not. */
+  #endAsOfNow({ kind, id }: ForEnd): CommandAnswer {
+    return this.#ports.read({ v: 1, name: `${kind}.get`, input: { id }, bytes: 0 });
+  }
+
   /** What a caller is told that waits no longer for an end. */
-  #now(socket: WaitSocket, { kind, id }: ForEnd): Telling {
-    const answer = this.#ports.read({ v: 1, name: `${kind}.get`, input: { id }, bytes: 0 });
+  #now(socket: WaitSocket, wait: ForEnd): Telling {
+    const answer = this.#endAsOfNow(wait);
     return telling(() => {
-      if (this.#unwatch(socket, { kind, id })) this.#close(socket, answer);
+      if (this.#unwatch(socket, wait)) this.#close(socket, answer);
     });
   }
 
@@ -199,7 +235,7 @@ export class Waiters {
     const sockets = this.#watchers.get(name);
     const [kind, id = ""] = name.split(" ");
     if (sockets === undefined || (kind !== "job" && kind !== "action")) return [];
-    const answer = this.#ports.read({ v: 1, name: `${kind}.get`, input: { id }, bytes: 0 });
+    const answer = this.#endAsOfNow({ kind, id });
     if (!isOver(kind, answer)) return [];
     const tell = () => {
       for (const socket of sockets) {

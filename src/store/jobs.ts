@@ -10,6 +10,7 @@ import { limits } from "../contract/limits.ts";
 import type { Unique } from "../contract/uniques.ts";
 import { declareTable } from "./declare.ts";
 import { ascii, integer, signed } from "./key-columns.ts";
+import { required } from "./row.ts";
 
 /** What the latest lease of a job came to. */
 export type LeaseOutcome = "completed" | "failed" | "released" | "expired";
@@ -107,6 +108,10 @@ export const jobs = declareTable<JobRow>()({
   // The history of attempts takes most of it: 32 × (error, worker, times), escaped; asserted in limits.ts.
   valueBytesMax: limits.jobValueBytesMax,
 });
+/** The payload of a job, for whoever is to see it. Throws RowUnreadable where it is gone. */
+export const payloadOf = ({ payload }: Pick<JobRow, "payload">): JsonText =>
+  required(jobs.name, "payload", payload);
+
 /** Ready jobs in the order of claims within a lane. */
 export const ready = declareTable<JobPointer>()({
   name: "ready",

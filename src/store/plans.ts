@@ -9,6 +9,7 @@ import { declareTable } from "./declare.ts";
 import type { JobRow } from "./jobs.ts";
 import { ascii, integer } from "./key-columns.ts";
 import { editCounters } from "./queue.ts";
+import { required } from "./row.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 
 export interface PlanRow {
@@ -52,6 +53,10 @@ export const plan_versions = declareTable<PlanVersionRow>()({
   texts: ["body"],
   required: ["body"],
 });
+
+/** The body of a version, for whoever is to see it. Throws RowUnreadable where it is gone. */
+export const bodyOf = ({ body }: Pick<PlanVersionRow, "body">): JsonText =>
+  required(plan_versions.name, "body", body);
 
 /** The greatest number that was ever given to a version of a plan. */
 export const numberOf = (row: Pick<PlanRow, "latest" | "numbered">): number =>

@@ -16,8 +16,8 @@ const pageRows = 4;
 /** Length of the lines after which a page ends. */
 const pageUnits = 1_000_000;
 
-/** A value of a key in JSON. */
-type KeyValue = string | number | null | { readonly hex: string };
+/** A value of a key in JSON: bytes by their digits, and so a text that is no UTF-8, which cannot be said otherwise. */
+type KeyValue = string | number | null | { readonly hex: string } | { readonly textHex: string };
 
 /** Where a page ended: in a table, behind the row with these values in its primary key. */
 interface Place {
@@ -59,9 +59,10 @@ function readRows(sql: Sql, table: string, after: readonly KeyValue[] | undefine
   // A table that is not as it was made may have no primary key: then its rows have numbers.
   if (primary.length === 0) return readNumbered(sql, table, columns, after);
   const key = primary.map(([name]) => `"${name}"`).join();
-  const where = after === undefined ? "" : `WHERE (${key}) > (${after.map(() => "?").join()})`;
+  const where = after === undefined ? "" : `WHERE (${key}) > (${after.map(placeholder).join()})`;
+  const bytes = primary.map(([name]) => `CAST("${name}" AS BLOB)`);
   const rows = sql.rows(
-    `SELECT ${names.join()} FROM "${table}" ${where} ORDER BY ${key} LIMIT ?`,
+    `SELECT ${[...names, ...bytes].join()} FROM "${table}" ${where} ORDER BY ${key} LIMIT ?`,
     ...(after ?? []).map(fromKey),
     pageRows,
   );
@@ -69,7 +70,7 @@ function readRows(sql: Sql, table: string, after: readonly KeyValue[] | undefine
   const at = primary.map(([name]) => columns.findIndex((each) => each[0] === name));
   return {
     lines: rows.map((row) => lineOf(table, columns, row)),
-    next: last && at.map((i) => toKey(last[i] ?? null)),
+    next: last && at.map((i, n) => toKey(last[i] ?? null, last[names.length + n] ?? null)),
   };
 }
 
@@ -86,7 +87,7 @@ function readNumbered(
   const last = rows.length < pageRows ? undefined : rows.at(-1);
   return {
     lines: rows.map(([, ...row]) => lineOf(table, columns, row)),
-    next: last && [toKey(last[0] ?? null)],
+    next: last && [last[0] as number],
   };
 }
 
@@ -99,8 +100,20 @@ const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
 const readable = (value: SqlValue) => (value instanceof Uint8Array ? hexOf(value) : value);
 
-const toKey = (value: SqlValue): KeyValue =>
-  value instanceof Uint8Array ? { hex: hexOf(value) } : value;
+/** A value of a key, whose bytes tell whether a text is what was stored: of one that is no UTF-8 something else is read. */
+function toKey(value: SqlValue, bytes: SqlValue): KeyValue {
+  if (value instanceof Uint8Array) return { hex: hexOf(value) };
+  if (typeof value !== "string" || !(bytes instanceof Uint8Array)) return value;
+  const textHex = hexOf(bytes);
+  return hexOf(Buffer.from(value)) === textHex ? value : { textHex };
+}
 
-const fromKey = (value: KeyValue): SqlValue =>
-  typeof value === "object" && value !== null ? Buffer.from(value.hex, "hex") : value;
+const isText = (value: KeyValue): boolean =>
+  value !== null && typeof value === "object" && "textHex" in value;
+
+const placeholder = (value: KeyValue): string => (isText(value) ? "CAST(? AS TEXT)" : "?");
+
+function fromKey(value: KeyValue): SqlValue {
+  if (value === null || typeof value !== "object") return value;
+  return Buffer.from("hex" in value ? value.hex : value.textHex, "hex");
+}

@@ -34,6 +34,12 @@ export class RowUnreadable extends Error {
   }
 }
 
+/** A text that every row of a table has. Throws RowUnreadable where it is gone, which only damage does. */
+export function required(table: string, field: string, text: string | undefined): string {
+  if (text === undefined) throw new RowUnreadable(`${table}: a row has no ${field}`, false);
+  return text;
+}
+
 /** What a row codec needs to know of its table. */
 export interface RowDeclaration<V extends object> {
   readonly name: string;

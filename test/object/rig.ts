@@ -150,7 +150,7 @@ export class CommitRig extends Told {
       afterAppend: (group) => this.afterAppend(group),
       callers: () => ({
         ...{ line: this.line, blocked: this.blocked },
-        ...{ isThere: () => false, ended: () => [] },
+        ...{ isThere: () => false, ended: () => [], refuse: () => undefined },
       }),
       feed: () => this.feed,
       abort: this.abort,

@@ -1,0 +1,67 @@
+/**
+ * Jobs and plans in the tables whose texts are gone: rows that cannot be read.
+ * Invariant: whoever asks for one is refused, and nothing is handed out without its payload; the queue goes on.
+ */
+import { describe, expect, it } from "vitest";
+import { planOf } from "../machine/plan-rig.ts";
+import { claim, codeOf, command, enqueue, replyOf } from "./commands.ts";
+import { turns } from "./rig.ts";
+import { rigWithTail } from "./store-damages.ts";
+import { TestSocket } from "./wait-socket.ts";
+
+/** Jobs a to e, where b, which is not its table's first, has no payload. */
+async function withoutPayload() {
+  const rig = await rigWithTail();
+  rig.sql.run("UPDATE jobs SET payload = NULL WHERE id = 'b'");
+  await rig.evict();
+  const { jobs } = replyOf("lease.claim", await rig.engine.submit(claim()));
+  expect(jobs.map(({ id }) => id)).toEqual(["a"]);
+  return rig;
+}
+
+describe("a job whose payload is gone", () => {
+  it("is handed out to nobody: the claim that meets it is refused as corrupt, and takes no lease", async () => {
+    const rig = await withoutPayload();
+    for (const max of [1, 3]) {
+      expect(await rig.engine.submit(claim(max))).toMatchObject({
+        refusal: {
+          refusalCode: "store_corrupt",
+          detail: "Nothing was changed: jobs: a row has no payload",
+        },
+      });
+    }
+    expect((await rig.stats()).counts).toMatchObject({ ready: 4, running: 1 });
+  });
+
+  it("refuses only who asks for it", async () => {
+    const rig = await withoutPayload();
+    expect(codeOf(await rig.engine.read(command("job.get", { id: "b" })))).toBe("store_corrupt");
+    expect(await rig.stateOf("c")).toBe("ready");
+    await rig.engine.submit(enqueue([{ id: "x", priority: -9 }]));
+    const { jobs } = replyOf("lease.claim", await rig.engine.submit(claim()));
+    expect(jobs.map(({ id }) => id)).toEqual(["x"]);
+  });
+
+  it("is given to nobody who waits, and what comes before it is", async () => {
+    const rig = await withoutPayload();
+    const socket = new TestSocket();
+    await rig.engine.hear(socket, JSON.stringify({ kind: "jobs", request: claim(1) }));
+    await turns();
+    expect(socket.answer).toBeUndefined();
+    await rig.engine.submit(enqueue([{ id: "x", priority: -9 }]));
+    await turns();
+    expect(socket.jobs).toEqual(["x"]);
+  });
+});
+
+it("a plan whose body is gone is refused to who reads it, and no other", async () => {
+  const rig = await rigWithTail();
+  for (const id of ["a", "p"]) await rig.engine.submit(command("plan.submit", planOf(id)));
+  await rig.engine.submit(command("queue.checkpoint", {}));
+  rig.sql.run("UPDATE plan_versions SET body = NULL WHERE id = 'p'");
+  await rig.evict();
+  const read = (id: string) => rig.engine.read(command("plan.get", { id }));
+  expect(codeOf(await read("a"))).toBeUndefined();
+  expect(codeOf(await read("p"))).toBe("store_corrupt");
+  expect(codeOf(await rig.engine.submit(claim()))).toBeUndefined();
+});
