@@ -49,9 +49,9 @@ export type SnapshotManifest = z.output<typeof snapshotManifest>;
 /** The line before a chunk. @example chunkLine(1) // '{"chunk":1}' */
 export const chunkLine = (chunk: number): string => JSON.stringify({ chunk });
 
-/** The chunk that a line begins; undefined for any other line. */
+/** The chunk that a line begins, of which the first is 1; undefined for any other line. */
 export function chunkIn(line: string): number | undefined {
-  const [, chunk] = /^\{"chunk":(\d{1,9})\}$/.exec(line) ?? [];
+  const [, chunk] = /^\{"chunk":([1-9]\d{0,8})\}$/.exec(line) ?? [];
   return chunk === undefined ? undefined : Number(chunk);
 }
 

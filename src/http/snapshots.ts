@@ -133,16 +133,19 @@ interface Part {
   readonly text: string;
 }
 
-/** The parts of a file, or of a stretch of it. What is no part of a file is in no chunk, which the digest tells. */
+/**
+ * The parts of a file, or of a stretch of it. What is no part of a file is in no chunk, and a row that was cut off is there without
+ * its end: the digest tells of both.
+ */
 async function* partsOf(all: AsyncIterable<string>): AsyncGenerator<Part> {
   let chunk: number | undefined;
   let text = "";
   for await (const line of all) {
-    const next = chunkIn(line);
+    const next = chunkIn(line.endsWith("\n") ? line.slice(0, -1) : line);
     if (next === undefined && chunk === undefined) {
       yield { chunk, text: line };
     } else if (next === undefined) {
-      text += `${line}\n`;
+      text += line;
       if (text.length > limits.rowBytesMax) throw new Refused(tooLong);
     } else {
       if (chunk !== undefined) yield { chunk, text };
@@ -183,14 +186,14 @@ function manifestIn(line: string) {
   throw new Refused(refuse("snapshot_invalid", told));
 }
 
-/** The lines of a body, without their ends. A last line that has none was cut off, which the digest tells. */
+/** The lines of a body, with their ends. A last line that has none was cut off. */
 async function* linesOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
   let rest = "";
   for await (const bytes of body ?? []) {
     const parts = (rest + decode(decoder, bytes)).split("\n");
     rest = parts.pop() ?? "";
-    yield* parts;
+    for (const part of parts) yield `${part}\n`;
     if (rest.length > limits.rowBytesMax) throw new Refused(tooLong);
   }
   rest += decode(decoder);

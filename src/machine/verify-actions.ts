@@ -7,7 +7,7 @@ import { limits } from "../contract/limits.ts";
 import type { ActionRow } from "../store/actions.ts";
 import type { PlanRow } from "../store/plans.ts";
 import { verifySlot } from "./verify-schedules.ts";
-import { add, type RowCheck } from "./verify-state.ts";
+import { add, countUse, type RowCheck } from "./verify-state.ts";
 
 /**
  * The generated id so many behind another one; no id where the number is none.
@@ -22,6 +22,7 @@ export function shiftedId(id: string, by: number): string {
 export function verifyAction(check: RowCheck, id: string, row: ActionRow): void {
   const { found, implied, counted } = check.state;
   counted.action += 1;
+  countUse(check.state, row.plan, 0, 1);
   let kept = 0;
   for (const state of jobStates) {
     const count = row.counts[state];

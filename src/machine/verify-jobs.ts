@@ -11,7 +11,14 @@ import type { PlanRow } from "../store/plans.ts";
 import { shiftedId } from "./verify-actions.ts";
 import { verifyFlowOf } from "./verify-flows.ts";
 import { verifySlot } from "./verify-schedules.ts";
-import { add, follow, type RowCheck, type VerifiedRow, type VerifyState } from "./verify-state.ts";
+import {
+  add,
+  countUse,
+  follow,
+  type RowCheck,
+  type VerifiedRow,
+  type VerifyState,
+} from "./verify-state.ts";
 
 /** A job without its texts. */
 type Job = Omit<JobRow, "payload" | "result">;
@@ -27,7 +34,10 @@ export function verifyJob(check: RowCheck, { key, value, texts }: VerifiedRow): 
   if (job.action !== undefined) implyAction(check.state, id, job.action, job);
   checkShape(check, job, payload);
   checkTimes(check, job);
-  if (job.plan !== undefined) checkPlan(check, job, job.plan);
+  if (job.plan !== undefined) {
+    countUse(check.state, job.plan, 1, 0);
+    checkPlan(check, job, job.plan);
+  }
   if (job.state === "running") checkGrant(check, job);
   // Of an action's job, the row of the action speaks.
   if (job.action === undefined) verifySlot(check, "job", id, job);

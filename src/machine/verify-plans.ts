@@ -8,7 +8,7 @@ import { limits } from "../contract/limits.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { PlanRow, PlanVersionRow } from "../store/plans.ts";
 import type { TaskRow } from "../store/tasks.ts";
-import { add, type RowCheck, type RowKey, type VerifiedRow } from "./verify-state.ts";
+import { add, type RowCheck, type RowKey, usesOf, type VerifiedRow } from "./verify-state.ts";
 
 /** A version of a plan, the newest where none is named. */
 export function findVersion({ find }: RowCheck, plan: string, version?: number) {
@@ -22,8 +22,19 @@ export function verifyPlan(check: RowCheck, id: string, row: PlanRow): void {
   const { latest, open, jobs, actions, schedules, removedAt } = row;
   add(found.plans, [id], open);
   add(found["schedules of plans"], [id], schedules);
-  const isThere = removedAt !== undefined || findVersion(check, id, latest) !== undefined;
+  const newest = findVersion(check, id, latest);
+  const isThere = removedAt !== undefined || newest !== undefined;
   check.expect(isThere, "I11", `its newest version ${latest} is not kept`);
+  const tasks = newest?.tasks ?? row.tasks;
+  check.expect(
+    row.tasks === tasks,
+    "I11",
+    `it has ${row.tasks} tasks, its newest version ${tasks}`,
+  );
+  const [kept, keptActions] = usesOf(check.state, id);
+  check.expect(kept <= jobs, "I11", `it had ${jobs} jobs, and ${kept} are kept`);
+  const told = `it had ${actions} actions, and ${keptActions} are kept`;
+  check.expect(keptActions <= actions, "I11", told);
   const isUnused = removedAt === undefined || open + schedules === 0;
   check.expect(isUnused, "I11", "it was removed, and is in use");
   check.expect(open <= jobs, "I11", `it had ${jobs} jobs, and ${open} are open`);

@@ -91,6 +91,8 @@ export interface VerifyState {
   /** The newest slot seen of a schedule, and who holds a grant: of the first of them only. */
   readonly slots: Record<string, number>;
   readonly grants: Record<string, number>;
+  /** The kept jobs and the kept actions of a plan: of the first plans only. */
+  readonly uses: Record<string, readonly [jobs: number, actions: number]>;
 }
 
 const sets = (): Record<Derived, RowSet> =>
@@ -115,6 +117,7 @@ export function beginVerify(at: number): VerifyState {
     keyspace: { gen: 0, seenGen: 0, version: 0, seenVersion: 0 },
     slots: {},
     grants: {},
+    uses: {},
   };
 }
 
@@ -163,6 +166,22 @@ export function follow(
   if (before !== undefined || Object.keys(facts).length < FOLLOWED_MAX) facts[key] = fact;
   return before;
 }
+
+/** Most plans whose jobs and actions are counted plan by plan. */
+const COUNTED_MAX = 8;
+
+/** Counts jobs and actions of a plan. Past the bound new plans are not counted. */
+export function countUse({ uses }: VerifyState, plan: string, jobs: number, actions: number): void {
+  const key = hash52(plan).toString(36);
+  const before = uses[key];
+  if (before === undefined && Object.keys(uses).length >= COUNTED_MAX) return;
+  const [ofJobs, ofActions] = before ?? [0, 0];
+  uses[key] = [ofJobs + jobs, ofActions + actions];
+}
+
+/** The jobs and the actions that were counted of a plan. */
+export const usesOf = ({ uses }: VerifyState, plan: string): readonly [number, number] =>
+  uses[hash52(plan).toString(36)] ?? [0, 0];
 
 /** The check of one row: what it says against itself, against what was seen, and against rows that it names. */
 export class RowCheck {

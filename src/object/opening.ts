@@ -77,6 +77,7 @@ function openOrSalvage(ports: OpeningPorts): SluiceStore | Damaged {
   const { sql, report } = ports;
   try {
     const store = openStore(sql);
+    checkPrimary(store);
     if (store.snapshots.damage !== undefined) report(store.snapshots.damage, "snapshots");
     return store;
   } catch (error) {
@@ -84,6 +85,14 @@ function openOrSalvage(ports: OpeningPorts): SluiceStore | Damaged {
     report(error, "open");
     return salvaged(ports, error);
   }
+}
+
+/** The primary of a queue has nothing that is not committed: where it is stored how far that goes, it goes to the log's end. */
+function checkPrimary({ hard, last }: SluiceStore): void {
+  const index = hard?.role === "primary" ? hard.committed?.index : undefined;
+  if (index === undefined || index >= last.index) return;
+  const told = `the log of a primary ends at ${last.index}, and was committed to ${index}`;
+  throw new StoreRefusal("store_corrupt", told);
 }
 
 /** What a store is that is not used, whether that was seen when it was opened or later. */

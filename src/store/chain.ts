@@ -74,6 +74,14 @@ export function faultOfLink(
   return entry.prevHash === before.hash ? undefined : " does not continue the chain";
 }
 
+/** Whether two anchors are one place, and tell the same of it. */
+export const isSameAnchor = (one: Anchor, other: Anchor): boolean =>
+  one.term === other.term &&
+  one.index === other.index &&
+  one.incarnation === other.incarnation &&
+  one.at === other.at &&
+  one.hash === other.hash;
+
 /** The anchor part of an entry. */
 export function anchorOf({ term, index, incarnation, at, hash: own }: Anchor): Anchor {
   return { term, index, incarnation, at, hash: own };

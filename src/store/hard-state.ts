@@ -161,9 +161,9 @@ export function readHardState(sql: Sql): HardState {
   const { membership = noMembership } = parse("checkpointed", checkpointed, forms.membership);
   return {
     format,
-    queueId,
-    role,
-    term: parse("term", String(term), count),
+    queueId: conforming("queue_id", queueId, forms.queueId),
+    role: conforming("role", role, forms.role),
+    term: conforming("term", term, count),
     vote: parse("vote", vote, forms.vote),
     purged: parseAnchor(purged),
     checkpointed: anchorOf(parseAnchor(checkpointed)),
@@ -174,8 +174,10 @@ export function readHardState(sql: Sql): HardState {
 
 const count = z.int().min(0);
 
-/** What columns of JSON hold. A checkpoint from before memberships were stated has none beside it. */
+/** What columns hold, most of them as JSON. A checkpoint from before memberships were stated has none beside it. */
 const forms = {
+  queueId: z.string().min(1).max(64),
+  role: z.enum(["primary", "replica"]),
   vote: z.object({ term: count, node: count, committed: z.boolean() }).nullable(),
   committed: z.object({ term: count, index: count }).nullable(),
   membership: z.object({ membership: storedMembership.optional() }),
@@ -220,6 +222,10 @@ function parse<T>(column: string, text: string, form: z.ZodType<T>): T {
   } catch (cause) {
     throw new LogCorrupt(`hard state: ${column} is not JSON`, { cause });
   }
+  return conforming(column, value, form);
+}
+
+function conforming<T>(column: string, value: unknown, form: z.ZodType<T>): T {
   const { data, error } = form.safeParse(value);
   if (error === undefined) return data;
   const [{ path, message } = { path: [], message: "no form" }] = error.issues;

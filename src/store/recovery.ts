@@ -2,7 +2,7 @@
  * Opening a store: the ports are checked against one another, and the log's tail is applied to the tables again.
  * Invariant: nothing is written; a store that contradicts itself is refused, never repaired.
  */
-import { LogCorrupt, type LogId } from "./chain.ts";
+import { isSameAnchor, LogCorrupt, type LogId } from "./chain.ts";
 import type { Schema } from "./declare.ts";
 import type { StoredEvent } from "./entry.ts";
 import { committedOf } from "./guards.ts";
@@ -48,7 +48,7 @@ function checkPointers(state: HardStateRow, log: Log): void {
   const term = state.known?.term ?? 0;
   if (term < last.term) throw new LogCorrupt(`term ${term} < ${last.term} of the log`);
   const found = log.anchor(checkpointed.index);
-  if (checkpointed.hash !== found.hash || checkpointed.term !== found.term) {
+  if (!isSameAnchor(checkpointed, found)) {
     const what = `entry ${found.index} is not the one that was checkpointed`;
     throw new LogCorrupt(what, { index: found.index });
   }

@@ -174,13 +174,20 @@ export function insertEntry(sql: Sql, segment: number, entry: Entry): void {
 
 const headColumns = "log_index, term, incarnation, at, prev_hash, hash";
 
-/** First and last index that a segment's table really holds; undefined when it is empty. */
+/** First and last index that a segment's table really holds; undefined when it is empty. Throws LogCorrupt where there is no such index. */
 export function readExtent(sql: Sql, segment: number): [first: number, last: number] | undefined {
   const [[first, last] = []] = sql.rows(
     `SELECT (SELECT min(log_index) FROM ${segmentTable(segment)}),
             (SELECT max(log_index) FROM ${segmentTable(segment)})`,
   );
-  return typeof first === "number" && typeof last === "number" ? [first, last] : undefined;
+  if (typeof first !== "number" || typeof last !== "number") return undefined;
+  if (Number.isSafeInteger(last)) return [first, last];
+  const [[known] = [0]] = sql.rows<[last: number]>(
+    `SELECT coalesce(max(log_index), 0) FROM ${segmentTable(segment)} WHERE log_index <= ?`,
+    Number.MAX_SAFE_INTEGER,
+  );
+  const what = `segment ${segment} has an entry whose index no number holds`;
+  throw new LogCorrupt(what, { index: known + 1 });
 }
 
 /** The short columns of one entry. Throws LogCorrupt when there is no such row. */

@@ -4,16 +4,18 @@
  */
 import { hash } from "node:crypto";
 import { utf8Bytes } from "../contract/fields.ts";
+import { limits } from "../contract/limits.ts";
 import { type Catalog, exists } from "./catalog.ts";
 import { LogCorrupt } from "./chain.ts";
 import type { GoneTables } from "./gone.ts";
 import type { Key } from "./key-columns.ts";
+import { type AboutOf, aboutIn } from "./snapshot-forms.ts";
 import type { Sql } from "./sql.ts";
 
 /** What a snapshot is: the one to be had, the one being built, the one that is coming in. */
-export type SnapshotRole = "current" | "building" | "importing";
+export type SnapshotRole = keyof AboutOf;
 
-/** A snapshot in the list. What `about` holds is its owner's business. */
+/** A snapshot in the list, and what is known of it. */
 export interface Listed<T> {
   readonly generation: number;
   readonly about: T;
@@ -56,19 +58,27 @@ export class SnapshotList {
       const [, generation] = /^snapshot_(\d+)$/.exec(table) ?? [];
       this.#newest = Math.max(this.#newest, Number(generation ?? 0));
     }
+    if (!catalog.has("snapshots")) return;
+    // A row whose chunks are gone keeps its number: others under it would go with that row.
+    const listed = sql.rows<[generation: number]>(
+      "SELECT generation FROM snapshots WHERE generation BETWEEN 1 AND ?",
+      limits.sequenceMax,
+    );
+    for (const [generation] of listed) this.#newest = Math.max(this.#newest, generation);
   }
 
-  get<T>(role: SnapshotRole): Listed<T> | undefined {
+  /** A row. Throws LogCorrupt where it is not what it must be. */
+  get<R extends SnapshotRole>(role: R): Listed<AboutOf[R]> | undefined {
     if (!exists(this.#sql, "snapshots")) return undefined;
     const [row] = this.#sql.rows<[generation: number, about: string]>(
       "SELECT generation, about FROM snapshots WHERE role = ?",
       role,
     );
-    return row && { generation: row[0], about: JSON.parse(row[1]) as T };
+    return row && { generation: row[0], about: aboutIn(role, row[1]) };
   }
 
   /** Writes or replaces a row. */
-  put<T>(role: SnapshotRole, { generation, about }: Listed<T>): void {
+  put<R extends SnapshotRole>(role: R, { generation, about }: Listed<AboutOf[R]>): void {
     this.#sql.run(`CREATE TABLE IF NOT EXISTS snapshots (
       role TEXT PRIMARY KEY, generation INTEGER NOT NULL, about TEXT NOT NULL
     ) STRICT, WITHOUT ROWID`);
@@ -80,16 +90,20 @@ export class SnapshotList {
     );
   }
 
-  /** Forgets a snapshot and sets its chunks aside, if there is one. */
+  /** Forgets a snapshot and sets its chunks aside, if there is one; whatever else its row says is not looked at. */
   drop(role: SnapshotRole): void {
-    const listed = this.get(role);
-    if (listed === undefined) return;
+    if (!exists(this.#sql, "snapshots")) return;
+    const [row] = this.#sql.rows<[generation: number]>(
+      "SELECT generation FROM snapshots WHERE role = ?",
+      role,
+    );
+    if (row === undefined) return;
     this.#sql.run("DELETE FROM snapshots WHERE role = ?", role);
-    this.#gone.setAside(`snapshot_${listed.generation}`);
+    this.#gone.setAside(`snapshot_${row[0]}`);
   }
 
   /** Gives a snapshot another role, and what is known of it now. */
-  rename<T>(from: SnapshotRole, to: SnapshotRole, listed: Listed<T>): void {
+  rename<R extends SnapshotRole>(from: SnapshotRole, to: R, listed: Listed<AboutOf[R]>): void {
     this.#sql.run("DELETE FROM snapshots WHERE role = ?", from);
     this.put(to, listed);
   }
@@ -139,10 +153,21 @@ export class Chunks {
     );
   }
 
-  /** The last chunk's totals and place; undefined while there is none. */
-  last<T>(): { readonly totals: ChunkTotals; readonly place: T } | undefined {
+  /** Forgets the last chunk. */
+  removeLast(): void {
+    this.#sql.run(
+      `DELETE FROM ${this.#table} WHERE chunk = (SELECT max(chunk) FROM ${this.#table})`,
+    );
+  }
+
+  /** The totals and the place of the last chunk, or of the last one up to a number; undefined while there is none. */
+  last<T>(
+    upTo: number = limits.sequenceMax,
+  ): { readonly totals: ChunkTotals; readonly place: T } | undefined {
     const [row] = this.#sql.rows<[chunk: number, bytes: number, digest: string, place: string]>(
-      `SELECT chunk, bytes, digest, place FROM ${this.#table} ORDER BY chunk DESC LIMIT 1`,
+      `SELECT chunk, bytes, digest, place FROM ${this.#table} WHERE chunk <= ?
+       ORDER BY chunk DESC LIMIT 1`,
+      upTo,
     );
     if (row === undefined) return undefined;
     const [chunks, bytes, digest, place] = row;

@@ -26,6 +26,11 @@ import { LayeredTable } from "./table.ts";
 /** A table's name while it is filled. */
 const stagedName = ({ name }: AnyTable): string => `staged_${name}`;
 
+/** Forgets what was staged, by whichever import. To be called in a transaction. */
+export function dropStaged(tables: readonly AnyTable[], gone: GoneTables): void {
+  for (const table of tables) gone.setAside(stagedName(table));
+}
+
 /** A snapshot that does not keep what its manifest says. */
 export class SnapshotInvalid extends Error {
   override readonly name = "SnapshotInvalid";
@@ -79,18 +84,37 @@ export class SnapshotImport {
     return this.#staged;
   }
 
-  /** Stores a chunk; one that has come before is passed over. Throws SnapshotInvalid for one out of turn. */
+  /**
+   * Stores a chunk; one that has come before is passed over. The last one that came may have been cut off: another one in its
+   * place replaces it. Throws SnapshotInvalid for one out of turn, and for another one in the place of any before the last. What is
+   * staged stays right: rows are staged only while the chunks are those of the manifest.
+   */
   add(chunk: number, text: string): void {
-    if (chunk <= this.#totals.chunks) return;
-    if (chunk > this.#totals.chunks + 1) {
-      throw new SnapshotInvalid(`chunk ${chunk} came after chunk ${this.#totals.chunks}`);
-    }
-    const totals = withChunk(this.#totals, text);
-    const counts = withRows(this.#counts, text);
+    const come = this.#totals.chunks;
+    if (chunk < 1) throw new SnapshotInvalid(`there is no chunk ${chunk}`);
+    if (chunk > come + 1) throw new SnapshotInvalid(`chunk ${chunk} came after chunk ${come}`);
     const { sql, chunks } = this.#ports;
-    sql.transaction(() => chunks.add(totals, counts, text));
+    const before = this.#upTo(chunk - 1);
+    const totals = withChunk(before.totals, text);
+    const counts = withRows(before.place, text);
+    if (chunk <= come) {
+      const known = this.#upTo(chunk).totals;
+      if (known.digest === totals.digest) return;
+      if (chunk < come) throw new SnapshotInvalid(`chunk ${chunk} came again, and is another one`);
+    }
+    sql.transaction(() => {
+      if (chunk === come) chunks.removeLast();
+      chunks.add(totals, counts, text);
+    });
     this.#totals = totals;
     this.#counts = counts;
+  }
+
+  /** What the chunks up to one come to. */
+  #upTo(chunk: number) {
+    if (chunk === this.#totals.chunks) return { totals: this.#totals, place: this.#counts };
+    const { chunks } = this.#ports;
+    return chunks.last<Readonly<Record<string, number>>>(chunk) ?? { totals: noChunks, place: {} };
   }
 
   /** Refuses a snapshot of tables or of row versions that this code does not know. Throws RowUnreadable. */
@@ -185,17 +209,12 @@ export class SnapshotImport {
     }
   }
 
-  /** Forgets what was staged. To be called in a transaction. */
-  drop(): void {
-    const { tables, gone } = this.#ports;
-    for (const table of tables) gone.setAside(stagedName(table));
-  }
-
   /** The next chunk's lines. An import that begins again begins with the first, over what is staged. */
   #nextChunk(): boolean {
     if (this.#chunk === this.meta.chunks) return false;
-    if (this.#chunk === 0) this.#ports.sql.transaction(() => this.drop());
-    this.#lines = this.#ports.chunks
+    const { sql, tables, gone, chunks } = this.#ports;
+    if (this.#chunk === 0) sql.transaction(() => dropStaged(tables, gone));
+    this.#lines = chunks
       .text(this.#chunk + 1)
       .split("\n")
       .slice(0, -1);

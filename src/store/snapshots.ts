@@ -11,19 +11,12 @@ import type { Settle, Snapshot, SnapshotBuilder, SnapshotMeta, SnapshotStorage }
 import type { RowForms } from "./row-forms.ts";
 import { type BuildOf, SnapshotBuild } from "./snapshot-build.ts";
 import { type Chunks, type Listed, SnapshotList } from "./snapshot-chunks.ts";
-import { SnapshotImport, stagedTables } from "./snapshot-import.ts";
+import type { ImportOf } from "./snapshot-forms.ts";
+import { dropStaged, SnapshotImport, stagedTables } from "./snapshot-import.ts";
 import { SnapshotLookup } from "./snapshot-lookup.ts";
 import type { AnyTable } from "./snapshot-rows.ts";
 import type { Sql } from "./sql.ts";
 import type { TableMachine } from "./state-machine.ts";
-
-/** What is stored of an import: who sends it, and what it is to be. */
-interface ImportOf {
-  readonly upload: string;
-  readonly meta: SnapshotMeta;
-  /** Whether it may replace jobs that are there. */
-  readonly over: boolean;
-}
 
 /** An import under way. */
 export interface Importing extends Pick<ImportOf, "upload" | "over"> {
@@ -72,20 +65,25 @@ export class SnapshotStore implements SnapshotStorage {
     this.damage = this.#read();
   }
 
-  /** Takes up what is stored. A snapshot is only derived: one that cannot be read is as good as none, and why is told. */
+  /**
+   * Takes up what is stored. A snapshot is only derived: one that cannot be read is as good as none, whatever the others are, and
+   * why is told.
+   */
   #read(): unknown {
-    try {
-      this.#current = this.#list.get<SnapshotMeta>("current");
-      const importing = this.#list.get<ImportOf>("importing");
-      if (importing !== undefined) this.#import = this.#received(importing);
-      const building = this.#list.get<BuildOf>("building");
-      if (building !== undefined) {
-        this.#goOn(building, this.#view());
-      }
-      return undefined;
-    } catch (fault) {
-      return fault;
-    }
+    const faults = [
+      faultOf(() => {
+        this.#current = this.#list.get("current");
+      }),
+      faultOf(() => {
+        const importing = this.#list.get("importing");
+        if (importing !== undefined) this.#import = this.#received(importing);
+      }),
+      faultOf(() => {
+        const building = this.#list.get("building");
+        if (building !== undefined) this.#goOn(building, this.#view());
+      }),
+    ];
+    return faults.find((fault) => fault !== undefined);
   }
 
   /** The build that is under way. */
@@ -218,7 +216,7 @@ export class SnapshotStore implements SnapshotStorage {
 
   /** Makes an import's staged tables the state, and it the current and only snapshot. To be called in a transaction. */
   writeInstall(): Settle {
-    const listed = this.#list.get<ImportOf>("importing");
+    const listed = this.#list.get("importing");
     if (listed === undefined || this.#import === undefined) throw new Error("no import is there");
     this.#import.snapshot.swap();
     this.#list.drop("current");
@@ -239,8 +237,7 @@ export class SnapshotStore implements SnapshotStorage {
   }
 
   #dropImport(): void {
-    const listed = this.#list.get<ImportOf>("importing");
-    if (listed !== undefined) this.#received(listed).snapshot.drop();
+    dropStaged(this.#tables, this.gone);
     this.#list.drop("importing");
   }
 
@@ -286,5 +283,15 @@ export class SnapshotStore implements SnapshotStorage {
 
   #written<T>(work: () => T): T {
     return this.#parts.sql.transaction(work);
+  }
+}
+
+/** Why something could not be done; undefined where it was. */
+function faultOf(work: () => void): unknown {
+  try {
+    work();
+    return undefined;
+  } catch (fault) {
+    return fault;
   }
 }

@@ -36,8 +36,7 @@ export class NodeSql implements Sql {
 
   rows<R extends SqlRow>(query: string, ...bindings: readonly SqlValue[]): R[] {
     checkBindings(bindings);
-    // It returns arrays, as it was told when it was prepared.
-    const rows = this.#prepare(query).statement.all(...bindings) as unknown as R[];
+    const rows = readAll<R>(this.#prepare(query), bindings);
     this.#rowsRead += rows.length;
     return rows;
   }
@@ -100,5 +99,29 @@ export class NodeSql implements Sql {
     const prepared = { statement, isChange: changesRows.test(query) };
     this.#prepared.set(query, prepared);
     return prepared;
+  }
+}
+
+/** All rows, as arrays: so each statement was told when it was prepared. */
+function readAll<R extends SqlRow>(prepared: Prepared, bindings: readonly SqlValue[]): R[] {
+  const { statement, isChange } = prepared;
+  try {
+    return statement.all(...bindings) as unknown as R[];
+  } catch (fault) {
+    // An integer that no number holds exactly. The platform rounds it, and so does this.
+    if (isChange || (fault as { code?: unknown }).code !== "ERR_OUT_OF_RANGE") throw fault;
+    return readRounded(statement, bindings);
+  }
+}
+
+function readRounded<R extends SqlRow>(statement: StatementSync, bindings: readonly SqlValue[]) {
+  statement.setReadBigInts(true);
+  try {
+    const rows = statement.all(...bindings) as unknown as (SqlValue | bigint)[][];
+    return rows.map((row) =>
+      row.map((value) => (typeof value === "bigint" ? Number(value) : value)),
+    ) as SqlRow[] as R[];
+  } finally {
+    statement.setReadBigInts(false);
   }
 }
