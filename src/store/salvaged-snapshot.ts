@@ -20,7 +20,7 @@ export class SalvagedSnapshot {
   /** The one that is listed; undefined where none is. Throws where the list cannot be read. */
   static find(sql: Sql): SalvagedSnapshot | undefined {
     const list = new SnapshotList(sql, readCatalog(sql), new GoneTables(sql));
-    const listed = list.get<SnapshotMeta>("current");
+    const listed = list.get("current");
     return listed && new SalvagedSnapshot(list, listed);
   }
 
