@@ -31,14 +31,18 @@ export function poll(
 }
 
 /**
- * A worker hangs up while it waits. Resolves once the server knows of it: the worker is taken for dead, which none is that waits.
+ * A worker hangs up while it waits. Resolves once the server knows of it: the worker has died, which none does that waits. That is an event:
+ * a read takes one whose time is over for dead until it has been looked whether it is there.
  */
 export async function hungUp(server: Parameters<typeof poll>[0], queue: Queue): Promise<void> {
   await queue.workers.register("w", { ttlMs: 1_000 });
   const { hangUp } = await poll(server, queue.path, "/claim", { waitMs: 60_000, worker: "w" });
   await hangUp();
-  const isDead = async () => expect((await queue.workers.get("w")).worker.state).toBe("dead");
-  await vi.waitFor(isDead, { timeout: 15_000, interval: 50 });
+  for await (const event of queue.watch({ types: ["worker.died"] })) {
+    expect(event).toMatchObject({ name: "w" });
+    return;
+  }
+  throw new Error("the feed has ended");
 }
 
 /** Resolves once a job is in a state. */
