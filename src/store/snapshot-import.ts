@@ -85,9 +85,9 @@ export class SnapshotImport {
   }
 
   /**
-   * Stores a chunk; one that has come before is passed over. The last one that came may have been cut off: another one in its
-   * place replaces it. Throws SnapshotInvalid for one out of turn, and for another one in the place of any before the last. What is
-   * staged stays right: rows are staged only while the chunks are those of the manifest.
+   * Stores a chunk; one that has come before is passed over. The last one that came may have been cut off: until the chunks are those
+   * of the manifest, another one in its place replaces it. Throws SnapshotInvalid for one out of turn, and for any other that comes
+   * again and is another one. What is staged stays right: rows are staged only of the manifest's chunks, and these are never replaced.
    */
   add(chunk: number, text: string): void {
     const come = this.#totals.chunks;
@@ -100,7 +100,9 @@ export class SnapshotImport {
     if (chunk <= come) {
       const known = this.#upTo(chunk).totals;
       if (known.digest === totals.digest) return;
-      if (chunk < come) throw new SnapshotInvalid(`chunk ${chunk} came again, and is another one`);
+      if (chunk < come || this.#isWhole) {
+        throw new SnapshotInvalid(`chunk ${chunk} came again, and is another one`);
+      }
     }
     sql.transaction(() => {
       if (chunk === come) chunks.removeLast();
@@ -108,6 +110,11 @@ export class SnapshotImport {
     });
     this.#totals = totals;
     this.#counts = counts;
+  }
+
+  /** Whether the chunks that came are those of the manifest. */
+  get #isWhole(): boolean {
+    return this.#totals.chunks === this.meta.chunks && this.#totals.digest === this.meta.digest;
   }
 
   /** What the chunks up to one come to. */

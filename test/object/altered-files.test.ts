@@ -44,6 +44,15 @@ describe("a file", () => {
     expect(await put(queue, text + text.slice(text.indexOf('{"chunk":2}')))).toBe(200);
   });
 
+  it("that is whole has its last chunk replaced by no other", async () => {
+    const text = await sound();
+    const queue = await openEngine({ config: {} });
+    expect(await put(queue, text, "?upload=u&more=true")).toBe(202);
+    const other = chunkOf(text).replaceAll("job-1", "job-9");
+    expect(await put(queue, other, "?upload=u&more=true")).toBe(422);
+    expect(await put(queue, text)).toBe(200);
+  });
+
   it("that was cut within a chunk is taken in when it is begun anew under the same name", async () => {
     for (const text of [await sound(), await withSmallChunks(sound)]) {
       const queue = await openEngine({ config: {} });

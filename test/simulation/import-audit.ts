@@ -204,7 +204,11 @@ export class ImportAudit {
     const { chunks } = snapshot;
     if (chunk > chunks + 1) return refused("import_unknown", { chunks });
     const { reply } = progress(importing, now);
-    if (chunk <= chunks) return { reply };
+    if (chunk <= chunks) {
+      if (this.#takenAs(upload, chunk) === text) return { reply };
+      // The last one may have been cut off. Nothing but that is mended.
+      if (chunk < chunks || this.#isWhole(importing)) return refused("snapshot_invalid");
+    }
     this.#note = (position) => this.#taken.push({ upload, chunk, text, position });
     return { reply: { ...reply, chunks: chunk } };
   }
@@ -223,10 +227,14 @@ export class ImportAudit {
     if (snapshot.chunks !== snapshot.meta.chunks) return false;
     let digest = "";
     for (let chunk = 1; chunk <= snapshot.chunks; chunk += 1) {
-      const taken = this.#taken.findLast((each) => each.upload === upload && each.chunk === chunk);
-      digest = hash("sha256", `${digest}\n${taken?.text ?? ""}`);
+      digest = hash("sha256", `${digest}\n${this.#takenAs(upload, chunk) ?? ""}`);
     }
     return digest === snapshot.meta.digest;
+  }
+
+  /** The text that a chunk was taken with last. */
+  #takenAs(upload: string, chunk: number): string | undefined {
+    return this.#taken.findLast((each) => each.upload === upload && each.chunk === chunk)?.text;
   }
 
   /** The answer of a `finish` that did not come to the swap. */
