@@ -171,4 +171,20 @@ export const snapshotMutants: readonly Mutant[] = [
     to: "throw new LogCorrupt(what);",
     tests: [bad],
   },
+  {
+    name: "alone-at-damage",
+    breaks: "what waits to be alone goes on with a store that was found to be damaged meanwhile",
+    file: "src/object/commit.ts",
+    from: "return refusal === undefined ? work() : { refusal };",
+    to: "return refusal === null ? { refusal } : work();",
+    tests: ["test/object/waiting-at-damage.test.ts"],
+  },
+  {
+    name: "whole-import-spoilt",
+    breaks: "a stray chunk replaces the last one of a file that has come whole",
+    file: "src/store/snapshot-import.ts",
+    from: "if (chunk < come || this.#isWhole) {",
+    to: "if (chunk < come) {",
+    tests: ["test/object/altered-files.test.ts"],
+  },
 ];

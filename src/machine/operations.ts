@@ -164,7 +164,7 @@ function step(
     // What became of one of this step may have ended another, which waited for it.
     if (job?.state !== state) continue;
     if (isMeant(operation, job) && changeOne(tx, operation.kind, id, job)) changed += 1;
-    units += job.payload.length + (job.result?.length ?? 0);
+    units += unitsOf(job);
   }
   const done = { seq, changed, examined };
   const last = places[examined - 1];
@@ -176,6 +176,10 @@ function step(
   tx.emit("operation.advanced", next === undefined ? done : { ...done, state: next });
   return examined;
 }
+
+/** How long a job's texts are. A payload that is gone keeps no operation from its end. */
+const unitsOf = ({ payload, result }: Partial<JobRow>): number =>
+  (payload?.length ?? 0) + (result?.length ?? 0);
 
 function isMeant(operation: OperationRow, job: JobRow): boolean {
   const { seqMax, grantMax = Infinity } = operation;

@@ -13,6 +13,7 @@ import type { Callers } from "./callers.ts";
 import type { Feed } from "./feed.ts";
 import { Group } from "./group.ts";
 import type { Telling } from "./line.ts";
+import { letRequestsBy } from "./pauses.ts";
 import { type Pending, PendingCommands } from "./pending.ts";
 import { busy } from "./refusals.ts";
 
@@ -54,16 +55,6 @@ const GROUPS_IN_FLIGHT_MAX = 4;
 /** Whether a command may be given jobs. */
 const claims = ({ name, input }: CommandRequest): boolean =>
   name === "lease.claim" || (name === "lease.settle" && (input as SettleInput).claim !== undefined);
-
-/**
- * Waits until requests that came meanwhile were heard. What storage answers at once lets none in: that is heard only when the object
- * waits for the clock. It comes in steps of that kind, and with one wait between two turns it sat through four of them, measured;
- * with two through two.
- */
-export async function letRequestsBy(ports: Pick<CommitterPorts, "pause">): Promise<void> {
-  await ports.pause();
-  await ports.pause();
-}
 
 export class Committer {
   readonly #ports: CommitterPorts;
@@ -159,6 +150,14 @@ export class Committer {
     await this.#durable();
     this.pump();
     return result;
+  }
+
+  /** Answers a command alone. Refused where the store was found unfit for it meanwhile. */
+  answerAlone(work: () => CommandAnswer): Promise<CommandAnswer> {
+    return this.alone(() => {
+      const refusal = this.#ports.closed();
+      return refusal === undefined ? work() : { refusal };
+    });
   }
 
   /** The queue was deleted: the next one of its name is another. */

@@ -227,7 +227,7 @@ export class QueueEngine {
   /** What is done by the object itself, beside the log; undefined for a command that a group decides. */
   #own({ name, input }: CommandRequest): Promise<CommandAnswer> | undefined {
     if (name === "queue.checkpoint") {
-      return this.#committer.alone(() => this.#checkpoints.asked());
+      return this.#committer.answerAlone(() => this.#checkpoints.asked());
     }
     if (name === "queue.delete") return this.#delete(input as DeleteQueueInput);
     if (name === "snapshot.build") return this.#snapshots.build();
@@ -304,7 +304,7 @@ export class QueueEngine {
   }
 
   #delete({ force }: DeleteQueueInput): Promise<CommandAnswer> {
-    return this.#committer.alone(() => {
+    return this.#committer.answerAlone(() => {
       const { name } = this.#ports;
       const view = this.#view();
       if (view === undefined) return { refusal: queueUnknown(name) };

@@ -32,6 +32,8 @@ export interface SnapshotPorts {
   store(): SluiceStore;
   /** What the queue keeps; undefined where there is none. */
   contents(): Contents | undefined;
+  /** Why the store must not be used; undefined while it may. */
+  closed(): Refusal | undefined;
   now(): number;
   /** Lets others have their turn. */
   pause(): Promise<void>;
@@ -98,7 +100,7 @@ export class Snapshots {
   /** Begins a build of the state as of now; where one is under way, that one goes on. */
   build(): Promise<CommandAnswer> {
     const { committer, sql, arm, now } = this.#ports;
-    return committer.alone(() => {
+    return committer.answerAlone(() => {
       const contents = this.#ports.contents();
       if (contents === undefined) return { refusal: refusals.queueUnknown(this.#ports.name) };
       if (this.#ports.store().snapshots.building === undefined) {
@@ -112,7 +114,7 @@ export class Snapshots {
   }
 
   remove(): Promise<CommandAnswer> {
-    return this.#ports.committer.alone(() => {
+    return this.#ports.committer.answerAlone(() => {
       if (this.#ports.contents() === undefined) {
         return { refusal: refusals.queueUnknown(this.#ports.name) };
       }
@@ -173,7 +175,7 @@ export class Snapshots {
     const repeated = this.#repeated(step);
     if (repeated !== undefined) return told.imported(repeated);
     if ("finish" in step) return await this.#finish(step.upload);
-    return await this.#ports.committer.alone(() => {
+    return await this.#ports.committer.answerAlone(() => {
       const refusal = this.#guarded(() =>
         "manifest" in step ? this.#begin(step) : this.#take(step),
       );
@@ -227,6 +229,9 @@ export class Snapshots {
     for (let turn = 0; turn < TURNS_PER_CALL; turn += 1) {
       // Between two turns, another call may have come to the end.
       if (this.#done?.upload === upload) return told.imported(this.#done.reply);
+      // Or the store was found to be damaged.
+      const closed = this.#ports.closed();
+      if (closed !== undefined) return { refusal: closed };
       const { importing } = this.#ports.store().snapshots;
       if (importing?.upload !== upload) return { refusal: told.importUnknown(upload) };
       let isStaged = false;
@@ -256,7 +261,7 @@ export class Snapshots {
   }
 
   #install(upload: string, staged: SnapshotImport): Promise<CommandAnswer> {
-    return this.#ports.committer.alone(() => {
+    return this.#ports.committer.answerAlone(() => {
       const { importing } = this.#ports.store().snapshots;
       // While it waited to be alone, another call may have come first.
       if (this.#done?.upload === upload) return told.imported(this.#done.reply);

@@ -15,10 +15,11 @@ import type { Sql } from "../store/sql.ts";
 import type { Alarm } from "./alarm.ts";
 import type { BlockedClients } from "./blocked.ts";
 import type { Checkpoints } from "./checkpoints.ts";
-import { type Committer, letRequestsBy } from "./commit.ts";
+import type { Committer } from "./commit.ts";
 import type { Courier } from "./courier.ts";
 import { farewells } from "./farewell.ts";
 import type { Line } from "./line.ts";
+import { letRequestsBy } from "./pauses.ts";
 import { tellDirectory } from "./registry.ts";
 import type { Snapshots } from "./snapshots.ts";
 

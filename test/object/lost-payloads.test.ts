@@ -42,6 +42,16 @@ describe("a job whose payload is gone", () => {
     expect(jobs.map(({ id }) => id)).toEqual(["x"]);
   });
 
+  it("keeps no purge from its end, which removes it", async () => {
+    const rig = await withoutPayload();
+    const { operation } = replyOf(
+      "queue.purge",
+      await rig.engine.submit(command("queue.purge", {})),
+    );
+    expect(operation).toMatchObject({ status: "done", changed: 4 });
+    expect((await rig.stats()).counts).toMatchObject({ ready: 0, running: 1 });
+  });
+
   it("is given to nobody who waits, and what comes before it is", async () => {
     const rig = await withoutPayload();
     const socket = new TestSocket();

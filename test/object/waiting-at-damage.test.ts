@@ -12,9 +12,10 @@ import { TestChannel } from "./channel-rig.ts";
 import { codeOf, command, enqueue } from "./commands.ts";
 import { RedisRig } from "./redis-rig.ts";
 import { turns } from "./rig.ts";
+import { rigWithTail } from "./store-damages.ts";
 import { TestSocket } from "./wait-socket.ts";
 
-type Sql = Harness["sql"] | RedisRig["sql"];
+type Sql = Pick<Harness["sql"], "rows" | "run">;
 
 /** The last entry's keys are no JSON from now on, which is looked at at every wake, and when a key is looked up. */
 function spoil(sql: Sql): void {
@@ -230,3 +231,27 @@ describe("a Redis client that waits without end at a store that turns out to be 
     expect(client.heard()).toBe("*2\r\n$1\r\nl\r\n$1\r\na\r\n");
   });
 });
+
+it.each([
+  ["queue.checkpoint", {}],
+  ["queue.delete", {}],
+  ["snapshot.build", {}],
+  ["snapshot.remove", {}],
+] as const)(
+  "%s, which waits to be alone as damage is found, is refused with it",
+  async (name, input) => {
+    const { engine, sql } = await rigWithTail();
+    await engine.submit(enqueue([{ id: "last", runAt: 1_900_000_000_000 }], { key: "k" }));
+    spoil(sql);
+    const before = rowsOf(sql);
+    sql.isHeld = true;
+    // It meets the damage: behind its group the store is given up, and then comes who waits behind that.
+    const meeting = engine.submit(enqueue([{ id: "x" }], { key: "k" }));
+    await turns();
+    const waiting = engine.submit(command(name, input));
+    while (sql.waiting > 0) await sql.settle();
+    expect(codeOf(await waiting)).toBe("store_corrupt");
+    await meeting;
+    expect(rowsOf(sql)).toBe(before);
+  },
+);
