@@ -17,6 +17,9 @@ const CR = 13;
 const LF = 10;
 const STAR = "*".charCodeAt(0);
 const DOLLAR = "$".charCodeAt(0);
+const ZERO = "0".charCodeAt(0);
+/** A line of no more digits is read digit by digit: to make a string of it would take longer than all else that is done with it. */
+const DIGITS_MAX = 7;
 /** A line's end, which closes what is counted in bytes as well. */
 const END = 2;
 
@@ -92,9 +95,10 @@ export class RequestParser {
 
   /** `*3`: how many arguments a call has. */
   #count(): boolean {
-    const line = this.#line("too big mbulk count string");
+    const short = this.#shortNumber();
+    const line = short === undefined ? this.#line("too big mbulk count string") : "";
     if (line === undefined) return false;
-    const count = numberIn(line.slice(1));
+    const count = short ?? numberIn(line.slice(1));
     if (count === undefined || count > limits.respArgumentsMax) {
       return this.#fail("invalid multibulk length");
     }
@@ -124,18 +128,36 @@ export class RequestParser {
   /** Reads how long the next argument is. */
   #announced(): boolean {
     const type = this.#buffer[this.#at] ?? 0;
-    const line = this.#line("too big bulk count string");
+    const short = type === DOLLAR ? this.#shortNumber() : undefined;
+    const line = short === undefined ? this.#line("too big bulk count string") : "";
     if (line === undefined) return false;
     if (type !== DOLLAR) {
       return this.#fail(`expected '$', got '${String.fromCharCode(type)}'`);
     }
-    const length = numberIn(line.slice(1));
+    const length = short ?? numberIn(line.slice(1));
     if (length === undefined || length < 0 || length > this.#room) {
       return this.#fail("invalid bulk length");
     }
     this.#room -= length;
     this.#length = length;
     return true;
+  }
+
+  /** The number behind the first byte of a line, if that has few digits and nothing else, and is whole; else nothing is read. */
+  #shortNumber(): number | undefined {
+    const buffer = this.#buffer;
+    const from = this.#at + 1;
+    let number = 0;
+    let end = from;
+    for (; end - from < DIGITS_MAX; end += 1) {
+      const digit = (buffer[end] ?? CR) - ZERO;
+      if (digit < 0 || digit > 9) break;
+      number = 10 * number + digit;
+    }
+    const isStrict = end > from && (buffer[from] !== ZERO || end === from + 1);
+    if (!isStrict || buffer[end] !== CR || end + 1 >= buffer.length) return undefined;
+    this.#at = end + END;
+    return number;
   }
 
   /** A line without its end; undefined where it is not whole, or never will be. */

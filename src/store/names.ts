@@ -49,6 +49,8 @@ export const name_removals = declareTable<{ readonly version: number }>()({
   version: 1,
   key: [integer("slot")],
   valueBytesMax: 60,
+  // A name falls on any of them: to read one at a time would cost more than all else that becomes of a name.
+  resident: true,
 });
 const SLOTS = 1024;
 
