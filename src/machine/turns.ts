@@ -107,7 +107,7 @@ export function takeInOrder(
       if (head === undefined) shut += 1;
       else if (!take(head.id)) return;
       else left -= 1;
-      isKnown = head === undefined || !hasOrderedTurn(tx, head.key);
+      isKnown = head === undefined || !head.isOrdered || !hasTurn(tx, head.key);
       // Where the key has lanes in other rounds too, these find out when its turn comes there.
       if (isKnown) readRound(tx, lanes, left);
     } else if (plain !== undefined) {
@@ -217,19 +217,23 @@ function comesFirst(view: View, lanes: Lanes, [place]: Plain): boolean {
 }
 
 /** Whether a key in strict order has a turn still, as when its head could not be handed out: that may be of another set, or a better priority. */
-function hasOrderedTurn({ tables }: View, key: string): boolean {
-  const row = tables.keys.get([key]);
-  return row?.order === "fifo" && row.lanes[MIXED]?.round !== undefined;
+const hasTurn = ({ tables }: View, key: string): boolean =>
+  tables.keys.get([key])?.lanes[MIXED]?.round !== undefined;
+
+/** The next job of a key. */
+interface Head {
+  readonly id: string;
+  readonly key: string;
+  /** Whether the key is in strict order. */
+  readonly isOrdered: boolean;
 }
 
 /** The next job of the key whose turn it is; undefined where the key is shut by now, and loses its turns. */
-function openHead(
-  tx: Transaction,
-  { set, priority, next }: Lanes,
-): { readonly id: string; readonly key: string } | undefined {
+function openHead(tx: Transaction, { set, priority, next }: Lanes): Head | undefined {
   const [number, key] = next.pop() ?? [0, ""];
   const row = tx.tables.keys.get([key]);
-  const lane = row?.lanes[row.order === "fifo" ? MIXED : set];
+  const isOrdered = row?.order === "fifo";
+  const lane = row?.lanes[isOrdered ? MIXED : set];
   const isStill = lane?.lane === number && lane.round?.[0] === set && lane.round[1] === priority;
   // What was looked up before may have lost its turns since.
   if (row === undefined || !isStill) return undefined;
@@ -239,5 +243,5 @@ function openHead(
   }
   const first = tx.tables.ready.first([number]);
   if (first === undefined) throw new Error(`key ${key} has a turn, but no job is ready`);
-  return { id: first[1].id, key };
+  return { id: first[1].id, key, isOrdered };
 }

@@ -41,7 +41,7 @@ export class Target {
 
   /** A post failed by the target's fault. Where it keeps being so, one job after the other is tried, ever later. `probe`: by which it was tried. */
   failed(url: string, reason: string, retryAfterMs = 0, probe?: Probe): void {
-    const delivery = this.#presentAt(url);
+    const delivery = this.#turnTo(url);
     if (delivery === undefined) return;
     this.#faults += 1;
     const isKnown = delivery.paused !== undefined;
@@ -57,7 +57,7 @@ export class Target {
 
   /** A post was taken. */
   worked(url: string): void {
-    const delivery = this.#presentAt(url);
+    const delivery = this.#turnTo(url);
     if (delivery === undefined) return;
     this.#faults = 0;
     this.#finding = undefined;
@@ -69,7 +69,7 @@ export class Target {
   take(): Finding | undefined {
     const finding = this.#finding;
     this.#finding = undefined;
-    return finding && this.#presentAt(finding.url) && finding;
+    return finding && this.#turnTo(finding.url) && finding;
   }
 
   /** It could not be said: again, unless something newer was found. */
@@ -81,8 +81,8 @@ export class Target {
     this.#finding = { url, request: { v: 1, name, input, bytes: 0 } };
   }
 
-  /** The delivery, if it still goes to that address. */
-  #presentAt(url: string): DeliveryRow | undefined {
+  /** The delivery, if it still goes to that address; faults of another one count no more. */
+  #turnTo(url: string): DeliveryRow | undefined {
     const delivery = this.#ports.delivery();
     if (delivery?.settings.url !== url) return undefined;
     if (this.#url !== url) this.#faults = 0;

@@ -37,10 +37,15 @@ export class Expected {
 
   /** What is to be read of some keys, at most so many. One alone is not worth a query of its own kind. */
   unread(keys: readonly Key[], most: number): Unread {
-    const unknown = keys.filter((key) => !this.has(key));
-    const few = unknown.slice(0, Math.min(most, this.#most));
-    const next = unknown[few.length];
-    const reach = next === undefined ? keys.length : keys.indexOf(next);
+    const few: Key[] = [];
+    let reach = 0;
+    for (const key of keys) {
+      if (!this.has(key)) {
+        if (few.length === Math.min(most, this.#most)) break;
+        few.push(key);
+      }
+      reach += 1;
+    }
     return { keys: few.length < 2 ? [] : few, reach };
   }
 

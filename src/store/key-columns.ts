@@ -25,16 +25,27 @@ export interface KeyColumn<T extends KeyPart = KeyPart> {
   readonly sqlType: "INTEGER" | "TEXT" | "BLOB";
   /** Whether `<` on the parts is already the order of the stored values. */
   readonly isNative: boolean;
-  /** The value to bind. Throws IllFormed for a part that this column does not take. */
+  /** Throws IllFormed for a part that this column does not take. */
+  check(part: T): void;
+  /** The value to bind. Throws as `check` does. */
   encode(part: T): SqlValue;
   decode(stored: SqlValue): T;
 }
 
 const columnName = /^[a-z][a-z0-9_]*$/;
 
-function column<T extends KeyPart>(name: string, codec: Omit<KeyColumn<T>, "name">): KeyColumn<T> {
+/** A column as its kind says it is. `store` is given only parts that were checked. */
+interface Codec<T extends KeyPart> extends Omit<KeyColumn<T>, "name" | "encode"> {
+  store(part: T): SqlValue;
+}
+
+function column<T extends KeyPart>(name: string, { store, ...codec }: Codec<T>): KeyColumn<T> {
   if (!columnName.test(name)) throw new TypeError(`"${name}" is not a column name`);
-  return { ...codec, name };
+  const encode = (part: T): SqlValue => {
+    codec.check(part);
+    return store(part);
+  };
+  return { ...codec, name, encode };
 }
 
 /** A safe integer ≥ 0. */
@@ -47,14 +58,14 @@ export function signed(name: string, offset: number): KeyColumn<number> {
   return column<number>(name, {
     sqlType: "INTEGER",
     isNative: true,
-    encode(part) {
+    check(part) {
       const stored = part + offset;
       const isExact = Number.isSafeInteger(part) && Number.isSafeInteger(stored);
       if (!isExact || stored < 0 || Object.is(part, -0)) {
         throw new IllFormed(`key column ${name}: ${part} is not an integer ≥ ${-offset}`);
       }
-      return stored;
     },
+    store: (part) => part + offset,
     decode: (stored) => expectNumber(name, stored) - offset,
   });
 }
@@ -66,11 +77,11 @@ export function ascii(name: string): KeyColumn<string> {
   return column<string>(name, {
     sqlType: "TEXT",
     isNative: true,
-    encode(part) {
+    check(part) {
       if (typeof part !== "string" || !printable.test(part))
         throw new IllFormed(`key column ${name}: not printable ASCII`);
-      return part;
     },
+    store: (part) => part,
     decode: (stored) => expectString(name, stored),
   });
 }
@@ -83,12 +94,12 @@ export function text(name: string): KeyColumn<string> {
   return column<string>(name, {
     sqlType: "TEXT",
     isNative: false,
-    encode(part) {
+    check(part) {
       if (typeof part !== "string" || !part.isWellFormed() || part.includes("\0")) {
         throw new IllFormed(`key column ${name}: not well-formed Unicode without U+0000`);
       }
-      return part;
     },
+    store: (part) => part,
     decode: (stored) => expectString(name, stored),
   });
 }
@@ -103,12 +114,12 @@ export function bytes(name: string): KeyColumn<string> {
   return column<string>(name, {
     sqlType: "BLOB",
     isNative: true,
-    encode(part) {
+    check(part) {
       if (typeof part !== "string" || !latin1.test(part)) {
         throw new IllFormed(`key column ${name}: not a binary string`);
       }
-      return Buffer.from(part, "latin1");
     },
+    store: (part) => Buffer.from(part, "latin1"),
     decode(stored) {
       if (!(stored instanceof Uint8Array)) throw new IllFormed(`key column ${name}: not a BLOB`);
       return Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength).toString("latin1");
@@ -121,12 +132,12 @@ export function double(name: string): KeyColumn<number> {
   return column<number>(name, {
     sqlType: "TEXT",
     isNative: true,
-    encode(part) {
+    check(part) {
       if (typeof part !== "number" || Number.isNaN(part) || Object.is(part, -0)) {
         throw new IllFormed(`key column ${name}: ${part} has no place in the order`);
       }
-      return sortableHex(part);
     },
+    store: sortableHex,
     decode: (stored) => fromSortableHex(expectString(name, stored)),
   });
 }

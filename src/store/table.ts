@@ -144,9 +144,9 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 
   expect(keys: readonly K[]): number {
     if (this.#isResident) return keys.length;
-    const unknown = keys.filter((key) => this.#overlay.get(key) === undefined);
-    const next = unknown[this.#base.expect(unknown)];
-    return next === undefined ? keys.length : keys.indexOf(next);
+    const places = [...keys.keys()].filter((i) => this.#overlay.get(keys[i] as K) === undefined);
+    const reach = this.#base.expect(places.map((i) => keys[i] as K));
+    return places[reach] ?? keys.length;
   }
 
   expectFirst(prefixes: readonly Leading<K>[]): void {
@@ -250,12 +250,19 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     return this.#isResident ? undefined : this.#base.get(key);
   }
 
-  /** Refuses a key that the columns do not take, by encoding it. */
+  /** Throws IllFormed for a key that the columns do not take. */
   #checkKey(key: Key): void {
     if (key.length !== this.#columns.length) {
       throw new TypeError(`${this.name}: a key of ${key.length} parts`);
     }
-    for (let i = 0; i < key.length; i += 1) this.#columns[i]?.encode(key[i] as KeyPart);
+    this.#checkParts(key);
+  }
+
+  /** Throws IllFormed for leading parts that the columns do not take. */
+  #checkParts(parts: Key): void {
+    if (parts.length > this.#columns.length)
+      throw new TypeError(`${this.name}: too many key parts`);
+    for (let i = 0; i < parts.length; i += 1) this.#columns[i]?.check(parts[i] as KeyPart);
   }
 
   #load(): void {
@@ -283,7 +290,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   /** Throws IllFormed for bounds that the columns do not take. */
   #stretchOf(bounds: Bounds<K>): Stretch | undefined {
     for (const bound of [bounds.prefix, bounds.from, bounds.after, bounds.to]) {
-      if (bound !== undefined) this.#base.encode(bound);
+      if (bound !== undefined) this.#checkParts(bound);
     }
     return stretchOf(bounds, this.#compare);
   }
