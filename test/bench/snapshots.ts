@@ -1,6 +1,7 @@
 /**
  * Figures of snapshots: a million jobs are built into one, exported and imported, while 500 jobs a second come and go.
- * Invariant: the load keeps its pace, the copy has what was exported, and the source is found sound, or the figure fails.
+ * Invariant: the load keeps its pace and is not held up, memory stays bounded, the copy has what was exported, and the source is found
+ * sound, or the figure fails.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Queue } from "../../src/client/index.ts";
@@ -18,6 +19,10 @@ const TURN_MS = (1000 * BATCH * CLIENTS) / JOBS_PER_SECOND;
 const IDLE_MS = 5_000;
 /** The load goes on beside: less than this share of its pace, and something stalled it. */
 const PACE_MIN = 0.95;
+/** A request in a hundred that takes longer than this was held up. */
+const P99_MS_MAX = 200;
+/** All the memory that an object has on the platform; a million jobs take more than that. */
+const GROWN_MIB_MAX = 128;
 
 /** 500 jobs a second of whole lives, in the queue of a million. */
 class SteadyLoad {
@@ -99,7 +104,12 @@ async function exportAndImport(bench: Bench): Promise<Measured> {
   if (imported?.digest !== digest) throw new Error(`${imported?.digest} came of ${digest}.`);
   const { counts } = await target.stats();
   if (counts.ready < MANY) throw new Error(`The copy has only ${counts.ready} ready jobs.`);
+  for (const [name, { p99Ms }] of Object.entries(phases)) {
+    if (p99Ms > P99_MS_MAX)
+      throw new Error(`During ${name} the load was held up: p99 ${p99Ms} ms.`);
+  }
   const grown = ((server.rssBytes() ?? Number.NaN) - before) / 2 ** 20;
+  if (grown > GROWN_MIB_MAX) throw new Error(`workerd's memory grew by ${grown} MiB.`);
   const beside = Object.entries(phases).flatMap(([name, { seconds, p99Ms }]) => [
     [`snapshot_1m_${name}_s`, seconds] as const,
     [`snapshot_1m_${name}_p99_ms`, p99Ms] as const,
