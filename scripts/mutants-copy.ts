@@ -20,10 +20,13 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { type Mutant, mutate } from "./mutants-table.ts";
 
+/** Some tests hold documents to the code. */
 const copied = [
   "src",
   "test",
   "scripts",
+  "docs",
+  "README.md",
   "package.json",
   "tsconfig.json",
   "vitest.config.ts",
