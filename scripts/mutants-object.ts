@@ -51,7 +51,7 @@ export const objectMutants: readonly Mutant[] = [
     breaks: "only the first event of a group gets into its entry",
     file: "src/object/group.ts",
     from: "this.#builder.add(event);",
-    to: "if (this.#events.length === 0) this.#builder.add(event);",
+    to: "if (this.#builder.events === 0) this.#builder.add(event);",
     tests: [groups],
   },
   {

@@ -21,6 +21,20 @@ test("a purge passes over a job that ended within the same step, when the one it
   expect(await q.ids("blocked")).toEqual([]);
 });
 
+test("a purge passes over such a job also where it is kept", async () => {
+  const q = await openEngine();
+  await q.run("job.enqueue", {
+    jobs: [
+      { payload: "1", id: "p", after: [{ id: "q" }] },
+      { payload: "1", id: "q" },
+      { payload: "1", id: "z", after: [{ id: "p", onFail: "cancel" }] },
+    ],
+  });
+  const { operation } = await q.run("queue.purge", { states: ["blocked"] });
+  expect(operation).toMatchObject({ status: "done", examined: 2, changed: 1 });
+  expect(await q.job("z")).toMatchObject({ state: "cancelled" });
+});
+
 test("an id that a job without a key had is taken by one with a key, also in a log that is applied anew", async () => {
   const q = await openEngine();
   await q.enqueue({ id: "a", expiresAt: q.now + 60_000 });

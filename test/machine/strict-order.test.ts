@@ -259,6 +259,15 @@ test("the order of a key changes only while it has no open jobs", async () => {
   expect(await take(q, 5)).toEqual(["n0", "n1"]);
 });
 
+test("a job of a key takes the order of the only one that is open, whatever the default has become", async () => {
+  const q = await openEngine();
+  await enqueueMany(q, "k", 1, { key: "k" });
+  await q.run("queue.configure", { keys: { order: "fifo" } });
+  expect((await keyOf(q)).limits.order).toBe("priority");
+  await q.enqueue({ id: "late", key: "k" });
+  expect(await take(q, 5)).toEqual(["k0", "late"]);
+});
+
 test("a new default order holds for a key once it has no open jobs; until then it shows the one they have", async () => {
   const q = await openEngine();
   await enqueueMany(q, "k", 2, { key: "k" });

@@ -96,8 +96,9 @@ test("until started, it is free at the hand-out, and not had again by a job that
   const q = await holding({ unique });
   expect(await tryEnqueue(q, { unique })).toEqual(same("a"));
   const { id, token } = await q.claimOne();
-  await q.settle({ op: "release", id, token });
   expect(await tryEnqueue(q, { id: "b", unique })).toEqual({ id: "b" });
+  await q.settle({ op: "release", id, token });
+  expect(await tryEnqueue(q, { unique })).toEqual(same("b"));
 });
 
 test("for a time, it is had to the millisecond, whatever becomes of its job", async () => {

@@ -3,7 +3,8 @@
  */
 import { describe, expect, it } from "vitest";
 import { queueVerify } from "../../src/contract/queue.ts";
-import { derived, follow } from "../../src/machine/verify-state.ts";
+import { verifyRow } from "../../src/machine/verify.ts";
+import { beginVerify, derived, follow } from "../../src/machine/verify-state.ts";
 import { cursorOf, type Place } from "../../src/object/verify.ts";
 import { firstRow } from "../../src/object/verify-rows.ts";
 import { noCounters } from "../../src/store/queue.ts";
@@ -210,6 +211,26 @@ describe("a verification of what a queue has besides", () => {
     const damages = [set("jobs", "attempts", attempts, "id = 'a'")];
     await expectFound(await variedQueue(), damages, "I15", "its attempt's end 9000000000000");
   });
+});
+
+it.each([
+  ["twice", ["b"], ["b"]],
+  ["before the one before it", ["b"], ["a"]],
+])("a row that stands %s is found, whoever reads it", (_, first, second) => {
+  const state = beginVerify(1);
+  const rowOf = (key: readonly string[]) => ({
+    table: "held",
+    key: ["w", ...key],
+    value: {},
+    texts: [],
+  });
+  expect(verifyRow(state, rowOf(first), () => undefined)).toEqual([]);
+  expect(verifyRow(state, rowOf(second), () => undefined)).toMatchObject([
+    {
+      invariant: "I11",
+      detail: expect.stringContaining("it does not stand behind the row before it"),
+    },
+  ]);
 });
 
 describe("an import", () => {
