@@ -15,6 +15,8 @@ import { RedisPrologue } from "./redis-prologue.ts";
 /** Calls on their way, and their bytes, above which a client is not read from. */
 const CALLS_MAX = 4096;
 const BYTES_MAX = 4 * 1024 * 1024;
+/** Bytes that a client which follows something has not taken, above which it is cut off, as by a Redis: what is published does not wait for it. */
+const TOLD_BYTES_MAX = 32 * 1024 * 1024;
 
 /** A call that has no reply yet. */
 interface Unanswered {
@@ -27,9 +29,13 @@ interface Unanswered {
   readonly isSettling: boolean;
   /** It changes what is followed: each of its frames says so, also where it looks as if nobody had asked. */
   readonly isSubscription: boolean;
+  /** It is a HELLO or a RESET: its reply shows which protocol is spoken from then on. */
+  readonly isGreeting: boolean;
   /** It was said again: the client has had the reply. */
   readonly isRepeated: boolean;
 }
+
+const greeting = /^(hello|reset)$/i;
 
 /** The words of frames that answer who changes what is followed, and of those that tell what was published. */
 const confirmation = /^p?(un)?subscribe$/;
@@ -51,6 +57,8 @@ export class BridgedClient {
   readonly #unanswered: Unanswered[] = [];
   /** A frame has said that something is followed: from then on, what is published may come. */
   #isSubscribed = false;
+  /** What is published comes as pushes: an array is a reply, whatever it says. */
+  #isResp3 = false;
   #unansweredBytes = 0;
   /** Replies to what was said again, which the client has had already. */
   #repeated = 0;
@@ -62,6 +70,8 @@ export class BridgedClient {
   #behindBytes = 0;
   /** It says nothing more, and goes once it has its replies. */
   #isLeaving = false;
+  /** Its end is on its way to it: nothing that it still says is performed, as by a Redis that has closed. */
+  #isOver = false;
 
   constructor(socket: Socket, connect: () => Promise<Link>, tell: (text: string) => void) {
     this.#socket = socket;
@@ -88,6 +98,7 @@ export class BridgedClient {
   }
 
   #hear(bytes: Buffer): void {
+    if (this.#isOver) return;
     const calls = this.#parser.push(bytes);
     for (const call of calls) this.#takeOrHold(call);
     if (this.#parser.error !== undefined) this.end();
@@ -129,6 +140,7 @@ export class BridgedClient {
     this.#unanswered.push({
       ...{ bytes: frame.length, frames: frames ?? 1, isUntouched: true },
       ...{ isSubscription: frames !== undefined, isSettling, isRepeated: false },
+      isGreeting: !isOpen && greeting.test(call[0] ?? ""),
     });
     this.#unansweredBytes += frame.length;
   }
@@ -156,10 +168,7 @@ export class BridgedClient {
       this.#begin(link);
     } catch (error) {
       this.#tell(`${error instanceof Error ? error.message : String(error)}\n`);
-      this.#socket.end(
-        encodeReply({ error: "ERR the bridge cannot reach the queue" }, 2),
-        "latin1",
-      );
+      this.#part(encodeReply({ error: "ERR the bridge cannot reach the queue" }, 2));
     }
   }
 
@@ -169,6 +178,7 @@ export class BridgedClient {
     this.#scanner = new ReplyScanner();
     link.listen({ hear: (bytes) => this.#answer(bytes), lost: () => this.#lost() });
     this.#isSubscribed = false;
+    this.#isResp3 = false;
     this.#repeated = said.length;
     this.#unanswered.unshift(
       ...said.map((call) => {
@@ -176,6 +186,7 @@ export class BridgedClient {
         return {
           ...{ bytes: 0, frames: frames ?? 1, isUntouched: true },
           ...{ isSubscription: frames !== undefined, isSettling: false, isRepeated: true },
+          isGreeting: greeting.test(call[0] ?? ""),
         };
       }),
     );
@@ -185,6 +196,7 @@ export class BridgedClient {
 
   /** Passes on what the queue says. */
   #answer(bytes: Uint8Array): void {
+    if (this.#socket.destroyed) return;
     let from = 0;
     for (const frame of this.#scanner.push(bytes)) {
       if (!this.#isAnswer(frame)) continue;
@@ -192,6 +204,7 @@ export class BridgedClient {
       if (next === undefined) continue;
       if (next.isSubscription) this.#isSubscribed = true;
       const isRefused = next.isUntouched && (frame.type === "-" || frame.type === "_");
+      if (next.isGreeting && !isRefused) this.#isResp3 = frame.type === "%";
       next.isUntouched = false;
       next.frames = isRefused ? 0 : next.frames - 1;
       if (next.frames > 0) continue;
@@ -206,6 +219,11 @@ export class BridgedClient {
     if (this.#repeated > 0) return;
     if (from > 0) this.#send();
     this.#socket.write(bytes.subarray(from));
+    if (this.#prologue.isFollowing && this.#socket.writableLength > TOLD_BYTES_MAX) {
+      this.#tell("A client that does not take what is published was cut off.\n");
+      this.cutOff();
+      return;
+    }
     if (this.#isBlocked && this.#unanswered.length === 0) this.#goOn();
     this.#pace();
     this.#leaveWhenDone();
@@ -215,6 +233,7 @@ export class BridgedClient {
   #isAnswer({ type, word }: Frame): boolean {
     const isConfirmation = this.#unanswered[0]?.isSubscription === true && confirmation.test(word);
     if (type === ">") return isConfirmation;
+    if (this.#isResp3) return true;
     const mayBeTold =
       this.#prologue.isFollowing || this.#unanswered.some(({ isSubscription }) => isSubscription);
     return !(type === "*" && this.#isSubscribed && mayBeTold && publication.test(word));
@@ -223,9 +242,12 @@ export class BridgedClient {
   /** The socket to the queue has closed. */
   #lost(): void {
     this.#link = undefined;
+    if (this.#socket.destroyed) return;
     this.#said = this.#prologue.calls;
     while (this.#unanswered[0]?.isRepeated) this.#unanswered.shift();
-    if (this.#unanswered.length > 0 || this.#prologue.isHeld) this.#socket.end();
+    // Behind part of what was published, the frames of another link would be read as the rest of it.
+    const isTorn = this.#repeated === 0 && this.#scanner.isWithin;
+    if (this.#unanswered.length > 0 || this.#prologue.isHeld || isTorn) this.#part();
     // Who follows something says nothing more, and waits to be told.
     else if (this.#prologue.isFollowing && !this.#isLeaving) void this.#reconnect();
   }
@@ -245,7 +267,14 @@ export class BridgedClient {
     const { error } = this.#parser;
     const last =
       error === undefined ? "" : encodeReply({ error: `ERR Protocol error: ${error}` }, 2);
-    this.#socket.end(last, "latin1");
+    this.#part(last);
     this.#link?.close();
+  }
+
+  /** Ends the connection behind a last frame. */
+  #part(last = ""): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#socket.end(last, "latin1");
   }
 }

@@ -107,7 +107,8 @@ export class RedisPrologue {
     else if (name === "unwatch") this.#isWatching = false;
     else if (name === "exec" || name === "discard" || name === "reset") this.#end(name);
     else if (name === "auth") this.#say("auth", call);
-    else if (name === "hello" && call.length > 1) this.#say("hello", call);
+    // One with fewer options leaves alone what the others set, of which AUTH must not be lost.
+    else if (name === "hello" && call.length > 1) this.#say(`hello ${call.length}`, call);
     // So a worker of AGQ says who it is.
     else if (name === "ping" && call.length > 1) this.#say("ping", call);
     else if (name === "client" && word === "setname") this.#say("name", call);

@@ -10,7 +10,7 @@ import { BridgedClient } from "./redis-client.ts";
 import { RedisLink } from "./redis-link.ts";
 import type { Session } from "./session.ts";
 import { untilSignal } from "./signals.ts";
-import { integer, name } from "./values.ts";
+import { name, portNumber } from "./values.ts";
 
 interface RedisFlags {
   readonly port: number;
@@ -36,7 +36,7 @@ export function addRedisCommand(program: Command, session: Session): void {
   program
     .command("redis")
     .description("carry Redis clients of this machine to a queue, until it is interrupted")
-    .option("--port <port>", "the port to listen at; 0: any that is free", integer, 6379)
+    .option("--port <port>", "the port to listen at; 0: any that is free", portNumber, 6379)
     .option("--host <address>", "the address to listen at", "127.0.0.1")
     .option("--queue <name>", "the queue whose names and values they work with", name, "default")
     .addOption(

@@ -5,9 +5,10 @@
  */
 import { type Command, InvalidArgumentError } from "commander";
 import { type ConnectOptions, Queue } from "../client/index.ts";
+import { exactJson } from "../contract/exact-json.ts";
 import { fileText, type Io } from "./io.ts";
 import { settings } from "./settings.ts";
-import { exactJson, json } from "./values.ts";
+import { json } from "./values.ts";
 
 interface GlobalOptions {
   readonly url?: string;

@@ -3,6 +3,7 @@
  * Invariant: a word that is not understood is an `InvalidArgumentError` that says what would be.
  */
 import { Argument, InvalidArgumentError, Option } from "commander";
+import { exactJson } from "../contract/exact-json.ts";
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -42,24 +43,11 @@ export function integer(word: string): number {
   throw new InvalidArgumentError("Write a whole number.");
 }
 
-/** What the engine's `JSON` can do and the compiler's library does not tell yet. */
-interface ExactJson {
-  parse(text: string, revive: (key: string, value: unknown, at: JsonPlace) => unknown): unknown;
-  rawJSON(text: string): unknown;
-}
-interface JsonPlace {
-  /** How the value is written; only for values that hold no others. */
-  readonly source?: string;
-}
-const exact: ExactJson = JSON as unknown as ExactJson;
-
-/** The value of a JSON text, in which numbers keep all their digits when it is written again. */
-export function exactJson(text: string): unknown {
-  return exact.parse(text, (_, value, { source }) =>
-    typeof value === "number" && source !== undefined && String(value) !== source
-      ? exact.rawJSON(source)
-      : value,
-  );
+/** A TCP port; 0 is any that is free. */
+export function portNumber(word: string): number {
+  const number = integer(word);
+  if (number >= 0 && number <= 65_535) return number;
+  throw new InvalidArgumentError("A port is 0 to 65535.");
 }
 
 /** The JSON value of a word. */

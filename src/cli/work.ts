@@ -10,11 +10,12 @@ import {
   Worker,
   type WorkerOptions,
 } from "../client/index.ts";
+import { exactJson } from "../contract/exact-json.ts";
 import { endsWithinMs, runProcess } from "./process.ts";
 import type { Session } from "./session.ts";
 import { stopOnSignals } from "./signals.ts";
 import { StatusLine } from "./status-line.ts";
-import { duration, durationOption, exactJson, integer, list, queueArgument } from "./values.ts";
+import { duration, durationOption, integer, list, queueArgument } from "./values.ts";
 import { planHandler, tellMissing } from "./work-plans.ts";
 
 interface WorkFlags {

@@ -50,16 +50,25 @@ async function readChunks(stream: ReadableStream<Uint8Array> | null): Promise<Ch
 const brokenOff = (): Checked<never> =>
   reject(refuse("body_incomplete", "The request body ended before it was whole."));
 
-/** Reads a request's body as text. */
-export async function readBody(request: Request): Promise<Checked<Body>> {
+/** Reads a request's body as it came. */
+export async function readBytes(request: Request): Promise<Checked<Uint8Array>> {
   const length = request.headers.get("content-length");
   if (Number(length) > limits.bodyBytesMax) return reject(tooLarge());
-  const read = await (length === null ? readChunks(request.body) : readWhole(request)).catch(
-    brokenOff,
-  );
+  return await (length === null ? readChunks(request.body) : readWhole(request)).catch(brokenOff);
+}
+
+/** Reads a request's body as text. */
+export async function readBody(request: Request): Promise<Checked<Body>> {
+  const read = await readBytes(request);
   if (isRejected(read)) return read;
+  const text = textIn(read.value);
+  return isRejected(text) ? text : accept({ text: text.value, bytes: read.value.length });
+}
+
+/** The text of a body. */
+export function textIn(bytes: Uint8Array): Checked<string> {
   try {
-    return accept({ text: decoder.decode(read.value), bytes: read.value.length });
+    return accept(decoder.decode(bytes));
   } catch (error) {
     // The one thing that a fatal decoder throws for bytes.
     if (!(error instanceof TypeError)) throw error;

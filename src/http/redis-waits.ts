@@ -28,6 +28,11 @@ export class RestWaits {
     this.#until = ports.now() + limits.waitMsMax;
   }
 
+  /** Whether the caller has gone. */
+  get isAbandoned(): boolean {
+    return this.#ports.signal.aborted;
+  }
+
   /** The reply to a call that waits; nil where there was nothing in time. Rejects where the connection is lost. */
   async reply({ call, ms }: Waiting): Promise<GateReply> {
     const left = this.#until - this.#ports.now();

@@ -8,7 +8,7 @@ import { isRejected } from "../contract/checked.ts";
 import type { RedisRunReply, RedisVersionsReply } from "../contract/redis.ts";
 import { type Refusal, refusals } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
-import { Conversation } from "../redis/conversation.ts";
+import { Conversation, discardedBy } from "../redis/conversation.ts";
 import { errorOf } from "../redis/errors.ts";
 import { encodeReply, type GateReply, isErrorReply, isList } from "../redis/frames.ts";
 import type { RedisPorts } from "../redis/gate-command.ts";
@@ -65,13 +65,21 @@ export async function answerRest(
 async function performed(asked: RestRequest, ports: RestPorts): Promise<Response> {
   const { kind, calls, encoding, isResp } = asked;
   if (kind === "transaction") {
-    const last = (await converse([["MULTI"], ...calls, ["EXEC"]], ports)).at(-1) ?? null;
-    return isList(last) ? response(results(last, encoding)) : single(last, encoding, ports);
+    const outcome = outcomeOf(await converse([["MULTI"], ...calls, ["EXEC"]], ports));
+    return isList(outcome)
+      ? response(results(outcome, encoding))
+      : single(outcome, encoding, ports);
   }
   const replies = await converse(calls, ports);
   if (isResp) return framed(replies);
   if (kind === "pipeline") return response(results(replies, encoding));
   return single(replies[0] ?? null, encoding, ports);
+}
+
+/** The reply to EXEC; where a call could not be queued, with the reason, which its client is told by nothing else. */
+function outcomeOf(replies: readonly GateReply[]): GateReply {
+  const reason = replies.slice(0, -1).find(isErrorReply);
+  return reason === undefined ? (replies.at(-1) ?? null) : { error: discardedBy(reason.error) };
 }
 
 /** Performs calls as a conversation of its own. */
@@ -80,8 +88,10 @@ async function converse(calls: readonly Call[], ports: RestPorts): Promise<GateR
   const conversation = new Conversation(newSession(0, ports.now()), ports);
   for (let rest = calls; rest.length > 0; ) {
     const waiting = await conversation.perform(rest, (reply) => replies.push(reply));
-    if (waiting !== undefined) replies.push(await ports.waits.reply(waiting));
-    rest = waiting?.behind ?? [];
+    if (waiting === undefined) break;
+    replies.push(await ports.waits.reply(waiting));
+    // Nobody is there to be told what the calls behind it would take.
+    rest = ports.waits.isAbandoned ? [] : waiting.behind;
   }
   return replies;
 }

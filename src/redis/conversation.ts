@@ -189,7 +189,8 @@ export class Conversation {
   }
 }
 
-const discardedBy = (error: string): string =>
+/** What EXEC answers where an error discards what was queued. */
+export const discardedBy = (error: string): string =>
   `EXECABORT Transaction discarded because of: ${error}`;
 
 /** Is told the reply to a call. */

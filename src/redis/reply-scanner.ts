@@ -42,6 +42,11 @@ export class ReplyScanner {
   #isBegun = false;
   #frames: Frame[] = [];
 
+  /** Whether a frame has begun and is not whole. */
+  get isWithin(): boolean {
+    return this.#head !== "" || this.#skipping > 0 || this.#open.length > 0;
+  }
+
   /** Takes more bytes, and returns the frames that became whole, without attributes of others. Throws where they are not RESP. */
   push(bytes: Uint8Array): Frame[] {
     this.#frames = [];

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { bytesText, durationText, fields, table, timeText } from "../../src/cli/text.ts";
-import { duration, instant, integer, label, list } from "../../src/cli/values.ts";
+import { duration, instant, integer, label, list, portNumber } from "../../src/cli/values.ts";
 
 describe("a word", () => {
   test("is a duration with its unit", () => {
@@ -26,6 +26,10 @@ describe("a word", () => {
   test("is a whole number, a label or names", () => {
     expect(integer("-1000")).toBe(-1000);
     expect(() => integer("1.5")).toThrow("whole number");
+    expect(["0", "65535"].map(portNumber)).toEqual([0, 65_535]);
+    for (const word of ["-1", "65536"]) {
+      expect(() => portNumber(word)).toThrow("A port is 0 to 65535.");
+    }
     expect(label("b=2=3", label("a="))).toEqual({ a: "", b: "2=3" });
     expect(() => label("=x")).toThrow("name=value");
     expect(list("b,c", list("a"))).toEqual(["a", "b", "c"]);

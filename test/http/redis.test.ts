@@ -71,11 +71,11 @@ describe("a request", () => {
     });
   });
 
-  test("of a transaction that cannot be is discarded, with one error", async () => {
+  test("of a transaction that cannot be is discarded, with one error that says why", async () => {
     const gate = echoing();
     expect(await sent(gate, "POST", "/multi-exec", [["GET", "a"], ["NOPE"]])).toMatchObject({
       status: 400,
-      text: '{"error":"EXECABORT Transaction discarded because of previous errors."}',
+      text: `{"error":"EXECABORT Transaction discarded because of: ERR unknown command 'NOPE', with args beginning with: "}`,
     });
     expect(gate.calls).toEqual([]);
   });
@@ -91,6 +91,28 @@ describe("a request", () => {
       const said = ["set", "a/a", ...(body === undefined ? [] : [body]), "EX", "100"];
       expect(gate.input).toEqual({ calls: [said], blocks: true });
     }
+  });
+
+  test("by its address has any bytes as its body", async () => {
+    const gate = echoing();
+    await gate.raw(`${path}/set/a`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+      body: new Uint8Array([0xef, 0xbb, 0xbf, 0xff, 0]),
+    });
+    expect(gate.input).toEqual({
+      calls: [["set", "a", "\u00ef\u00bb\u00bf\u00ff\0"]],
+      blocks: true,
+    });
+  });
+
+  test("has numbers as they are written, also beyond what a number of JavaScript has room for", async () => {
+    const gate = echoing();
+    await sent(gate, "POST", "", '["SET", "a", 9007199254740993, {"b": 12345678901234567890}]');
+    expect(gate.input).toEqual({
+      calls: [["SET", "a", "9007199254740993", '{"b":12345678901234567890}']],
+      blocks: true,
+    });
   });
 
   test("for base64 or for RESP2 is answered so", async () => {
@@ -109,6 +131,22 @@ describe("a request", () => {
     expect(text).toBe("$1\r\na\r\n+PONG\r\n");
     expect(headers.get("content-type")).toBe("application/octet-stream");
   });
+});
+
+test("behind a call that waited, nothing is performed for a caller who has gone", async () => {
+  const caller = new AbortController();
+  const socket = { accept() {}, addEventListener() {}, send: () => caller.abort(), close() {} };
+  const gate = new Recorder(() => ({ reply: '{"replies":[],"blocked":{"ms":0}}' }));
+  const { ask } = gate.env.QUEUE.getByName("mail");
+  const fetch = () => Promise.resolve({ webSocket: socket } as unknown as Response);
+  gate.env.QUEUE.getByName = () => ({ ask, fetch });
+  await gate.raw(`${path}/pipeline`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}` },
+    body: '[["BLPOP","a","0"],["LPOP","b"]]',
+    signal: caller.signal,
+  });
+  expect(gate.calls).toHaveLength(1);
 });
 
 describe("an error has Upstash's form, and a status", () => {
