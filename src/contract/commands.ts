@@ -110,7 +110,7 @@ export interface CommandInputs {
   "job.list": jobs.ListInput;
   "job.update": jobs.UpdateInput;
   "job.cancel": jobs.CancelInput;
-  "job.retry": jobs.JobReference;
+  "job.retry": jobs.RetryInput;
   "job.remove": jobs.JobReference;
   "job.parents": flows.ParentListInput;
   "job.discard": operations.DiscardInput;

@@ -147,9 +147,14 @@ export type UpdateInput = z.output<typeof jobUpdate> & { readonly id: string };
 export const jobCancel = z.strictObject({ reason: reason.optional() });
 export type CancelInput = z.output<typeof jobCancel> & { readonly id: string };
 
-/** A retry, a removal or a read of one job. */
+/** A removal or a read of one job. */
 export interface JobReference {
   readonly id: string;
+}
+
+/** A retry. A due time is what no request over HTTP can say. */
+export interface RetryInput extends JobReference {
+  readonly runAt?: number | undefined;
 }
 
 /** How long to wait for the end of a job, or of an action. */

@@ -227,11 +227,15 @@ export const cancelJob: Decide<"job.cancel"> = (tx, { id, reason }) => {
   return replyWith(tx, id);
 };
 
-export const retryJob: Decide<"job.retry"> = (tx, { id }) => {
+export const retryJob: Decide<"job.retry"> = (tx, { id, runAt }) => {
   const job = currentJob(tx, id);
   if (isRefusal(job)) return job;
   const refusal = runAgain(tx, id, job);
-  return refusal ?? replyWith(tx, id);
+  if (refusal !== undefined) return refusal;
+  const isBlocked = tx.tables.jobs.get([id])?.state === "blocked";
+  // In the same entry: between two of them somebody who waits would be handed it.
+  if (runAt !== undefined && runAt > tx.at && !isBlocked) tx.emit("job.updated", { id, runAt });
+  return replyWith(tx, id);
 };
 
 /** Opens a new run of an ended job, or says why not. */

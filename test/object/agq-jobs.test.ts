@@ -79,6 +79,28 @@ describe("a job", () => {
     expect(tasks[0]?.stdout).toMatch(/^€{21845}$/);
   });
 
+  test("says that its output was cut also where that grew as a text", async () => {
+    const { q, rig, say } = await withAction("[1]");
+    await say(TAKE, "w");
+    await rig.ask("w", ["SET", `job:${job(1)}:stderr`, "\xff".repeat(30_000)]);
+    const { tasks } = await q.run("job.tasks", { id: job(1) });
+    expect(tasks[0]).toMatchObject({ stderrBytes: 30_000, stderrTruncated: true });
+  });
+
+  test("is taken off its list by the worker that ended it also where the queue keeps none that are completed", async () => {
+    const { q, rig, say } = await withAction("[1]");
+    await q.run("queue.configure", { retention: { completed: { count: 0 } } });
+    await say(TAKE, "w");
+    await say(`SET job:${job(1)}:status completed`, "w");
+    await rig.advance(1000);
+    const removal = `LREM queue:processing 1 ${job(1)}`;
+    await expectAll(say, [
+      [`JOB.GET ${job(1)}`, error(`Job not found: ${job(1)}`)],
+      [removal, ":0\r\n"],
+    ]);
+    expect(await say(removal, "w")).toBe(":1\r\n");
+  });
+
   test("is completed late as long as nobody else was handed it, and says nothing more of its output", async () => {
     const { q, rig, say } = await withAction("[1]");
     await say(TAKE, "w");

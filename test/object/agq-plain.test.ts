@@ -77,6 +77,7 @@ describe("plain names", () => {
       ["HGETALL h", list("f", "5")],
       ["HLEN h", ":1\r\n"],
       ["HDEL h f", ":1\r\n"],
+      ["HINCRBY 'a hash' 'a field' 2", ":2\r\n"],
       // What AGQ lacks is a plain Redis's.
       ["RPUSH l 1 2", ":3\r\n"],
       ["EXPIRE l 10", ":1\r\n"],

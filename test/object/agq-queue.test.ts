@@ -2,7 +2,7 @@
  * AGQ's names, plans and actions: the reply and the error texts of each, over a real engine.
  */
 import { describe, expect, test } from "vitest";
-import { AT, bulk, error, expectAll, job, list, met, PLAN, withAction } from "./agq-talk.ts";
+import { AT, bulk, error, expectAll, job, list, met, PLAN, TAKE, withAction } from "./agq-talk.ts";
 
 describe("the names of AGQ", () => {
   test("refuse what is no view of theirs", async () => {
@@ -90,6 +90,74 @@ describe("the names of AGQ", () => {
   });
 });
 
+describe("a job that is scheduled anew once it has ended", () => {
+  test("comes to nobody who waits before its time", async () => {
+    const { rig, say } = await withAction("[1]");
+    await say(TAKE, "w");
+    await say(`SET job:${job(1)}:status failed`, "w");
+    rig.say("w", "BRPOPLPUSH queue:ready queue:processing 0".split(" "));
+    await expectAll(say, [
+      [`ZADD queue:scheduled ${AT + 60} ${job(1)}`, ":1\r\n"],
+      [`ZSCORE queue:scheduled ${job(1)}`, bulk(String(AT + 60))],
+    ]);
+    await rig.advance(59_999);
+    expect(rig.take("w")).toBe("");
+    await rig.advance(1);
+    expect(rig.take("w")).toBe(bulk(job(1)));
+  });
+
+  test("comes at once where its time is past", async () => {
+    const { say } = await withAction("[1]");
+    await say(TAKE, "w");
+    await say(`SET job:${job(1)}:status failed`, "w");
+    await expectAll(say, [
+      [`ZADD queue:scheduled ${AT - 60} ${job(1)}`, ":1\r\n"],
+      ["LRANGE queue:ready 0 -1", list(job(1))],
+    ]);
+  });
+
+  test("is refused where it was completed", async () => {
+    const { say } = await withAction("[1]");
+    await say(TAKE, "w");
+    await say(`SET job:${job(1)}:status completed`, "w");
+    const refused = error(
+      `Job ${job(1)} is completed; only a failed, cancelled or expired job can be changed so.`,
+    );
+    await expectAll(say, [
+      [`ZADD queue:scheduled ${AT + 60} ${job(1)}`, refused],
+      [`LPUSH queue:ready ${job(1)}`, refused],
+    ]);
+  });
+});
+
+test("a job that is pushed while a worker waits is counted, as by Redis, though it is that worker's already", async () => {
+  const { rig, say } = await withAction("[1]");
+  await say(`JOB.CANCEL ${job(1)}`);
+  rig.say("w", TAKE.split(" "));
+  expect(await say(`LPUSH queue:ready ${job(1)}`)).toBe(":1\r\n");
+  expect(rig.take("w")).toBe(bulk(job(1)));
+  expect(await say("LLEN queue:ready")).toBe(":0\r\n");
+});
+
+describe("an element that names no job", () => {
+  test("stands in no list of a G1 program, and in none of a G2 program", async () => {
+    const { rig } = await met("agq-g1");
+    rig.connect("two", "agq-g2");
+    for (const element of ["{", "{}", "\xff", "no job"]) {
+      for (const client of ["c", "two"]) {
+        const removal = ["LREM", "queue:processing", "1", element];
+        expect(await rig.ask(client, removal)).toBe(":0\r\n");
+        const look = ["ZSCORE", "queue:scheduled", element];
+        expect(await rig.ask(client, look)).toBe("$-1\r\n");
+      }
+    }
+  });
+});
+
+/** What is said of a name with a space in it. */
+const badCharacters = (what: string): string =>
+  `${what} contains invalid characters (only alphanumeric, hyphens, and underscores allowed)`;
+
 describe("plans and actions", () => {
   test("are submitted with what AGX adds, and refused in AGQ's words", async () => {
     const { say } = await met();
@@ -98,6 +166,7 @@ describe("plans and actions", () => {
     const task = (fields: string) => submit(`{"plan_id":"p","tasks":[{${fields}}]}`);
     await expectAll(say, [
       ["PLAN.SUBMIT", error("PLAN.SUBMIT requires exactly one argument (plan JSON)")],
+      [submit('"p"'), wrong('"p" is not of type "object"')],
       [submit("{}"), wrong('"plan_id" is a required property, "tasks" is a required property')],
       [submit('{"plan_id":"p","tasks":[]}'), wrong("[] has less than 1 item")],
       [task('"task_number":null,"command":"a"'), wrong('null is not of type "integer"')],
@@ -111,12 +180,24 @@ describe("plans and actions", () => {
         submit(`{"plan_id":"${"p".repeat(65)}","tasks":[{"task_number":1,"command":"a"}]}`),
         wrong(`"${"p".repeat(65)}" is longer than 64 characters`),
       ],
+      [task('"task_number":1,"command":""'), wrong('"" is shorter than 1 character')],
+      [
+        task(`"task_number":1,"command":"${"c".repeat(257)}"`),
+        wrong(`"${"c".repeat(257)}" is longer than 256 characters`),
+      ],
+      [
+        submit('{"plan_id":"","tasks":[]}'),
+        wrong('"" is shorter than 1 character, [] has less than 1 item'),
+      ],
+      [submit(PLAN.replace('"p"', '"p q"')), error(badCharacters("plan_id"))],
       [task('"task_number":1,"command":"a","args":null,"tags":["x"]'), bulk("p")],
+      ["PLAN.GET 'p q'", error(badCharacters("plan_id"))],
+      ['PLAN.GET ""', error("plan_id must be between 1 and 64 characters")],
       ["PLAN.GET none", error("Plan not found: none")],
       [
         "PLAN.LIST 0 1",
         bulk(
-          `[{"created_at":${AT},"last_used":null,"plan_description":"","plan_id":"p","task_count":1,"total_actions":0,"total_jobs":0}]`,
+          `[{"created_at":${AT},"last_used":0,"plan_description":"","plan_id":"p","task_count":1,"total_actions":0,"total_jobs":0}]`,
         ),
       ],
       ["PLAN.LIST x", error("offset must be a non-negative integer")],
@@ -132,8 +213,11 @@ describe("plans and actions", () => {
     const act = (json: string) => `ACTION.SUBMIT '${json}'`;
     await expectAll(say, [
       ["ACTION.SUBMIT", error("ACTION.SUBMIT requires exactly one argument (action JSON)")],
+      [act("[]"), error("Missing required field: action_id")],
       [act("{}"), error("Missing required field: action_id")],
       [act('{"action_id":"a"}'), error("Missing required field: plan_id")],
+      [act('{"action_id":"a b","plan_id":"p"}'), error(badCharacters("action_id"))],
+      [act('{"action_id":"a","plan_id":""}'), error("plan_id must be between 1 and 64 characters")],
       [
         act('{"action_id":"a","plan_id":"p"}'),
         error("Missing or invalid field: inputs (must be array)"),
@@ -150,6 +234,9 @@ describe("plans and actions", () => {
       [act('{"action_id":"a","plan_id":"p","inputs":[1]}'), error("Action ID already exists: a")],
       ["PLAN.DELETE p", error("Cannot delete plan with active jobs")],
       ["ACTION.GET none", error("Action not found: none")],
+      ["ACTION.GET 'a b'", error(badCharacters("action_id"))],
+      ["ACTION.GET a x", error("job_offset must be a non-negative integer")],
+      ["ACTION.GET a 0 x", error("job_limit must be a positive integer")],
       ["ACTION.GET a 0 0", error("job_offset must be >= 0 and job_limit must be > 0")],
       [
         "ACTION.STATUS a",
@@ -161,6 +248,8 @@ describe("plans and actions", () => {
         "ACTION.LIST none",
         error("status must be one of: pending, running, completed, failed, all"),
       ],
+      ["ACTION.LIST all x", error("offset must be a non-negative integer")],
+      ["ACTION.LIST all 0 x", error("limit must be a positive integer")],
       ["ACTION.LIST all -1", error("offset must be non-negative")],
       ["ACTION.LIST all 0 0", error("limit must be positive")],
       ["ACTION.LIST completed", bulk("[]")],

@@ -8,7 +8,7 @@ import { hash52 } from "../../contract/hash.ts";
 import { JOB_ID } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import { rawElements, withoutSpace } from "../../contract/raw-json.ts";
-import { objectIn, pageIn, pageWords, required } from "./arguments.ts";
+import { checkIdentifier, objectIn, pageIn, pageWords, required } from "./arguments.ts";
 import {
   type AgqContext,
   AgqError,
@@ -29,11 +29,11 @@ import { planNotFound, planOf } from "./plans.ts";
 export const ATTEMPTS = 3;
 
 const submitAction: AgqPerform = async (context, [json = ""]) => {
-  const { text, value } = objectIn(json);
+  const { text, value } = objectIn(json, () => "Missing required field: action_id");
   const action = required(value, "action_id");
   const id = required(value, "plan_id");
-  if (!JOB_ID.test(action))
-    throw new AgqError("action_id must have 1 to 64 characters of A-Z a-z 0-9 _ -");
+  checkIdentifier(action, "action_id");
+  checkIdentifier(id, "plan_id");
   const { inputs: said } = value;
   if (!Array.isArray(said)) throw new AgqError("Missing or invalid field: inputs (must be array)");
   const inputs = rawElements(text, "inputs");
@@ -98,9 +98,15 @@ function summaryOf({ counts, total }: ActionRecord) {
   };
 }
 
+const jobPageWords = {
+  offset: "job_offset must be a non-negative integer",
+  limit: "job_limit must be a positive integer",
+  both: "job_offset must be >= 0 and job_limit must be > 0",
+};
+
 const getAction: AgqPerform = async (context, [name = "", ...page]) => {
-  const words = { ...pageWords, both: "job_offset must be >= 0 and job_limit must be > 0" };
-  const { offset, limit } = pageIn(page, { limit: 100, most: 1000 }, words);
+  checkIdentifier(textArgument(name), "action_id");
+  const { offset, limit } = pageIn(page, { limit: 100, most: 1000 }, jobPageWords);
   const action = await neededAction(context, name);
   const newestFirst = (await jobIdsOf(context, action.id)).reverse();
   const ids = pageOf(newestFirst, { offset, limit });
@@ -143,15 +149,13 @@ const isStatus = (word: string): word is ActionStatus =>
   (actionStatuses as readonly string[]).includes(word);
 
 const listActions: AgqPerform = async (context, [status = "all", ...rest]) => {
-  const words = {
-    ...{ offset: "offset must be non-negative", limit: "limit must be positive" },
-    both: Number(rest[0] ?? 0) < 0 ? "offset must be non-negative" : "limit must be positive",
-  };
-  const page = pageIn(rest, { limit: 100, most: 1000 }, words);
   const isNone = status === "pending";
-  if (status !== "all" && !isNone && !isStatus(status)) {
+  if (status !== "all" && status !== "" && !isNone && !isStatus(status)) {
     throw new AgqError("status must be one of: pending, running, completed, failed, all");
   }
+  const isBefore = Number(rest[0] ?? 0) < 0;
+  const both = isBefore ? "offset must be non-negative" : "limit must be positive";
+  const page = pageIn(rest, { limit: 100, most: 1000 }, { ...pageWords, both });
   // An action runs from its first moment on.
   if (isNone) return "[]";
   const asked = isStatus(status) ? { status } : {};

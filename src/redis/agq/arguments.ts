@@ -4,6 +4,7 @@
  */
 
 import { isRejected } from "../../contract/checked.ts";
+import { JOB_ID } from "../../contract/ids.ts";
 import type { JsonText } from "../../contract/json.ts";
 import { parseJson } from "../../contract/parse-json.ts";
 import { INT64_MAX, INT64_MIN } from "../../contract/redis-integers.ts";
@@ -69,14 +70,17 @@ export function pageIn(
   return { offset: page.offset, limit: Math.min(page.limit, usual.most) };
 }
 
-/** What a JSON text says: the object, and the text itself. Throws where it is no JSON object. */
-export function objectIn(binary: string): { readonly text: JsonText; readonly value: JsonObject } {
+/** What a JSON text says: the object, and the text itself. Throws where it is no JSON, and in these words where that is no object. */
+export function objectIn(
+  binary: string,
+  noObject: (value: unknown) => string = () => "Invalid JSON: an object is wanted",
+): { readonly text: JsonText; readonly value: JsonObject } {
   const text = textArgument(binary);
   const parsed = parseJson(text);
   if (isRejected(parsed)) throw new AgqError(`Invalid JSON: ${parsed.refusal.detail}`);
   const { value } = parsed;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new AgqError("Invalid JSON: an object is wanted");
+    throw new AgqError(noObject(value));
   }
   return { text, value: value as JsonObject };
 }
@@ -86,6 +90,18 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 /** A text field that has to be there. */
 export function required(value: JsonObject, field: string): string {
   const said = value[field];
-  if (typeof said === "string" && said !== "") return said;
+  if (typeof said === "string") return said;
   throw new AgqError(`Missing required field: ${field}`);
+}
+
+/** Throws unless something may be called so. */
+export function checkIdentifier(id: string, what: string): void {
+  if (id.length < 1 || id.length > 64) {
+    throw new AgqError(`${what} must be between 1 and 64 characters`);
+  }
+  if (!JOB_ID.test(id)) {
+    throw new AgqError(
+      `${what} contains invalid characters (only alphanumeric, hyphens, and underscores allowed)`,
+    );
+  }
 }

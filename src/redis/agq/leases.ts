@@ -131,11 +131,11 @@ export async function say(
 ): Promise<void> {
   const { token } = heldOf(context, id);
   const { last } = await tasksInHand(context, id);
-  const isCut = binary.length > limits.taskOutputBytesMax;
+  const kept = cut(binary);
   const said = {
-    [stream]: cut(binary),
+    [stream]: kept,
     [`${stream}Bytes`]: binary.length,
-    [`${stream}Truncated`]: isCut || undefined,
+    [`${stream}Truncated`]: kept !== textOf(binary) || undefined,
   };
   await settle(context, [{ op: "task", id, token, ...outputs(last), ...said }]);
 }

@@ -109,7 +109,7 @@ const RANK = (command: string): Wording => ({
 });
 
 const INT64_MIN = "-9223372036854775808";
-const PRINTABLE = /^[\x21-\x7e]*$/;
+const PRINTABLE = /^[\x20-\x7e]*$/;
 
 function checkPrintable(text: string, what: string): void {
   if (text.length < 1 || text.length > 256) {

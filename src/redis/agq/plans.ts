@@ -8,7 +8,7 @@ import { limits } from "../../contract/limits.ts";
 import type { PlanSummary, SubmitPlanReply } from "../../contract/plans.ts";
 import { planInput, planWire } from "../../contract/plans.ts";
 import { pointerOf } from "../../contract/raw-json.ts";
-import { type JsonObject, objectIn, pageIn } from "./arguments.ts";
+import { checkIdentifier, type JsonObject, objectIn, pageIn } from "./arguments.ts";
 import {
   type AgqContext,
   AgqError,
@@ -49,6 +49,7 @@ export async function submit(context: AgqContext, said: JsonObject): Promise<Sub
   const wrong = id === undefined ? ['"plan_id" is a required property'] : [];
   if (!checked.success) wrong.push(...whatIsWrong(checked.error.issues));
   if (wrong.length > 0) throw new AgqError(`Plan validation failed: ${wrong.join(", ")}`);
+  if (typeof id === "string") checkIdentifier(id, "plan_id");
   if (!checked.success || typeof id !== "string") throw new Error("a plan that passed is none");
   return await ask(context, "plan.submit", planInput(id, checked.data));
 }
@@ -59,7 +60,22 @@ const article = (count: unknown, noun: string): string =>
 /** What is wrong; of the rules that hold between tasks only where each is well formed. */
 function whatIsWrong(issues: readonly z.core.$ZodIssue[]): string[] {
   const ofForm = issues.filter(({ code }) => code !== "custom");
-  return (ofForm.length > 0 ? ofForm : issues).map(wordsOf);
+  return (ofForm.length > 0 ? ofForm : issues).filter(isOfSchema).map(wordsOf);
+}
+
+/** How long a text may be that has to have certain characters. */
+const CHARS_MAX: Readonly<Record<string, number>> = { plan_id: 64, command: 256 };
+
+/** AGQ's schema says nothing of the characters of a plan's id, which are looked at once all else is right. */
+const isOfSchema = ({ code, path, input }: z.core.$ZodIssue): boolean =>
+  code !== "invalid_format" || path.at(-1) !== "plan_id" || lengthError(path, input) !== undefined;
+
+/** What is wrong with the length of such a text. */
+function lengthError(path: readonly PropertyKey[], input: unknown): string | undefined {
+  const most = CHARS_MAX[String(path.at(-1))] ?? Number.POSITIVE_INFINITY;
+  const shown = JSON.stringify(input);
+  if (input === "") return `${shown} is shorter than 1 character`;
+  return String(input).length > most ? `${shown} is longer than ${most} characters` : undefined;
 }
 
 /** What is wrong at a place, in the words of AGQ's validator where it has some. */
@@ -84,10 +100,9 @@ function wordsOf(issue: z.core.$ZodIssue): string {
       }
       return `${shown} is greater than the maximum of ${issue.maximum}`;
     case "invalid_format":
-      if (field === "plan_id" && String(issue.input).length > 64) {
-        return `${shown} is longer than 64 characters`;
-      }
-      return `${shown} is not well formed: ${issue.message}`;
+      return (
+        lengthError(issue.path, issue.input) ?? `${shown} is not well formed: ${issue.message}`
+      );
     default:
       return `${pointerOf(issue.path)}: ${issue.message}`;
   }
@@ -99,7 +114,9 @@ function planJson(binary: string): JsonObject {
   if (binary.length > PLAN_BYTES_MAX) {
     throw new AgqError(`Plan JSON too large (max ${PLAN_BYTES_MAX} bytes)`);
   }
-  return objectIn(binary).value;
+  const noObject = (value: unknown) =>
+    `Plan validation failed: ${JSON.stringify(value)} is not of type "object"`;
+  return objectIn(binary, noObject).value;
 }
 
 const submitPlan: AgqPerform = async (context, [json = ""]) => {
@@ -132,12 +149,13 @@ const versionPlan: AgqPerform = async (context, [name = "", json = ""]) => {
 
 const getPlan: AgqPerform = async (context, [name = ""]) => {
   const id = textArgument(name);
+  checkIdentifier(id, "plan_id");
   const found = await planOf(context, id);
   if (found === undefined) throw planNotFound(id);
   const { createdAt, usage, plan } = found;
   const metadata = {
     created_at: seconds(createdAt),
-    last_used: usage.lastUsedAt === null ? null : seconds(usage.lastUsedAt),
+    last_used: seconds(usage.lastUsedAt ?? 0),
     total_actions: usage.actions,
     total_jobs: usage.jobs,
   };
@@ -157,7 +175,7 @@ const toLine = ({ id, description, taskCount, createdAt }: PlanSummary): string 
 const toItem = ({ id, description, taskCount, createdAt, usage }: PlanSummary): string =>
   sortedJson({
     created_at: seconds(createdAt),
-    last_used: usage.lastUsedAt === null ? null : seconds(usage.lastUsedAt),
+    last_used: seconds(usage.lastUsedAt ?? 0),
     plan_description: description ?? "",
     plan_id: id,
     task_count: taskCount,

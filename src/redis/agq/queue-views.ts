@@ -6,14 +6,13 @@
 import type { JobState } from "../../contract/fields.ts";
 import { utf8Bytes } from "../../contract/fields.ts";
 import { hash52 } from "../../contract/hash.ts";
-import { JOB_ID } from "../../contract/ids.ts";
 import type { JobRecord } from "../../contract/jobs.ts";
 import { limits } from "../../contract/limits.ts";
 import { rawMembers, withoutSpace } from "../../contract/raw-json.ts";
 import type { RedisReply } from "../../contract/redis.ts";
 import type { CommandAnswer } from "../../contract/rpc.ts";
 import { ATTEMPTS } from "./actions.ts";
-import { isInteger, objectIn, REACH_MAX, required } from "./arguments.ts";
+import { checkIdentifier, isInteger, objectIn, REACH_MAX, required } from "./arguments.ts";
 import {
   type AgqContext,
   AgqError,
@@ -117,7 +116,7 @@ const scheduledByScore: AgqPerform = async (context, [, min = "", max = ""]) => 
 };
 
 const scheduledScore: AgqPerform = async (context, [, member = ""]) => {
-  const found = await jobOf(context, idOf(context, member));
+  const found = await jobOf(context, nameIn(context, member));
   return found?.job.state === "scheduled" ? scoreOf(found.job) : null;
 };
 
@@ -125,6 +124,16 @@ const scheduledScore: AgqPerform = async (context, [, member = ""]) => {
 function idOf({ memory }: AgqContext, element: string): string {
   if (memory.form === "g2") return textArgument(element);
   return required(objectIn(element).value, "job_id");
+}
+
+/** The same of an element that may be anything: where it is no job's, it stands in no list, and has no id. */
+function nameIn(context: AgqContext, element: string): string {
+  try {
+    return idOf(context, element);
+  } catch (error) {
+    if (error instanceof AgqError) return "";
+    throw error;
+  }
 }
 
 /** Puts a job on the queue, from a time on: one that is known goes there (again), and a G1 program sends one whole. */
@@ -144,16 +153,15 @@ async function putAgain(context: AgqContext, job: JobRecord, runAt?: number): Pr
     throw new AgqError(`Job ${id} is ${state}, and cannot be put on the queue`);
   }
   const isWaiting = state === "ready" || state === "scheduled";
-  if (!isWaiting) await ask(context, "job.retry", { id });
-  if (runAt !== undefined) await ask(context, "job.update", { id, runAt });
+  if (!isWaiting) await ask(context, "job.retry", { id, runAt });
+  else if (runAt !== undefined) await ask(context, "job.update", { id, runAt });
   else if (state === "scheduled") await ask(context, "job.update", { id, delayMs: 0 });
   return runAt === undefined ? state !== "ready" : state !== "scheduled";
 }
 
 /** Takes a job that was sent whole, and its plan. */
 async function enqueue(context: AgqContext, id: string, element: string, runAt?: number) {
-  if (!JOB_ID.test(id))
-    throw new AgqError("job_id must have 1 to 64 characters of A-Z a-z 0-9 _ -");
+  checkIdentifier(id, "job_id");
   const { text, value } = objectIn(element);
   const [payload = "null"] = rawMembers(text, ["input"]);
   const bytesMax = limits.payloadBytesMax;
@@ -169,7 +177,8 @@ async function enqueue(context: AgqContext, id: string, element: string, runAt?:
 
 const push: AgqPerform = async (context, [, element = ""]) => {
   await put(context, element);
-  return await countOf(context, "ready");
+  // One who waits may have been handed it already; as in Redis it counts nevertheless.
+  return Math.max(1, await countOf(context, "ready"));
 };
 
 const schedule: AgqPerform = async (context, [, score = "", element = ""]) => {
@@ -209,9 +218,12 @@ export async function handOut(context: AgqContext, answer: CommandAnswer): Promi
 
 /** The worker lets go of a job that it has settled. */
 const acknowledge: AgqPerform = async (context, [, , element = ""]) => {
-  const id = idOf(context, element);
+  const id = nameIn(context, element);
   const found = await jobOf(context, id);
-  if (found?.job.endedAt !== undefined) return 1;
+  const { held } = context.memory;
+  // Its worker is told so also where the queue does not keep what has ended.
+  const isGone = found === undefined && held?.id === id && held.isSettled === true;
+  if (isGone || found?.job.endedAt !== undefined) return 1;
   if (found?.job.state !== "running") return 0;
   heldOf(context, id);
   throw new AgqError(`Job ${id} is running: say first by SET job:${id}:status what it came to`);

@@ -5,7 +5,7 @@
 import { CAPABILITY } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
 import type { WorkerRecord } from "../../contract/workers.ts";
-import { objectIn, required } from "./arguments.ts";
+import { checkIdentifier, objectIn, required } from "./arguments.ts";
 import {
   type AgqContext,
   AgqError,
@@ -25,16 +25,7 @@ import { listed } from "./pages.ts";
 const HEARTBEAT_SECS = 30;
 
 /** Throws unless a worker may be called so. */
-function checkId(id: string): void {
-  if (id.length < 1 || id.length > 64) {
-    throw new AgqError("worker_id must be between 1 and 64 characters");
-  }
-  if (!/^[A-Za-z0-9_-]+$/.test(id)) {
-    throw new AgqError(
-      "worker_id contains invalid characters (only alphanumeric, hyphens, and underscores allowed)",
-    );
-  }
-}
+const checkId = (id: string): void => checkIdentifier(id, "worker_id");
 
 async function register(context: AgqContext, id: string, capabilities: string[]): Promise<void> {
   const said = { id, kinds: ["plan" as const], capabilities, ttlMs: LEASE_MS, slots: 1 };
