@@ -23,9 +23,9 @@ const DIGITS_MAX = 7;
 /** A line's end, which closes what is counted in bytes as well. */
 const END = 2;
 
-/** The number of a line, as strictly as Redis reads it; undefined for what is none. */
-const numberIn = (text: string): number | undefined =>
-  /^(?:0|-?[1-9]\d{0,14})$/.test(text) ? Number(text) : undefined;
+/** The number of a line, as strictly as Redis reads it; NaN for what is none. */
+const numberIn = (text: string): number =>
+  /^(?:0|-?[1-9]\d{0,14})$/.test(text) ? Number(text) : Number.NaN;
 
 /**
  * Whether this is a line of an HTTP request: a web page can have a browser send one to a port of its machine, with calls as the body. Redis
@@ -95,11 +95,9 @@ export class RequestParser {
 
   /** `*3`: how many arguments a call has. */
   #count(): boolean {
-    const short = this.#shortNumber();
-    const line = short === undefined ? this.#line("too big mbulk count string") : "";
-    if (line === undefined) return false;
-    const count = short ?? numberIn(line.slice(1));
-    if (count === undefined || count > limits.respArgumentsMax) {
+    const count = this.#number("too big mbulk count string");
+    if (count === undefined) return false;
+    if (Number.isNaN(count) || count > limits.respArgumentsMax) {
       return this.#fail("invalid multibulk length");
     }
     // Redis passes over calls of nothing.
@@ -128,19 +126,25 @@ export class RequestParser {
   /** Reads how long the next argument is. */
   #announced(): boolean {
     const type = this.#buffer[this.#at] ?? 0;
-    const short = type === DOLLAR ? this.#shortNumber() : undefined;
-    const line = short === undefined ? this.#line("too big bulk count string") : "";
-    if (line === undefined) return false;
+    const length = this.#number("too big bulk count string");
+    if (length === undefined) return false;
     if (type !== DOLLAR) {
       return this.#fail(`expected '$', got '${String.fromCharCode(type)}'`);
     }
-    const length = short ?? numberIn(line.slice(1));
-    if (length === undefined || length < 0 || length > this.#room) {
+    if (Number.isNaN(length) || length < 0 || length > this.#room) {
       return this.#fail("invalid bulk length");
     }
     this.#room -= length;
     this.#length = length;
     return true;
+  }
+
+  /** The number behind the first byte of a line; NaN where there is none, undefined where the line is not whole, or never will be. */
+  #number(tooBig: string): number | undefined {
+    const short = this.#shortNumber();
+    if (short !== undefined) return short;
+    const line = this.#line(tooBig);
+    return line === undefined ? undefined : numberIn(line.slice(1));
   }
 
   /** The number behind the first byte of a line, if that has few digits and nothing else, and is whole; else nothing is read. */

@@ -38,10 +38,11 @@ export class Expected {
   /** What is to be read of some keys, at most so many. One alone is not worth a query of its own kind. */
   unread(keys: readonly Key[], most: number): Unread {
     const few: Key[] = [];
+    const fewMax = Math.min(most, this.#most);
     let reach = 0;
     for (const key of keys) {
       if (!this.has(key)) {
-        if (few.length === Math.min(most, this.#most)) break;
+        if (few.length === fewMax) break;
         few.push(key);
       }
       reach += 1;

@@ -144,9 +144,14 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 
   expect(keys: readonly K[]): number {
     if (this.#isResident) return keys.length;
-    const places = [...keys.keys()].filter((i) => this.#overlay.get(keys[i] as K) === undefined);
-    const reach = this.#base.expect(places.map((i) => keys[i] as K));
-    return places[reach] ?? keys.length;
+    const unknown: K[] = [];
+    const places: number[] = [];
+    for (const [place, key] of keys.entries()) {
+      if (this.#overlay.get(key) !== undefined) continue;
+      unknown.push(key);
+      places.push(place);
+    }
+    return places[this.#base.expect(unknown)] ?? keys.length;
   }
 
   expectFirst(prefixes: readonly Leading<K>[]): void {

@@ -259,28 +259,25 @@ test("the order of a key changes only while it has no open jobs", async () => {
   expect(await take(q, 5)).toEqual(["n0", "n1"]);
 });
 
-test("a job of a key takes the order of the only one that is open, whatever the default has become", async () => {
-  const q = await openEngine();
-  await enqueueMany(q, "k", 1, { key: "k" });
-  await q.run("queue.configure", { keys: { order: "fifo" } });
-  expect((await keyOf(q)).limits.order).toBe("priority");
-  await q.enqueue({ id: "late", key: "k" });
-  expect(await take(q, 5)).toEqual(["k0", "late"]);
-});
-
-test("a new default order holds for a key once it has no open jobs; until then it shows the one they have", async () => {
-  const q = await openEngine();
-  await enqueueMany(q, "k", 2, { key: "k" });
-  await q.run("queue.configure", { keys: { order: "fifo" } });
-  expect((await keyOf(q)).limits.order).toBe("priority");
-  await q.enqueue({ id: "late", key: "k" });
-  expect(await take(q, 5)).toEqual(["k0", "k1", "late"]);
-  await q.run("queue.purge", { states: ["running"] });
-  await q.advance(30_000);
-  expect((await keyOf(q)).limits.order).toBe("fifo");
-  await enqueueMany(q, "n", 2, { key: "k" });
-  expect(await take(q, 5)).toEqual(["n0"]);
-});
+test.each([
+  ["an open job", ["k0"]],
+  ["open jobs", ["k0", "k1"]],
+])(
+  "a new default order holds for a key that has %s once it has none; until then it shows the one that they have",
+  async (_, open) => {
+    const q = await openEngine();
+    await enqueueMany(q, "k", open.length, { key: "k" });
+    await q.run("queue.configure", { keys: { order: "fifo" } });
+    expect((await keyOf(q)).limits.order).toBe("priority");
+    await q.enqueue({ id: "late", key: "k" });
+    expect(await take(q, 5)).toEqual([...open, "late"]);
+    await q.run("queue.purge", { states: ["running"] });
+    await q.advance(30_000);
+    expect((await keyOf(q)).limits.order).toBe("fifo");
+    await enqueueMany(q, "n", 2, { key: "k" });
+    expect(await take(q, 5)).toEqual(["n0"]);
+  },
+);
 
 test("who holds a key, and which job is its head, outlive a crash, a checkpoint and an import", async () => {
   const q = await ordered(2);

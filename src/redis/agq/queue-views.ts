@@ -116,7 +116,7 @@ const scheduledByScore: AgqPerform = async (context, [, min = "", max = ""]) => 
 };
 
 const scheduledScore: AgqPerform = async (context, [, member = ""]) => {
-  const found = await jobOf(context, nameIn(context, member));
+  const found = await jobOf(context, idOrNone(context, member));
   return found?.job.state === "scheduled" ? scoreOf(found.job) : null;
 };
 
@@ -127,7 +127,7 @@ function idOf({ memory }: AgqContext, element: string): string {
 }
 
 /** The same of an element that may be anything: where it is no job's, it stands in no list, and has no id. */
-function nameIn(context: AgqContext, element: string): string {
+function idOrNone(context: AgqContext, element: string): string {
   try {
     return idOf(context, element);
   } catch (error) {
@@ -218,7 +218,7 @@ export async function handOut(context: AgqContext, answer: CommandAnswer): Promi
 
 /** The worker lets go of a job that it has settled. */
 const acknowledge: AgqPerform = async (context, [, , element = ""]) => {
-  const id = nameIn(context, element);
+  const id = idOrNone(context, element);
   const found = await jobOf(context, id);
   const { held } = context.memory;
   // Its worker is told so also where the queue does not keep what has ended.

@@ -1,0 +1,106 @@
+/**
+ * One client of the bridge, and the links over which the bridge carries it.
+ * Invariant: a real TCP connection on this side; on the other links that the test holds.
+ */
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { BridgedClient } from "../../src/cli/redis-client.ts";
+import type { Link, LinkListener } from "../../src/cli/redis-link.ts";
+
+/** A link of which the test is the other end. `tell` is told of all that the bridge does to it. */
+export class TestLink implements Link {
+  /** What the bridge has sent. */
+  said = "";
+  isClosed = false;
+  readonly #tell: () => void;
+  #listener: LinkListener | undefined;
+
+  constructor(tell: () => void) {
+    this.#tell = tell;
+  }
+  listen(listener: LinkListener): void {
+    this.#listener = listener;
+  }
+  send(bytes: Uint8Array): void {
+    this.said += Buffer.from(bytes).toString("latin1");
+    this.#tell();
+  }
+  /** As a socket does, it tells of its close also who closed it. */
+  close(): void {
+    this.isClosed = true;
+    this.lose();
+    this.#tell();
+  }
+  answer(text: string): void {
+    this.#listener?.hear(Buffer.from(text, "latin1"));
+  }
+  lose(): void {
+    this.#listener?.lost();
+  }
+}
+
+export class BridgedRig {
+  readonly client: Socket;
+  /** The bridge's end of the connection. */
+  readonly theirs: Socket;
+  /** What the client has heard. */
+  heard = "";
+  /** What the bridge has told whoever runs it. */
+  told = "";
+  /** The links that the bridge has had, in turn. */
+  readonly links: TestLink[] = [];
+  /** What the next attempt to connect fails with. */
+  failure: Error | undefined;
+  readonly #server: Server;
+  #news = Promise.withResolvers<void>();
+
+  private constructor(server: Server, client: Socket, theirs: Socket) {
+    this.#server = server;
+    this.client = client;
+    this.theirs = theirs;
+    client.setEncoding("latin1");
+    client.on("data", (text) => {
+      this.heard += String(text);
+      this.tell();
+    });
+    theirs.on("pause", () => this.tell());
+    const tell = (text: string): void => {
+      this.told += text;
+    };
+    new BridgedClient(theirs, () => this.#connect(), tell);
+  }
+
+  /** With `isHalfOpen` the client may go on saying something behind the end of what it hears. */
+  static async open(isHalfOpen = false): Promise<BridgedRig> {
+    const server = createServer({ allowHalfOpen: true });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const client = connect({ port, host: "127.0.0.1", allowHalfOpen: isHalfOpen });
+    const [theirs] = (await once(server, "connection")) as [Socket];
+    return new BridgedRig(server, client, theirs);
+  }
+
+  /** Something has happened: whoever waits looks again. */
+  tell(): void {
+    this.#news.resolve();
+    this.#news = Promise.withResolvers();
+  }
+
+  async until(isSo: () => boolean): Promise<void> {
+    while (!isSo()) await this.#news.promise;
+  }
+
+  close(): void {
+    this.client.destroy();
+    this.#server.close();
+  }
+
+  async #connect(): Promise<Link> {
+    if (this.failure !== undefined) throw this.failure;
+    const link = new TestLink(() => this.tell());
+    this.links.push(link);
+    return link;
+  }
+}
