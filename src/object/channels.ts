@@ -188,9 +188,20 @@ export class Channels {
     }
     const bytes = utf8Bytes(message);
     const request = { v: 1, name: "lease.settle", input: settle.value, bytes } as const;
-    const answer = await this.#ports.submit(request);
-    if ("reply" in answer) return channel.send(settledFrame(frame, answer.reply));
-    channel.send(encodeFrame({ type: "settled", frame, problem: problemOf(answer.refusal) }));
+    const submitted = this.#ports.submit(request);
+    let answer: CommandAnswer;
+    try {
+      // Where it changes nothing, no entry arms the alarm for what the frame's credit waits for.
+      if (this.#line.hasWaiters) this.#ports.serve();
+    } finally {
+      // Whatever comes of serving, somebody hears what comes of settling.
+      answer = await submitted;
+    }
+    channel.send(
+      "reply" in answer
+        ? settledFrame(frame, answer.reply)
+        : encodeFrame({ type: "settled", frame, problem: problemOf(answer.refusal) }),
+    );
   }
 
   #forget(channel: Channel): void {

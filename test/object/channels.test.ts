@@ -34,6 +34,20 @@ describe("a channel", () => {
     expect(q.store.last.index).toBe(index + 1);
   });
 
+  test("is served when the queue's rate lets a job go, also where its credit came with settlements that changed nothing", async () => {
+    const q = await openEngine({ config: { rate: { limit: 1, perMs: 10_000 } } });
+    await q.enqueue();
+    await q.claimOne({ leaseMs: 3_600_000 });
+    const id = await q.enqueue();
+    const channel = await TestChannel.hello(q, "a");
+    const items = complete([{ id: "none", token: "none" }]);
+    await channel.say({ type: "settle", frame: 1, items, credit: 1 });
+    expect(channel.ids).toEqual([]);
+    await q.advance(10_000);
+    await q.settled();
+    expect(channel.ids).toEqual([id]);
+  });
+
   test("takes turns with others that take the same", async () => {
     const q = await openEngine({ config: {} });
     const one = await TestChannel.hello(q, "one", { credit: 5 });

@@ -45,8 +45,8 @@ export class Target {
     coverage.fault("job pushed");
     this.isPushedTo = true;
     const id = headers["sluice-job"] ?? "";
-    // What an instance that was superseded sends has been overtaken.
-    if (instance === this.#world.current) {
+    // What an instance sends that was superseded has been overtaken; one that has crashed sends nothing.
+    if (instance === this.#world.current && !instance.isOver) {
       const { state, leaseUntil = 0 } = auditor.state.jobs.get(id) ?? {};
       const outlives = leaseUntil > this.#world.now() + timeoutMs;
       auditor.watch(() =>

@@ -92,6 +92,8 @@ export class WaitAudit {
 
   /** What was written behind a place is lost: its tokens are given again, perhaps to others. What is left is durable. */
   lost(behind: number): void {
+    // Nor will a turn that was cut off be written.
+    this.undone();
     for (const [token, { session, position }] of this.#tokens) {
       if (position > behind) this.#tokens.delete(token);
       else this.#tokens.set(token, { session, position: 0 });
