@@ -9,6 +9,7 @@ const faults = "test/object/faults.test.ts";
 const replaced = "test/object/replaced-state.test.ts";
 const upkeep = "test/object/upkeep.test.ts";
 const leases = "test/machine/leases.test.ts";
+const gathering = "test/object/gathering.test.ts";
 const lifecycle = "test/object/lifecycle.test.ts";
 const waitFaults = "test/object/wait-faults.test.ts";
 const channelWorkers = "test/object/channel-workers.test.ts";
@@ -261,5 +262,30 @@ export const objectMutants: readonly Mutant[] = [
     from: "return a[1] - b[1] || a[2] - b[2] || a[3] - b[3];",
     to: "return a[2] - b[2] || a[3] - b[3];",
     tests: ["test/machine/claims.test.ts"],
+  },
+  {
+    name: "crowd-not-seen",
+    breaks: "where many call at once, the first of them has an entry to itself, each time",
+    file: "src/object/gathering.ts",
+    from: "this.#isCrowd = commands > 1;",
+    to: "this.#isCrowd = commands > 1_000_000;",
+    tests: [gathering],
+  },
+  {
+    name: "crowd-of-one",
+    breaks: "who calls alone waits a turn each time",
+    file: "src/object/gathering.ts",
+    from: "this.#isCrowd = commands > 1;",
+    to: "this.#isCrowd = commands > 0;",
+    tests: [gathering],
+  },
+  {
+    name: "credit-that-arms-nothing",
+    breaks:
+      "credit that came with settlements which changed nothing waits for an alarm that is not set",
+    file: "src/object/channels.ts",
+    from: "if (this.#line.hasWaiters) this.#ports.serve();",
+    to: "",
+    tests: ["test/object/channels.test.ts"],
   },
 ];

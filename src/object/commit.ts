@@ -11,6 +11,7 @@ import type { SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Callers } from "./callers.ts";
 import type { Feed } from "./feed.ts";
+import { Gathering } from "./gathering.ts";
 import { Group } from "./group.ts";
 import type { Telling } from "./line.ts";
 import { letRequestsBy } from "./pauses.ts";
@@ -59,6 +60,7 @@ const claims = ({ name, input }: CommandRequest): boolean =>
 export class Committer {
   readonly #ports: CommitterPorts;
   readonly #pending = new PendingCommands();
+  readonly #gathering: Gathering;
   readonly #inFlight: number[] = [];
   /** What is to be told of groups whose writes are not waited for yet. */
   readonly #toTell: Telling[] = [];
@@ -72,6 +74,7 @@ export class Committer {
 
   constructor(ports: CommitterPorts) {
     this.#ports = ports;
+    this.#gathering = new Gathering({ pause: () => ports.pause(), begin: () => this.pump() });
   }
 
   /** Resolves with the command's answer once it is durable. Rejects only when the object is aborted. */
@@ -175,7 +178,7 @@ export class Committer {
       this.#refuseAll(refusal);
       return;
     }
-    while (this.#isNeeded && this.#mayBegin()) this.#runGroup();
+    while (this.#isNeeded && this.#mayBegin() && !this.#gathering.holds()) this.#runGroup();
   }
 
   /** Whether a group has something to do. */
@@ -220,6 +223,7 @@ export class Committer {
       const group = this.#group();
       this.#fill(group, members, served);
       refusal = this.#append(group, served);
+      this.#gathering.wrote(members.length);
     } catch (error) {
       // Undo itself failed: memory can no longer be trusted, storage can.
       this.#abort(error, members);

@@ -87,7 +87,10 @@ describe("commands that arrive while a group becomes durable", () => {
     void rig.committer.submit(enqueue([{}]));
     expect(rig.sql.waiting).toBe(1);
     rig.now += 1;
-    for (let i = 0; i < 9; i++) void rig.committer.submit(enqueue([{}]));
+    for (let i = 0; i < 3; i++) {
+      for (let j = 0; j < 3; j++) void rig.committer.submit(enqueue([{}]));
+      await turns();
+    }
     expect(rig.sql.waiting).toBe(4);
     expect(rig.store.last.index).toBe(4);
     while (rig.sql.waiting > 0) await rig.sql.settle();

@@ -81,9 +81,12 @@ export function failOnce(sql: FaultySql, pattern: RegExp): void {
   };
 }
 
-/** Lets every promise that can go on go on. */
+/** One turn of the event loop. */
+const turn = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+/** Lets every promise that can go on go on, also behind a pause or two. */
 export async function turns(): Promise<void> {
-  await new Promise((done) => setImmediate(done));
+  for (let i = 0; i < 4; i++) await turn();
 }
 
 /** Every row of every table, in order: two stores with the same dump are the same. */
@@ -146,7 +149,7 @@ export class CommitRig extends Told {
       autoCreate: true,
       now: () => this.now,
       newQueueId: () => "aaaaaaaa",
-      pause: turns,
+      pause: turn,
       afterAppend: (group) => this.afterAppend(group),
       callers: () => ({
         ...{ line: this.line, blocked: this.blocked },

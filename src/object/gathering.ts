@@ -1,0 +1,40 @@
+/**
+ * Whether a group waits for those who come in the same turn as its first command. Where many call at once, the first of them would
+ * else be written alone, and the others behind it: two entries and two waits for the disk in place of one.
+ * Invariant: who calls alone is never kept waiting, but once behind a crowd.
+ */
+
+interface Gathered {
+  /** Lets others have their turn. */
+  pause(): Promise<void>;
+  /** Begins the group that waited. */
+  begin(): void;
+}
+
+export class Gathering {
+  readonly #ports: Gathered;
+  #isCrowd = false;
+  #isWaiting = false;
+
+  constructor(ports: Gathered) {
+    this.#ports = ports;
+  }
+
+  /** A group was written for so many commands: where they were several, the next is likely to be one of several too. */
+  wrote(commands: number): void {
+    this.#isCrowd = commands > 1;
+  }
+
+  /** Whether the next group is to wait. It begins after a turn of the event loop, which hears all that has come by then. */
+  holds(): boolean {
+    if (!this.#isWaiting && this.#isCrowd) {
+      this.#isWaiting = true;
+      void this.#ports.pause().then(() => {
+        this.#isWaiting = false;
+        this.#isCrowd = false;
+        this.#ports.begin();
+      });
+    }
+    return this.#isWaiting;
+  }
+}
