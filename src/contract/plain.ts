@@ -47,7 +47,8 @@ function bareParents(ids: unknown, before: BareParents | undefined): BareParents
   return ids.map((id) => ({ id }));
 }
 
-function asBareJob(value: unknown, before: BareJob | undefined): BareJob | undefined {
+/** Such a job, without its payload, or undefined. `before` is the one before it in a list. */
+export function bareJob(value: unknown, before?: BareJob): BareJob | undefined {
   if (!isObject(value)) return undefined;
   const job: BareJob = {};
   for (const member in value) {
@@ -66,7 +67,7 @@ export function bareJobs(value: unknown): BareJob[] | undefined {
   if (jobs === undefined) return undefined;
   const bare: BareJob[] = [];
   for (const each of jobs) {
-    const job = asBareJob(each, bare.at(-1));
+    const job = bareJob(each, bare.at(-1));
     if (job === undefined) return undefined;
     bare.push(job);
   }

@@ -88,13 +88,13 @@ async function serve(route: Route, c: GateContext): Promise<Response> {
   }
   const bound = await bind(route, c);
   if (isRejected(bound)) return refusalResponse(bound.refusal);
-  const { signal } = c.req.raw;
+  const caller = c.req.raw;
   const connect = () =>
     socketTo(object(), socketPaths.wait).catch((error: unknown) => {
       report("queue_failed", error, { queue, command: route.command });
       return undefined;
     });
-  return settled(route, queue, () => answerOrWait({ ...bound.value, signal, ask, connect }));
+  return settled(route, queue, () => answerOrWait({ ...bound.value, caller, ask, connect }));
 }
 
 /** A socket, which is of `command` where it fails: a worker's channel, or a Redis client's, bytes of RESP both ways. */

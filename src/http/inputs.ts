@@ -10,7 +10,7 @@ import { type JobSpec, jobSpecsWire, jobSpecWire } from "../contract/jobs.ts";
 import type { JsonText } from "../contract/json.ts";
 import { limits } from "../contract/limits.ts";
 import { parseJson } from "../contract/parse-json.ts";
-import { bareJobs } from "../contract/plain.ts";
+import { bareJob, bareJobs } from "../contract/plain.ts";
 import { rawMembers } from "../contract/raw-json.ts";
 import { type InputError, type Refusal, type RefusalCode, refuse } from "../contract/refusals.ts";
 import { checkSize, readSettle } from "../contract/settling.ts";
@@ -102,12 +102,18 @@ export const enqueue: InputReader<"job.enqueue"> = ({ text }) => {
     const input = jobsOf(specs.value, rawMembers(text, ["payload"], "jobs"), "/jobs/");
     return isRejected(input) ? input : accept({ input: { jobs: input.value } });
   }
-  const checked = validate(jobSpecWire, value);
-  if (isRejected(checked)) return checked;
-  const input = jobsOf([checked.value], rawMembers(text, ["payload"]));
+  const spec = specOf(value);
+  if (isRejected(spec)) return spec;
+  const input = jobsOf([spec.value], rawMembers(text, ["payload"]));
   if (isRejected(input)) return input;
   return accept({ input: { jobs: input.value }, answer: oneJob, refusalOf: ofOneJob });
 };
+
+/** The job of a body that is one. */
+function specOf(value: unknown): Checked<WireJob> {
+  const bare = bareJob(value);
+  return bare === undefined ? validate(jobSpecWire, value) : accept(bare);
+}
 
 /** The jobs of a body that is a list of them. */
 function specsOf(value: unknown): Checked<readonly WireJob[]> {

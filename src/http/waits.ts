@@ -28,8 +28,8 @@ export interface Waiting {
   readonly refusalOf?: ((refusal: Refusal) => Refusal) | undefined;
   /** What is waited for, and how long at most; undefined where the first answer is the last. */
   readonly wait: { readonly what: Wait; readonly ms: number } | undefined;
-  /** Aborted when the caller has gone. */
-  readonly signal: AbortSignal;
+  /** Whose signal is aborted when he has gone; the platform makes one only where it is asked for. */
+  readonly caller: Pick<Request, "signal">;
   ask(request: CommandRequest): Promise<CommandAnswer>;
   /** A socket to the queue's object; undefined where there is none for now. */
   connect(): Promise<WebSocket | undefined>;
@@ -196,8 +196,9 @@ class Poll {
     this.#what = what;
     this.#form = form;
     this.#until = Date.now() + ms;
-    call.signal.addEventListener("abort", () => this.leave());
-    if (call.signal.aborted) this.leave();
+    const { signal } = call.caller;
+    signal.addEventListener("abort", () => this.leave());
+    if (signal.aborted) this.leave();
   }
 
   /** Begins to wait, or says why that cannot be. */

@@ -3,9 +3,9 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { jobSpecsWire } from "../../src/contract/jobs.ts";
+import { jobSpecsWire, jobSpecWire } from "../../src/contract/jobs.ts";
 import { settleWire } from "../../src/contract/leases.ts";
-import { bareCompletions, bareJobs } from "../../src/contract/plain.ts";
+import { bareCompletions, bareJob, bareJobs } from "../../src/contract/plain.ts";
 
 const strange = fc.oneof(fc.jsonValue(), fc.constant([]), fc.constant({}), fc.constant("x"));
 const name = fc.oneof(
@@ -62,6 +62,21 @@ describe("what is recognised without a schema", () => {
         recognised += 1;
         const { jobs } = jobSpecsWire.parse(value);
         expect(jobs.map(({ payload: _, ...said }) => said)).toEqual(bare);
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(recognised).toBeGreaterThan(20);
+  });
+
+  test("is one job that the schema accepts with the same outcome", () => {
+    let recognised = 0;
+    fc.assert(
+      fc.property(job, (value) => {
+        const bare = bareJob(value);
+        if (bare === undefined) return;
+        recognised += 1;
+        const { payload: _, ...said } = jobSpecWire.parse(value);
+        expect(said).toEqual(bare);
       }),
       { numRuns: 2_000 },
     );

@@ -38,7 +38,7 @@ function socketOf(act: Act): WebSocket {
 function waiting(request: CommandRequest, first: string, ...acts: (Act | undefined)[]): Waiting {
   const wait: Wait = { kind: "jobs", request: claim };
   return {
-    ...{ request, wait: { what: wait, ms: 5_000 }, signal: new AbortController().signal },
+    ...{ request, wait: { what: wait, ms: 5_000 }, caller: new AbortController() },
     ask: () => Promise.resolve({ reply: first }),
     connect: () => {
       const act = acts.shift();
