@@ -5,6 +5,7 @@
 import type { Mutant } from "./mutants-table.ts";
 
 const jobs = "test/object/agq-jobs.test.ts";
+const queue = "test/object/agq-queue.test.ts";
 const waits = "test/object/agq-waits.test.ts";
 
 export const agqMutants: readonly Mutant[] = [
@@ -95,5 +96,21 @@ export const agqMutants: readonly Mutant[] = [
     from: "export const ATTEMPTS = 3;",
     to: "export const ATTEMPTS = 1;",
     tests: [jobs],
+  },
+  {
+    name: "agq-anybody-lets-go",
+    breaks: "who never had a job is told that it has taken it off the list",
+    file: "src/redis/agq/queue-views.ts",
+    from: "return worker !== undefined && job?.worker === worker;",
+    to: "return true;",
+    tests: [jobs],
+  },
+  {
+    name: "agq-scheduled-past-parents",
+    breaks: "a job that is scheduled anew does not wait for those that it has to wait for",
+    file: "src/store/job-writers.ts",
+    from: 'else if (job.state === "blocked") after = { ...job, runAt };',
+    to: "",
+    tests: [queue],
   },
 ];

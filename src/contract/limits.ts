@@ -120,8 +120,12 @@ export const limits = {
   workerTtlMsMin: SECOND_MS,
   workerTtlMsMax: HOUR_MS,
   workerInfoCharsMax: 1024,
-  /** The names of what a registered worker can do, all together: ten thousand workers are kept in memory. */
-  workerCapabilityBytesMax: 4 * KiB,
+  /**
+   * The names of what a registered worker can do, all together, each with what it takes beside its characters: ten thousand workers are kept
+   * in memory. AGW may name a hundred tools of 64 characters (asserted below).
+   */
+  workerCapabilityBytesMax: 10 * KiB,
+  capabilityOverheadBytes: 24,
   /** Workers that are registered at once, and those that died lately. */
   workersMax: 10_000,
   /** How long a worker that died is still shown. */
@@ -262,6 +266,10 @@ assertRelation(
     limits.operationStepMax * limits.entryOverheadPerItemBytes <
     limits.entryBytesMax,
   "the entry of an import holds numbers of plans beside the first jobs that it gives back",
+);
+assertRelation(
+  100 * (64 + limits.capabilityOverheadBytes) <= limits.workerCapabilityBytesMax,
+  "a worker of AGQ's may name as many tools as it can",
 );
 assertRelation(limits.segmentKeys * 12 < limits.rowBytesMax, "a sealed segment's keys fit a row");
 assertRelation(

@@ -290,6 +290,21 @@ const alternatives: readonly (readonly [RegExp, string])[] = [
   [/^s(publish|subscribe|unsubscribe)$/, "has no shards: use PUBLISH and SUBSCRIBE"],
   [/^sort(_ro)?$/, "does not sort: keep a sorted set"],
   [/^lcs$/, "does not compare strings: GET both"],
+  [
+    /^(plan|action|jobs?|workers?|queue)\.[a-z]+$/,
+    "speaks AGQ's commands in dialects of their own: `sluice redis --dialect agq-g2`",
+  ],
+  // Commands of later versions, and of Upstash.
+  [
+    /^hp?(expire|expireat|expiretime|ttl)$|^hpersist$|^hgetdel$|^h[gs]etex$/,
+    "has no times of fields: EXPIRE the name, or HGET and HDEL between MULTI and EXEC",
+  ],
+  [/^json\.[a-z]+$/, "has no JSON documents: SET the whole text, or keep the fields in a hash"],
+  [/^ar[a-z]+$/, "has no arrays by index: use lists and hashes"],
+  [
+    /^(ft|search|vector)\.[a-z]+$/,
+    "has no indexes to search: keep sets and sorted sets of what is looked for",
+  ],
 ];
 
 /** What Redis answers to a command that it does not know; of those that Redis knows and a queue does not, what to use instead. */

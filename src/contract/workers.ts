@@ -7,11 +7,18 @@ import { capabilities, integer, type JobKind, jobKinds } from "./fields.ts";
 import { WORKER_NAME } from "./ids.ts";
 import { limits } from "./limits.ts";
 
-const { workerCapabilityBytesMax } = limits;
-const ownCapabilities = capabilities(limits.capabilitiesPerClaimMax).refine(
+/** What is said of a worker that can do too much. */
+export const tooManyCapabilities = `the names may have ${limits.workerCapabilityBytesMax} bytes together, with ${limits.capabilityOverheadBytes} more for each`;
+
+/** Whether a worker that registers may say that it can do all this. */
+export const areOfOneWorker = (names: readonly string[]): boolean =>
   // Their names are ASCII.
-  (names) => names.join("").length <= workerCapabilityBytesMax,
-  `the names may have ${workerCapabilityBytesMax} bytes together`,
+  names.reduce((sum, { length }) => sum + length + limits.capabilityOverheadBytes, 0) <=
+  limits.workerCapabilityBytesMax;
+
+const ownCapabilities = capabilities(limits.capabilitiesPerClaimMax).refine(
+  areOfOneWorker,
+  tooManyCapabilities,
 );
 
 /** A registration: what is left out of a later one goes back to its default. */

@@ -93,7 +93,9 @@ const lastingNames = new Set(
   ).split(" "),
 );
 
-const isLasting = ([name = ""]: Call): boolean => lastingNames.has(name.toLowerCase());
+/** What a library says of itself is taken from one that says it in each request, too. */
+const isLasting = ([name = "", word = ""]: Call): boolean =>
+  lastingNames.has(name.toLowerCase()) && !/^client setinfo$/i.test(`${name} ${word}`);
 
 const lasting = ([name = ""]: Call) =>
   refuse(

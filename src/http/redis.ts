@@ -14,7 +14,7 @@ import { encodeReply, type GateReply, isErrorReply, isList } from "../redis/fram
 import type { RedisPorts } from "../redis/gate-command.ts";
 import { bytesOf, type Call } from "../redis/requests.ts";
 import { newSession } from "../redis/session.ts";
-import { errorBody, resultOf, type TextEncoding } from "../redis/upstash.ts";
+import { askedOf, errorBody, resultOf, type TextEncoding } from "../redis/upstash.ts";
 import { type RestRequest, restRequest } from "./redis-calls.ts";
 import { eventsOf } from "./redis-events.ts";
 import { RestWaits } from "./redis-waits.ts";
@@ -62,15 +62,19 @@ export async function answerRest(
 }
 
 /** Performs what is asked for, and tells it. */
-async function performed(asked: RestRequest, ports: RestPorts): Promise<Response> {
-  const { kind, calls, encoding, isResp } = asked;
+async function performed(request: RestRequest, ports: RestPorts): Promise<Response> {
+  const { kind, encoding, isResp } = request;
+  const asked = request.calls.map(askedOf);
+  const calls = asked.map(({ call }) => call);
+  const heard = (all: readonly GateReply[]) =>
+    all.map((reply, i) => asked[i]?.hear(reply) ?? reply);
   if (kind === "transaction") {
     const outcome = outcomeOf(await converse([["MULTI"], ...calls, ["EXEC"]], ports));
     return isList(outcome)
-      ? response(results(outcome, encoding))
+      ? response(results(heard(outcome), encoding))
       : single(outcome, encoding, ports);
   }
-  const replies = await converse(calls, ports);
+  const replies = heard(await converse(calls, ports));
   if (isResp) return framed(replies);
   if (kind === "pipeline") return response(results(replies, encoding));
   return single(replies[0] ?? null, encoding, ports);

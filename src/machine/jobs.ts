@@ -232,9 +232,8 @@ export const retryJob: Decide<"job.retry"> = (tx, { id, runAt }) => {
   if (isRefusal(job)) return job;
   const refusal = runAgain(tx, id, job);
   if (refusal !== undefined) return refusal;
-  const isBlocked = tx.tables.jobs.get([id])?.state === "blocked";
   // In the same entry: between two of them somebody who waits would be handed it.
-  if (runAt !== undefined && runAt > tx.at && !isBlocked) tx.emit("job.updated", { id, runAt });
+  if (runAt !== undefined && runAt > tx.at) tx.emit("job.updated", { id, runAt });
   return replyWith(tx, id);
 };
 

@@ -135,7 +135,9 @@ const scan: Perform = (call) => {
     seen += 1;
     call.seen(seen);
     const isOfType = options.type === undefined || options.type === row.type;
-    if (isOfType && matches(options.match ?? "*", name)) found.push(call.told(name));
+    if (!isOfType || !matches(options.match ?? "*", name)) continue;
+    found.push(call.told(name));
+    if (options.isTyped) found.push(call.told(row.type));
   }
   return ["0", found];
 };

@@ -142,15 +142,22 @@ export interface ScanOptions {
   readonly match?: string;
   readonly count: number;
   readonly type?: string;
+  /** Behind each name its type is told, as Upstash has it. */
+  readonly isTyped?: boolean;
 }
 
 /** Reads the options behind a cursor. */
 export function scanOptions(call: Call, at: number, takesType: boolean): ScanOptions {
-  const options: { match?: string; count: number; type?: string } = { count: 10 };
+  const options: { -readonly [O in keyof ScanOptions]: ScanOptions[O] } = { count: 10 };
   for (let i = at; i < call.args.length; i += 2) {
+    const word = call.word(i);
+    if (word === "withtype" && takesType) {
+      options.isTyped = true;
+      i -= 1;
+      continue;
+    }
     const value = call.args[i + 1];
     if (value === undefined) throw syntaxError();
-    const word = call.word(i);
     if (word === "match") options.match = value;
     else if (word === "type" && takesType) options.type = value.toLowerCase();
     else if (word === "count") {

@@ -29,7 +29,7 @@ import type { BlockedClients } from "./blocked.ts";
 import { beginners, creates } from "./creation.ts";
 import { GroupWork, type WorkMark } from "./group-work.ts";
 import { KeptAnswers, repeated } from "./kept-answers.ts";
-import { queueUnknown, refusalOfFault, tooLarge } from "./refusals.ts";
+import { queueNotMade, queueUnknown, refusalOfFault, tooLarge } from "./refusals.ts";
 import { Serving } from "./serving.ts";
 import { isLoss, ToldEvents } from "./told-events.ts";
 
@@ -301,7 +301,10 @@ export class Group {
     if (this.exists) return this.#decide(request);
     const { autoCreate, at, identity } = this.#context;
     if (name === "lease.claim") return { reply: encodeReply(name, emptyClaim(at)) };
-    if (!creates(name, autoCreate)) return { refusal: queueUnknown(this.#context.name) };
+    if (!creates(name, autoCreate)) {
+      const refusal = autoCreate ? queueUnknown : queueNotMade;
+      return { refusal: refusal(this.#context.name) };
+    }
 
     const before = this.#work.mark();
     createQueue(this.#tx, this.#context.name, identity);

@@ -49,8 +49,9 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     super(ctx, env);
     const { storage } = ctx;
     const name = ctx.id.name ?? ctx.id.toString();
-    const clients = ctx.getWebSockets(RESP).map((socket) => this.#socketOf<RespSocket>(socket));
-    const claims = claimsOn(clients);
+    const clients = () =>
+      ctx.getWebSockets(RESP).map((socket) => this.#socketOf<RespSocket>(socket));
+    const claims = claimsOn(clients());
     this.#engine = new QueueEngine({
       sql: new DurableSql(storage),
       name,
@@ -81,7 +82,7 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
     this.#resp = new RespConnections({
       queue: name,
       line: this.#engine.blocked,
-      sockets: () => clients,
+      sockets: clients,
       claims,
       submit: (request) => this.submit(request),
       read: (request) => this.read(request),

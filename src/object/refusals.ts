@@ -21,6 +21,14 @@ export const queueUnknown = (name: string): Refusal =>
     queue: name,
   });
 
+/** The refusal of what would create a queue elsewhere, where only a PUT does. */
+export const queueNotMade = (name: string): Refusal =>
+  refuse(
+    "queue_unknown",
+    `There is no queue ${name}: PUT it to create it; here nothing else does (SLUICE_AUTO_CREATE=false).`,
+    { queue: name },
+  );
+
 export const tooLarge = (bytes: number): Refusal =>
   refuse(
     "entry_too_large",

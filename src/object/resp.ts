@@ -11,11 +11,12 @@ import type { RespOpening } from "../contract/sockets.ts";
 import { ENOUGH } from "../contract/waits.ts";
 import { AgqConversation, isClaim } from "../redis/agq/dialect.ts";
 import { heardBy } from "../redis/agq/plain.ts";
+import { listOf } from "../redis/client-command.ts";
 import { type BlockedCall, Connection, type ConnectionPorts } from "../redis/connection.ts";
 import type { Hub } from "../redis/gate-command.ts";
 import { type Followed, following } from "../redis/pubsub.ts";
 import { bytesOf, type Call } from "../redis/requests.ts";
-import { newSession } from "../redis/session.ts";
+import { newSession, type Session } from "../redis/session.ts";
 import { type Blocked, type BlockedClients, type Blocker, timedOut } from "./blocked.ts";
 import { PubSub } from "./pubsub.ts";
 import { agqPorts, type JobsDoor, RespClaim, waitFor } from "./resp-claims.ts";
@@ -25,7 +26,7 @@ export interface RespPorts {
   readonly queue: string;
   /** Clients whose calls wait. */
   readonly line: Pick<BlockedClients, "enter" | "leave" | "nextOrder" | "serve">;
-  /** The sockets that outlived the instance before. */
+  /** The sockets that are open, at first those that outlived the instance before. */
   sockets(): readonly RespSocket[];
   submit(request: CommandRequest<"redis.run">): Promise<CommandAnswer>;
   read(request: CommandRequest<"redis.versions">): Promise<CommandAnswer>;
@@ -211,9 +212,20 @@ export class RespConnections {
     return {
       follow: (what, name) => change("follow", what, name),
       unfollow: (what, name) => change("unfollow", what, name),
-      perform: (call) =>
-        /^client$/i.test(call[0] ?? "") ? this.#unblock(call) : this.#pubsub.perform(call),
+      perform: (call) => {
+        if (!/^client$/i.test(call[0] ?? "")) return this.#pubsub.perform(call);
+        if (/^unblock$/i.test(call[1] ?? "")) return this.#unblock(call);
+        return listOf(call, this.#sessions(), this.#ports.now());
+      },
     };
+  }
+
+  /** What is known of each connection that is open. */
+  #sessions(): Session[] {
+    const open = this.#ports.sockets().filter((socket) => socket.isOpen());
+    return open.flatMap(
+      (each) => this.#live.get(each)?.connection.session ?? each.kept()?.session ?? [],
+    );
   }
 
   /** CLIENT UNBLOCK: a client waits no longer, unless it is answered already. */

@@ -1,11 +1,14 @@
 /**
- * CLIENT: what a connection says of itself, and CLIENT UNBLOCK of another one.
+ * CLIENT: what a connection says of itself, and CLIENT LIST and UNBLOCK of others.
  * Invariant: names are printable and bounded, so that they fit what is kept with the socket.
  */
 import { limits } from "../contract/limits.ts";
 import type { RedisReply } from "../contract/redis.ts";
+import { shown } from "../contract/redis-commands.ts";
 import { misused } from "./errors.ts";
+import type { GateReply } from "./frames.ts";
 import type { GateCommand, Subcommands } from "./gate-command.ts";
+import type { Call } from "./requests.ts";
 import type { Session } from "./session.ts";
 
 const ok: RedisReply = { ok: "OK" };
@@ -38,10 +41,49 @@ const setInfo: GateCommand = ({ session }, [, , option = "", value = ""]) => {
   return ok;
 };
 
-function lineOf(session: Session, now: number): string {
-  const age = Math.max(0, Math.floor((now - session.since) / 1000));
-  const { id, name, protocol, libName, libVersion } = session;
-  return `id=${id} name=${name} age=${age} idle=0 db=0 user=default resp=${protocol} lib-name=${libName} lib-ver=${libVersion}\n`;
+/** A connection with all fields that Redis has, since libraries look for them; an address and buffers it has none of its own. */
+function lineOf(session: Session, now: number, cmd = "NULL"): string {
+  const { id, name, since, protocol, channels, patterns, libName, libVersion } = session;
+  const fields = {
+    ...{ id, addr: "?:0", laddr: "?:0", fd: -1, name },
+    age: Math.max(0, Math.floor((now - since) / 1000)),
+    ...{ idle: 0, flags: isFollower(session) ? "P" : "N", db: 0 },
+    ...{ sub: channels.length, psub: patterns.length, ssub: 0, multi: -1 },
+    ...{ qbuf: 0, "qbuf-free": 0, "argv-mem": 0, "multi-mem": 0, rbs: 0, rbp: 0 },
+    ...{ obl: 0, oll: 0, omem: 0, "tot-mem": 0, events: "r", cmd, user: "default" },
+    ...{ redir: -1, resp: protocol, "lib-name": libName, "lib-ver": libVersion },
+  };
+  const words = Object.entries(fields).map(([field, value]) => `${field}=${value}`);
+  return `${words.join(" ")}\n`;
+}
+
+const isFollower = ({ channels, patterns }: Session): boolean =>
+  channels.length + patterns.length > 0;
+
+const types = new Map<string, (session: Session) => boolean>([
+  ["normal", (session) => !isFollower(session)],
+  ["pubsub", isFollower],
+  // There is nothing that replicates.
+  ["master", () => false],
+  ["replica", () => false],
+  ["slave", () => false],
+]);
+
+/** The reply to CLIENT LIST, of all connections of a queue. */
+export function listOf(call: Call, sessions: readonly Session[], now: number): GateReply {
+  const [, , filter = "", ...values] = call;
+  const tell = (told: readonly Session[]): GateReply => ({
+    verbatim: told.map((session) => lineOf(session, now)).join(""),
+  });
+  if (call.length === 2) return tell([...sessions].sort((a, b) => a.id - b.id));
+  if (/^type$/i.test(filter) && values.length === 1) {
+    const isOfType = types.get((values[0] ?? "").toLowerCase());
+    if (isOfType !== undefined) return tell(sessions.filter(isOfType));
+    return { error: `ERR Unknown client type '${shown(values[0] ?? "")}'` };
+  }
+  if (!/^id$/i.test(filter) || values.length === 0) return syntaxError;
+  if (!values.every(isInteger64)) return { error: "ERR Invalid client ID" };
+  return tell(values.flatMap((id) => sessions.filter((session) => String(session.id) === id)));
 }
 
 /** What Redis can be told of keeping memory and tracking time, which means nothing here. */
@@ -75,7 +117,8 @@ function isInteger64(text: string): boolean {
 export const clientSubcommands: Subcommands = {
   getname: [2, ({ session }) => (session.name === "" ? null : session.name)],
   id: [2, ({ session }) => session.id],
-  info: [2, ({ session, ports }) => ({ verbatim: lineOf(session, ports.now()) })],
+  info: [2, ({ session, ports }) => ({ verbatim: lineOf(session, ports.now(), "client|info") })],
+  list: [-2, ({ ports }, call) => ports.hub.perform(call)],
   "no-evict": [3, onOrOff],
   "no-touch": [3, onOrOff],
   reply: [3, reply],

@@ -12,6 +12,7 @@ import {
 } from "../contract/redis-commands.ts";
 import type { GateCommand, Subcommands } from "./gate-command.ts";
 import type { Call } from "./requests.ts";
+import { isAsked } from "./server-commands.ts";
 
 /** The category of a group's commands, where it is not called as the group. */
 const categories: Readonly<Record<string, string>> = {
@@ -23,31 +24,35 @@ const categories: Readonly<Record<string, string>> = {
 const commandNamed = (name: string): RedisCommand | undefined =>
   redisCommandTable.get(name.toLowerCase());
 
+const categoriesOf = ({ flags, group }: RedisCommand): string[] => [
+  ...(flags.includes("readonly") ? ["read"] : []),
+  ...(flags.includes("write") ? ["write"] : []),
+  categories[group] ?? group,
+  flags.includes("fast") ? "fast" : "slow",
+  ...(flags.includes("blocking") ? ["blocking"] : []),
+];
+
 /** Name, arity, flags, places of the names, categories; then tips, key specifications and subcommands, of which none are told. */
-function rowOf({ name, arity, flags, places, group }: RedisCommand): RedisReply {
-  const acl = [
-    ...(flags.includes("readonly") ? ["@read"] : []),
-    ...(flags.includes("write") ? ["@write"] : []),
-    `@${categories[group] ?? group}`,
-    flags.includes("fast") ? "@fast" : "@slow",
-    ...(flags.includes("blocking") ? ["@blocking"] : []),
-  ];
+function rowOf(command: RedisCommand): RedisReply {
+  const { name, arity, flags, places } = command;
   return [
     name,
     arity,
     { set: flags.map((flag) => ({ ok: flag })) },
     ...places,
-    { set: acl.map((category) => ({ ok: category })) },
+    { set: categoriesOf(command).map((category) => ({ ok: `@${category}` })) },
     [],
     [],
     [],
   ];
 }
 
+/** What a command does is Redis's to tell: redis-cli shows a summary, and `(null)` where there is none. */
 const docsOf = ({ name, since, group }: RedisCommand): readonly [RedisReply, RedisReply] => [
   name,
   {
     map: [
+      ["summary", `https://redis.io/commands/${name}`],
       ["since", since],
       ["group", group],
     ],
@@ -78,6 +83,23 @@ const getKeys: GateCommand = (_, [, , ...call]) => {
   return names.length > 0 ? names : { error: "ERR Invalid arguments specified for command" };
 };
 
+const list: GateCommand = (_, [, , by, filter = "", text = "", ...more]) => {
+  if (by === undefined) return all().map(({ name }) => name);
+  const isListed = filters.get(filter.toLowerCase());
+  if (!/^filterby$/i.test(by) || isListed === undefined || text === "" || more.length > 0) {
+    return { error: "ERR syntax error" };
+  }
+  return all().flatMap((command) => (isListed(command, text) ? [command.name] : []));
+};
+
+/** What a list of commands may be narrowed to. */
+const filters = new Map<string, (command: RedisCommand, text: string) => boolean>([
+  ["aclcat", (command, text) => categoriesOf(command).includes(text.toLowerCase())],
+  // There are none.
+  ["module", () => false],
+  ["pattern", ({ name }, text) => isAsked(name, [text])],
+]);
+
 /** All of the table, for who asks for nothing else. */
 export const commandCommand: GateCommand = () => all().map(rowOf);
 
@@ -86,5 +108,5 @@ export const commandSubcommands: Subcommands = {
   docs: [-2, docs],
   getkeys: [-4, getKeys],
   info: [-2, info],
-  list: [2, () => all().map(({ name }) => name)],
+  list: [-2, list],
 };

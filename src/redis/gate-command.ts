@@ -19,7 +19,7 @@ export interface Hub {
   /** Has this connection told of what is published. */
   follow(what: Followed, name: string): void;
   unfollow(what: Followed, name: string): void;
-  /** Performs PUBLISH, PUBSUB or CLIENT UNBLOCK. */
+  /** Performs PUBLISH, PUBSUB, CLIENT LIST or CLIENT UNBLOCK. */
   perform(call: Call): GateReply | Promise<GateReply>;
 }
 

@@ -21,8 +21,8 @@ const settings: Readonly<Record<string, string>> = {
   timeout: "0",
 };
 
-/** Whether a setting has one of the names that were asked for, in which `*` stands for anything. */
-const isAsked = (name: string, patterns: readonly string[]): boolean =>
+/** Whether something has one of the names that were asked for, in which `*` stands for anything. */
+export const isAsked = (name: string, patterns: readonly string[]): boolean =>
   patterns.some((pattern) => {
     const [begin = "", ...rest] = pattern.toLowerCase().split("*");
     if (rest.length === 0) return begin === name;

@@ -42,6 +42,39 @@ export function callOfPath(path: string, query: URLSearchParams, body: string): 
   }
 }
 
+/** A call as a Redis takes it, and what is told of the reply. */
+export interface Asked {
+  readonly call: Call;
+  readonly hear: (reply: GateReply) => GateReply;
+}
+
+/**
+ * Upstash takes `LIMIT` of a range by rank as well: Redis is asked for the range, of which a part is told.
+ * @example askedOf(["zrange", "z", "0", "-1", "limit", "2", "1"]).call // ["zrange", "z", "0", "-1"]
+ */
+export function askedOf(call: Call): Asked {
+  const asItIs: Asked = { call, hear: (reply) => reply };
+  if (call[0]?.toLowerCase() !== "zrange") return asItIs;
+  const options = call.slice(RANGE_WORDS);
+  const at = options.findIndex((word) => /^limit$/i.test(word));
+  const [offset = "", count = ""] = options.slice(at + 1);
+  const isOfRank = !options.some((word) => /^by(score|lex)$/i.test(word));
+  if (at === -1 || !isOfRank || !/^\d+$/.test(offset) || !/^-?\d+$/.test(count)) return asItIs;
+  const from = Number(offset);
+  const end = Number(count) < 0 ? undefined : from + Number(count);
+  return {
+    call: [...call.slice(0, RANGE_WORDS), ...options.toSpliced(at, 3)],
+    hear: (reply) => {
+      if (isList(reply)) return reply.slice(from, end);
+      const isPairs = typeof reply === "object" && reply !== null && "pairs" in reply;
+      return isPairs ? { pairs: reply.pairs.slice(from, end) } : reply;
+    },
+  };
+}
+
+/** `ZRANGE name start stop`, behind which its options stand. */
+const RANGE_WORDS = 4;
+
 /** How the texts of a reply are told. */
 export type TextEncoding = "plain" | "base64";
 

@@ -82,6 +82,7 @@ describe("ioredis", () => {
     expect(await redis.set("io", binary)).toBe("OK");
     expect(await redis.getBuffer("io")).toEqual(binary);
     expect(await redis.client("GETNAME")).toBe("ada");
+    expect(await redis.client("LIST")).toMatch(/^id=\d+ .* name=ada .* lib-name=ioredis /m);
     const incremented = await Promise.all(Array.from({ length: 500 }, () => redis.incr("n")));
     expect(incremented).toEqual(Array.from({ length: 500 }, (_, i) => i + 1));
     expect(await redis.multi().set("a", "1").incr("a").exec()).toEqual([
@@ -219,26 +220,6 @@ describe("a bridge that requires AUTH", () => {
     const ran = await run(server, ["--token", "wrong", "redis", "--port", "0"]);
     expect(ran).toMatchObject({ code: 1, err: expect.stringContaining("Send the token") });
   });
-});
-
-test("a bridge in a dialect of AGQ carries its programs", async () => {
-  const own = await startBridge(server, "--queue", "agq", "--dialect", "agq-g2");
-  const [agx, agw] = [0, 1].map(() => new Redis({ port: own.port, enableReadyCheck: false }));
-  if (agx === undefined || agw === undefined) throw new Error("there are two clients");
-  expect(await agw.call("AUTH", server.token)).toBe("OK");
-  expect(await agw.call("PING", "w1")).toBe("w1");
-  const taken = agw.brpoplpush("queue:ready", "queue:processing", 30);
-  const plan =
-    '{"plan_id":"p","tasks":[{"task_number":1,"command":"true","input_from_task":null}]}';
-  expect(await agx.call("PLAN.SUBMIT", plan)).toBe("p");
-  const action = await agx.call("ACTION.SUBMIT", '{"action_id":"a","plan_id":"p","inputs":[]}');
-  const id = String(await taken);
-  expect(action).toBe(`{"action_id":"a","job_ids":["${id}"],"jobs_created":1,"plan_id":"p"}`);
-  expect(await agw.set(`job:${id}:status`, "completed")).toBe("OK");
-  expect(await agw.lrem("queue:processing", 1, id)).toBe(1);
-  agx.disconnect();
-  agw.disconnect();
-  expect(await own.stop()).toBe(0);
 });
 
 describe("@upstash/redis", () => {

@@ -242,6 +242,19 @@ describe("a bound", () => {
 });
 
 describe("a scan", () => {
+  it("tells the type behind each name where it is asked for, as Upstash does", async () => {
+    const queue = await openEngine({ config: {} });
+    await run(queue, "SET a 1", "RPUSH l x", "SADD s x");
+    expect(await run(queue, "SCAN 0 WITHTYPE MATCH l COUNT 10", "SCAN 0 MATCH a WITHTYPE")).toEqual(
+      [
+        ["0", ["l", "list"]],
+        ["0", ["a", "string"]],
+      ],
+    );
+    const wrong = { error: "ERR syntax error" };
+    expect(await run(queue, "SCAN 0 WITHTYPE x", "SSCAN s 0 WITHTYPE")).toEqual([wrong, wrong]);
+  });
+
   it("tells every name that is there from its beginning to its end, whatever comes and goes", async () => {
     const queue = await openEngine({ config: {} });
     const kept = numbered(300, "kept");

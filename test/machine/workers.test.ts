@@ -169,12 +169,14 @@ test("no more workers register than may, but those that are here still do", asyn
 
 describe("what workers and requirements say is bounded in bytes", () => {
   test("a worker's capabilities together", () => {
-    const { workerCapabilityBytesMax: most } = limits;
-    const names = Array.from({ length: most / 256 }, (_, i) => `${i}`.padEnd(256, "x"));
+    const { workerCapabilityBytesMax: most, capabilityOverheadBytes: more } = limits;
+    const names = Array.from({ length: most / 256 }, (_, i) => `${i}`.padEnd(256 - more, "x"));
     const problem = (capabilities: readonly string[]) =>
       workerRegistration.safeParse({ capabilities }).error?.issues[0]?.message;
     expect(problem(names)).toBeUndefined();
-    expect(problem([...names, "y"])).toBe(`the names may have ${most} bytes together`);
+    expect(problem([...names, "y"])).toBe(
+      `the names may have ${most} bytes together, with ${more} more for each`,
+    );
   });
 
   test("a page of workers, which has at least one", async () => {

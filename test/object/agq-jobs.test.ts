@@ -101,6 +101,39 @@ describe("a job", () => {
     expect(await say(removal, "w")).toBe(":1\r\n");
   });
 
+  test("that has ended is taken off its list for its worker, and has left it for everybody else", async () => {
+    const { rig, say } = await withAction("[1]");
+    await say(TAKE, "w");
+    const removal = `LREM queue:processing 1 ${job(1)}`;
+    expect(await say(removal)).toBe(error("lease lost"));
+    await say(`SET job:${job(1)}:status completed`, "w");
+    rig.connect("other", "agq-g2");
+    await say("PING w2", "other");
+    rig.connect("again", "agq-g2");
+    await say("PING w1", "again");
+    for (const [name, reply] of [
+      ["c", ":0\r\n"],
+      ["other", ":0\r\n"],
+      ["w", ":1\r\n"],
+      ["again", ":1\r\n"],
+    ] as const) {
+      expect(`${name}: ${await say(removal, name)}`).toBe(`${name}: ${reply}`);
+    }
+  });
+
+  test("is taken off its list by no worker that lost it", async () => {
+    const { rig, say } = await withAction("[1]");
+    await say(TAKE, "w");
+    await rig.advance(91_000);
+    rig.connect("other", "agq-g2");
+    await say("PING w2", "other");
+    await say(TAKE, "other");
+    await say(`SET job:${job(1)}:status completed`, "other");
+    const removal = `LREM queue:processing 1 ${job(1)}`;
+    expect(await say(removal, "w")).toBe(":0\r\n");
+    expect(await say(removal, "other")).toBe(":1\r\n");
+  });
+
   test("is completed late as long as nobody else was handed it, and says nothing more of its output", async () => {
     const { q, rig, say } = await withAction("[1]");
     await say(TAKE, "w");
@@ -152,6 +185,18 @@ describe("a worker", () => {
       ["WORKER.UNREGISTER w2", error("Worker not registered: w2")],
     ]);
     expect(await say("SET worker:w1:tools 'a b'")).toMatch(/^-ERR Invalid capabilities: /);
+  });
+
+  test("may name as many tools as AGW takes, and is told of more", async () => {
+    const { rig, say } = await met();
+    const tools = Array.from({ length: 100 }, (_, i) => `tool-${i}-`.padEnd(64, "x")).sort();
+    const set = (names: readonly string[]) =>
+      rig.ask("c", ["SET", "worker:w1:tools", names.join(",")]);
+    expect(await set(tools)).toBe("+OK\r\n");
+    expect(await say("GET worker:w1:tools")).toBe(bulk(tools.join(",")));
+    expect(await set([...tools, ...tools.map((name) => `${name}y`)])).toMatch(
+      /^-ERR Invalid capabilities: .* at most 256 of them; the names may have 10240 bytes together, with 24 more for each\r\n$/,
+    );
   });
 
   test("without tools takes any plan's job, with tools only what it can do, and none that is no plan's", async () => {

@@ -116,6 +116,30 @@ describe("a job that is scheduled anew once it has ended", () => {
     ]);
   });
 
+  test("keeps its time where it has to wait for others first", async () => {
+    const { q, rig, say } = await withAction("[]");
+    await q.run("job.cancel", { id: job(1) });
+    await q.enqueue({ id: "parent" });
+    const child = { id: "child", plan: "p", planVersion: 1, after: [{ id: "parent" }] };
+    await q.enqueue(child);
+    await expectAll(say, [
+      [
+        `ZADD queue:scheduled ${AT + 60} child`,
+        error("Job child is blocked, and cannot be put on the queue"),
+      ],
+      ["JOB.CANCEL child", "+OK\r\n"],
+      [`ZADD queue:scheduled ${AT + 60} child`, ":1\r\n"],
+      ["ZCARD queue:scheduled", ":0\r\n"],
+    ]);
+    // What the log says of it, another instance reads the same.
+    await rig.reopen();
+    const { token } = await q.claimOne();
+    await q.settle({ op: "complete", id: "parent", token });
+    expect(await say("ZRANGE queue:scheduled 0 -1")).toBe(list("child", String(AT + 60)));
+    await rig.advance(60_000);
+    expect(await say(TAKE, "w")).toBe(bulk("child"));
+  });
+
   test("is refused where it was completed", async () => {
     const { say } = await withAction("[1]");
     await say(TAKE, "w");

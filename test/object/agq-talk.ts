@@ -3,16 +3,21 @@
  * Invariant: a line is split as an inline command, and said as a call.
  */
 import { expect } from "vitest";
+import type { Dialect } from "../../src/contract/dialects.ts";
 import { splitInline } from "../../src/redis/inline.ts";
-import { openEngine, START } from "../engine-harness.ts";
+import { type HarnessOptions, openEngine, START } from "../engine-harness.ts";
 import { AgqRig } from "./agq-rig.ts";
 
 export const AT = START / 1000;
 export const PLAN = '{"plan_id":"p","tasks":[{"task_number":1,"command":"true"}]}';
 
 /** A client `c` of a queue, and what it is answered to a line. */
-export async function met(dialect: "agq-g1" | "agq-g2" = "agq-g2", needsAuth = false) {
-  const q = await openEngine();
+export async function met(
+  dialect: Dialect = "agq-g2",
+  needsAuth = false,
+  options: HarnessOptions = {},
+) {
+  const q = await openEngine(options);
   const rig = new AgqRig(q);
   rig.connect("c", dialect, needsAuth);
   const say = (line: string, name = "c") => rig.ask(name, splitInline(line) ?? []);

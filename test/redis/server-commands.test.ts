@@ -23,6 +23,32 @@ describe("about the server", () => {
     expect(none).toEqual(error("ERR The command has no key arguments"));
   });
 
+  test("COMMAND DOCS has what redis-cli shows, and COMMAND LIST may be narrowed", async () => {
+    const { say } = begin();
+    const [docs, none, hashes, waiting, modules, ...wrong] = await say(
+      "COMMAND DOCS get nope",
+      "COMMAND DOCS nope",
+      "COMMAND LIST FILTERBY ACLCAT hash",
+      "COMMAND LIST FILTERBY PATTERN bz*",
+      "COMMAND LIST FILTERBY MODULE json",
+      "COMMAND LIST FILTERBY",
+      "COMMAND LIST FILTERBY ACLCAT",
+      "COMMAND LIST FILTERBY NAME x",
+      "COMMAND LIST FILTERBY PATTERN a b",
+    );
+    const get = [
+      ["summary", "https://redis.io/commands/get"],
+      ["since", "1.0.0"],
+      ["group", "string"],
+    ];
+    expect(docs).toEqual({ map: [["get", { map: get }]] });
+    expect(none).toEqual({ map: [] });
+    expect(hashes).toEqual(expect.arrayContaining(["hdel", "hvals", "hscan"]));
+    expect(waiting).toEqual(["bzmpop", "bzpopmax", "bzpopmin"]);
+    expect(modules).toEqual([]);
+    expect(wrong).toEqual(wrong.map(() => error("ERR syntax error")));
+  });
+
   test("INFO, CONFIG GET, TIME and ROLE tell what clients look for", async () => {
     const { queue, say } = begin();
     queue.set("a", "1");
@@ -71,6 +97,17 @@ describe("about the server", () => {
     const { queue, say } = begin();
     queue.refusal = refuse("queue_unknown", "none");
     expect(await say("INFO keyspace")).toEqual([{ verbatim: "# Keyspace\r\n" }]);
+  });
+
+  test.each([
+    ["XADD s * a 1", "'XADD' is not supported: Sluice has no streams: use jobs"],
+    ["hexpire h 1 FIELDS 1 a", "'hexpire' is not supported: Sluice has no times of fields"],
+    ["JSON.GET a", "'JSON.GET' is not supported: Sluice has no JSON documents"],
+    ["FT.SEARCH i *", "'FT.SEARCH' is not supported: Sluice has no indexes to search"],
+    ["PLAN.LIST", "'PLAN.LIST' is not supported: Sluice speaks AGQ's commands in dialects"],
+  ])("what a queue has not is refused with what to use instead: %s", async (line, words) => {
+    const { say } = begin();
+    expect(await say(line)).toEqual([error(expect.stringContaining(`ERR ${words}`) as string)]);
   });
 
   test("an unknown or misused subcommand is told with what there is", async () => {

@@ -2,7 +2,7 @@
  * Upstash's REST protocol: texts, bytes, and what its clients make of them.
  */
 import { describe, expect, test } from "vitest";
-import { callIn, callOfPath, callsIn, resultOf } from "../../src/redis/upstash.ts";
+import { askedOf, callIn, callOfPath, callsIn, resultOf } from "../../src/redis/upstash.ts";
 
 describe("calls", () => {
   test("are read from JSON: texts as UTF-8, all else as it is written", () => {
@@ -32,6 +32,38 @@ describe("calls", () => {
       "nx",
     ]);
     expect(callOfPath("get/%ff", new URLSearchParams(), "")).toBeUndefined();
+  });
+});
+
+describe("a part of a range", () => {
+  test("is one of ranks as well, of which a Redis is asked for all", () => {
+    const { call, hear } = askedOf([
+      "ZRANGE",
+      "z",
+      "0",
+      "-1",
+      "REV",
+      "Limit",
+      "1",
+      "2",
+      "WITHSCORES",
+    ]);
+    expect(call).toEqual(["ZRANGE", "z", "0", "-1", "REV", "WITHSCORES"]);
+    expect(hear(["a", "b", "c", "d"])).toEqual(["b", "c"]);
+    const pairs = ["a", "b", "c", "d"].map((member) => [member, { double: "1" }] as const);
+    expect(hear({ pairs })).toEqual({ pairs: pairs.slice(1, 3) });
+    expect(hear({ error: "WRONGTYPE" })).toEqual({ error: "WRONGTYPE" });
+  });
+
+  test.each([
+    ["zrange z 0 -1 limit 1 2 byscore"],
+    ["zrange z 0 -1 limit 1"],
+    ["zrange z 0 -1 limit -1 2"],
+    ["zrange limit 0 -1"],
+    ["zrevrange z 0 -1 limit 1 2"],
+    ["get limit"],
+  ])("is left to a Redis in %s", (line) => {
+    expect(askedOf(line.split(" ")).call).toEqual(line.split(" "));
   });
 });
 

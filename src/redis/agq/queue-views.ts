@@ -216,15 +216,22 @@ export async function handOut(context: AgqContext, answer: CommandAnswer): Promi
   return await itemOf(context, { job: record, input }, plan);
 }
 
+/** Whether a job that has ended was in the hands of this connection's worker: for everybody else it has left the list already. */
+function wasHandedTo({ memory }: AgqContext, id: string, job?: JobRecord): boolean {
+  const { worker, held } = memory;
+  if (held?.id === id && (held.isSettled === true || worker === undefined)) return true;
+  return worker !== undefined && job?.worker === worker;
+}
+
 /** The worker lets go of a job that it has settled. */
 const acknowledge: AgqPerform = async (context, [, , element = ""]) => {
   const id = idOrNone(context, element);
   const found = await jobOf(context, id);
-  const { held } = context.memory;
-  // Its worker is told so also where the queue does not keep what has ended.
-  const isGone = found === undefined && held?.id === id && held.isSettled === true;
-  if (isGone || found?.job.endedAt !== undefined) return 1;
-  if (found?.job.state !== "running") return 0;
+  // Where the queue does not keep what has ended, its worker still knows.
+  if (found === undefined || found.job.endedAt !== undefined) {
+    return wasHandedTo(context, id, found?.job) ? 1 : 0;
+  }
+  if (found.job.state !== "running") return 0;
   heldOf(context, id);
   throw new AgqError(`Job ${id} is running: say first by SET job:${id}:status what it came to`);
 };
