@@ -29,12 +29,15 @@ export class Gathering {
   holds(): boolean {
     if (!this.#isWaiting && this.#isCrowd) {
       this.#isWaiting = true;
-      void this.#ports.pause().then(() => {
-        this.#isWaiting = false;
-        this.#isCrowd = false;
-        this.#ports.begin();
-      });
+      // However the turn ends, the group begins.
+      this.#ports.pause().then(this.#begin, this.#begin);
     }
     return this.#isWaiting;
   }
+
+  readonly #begin = (): void => {
+    this.#isWaiting = false;
+    this.#isCrowd = false;
+    this.#ports.begin();
+  };
 }

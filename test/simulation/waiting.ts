@@ -29,6 +29,9 @@ interface Surroundings {
   readonly isIdle: boolean;
   now(): number;
   wake(): Promise<Instance>;
+  /** Whether something waits for others to have their turn, and letting it go on. */
+  readonly isPausing: boolean;
+  goOn(): Promise<void>;
   settle(): Promise<void>;
 }
 
@@ -144,6 +147,8 @@ export class Waiting {
     if (given !== undefined) this.#world.coverage.fault("waiter gone with jobs");
     instance.engine.leave(socket);
     await this.#world.settle();
+    // Behind a crowd the group that gives it back waits a turn.
+    if (this.#world.isPausing) await this.#world.goOn();
     if (given !== undefined && !this.#world.isExcused) this.#checkGivenBack(given);
   }
 
