@@ -1,12 +1,12 @@
 /**
- * Whether a group waits for those who come in the same turn as its first command. Where many call at once, the first of them would
+ * Whether a group waits for those who come together with its first command. Where many call at once, the first of them would
  * else be written alone, and the others behind it: two entries and two waits for the disk in place of one.
  * Invariant: who calls alone is never kept waiting, but once behind a crowd.
  */
 
-interface Gathered {
-  /** Lets others have their turn. */
-  pause(): Promise<void>;
+import { letRequestsBy, type Pausing } from "./pauses.ts";
+
+interface Gathered extends Pausing {
   /** Begins the group that waited. */
   begin(): void;
 }
@@ -25,12 +25,12 @@ export class Gathering {
     this.#isCrowd = commands > 1;
   }
 
-  /** Whether the next group is to wait. It begins after a turn of the event loop, which hears all that has come by then. */
+  /** Whether the next group is to wait. It begins once all that has come by then was heard. */
   holds(): boolean {
     if (!this.#isWaiting && this.#isCrowd) {
       this.#isWaiting = true;
-      // However the turn ends, the group begins.
-      this.#ports.pause().then(this.#begin, this.#begin);
+      // However the wait ends, the group begins.
+      letRequestsBy(this.#ports).then(this.#begin, this.#begin);
     }
     return this.#isWaiting;
   }

@@ -3,7 +3,7 @@
  * Invariant: a request that came before a pause is heard before the work behind it.
  */
 
-interface Pausing {
+export interface Pausing {
   /** Lets others have their turn. */
   pause(): Promise<void>;
 }

@@ -147,8 +147,8 @@ export class Waiting {
     if (given !== undefined) this.#world.coverage.fault("waiter gone with jobs");
     instance.engine.leave(socket);
     await this.#world.settle();
-    // Behind a crowd the group that gives it back waits a turn.
-    if (this.#world.isPausing) await this.#world.goOn();
+    // Behind a crowd the group that gives it back waits for others to be heard.
+    while (this.#world.isPausing) await this.#world.goOn();
     if (given !== undefined && !this.#world.isExcused) this.#checkGivenBack(given);
   }
 
