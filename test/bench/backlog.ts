@@ -18,7 +18,7 @@ export const BIG = "million";
 /** What jobs of a backlog have in common. */
 type Common = Omit<Fill, "jobs">;
 
-/** A queue with exactly `jobs` ready jobs, checkpointed. One that a figure before has left is filled up. */
+/** A queue with exactly `jobs` ready jobs, checkpointed. One that a figure before has left is filled up, or what is too many is handed out. */
 export async function backlog(
   bench: Bench,
   name: string,
@@ -30,6 +30,9 @@ export async function backlog(
   for (let done = ready; done < jobs; done += FILL_STEP) {
     await queue.call("fill", { ...common, jobs: Math.min(FILL_STEP, jobs - done) });
     if (jobs === MANY) bench.detail(`${name}: ${Math.min(done + FILL_STEP, jobs)} jobs`);
+  }
+  for (let over = ready - jobs; over > 0; over -= CLAIMS_TIMED) {
+    await queue.call("claims", Math.min(CLAIMS_TIMED, over));
   }
   await queue.checkpoint();
   const { counts } = await queue.stats();
