@@ -109,8 +109,8 @@ export const agqMutants: readonly Mutant[] = [
     name: "agq-scheduled-past-parents",
     breaks: "a job that is scheduled anew does not wait for those that it has to wait for",
     file: "src/store/job-writers.ts",
-    from: 'else if (job.state === "blocked") after = { ...job, runAt };',
-    to: "",
+    from: 'job.state === "blocked" ? { ...job, runAt } : { ...job, state: "scheduled", runAt, readyAt };',
+    to: '{ ...job, state: "scheduled", runAt, readyAt };',
     tests: [queue],
   },
 ];

@@ -10,14 +10,14 @@ import { limits } from "./limits.ts";
 /** What is said of a worker that can do too much. */
 export const tooManyCapabilities = `the names may have ${limits.workerCapabilityBytesMax} bytes together, with ${limits.capabilityOverheadBytes} more for each`;
 
-/** Whether a worker that registers may say that it can do all this. */
-export const areOfOneWorker = (names: readonly string[]): boolean =>
+/** Whether these are few and short enough for one worker that registers. */
+export const fitOneWorker = (names: readonly string[]): boolean =>
   // Their names are ASCII.
   names.reduce((sum, { length }) => sum + length + limits.capabilityOverheadBytes, 0) <=
   limits.workerCapabilityBytesMax;
 
 const ownCapabilities = capabilities(limits.capabilitiesPerClaimMax).refine(
-  areOfOneWorker,
+  fitOneWorker,
   tooManyCapabilities,
 );
 

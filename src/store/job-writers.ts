@@ -220,9 +220,11 @@ function updated(tables: SluiceTables, event: EventOf<"job.updated">, at: number
   // One that holds its key keeps its place, whenever it is tried again.
   const readyAt = isHolder(tables, event.id, job) ? job.readyAt : undefined;
   if (runAt === null) after = becomeReady(job, readyAt ?? at);
-  // One that waits for others as well is due then at the earliest.
-  else if (job.state === "blocked") after = { ...job, runAt };
-  else if (runAt !== undefined) after = { ...job, state: "scheduled", runAt, readyAt };
+  // One that waits for others as well goes on waiting, and is due then at the earliest.
+  else if (runAt !== undefined) {
+    after =
+      job.state === "blocked" ? { ...job, runAt } : { ...job, state: "scheduled", runAt, readyAt };
+  }
   move(tables, at, event.id, before, after);
 }
 

@@ -4,7 +4,7 @@
  */
 import { CAPABILITY } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
-import { areOfOneWorker, tooManyCapabilities, type WorkerRecord } from "../../contract/workers.ts";
+import { fitOneWorker, tooManyCapabilities, type WorkerRecord } from "../../contract/workers.ts";
 import { checkIdentifier, objectIn, required } from "./arguments.ts";
 import {
   type AgqContext,
@@ -64,7 +64,7 @@ function toolsIn(said: unknown): string[] {
     Array.isArray(names) &&
     names.every((name) => typeof name === "string" && CAPABILITY.test(name));
   const tools = isList ? [...new Set(names as string[])].sort() : [];
-  const isTooMuch = tools.length > limits.capabilitiesPerClaimMax || !areOfOneWorker(tools);
+  const isTooMuch = tools.length > limits.capabilitiesPerClaimMax || !fitOneWorker(tools);
   if (isList && !isTooMuch) return tools;
   throw new AgqError(
     `Invalid capabilities: names of 1 to 256 characters of A-Z a-z 0-9 _ . : / + -, at most ${limits.capabilitiesPerClaimMax} of them; ${tooManyCapabilities}`,
