@@ -141,6 +141,22 @@ export const storeMutants: readonly Mutant[] = [
     tests: [log],
   },
   {
+    name: "sealed-unfiltered",
+    breaks: "an idempotency key is not found once its segment is sealed, until another is",
+    file: "src/store/log-keys.ts",
+    from: "    return this.#refilter();\n",
+    to: "    return this.#filter;\n",
+    tests: [log],
+  },
+  {
+    name: "filter-passes-all",
+    breaks: "a new idempotency key is looked for in every segment of the log",
+    file: "src/store/key-index.ts",
+    from: "return this.#has(hash) && this.#has(secondOf(hash));",
+    to: "return true || this.#has(hash);",
+    tests: [log],
+  },
+  {
     name: "key-not-confirmed",
     breaks: "a key is answered with what another key of its entry was told",
     file: "src/store/log-keys.ts",

@@ -89,6 +89,11 @@ export class SealedKeys {
     this.#offsets = new Uint32Array(buffer, count * 8, count);
   }
 
+  /** The hashes of the keys, in order. */
+  get hashes(): Float64Array {
+    return this.#hashes;
+  }
+
   /** Indexes of the entries that may hold the key, newest first. */
   find(hash: number): number[] {
     const found: number[] = [];
@@ -109,3 +114,45 @@ export class SealedKeys {
     return low;
   }
 }
+
+/** Bits of a filter for each key, at least: then one new key in seventy is looked for in vain. */
+const filterBits = 16;
+
+/** Tells of most keys that no sealed segment has them: a Bloom filter of two bits a key. */
+export class KeyFilter {
+  /** A power of two of bits, in words of 32. */
+  readonly #words: Uint32Array;
+
+  constructor(segments: readonly SealedKeys[]) {
+    const count = segments.reduce((sum, { hashes }) => sum + hashes.length, 0);
+    const words = Math.max(1, (count * filterBits) / 32);
+    this.#words = new Uint32Array(2 ** Math.ceil(Math.log2(words)));
+    for (const { hashes } of segments) {
+      for (const hash of hashes) {
+        this.#set(hash);
+        this.#set(secondOf(hash));
+      }
+    }
+  }
+
+  /** Whether a segment may have the key; false is certain. */
+  mayHave(hash: number): boolean {
+    return this.#has(hash) && this.#has(secondOf(hash));
+  }
+
+  #set(bits: number): void {
+    const word = this.#wordOf(bits);
+    this.#words[word] = (this.#words[word] ?? 0) | (1 << (bits % 32));
+  }
+
+  #has(bits: number): boolean {
+    return ((this.#words[this.#wordOf(bits)] ?? 0) & (1 << (bits % 32))) !== 0;
+  }
+
+  #wordOf(bits: number): number {
+    return Math.floor(bits / 32) % this.#words.length;
+  }
+}
+
+/** The upper half of a hash of 52 bits: as good as another hash, for up to 2^26 bits. */
+const secondOf = (hash: number): number => Math.floor(hash / 2 ** 26);

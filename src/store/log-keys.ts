@@ -1,12 +1,12 @@
 /**
  * Finding the answer kept under an idempotency key, in the entries that hold it.
- * Invariant: only the open segment's keys are in memory, and what an index finds is confirmed in the entry.
+ * Invariant: of keys only hashes are in memory, and what an index finds is confirmed in the entry.
  */
 import { hash52 } from "../contract/hash.ts";
 import { type Entry, LogCorrupt } from "./chain.ts";
 import type { KeptAnswer } from "./entry.ts";
 import { decodeKeys, EntryUnreadable } from "./entry.ts";
-import { OpenKeys, SealedKeys } from "./key-index.ts";
+import { KeyFilter, OpenKeys, SealedKeys } from "./key-index.ts";
 import type { SegmentList } from "./segment-list.ts";
 import type { Segment } from "./segments.ts";
 import * as rows from "./segments.ts";
@@ -36,6 +36,8 @@ export class LogKeys {
   /** Loaded when the first key is looked for. */
   #open: OpenKeys | undefined;
   readonly #sealed = new Map<number, SealedKeys>();
+  /** Of the sealed segments in memory: a day's log has fifty of them, and a new key is in none. */
+  #filter = new KeyFilter([]);
 
   constructor(sql: Sql, segments: SegmentList) {
     this.#sql = sql;
@@ -45,7 +47,9 @@ export class LogKeys {
   /** The newest answer kept under a key by an entry behind `purged`. */
   find(key: string, purged: number): KeyHit | undefined {
     const hash = hash52(key);
-    for (const segment of this.#segments.all.toReversed()) {
+    const { all, open } = this.#segments;
+    const isPerhapsSealed = this.#readSealed().mayHave(hash);
+    for (const segment of isPerhapsSealed ? all.toReversed() : open === undefined ? [] : [open]) {
       for (const index of this.#keysOf(segment).find(hash)) {
         const kept = index > purged ? this.#confirm(segment, index, key) : undefined;
         if (kept !== undefined) return { index, bodyHash: kept[1], answer: kept[2] };
@@ -69,19 +73,37 @@ export class LogKeys {
     this.#open = undefined;
   }
 
-  /** Forgets all that is in memory: segments went. */
+  /** Forgets those of sealed segments that were dropped. */
+  drop(segments: readonly Segment[]): void {
+    for (const { segment } of segments) this.#sealed.delete(segment);
+    this.#refilter();
+  }
+
+  /** Forgets all that is in memory: the log is another. */
   forget(): void {
     this.forgetOpen();
     this.#sealed.clear();
+    this.#refilter();
   }
 
   #keysOf(segment: Segment): OpenKeys | SealedKeys {
-    if (!segment.isSealed) return this.#loadOpen(segment);
-    const known = this.#sealed.get(segment.segment);
-    if (known !== undefined) return known;
-    const keys = new SealedKeys(segment.firstIndex, rows.readKeyHashes(this.#sql, segment.segment));
-    this.#sealed.set(segment.segment, keys);
-    return keys;
+    return this.#sealed.get(segment.segment) ?? this.#loadOpen(segment);
+  }
+
+  /** Reads the keys of the sealed segments that are not in memory yet. */
+  #readSealed(): KeyFilter {
+    const { all, open } = this.#segments;
+    if (this.#sealed.size === all.length - (open === undefined ? 0 : 1)) return this.#filter;
+    for (const { segment, firstIndex, isSealed } of all) {
+      if (!isSealed || this.#sealed.has(segment)) continue;
+      this.#sealed.set(segment, new SealedKeys(firstIndex, rows.readKeyHashes(this.#sql, segment)));
+    }
+    return this.#refilter();
+  }
+
+  #refilter(): KeyFilter {
+    this.#filter = new KeyFilter([...this.#sealed.values()]);
+    return this.#filter;
   }
 
   #loadOpen({ segment, firstIndex }: Segment): OpenKeys {

@@ -152,7 +152,7 @@ export class Log extends SegmentReader implements LogStorage {
     return () => {
       settle();
       this.list.dropFirst(dropped.length);
-      this.#keys.forget();
+      this.#keys.drop(dropped);
     };
   }
 

@@ -2,10 +2,10 @@
  * The log: what is appended is read back in order, found by its keys, dropped by segments, and never silently missing.
  */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { hash52 } from "../../src/contract/hash.ts";
 import { checkLink, genesis, hashOf, LogCorrupt } from "../../src/store/chain.ts";
-import { OpenKeys, SealedKeys } from "../../src/store/key-index.ts";
+import { KeyFilter, OpenKeys, SealedKeys } from "../../src/store/key-index.ts";
 import { EntryTooLarge } from "../../src/store/log.ts";
 import { LogPurged } from "../../src/store/raft.ts";
 import {
@@ -143,12 +143,13 @@ export function logSuite(withSql: WithSql): void {
         expect(purgeable(1e9, 0, 0)).toBe(9);
       }));
 
-    it("finds the latest answer to a key, in open and sealed segments, before and after reopening", () =>
+    it("finds the latest answer to a key, in open and sealed segments, before and after a purge and reopening", () =>
       withSql((sql) => {
         const keyed = fc.tuple(fc.constantFrom("a", "b", "é", ""), fc.nat());
         const entry = fc.record({
           keys: fc.array(keyed, { maxLength: 4 }),
           checkpoint: fc.boolean(),
+          purge: fc.boolean(),
         });
         const property = fc.property(
           fc.array(entry, { maxLength: 12 }),
@@ -157,7 +158,7 @@ export function logSuite(withSql: WithSql): void {
             wipe(sql);
             let store = createNotes(sql, small);
             const expected = new Map<string, { index: number; bodyHash: string; answer: string }>();
-            for (const [i, { keys, checkpoint }] of entries.entries()) {
+            for (const [i, { keys, checkpoint, purge }] of entries.entries()) {
               commit(
                 store,
                 [put("a", "b")],
@@ -167,6 +168,11 @@ export function logSuite(withSql: WithSql): void {
               for (const [key, n] of keys)
                 expected.set(key, { index, bodyHash: `h${n}`, answer: `${n}` });
               if (checkpoint) store.checkpoint();
+              const due = purge ? store.purgeable(1e9, { maxAgeMs: 0, maxBytes: 0 }) : undefined;
+              if (due !== undefined) store.purge(due);
+              for (const [key, hit] of expected) {
+                if (hit.index <= store.purged.index) expected.delete(key);
+              }
               if (i === reopenAt) store = openNotes(sql, small);
               for (const key of ["a", "b", "é", "", "c"]) {
                 if (i >= reopenAt) expect(store.findKey(key)).toEqual(expected.get(key));
@@ -174,7 +180,21 @@ export function logSuite(withSql: WithSql): void {
             }
           },
         );
-        fc.assert(property, { numRuns: 60 });
+        fc.assert(property, { numRuns: 200 });
+      }));
+
+    it("looks for a new key in few of many sealed segments", () =>
+      withSql((sql) => {
+        const store = createNotes(sql, { segmentBytesMax: 1, segmentKeysMax: 1 });
+        for (let i = 0; i < 50; i += 1) {
+          commit(store, [put("a", "b")], [[`key${i}`, "hash", "answer"]]);
+          store.checkpoint();
+        }
+        const looked = vi.spyOn(SealedKeys.prototype, "find");
+        for (let i = 0; i < 1000; i += 1) expect(store.findKey(`new${i}`)).toBeUndefined();
+        expect(looked.mock.calls.length).toBeLessThan(50_000 / 20);
+        for (let i = 0; i < 50; i += 1) expect(store.findKey(`key${i}`)?.index).toBe(i + 1);
+        looked.mockRestore();
       }));
 
     it("refuses a term or a time that goes back, and an entry that no row could hold", () =>
@@ -213,6 +233,21 @@ export function logSuite(withSql: WithSql): void {
       for (let i = 0; i < 200_000; i += 1) hashes.add(hash52(`request-${i}`));
       expect(hashes.size).toBe(200_000);
       for (const hash of hashes) if (hash < 0 || hash >= 2 ** 52) expect.unreachable(`${hash}`);
+    });
+
+    it("a filter passes every key of its segments, and few others", () => {
+      const sealed = Array.from({ length: 20 }, (_, segment) => {
+        const open = new OpenKeys();
+        for (let i = 0; i < 1000 * segment; i += 1) open.add(`${segment}-${i}`, 1);
+        return new SealedKeys(1, open.seal(1));
+      });
+      const filter = new KeyFilter(sealed);
+      for (const { hashes } of sealed)
+        for (const hash of hashes) if (!filter.mayHave(hash)) expect.unreachable(`${hash}`);
+      let passed = 0;
+      for (let i = 0; i < 100_000; i += 1) if (filter.mayHave(hash52(`other-${i}`))) passed += 1;
+      expect(passed).toBeLessThan(2000);
+      expect(new KeyFilter([]).mayHave(hash52("other"))).toBe(false);
     });
 
     it("keys with equal hashes are all found, newest first", () => {
