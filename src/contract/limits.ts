@@ -194,6 +194,10 @@ export const limits = {
   checkpointDirtyRows: 25_000,
   /** Changed rows of a table of small ones that a checkpoint leaves in a list, of 30 to 200 bytes each: it is written as a whole. */
   pendingRowsMax: 16_384,
+  /** The same of jobs and of what follows from them: more than workers hold at once, fewer than a backlog grows by between two checkpoints. */
+  pendingJobsMax: 8192,
+  /** UTF-16 units of texts in such a list: jobs with long payloads are written to their table at once. */
+  pendingTextUnits: 2 * MiB,
   /** Rows that an alarm at work has changed, before it takes a checkpoint of its own: no request is to wait for more. */
   checkpointAlarmRows: 1_000,
   /** UTF-16 units of texts that wait in memory for the checkpoint. */

@@ -22,7 +22,7 @@ interface CheckpointPorts {
 
 export class Checkpoints {
   readonly #ports: CheckpointPorts;
-  /** Changed rows that the alarm at work has found, or has left behind its last checkpoint; undefined while it rests. */
+  /** What the alarm at work has found changed, or has left so behind its last checkpoint; undefined while it rests. */
   #found: number | undefined;
 
   constructor(ports: CheckpointPorts) {
@@ -59,9 +59,10 @@ export class Checkpoints {
    */
   behindEntry(isBehind: boolean): void {
     // Commands too may be in the middle of what an alarm does, such as slots that come before one of them.
+    const store = this.#ports.store();
     const isPiece =
-      this.#found === undefined && isBehind && this.#changed >= limits.checkpointAlarmRows;
-    if (isPiece || this.#ports.store().checkpointDue) this.#take();
+      this.#found === undefined && isBehind && weightOf(store.stats) >= limits.checkpointAlarmRows;
+    if (isPiece || store.checkpointDue) this.#take(false);
   }
 
   /** Whether the alarm at work has changed so much that a piece is to be written. */
@@ -72,9 +73,9 @@ export class Checkpoints {
     return this.#changed - this.#found >= limits.checkpointAlarmRows;
   }
 
-  /** Writes what the alarm at work has changed, if that is still enough for a piece. */
+  /** Writes what the alarm at work has changed, if that is still enough for a piece: to the tables, or lists would come to be long. */
   takePiece(): void {
-    if (this.isPieceDue) this.#take();
+    if (this.isPieceDue) this.#take(true);
   }
 
   /** Drops what the log need not keep any more. */
@@ -85,14 +86,13 @@ export class Checkpoints {
     if (upTo !== undefined) store.purge(upTo);
   }
 
-  #take(): void {
-    this.#ports.store().checkpoint();
+  #take(isWhole: boolean): void {
+    this.#ports.store().checkpoint(isWhole);
     if (this.#found !== undefined) this.#found = this.#changed;
     this.trimLog();
   }
 
-  /** As for a checkpoint at any time, a row to delete counts half. */
   get #changed(): number {
-    return weightOf(this.#ports.store().stats);
+    return this.#ports.store().stats.changed;
   }
 }

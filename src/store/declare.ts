@@ -45,8 +45,8 @@ export interface TableOptions<K extends Key, V extends object> {
   /** Rows that memory may go on holding over a checkpoint, also those not written since: for rows that are changed again and again. */
   readonly warmRowsMax?: number;
   /**
-   * Changed rows that a checkpoint may leave unwritten, in a list that is written as a whole: for small rows without texts that are
-   * changed again and again, or come and go.
+   * Changed rows that a checkpoint may leave unwritten, in a list that is written as a whole: for small rows that are changed again and
+   * again, or come and go. With texts of more than `pendingTextUnits` they are written all the same.
    */
   readonly pendingRowsMax?: number;
   /** Rows with the same first part of their keys are counted in blocks where they are more: see `divide` of `Table`. */
@@ -83,8 +83,8 @@ export function declareTable<V extends object>() {
       throw new TypeError(`table "${name}": a name in its declaration cannot be a SQL name`);
     }
     if (!isDistinct || key.length === 0) throw new TypeError(`table "${name}": bad columns`);
-    if (pendingRowsMax > 0 && (texts.length > 0 || key.some((each) => each.sqlType === "BLOB"))) {
-      throw new TypeError(`table "${name}": rows with texts or bytes are not left to a list`);
+    if (pendingRowsMax > 0 && key.some((each) => each.sqlType === "BLOB")) {
+      throw new TypeError(`table "${name}": rows with bytes in their keys are not left to a list`);
     }
     if (dividedOver > 0 && pendingRowsMax > 0) {
       throw new TypeError(

@@ -2,16 +2,20 @@
  * The figures of a store, for statistics and for the decision to checkpoint.
  * Invariant: reading them touches no row.
  */
+import type { Schema } from "./declare.ts";
 import type { HardStateRow } from "./hard-state.ts";
 import type { Log } from "./log.ts";
+import type { TableMachine } from "./state-machine.ts";
 import type { StoreLimits } from "./store-config.ts";
 
 /** What waits in memory, and what the log comes to. */
 export interface StoreStats {
-  /** Rows that differ from SQLite, and those of them that it still has to lose. */
+  /** Rows that the next checkpoint is to write to their tables, and those of them that SQLite still has to lose. */
   readonly dirtyRows: number;
   readonly tombstones: number;
   readonly textUnits: number;
+  /** What all rows that differ from their tables cost to write, also those that lists may hold: one to delete counts half. */
+  readonly changed: number;
   readonly tailBytes: number;
   readonly tailEntries: number;
   readonly segments: number;
@@ -24,7 +28,7 @@ export interface StoreStats {
 interface Figured {
   readonly log: Log;
   readonly state: HardStateRow;
-  readonly machine: { sum(figure: "dirtyRows" | "tombstones" | "textUnits"): number };
+  readonly machine: Pick<TableMachine<Schema, never>, "sum">;
 }
 
 /** The figures as of now. */
@@ -33,6 +37,7 @@ export function statsOf({ machine, log, state }: Figured): StoreStats {
     dirtyRows: machine.sum("dirtyRows"),
     tombstones: machine.sum("tombstones"),
     textUnits: machine.sum("textUnits"),
+    changed: machine.sum("changed"),
     tailBytes: log.tailBytes,
     tailEntries: log.last.index - state.checkpointed.index,
     segments: log.segments,

@@ -105,6 +105,7 @@ export const jobs = declareTable<JobRow>()({
   key: [ascii("id")],
   texts: ["payload", "result"],
   required: ["payload"],
+  pendingRowsMax: limits.pendingJobsMax,
   // The history of attempts takes most of it: 32 × (error, worker, times), escaped; asserted in limits.ts.
   valueBytesMax: limits.jobValueBytesMax,
 });
@@ -122,6 +123,7 @@ export const ready = declareTable<JobPointer>()({
     integer("ready_at"),
     integer("seq"),
   ],
+  pendingRowsMax: limits.pendingJobsMax,
   valueBytesMax: 1000,
 });
 /** Scheduled jobs in due order. */
@@ -129,6 +131,7 @@ export const scheduled = declareTable<JobPointer>()({
   name: "scheduled",
   version: 1,
   key: [integer("run_at"), integer("seq")],
+  pendingRowsMax: limits.pendingJobsMax,
   valueBytesMax: 1000,
 });
 /** Jobs that wait for others, in the order in which they were enqueued. */
@@ -144,6 +147,7 @@ export const deadlines = declareTable<object>()({
   name: "deadlines",
   version: 1,
   key: [integer("deadline_at"), ascii("id")],
+  pendingRowsMax: limits.pendingJobsMax,
   valueBytesMax: 10,
 });
 /** Ended jobs in the order of their ends, state by state; those of actions, which are kept as long as these, apart. */

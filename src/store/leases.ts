@@ -17,6 +17,7 @@ export const leases = declareTable<JobPointer>()({
   name: "leases",
   version: 1,
   key: [integer("lease_until"), integer("seq")],
+  pendingRowsMax: limits.pendingJobsMax,
   valueBytesMax: 1000,
 });
 

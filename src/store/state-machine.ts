@@ -152,7 +152,7 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
   }
 
   /** A figure of all tables together. */
-  sum(figure: "dirtyRows" | "tombstones" | "textUnits"): number {
+  sum(figure: "changed" | "dirtyRows" | "tombstones" | "textUnits"): number {
     return this.#layers.reduce((sum, table) => sum + table[figure], 0);
   }
 

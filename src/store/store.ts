@@ -199,14 +199,18 @@ export class Store<S extends Schema, E extends StoredEvent> {
     return isCheckpointDue(this.stats, this.#limits);
   }
 
-  /** Writes the changed rows to SQLite's tables, with the place in the log that they show, in one transaction. */
-  checkpoint(): void {
+  /**
+   * Writes the changed rows to SQLite, with the place in the log that they show, in one transaction; where `isWhole`, all of them to
+   * their tables, and none to a list.
+   */
+  checkpoint(isWhole = false): void {
     const { machine, sql } = this.#ports;
     if (!machine.isSettled) throw new Error("checkpoint of changes that are in no entry");
     const hard = this.#writable();
     guards.checkCheckpoint(this.#ports);
-    if (machine.last.index === hard.checkpointed.index) return;
-    checkpoint(this.#ports, this.#limits);
+    const isLeft = isWhole && machine.isPending;
+    if (machine.last.index === hard.checkpointed.index && !isLeft) return;
+    checkpoint(this.#ports, this.#limits, isWhole);
     this.#databaseBytes = sql.bytes;
   }
 

@@ -2,6 +2,7 @@
  * Typed ordered tables: rows in memory over rows in SQLite, read as one.
  * Invariant: what a table returns is what it would return if every put and delete had gone to SQLite at once.
  */
+import { limits } from "../contract/limits.ts";
 import type { Stretch } from "./base.ts";
 import { Base } from "./base.ts";
 import type { Table, TableDeclaration } from "./declare.ts";
@@ -202,7 +203,8 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 
   /** Whether the changed rows are so few that a checkpoint may leave them to the list. */
   get #mayLeave(): boolean {
-    return this.#overlay.dirtyRows <= this.#pendingRowsMax;
+    const { dirtyRows, textUnits } = this.#overlay;
+    return dirtyRows <= this.#pendingRowsMax && textUnits <= limits.pendingTextUnits;
   }
 
   /** The ranks of its rows, which are checked apart from them. */
@@ -212,7 +214,12 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 
   /** Length of the texts in those rows, in UTF-16 units. */
   get textUnits(): number {
-    return this.#overlay.textUnits;
+    return this.#mayLeave ? 0 : this.#overlay.textUnits;
+  }
+
+  /** What all changed rows cost to write to the table, also those that a list may hold, in rows: one to delete counts half. */
+  get changed(): number {
+    return this.#overlay.dirtyRows - this.#overlay.tombstones / 2;
   }
 
   /**

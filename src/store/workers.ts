@@ -38,6 +38,7 @@ export const held = declareTable<object>()({
   name: "held",
   version: 1,
   key: [ascii("worker"), ascii("id")],
+  pendingRowsMax: limits.pendingJobsMax,
   valueBytesMax: 10,
 });
 /** When time next does something to a worker: it dies, its leases end, it is forgotten. */

@@ -205,7 +205,7 @@ describe("what comes behind an entry", () => {
     const rig = new CommitRig();
     await rig.committer.submit(enqueue([{ id: "a" }, { id: "b", delayMs: 1 }]));
     const before = dump(rig.store);
-    for (const statement of [/"jobs"/, /"ready"/, /raft_state/]) {
+    for (const statement of [/pending_jobs/, /pending_ready/, /raft_state/]) {
       failOnce(rig.sql, statement);
       expect(() => rig.store.checkpoint()).toThrow("no room");
       expect(rig.store.checkpointed.index).toBe(0);

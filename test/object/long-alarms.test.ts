@@ -4,15 +4,14 @@
  */
 import { afterEach, expect, test, vi } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
-import { weightOf } from "../../src/store/figures.ts";
 import { Store } from "../../src/store/store.ts";
 import { command, enqueue, idsOf } from "./commands.ts";
 import { EngineRig } from "./rig.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-/** More than two turns have room for. */
-const BATCHES = 4;
+/** More than two turns have room for, and than a checkpoint leaves to a list. */
+const BATCHES = 9;
 const BATCH = 1000;
 
 /** A rig in which so many jobs are due at once, all of them in SQLite. */
@@ -29,9 +28,12 @@ async function rigWithDue(): Promise<EngineRig> {
 function rowsOfCheckpoints(): number[] {
   const rows: number[] = [];
   const { checkpoint } = Store.prototype;
-  vi.spyOn(Store.prototype, "checkpoint").mockImplementation(function (this: Store<never, never>) {
-    rows.push(weightOf(this.stats));
-    checkpoint.call(this);
+  vi.spyOn(Store.prototype, "checkpoint").mockImplementation(function (
+    this: Store<never, never>,
+    ...given
+  ) {
+    rows.push(this.stats.changed);
+    checkpoint.call(this, ...given);
   });
   return rows;
 }

@@ -3,8 +3,12 @@
  */
 import { describe, expect, test, vi } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
+import { jobs as jobTable } from "../../src/store/jobs.ts";
 import { claim, codeOf, command, complete, enqueue, jobsOf, replyOf, settle } from "./commands.ts";
 import { CommitRig } from "./rig.ts";
+
+// Texts that a checkpoint may leave to a list do not count: here it leaves none.
+Object.assign(jobTable, { pendingRowsMax: 0 });
 
 const payload = (bytes: number): string => `"${"x".repeat(bytes - 2)}"`;
 

@@ -3,6 +3,7 @@
  */
 import { describe, expect, it, vi } from "vitest";
 import { decisions } from "../../src/machine/index.ts";
+import { storeFormat } from "../../src/store/hard-state.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
 import { checkNameTables } from "../invariants-names.ts";
 import { one, run, words } from "../machine/name-rig.ts";
@@ -176,7 +177,7 @@ describe("ranks in large sorted sets", () => {
     await expectRanks(queue, "z", all(5000));
     await one(queue, "ZADD z 2.5 new");
     await queue.run("queue.checkpoint", {});
-    expect(queue.sql.rows("SELECT format FROM raft_state")).toEqual([[4]]);
+    expect(queue.sql.rows("SELECT format FROM raft_state")).toEqual([[storeFormat]]);
     await queue.reopen();
     await expectRanks(queue, "z", [...all(3), "new", ...all(5000).slice(3)]);
     expect(storedBlocks(queue).length).toBeGreaterThan(15);

@@ -4,10 +4,12 @@
  */
 import { limits } from "../../src/contract/limits.ts";
 import { edges } from "../../src/store/flows.ts";
-import { blocked } from "../../src/store/jobs.ts";
+import { blocked, deadlines, jobs, ready, scheduled } from "../../src/store/jobs.ts";
 import { keys, turns } from "../../src/store/keys.ts";
+import { leases } from "../../src/store/leases.ts";
 import { zset_scores } from "../../src/store/sorted-sets.ts";
 import { Store } from "../../src/store/store.ts";
+import { held } from "../../src/store/workers.ts";
 
 /** What is lower than in production. */
 export const small = {
@@ -48,6 +50,7 @@ const storeLimits = {
   segmentKeysMax: 12,
 };
 
+const listed = [blocked, deadlines, edges, held, jobs, keys, leases, ready, scheduled, turns];
 /** Changed rows of a table that a checkpoint leaves to a list: a run meets both fewer and more. */
 const PENDING_MAX = 3;
 /** A sorted set of more members is counted in blocks. */
@@ -70,8 +73,7 @@ export function lowerLimits(onOpen: (sql: object, store: unknown) => void): void
   if (isLowered) throw new Error("the limits are lowered already");
   isLowered = true;
   Object.assign(changing, small);
-  for (const table of [blocked, edges, keys, turns])
-    Object.assign(table, { pendingRowsMax: PENDING_MAX });
+  for (const table of listed) Object.assign(table, { pendingRowsMax: PENDING_MAX });
   Object.assign(zset_scores, { dividedOver: DIVIDED_OVER });
   const open = Store.open.bind(Store);
   Store.open = (sql, config) => {

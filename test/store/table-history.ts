@@ -61,6 +61,17 @@ export const declared: [string, Declared, fc.Arbitrary<KeyPart[]>][] = [
     fc.tuple(unicode, anyDouble),
   ],
   [
+    "a table with texts that leaves a few changed rows to a list",
+    declare({
+      name: "i",
+      version: 1,
+      key: [ascii("id")],
+      texts: ["body", "more"],
+      pendingRowsMax: 3,
+    }),
+    fc.tuple(printable),
+  ],
+  [
     "a table that counts rows in blocks",
     declare({ name: "h", version: 1, key: [integer("lane"), double("d")], dividedOver: 4 }),
     fc.tuple(fc.nat(1), anyDouble),

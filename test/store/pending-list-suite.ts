@@ -1,0 +1,111 @@
+/**
+ * Lists of changed rows that a checkpoint leaves unwritten: when it does, and how they are stored.
+ */
+import { describe, expect, it } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
+import { Store, StoreRefusal, type Writers } from "../../src/store/store.ts";
+import { dump, type Note, notes, type WithSql } from "./support.ts";
+
+type SqlOf = Parameters<Parameters<WithSql>[0]>[0];
+type Listed =
+  | { readonly type: "put"; readonly id: string; readonly note: Note }
+  | { readonly type: "gone"; readonly id: string };
+
+const tables = { notes: { ...notes, pendingRowsMax: 2 } };
+type ListStore = Store<typeof tables, Listed>;
+const writers: Writers<typeof tables, Listed> = {
+  put: ({ notes: table }, { id, note }) => table.put([id], note),
+  gone: ({ notes: table }, { id }) => table.remove([id]),
+};
+const open = (sql: SqlOf): ListStore => Store.open(sql, { tables, writers, texts: {} });
+const put = (id: string, note: Note): Listed => ({ type: "put", id, note });
+
+/** One entry, and a checkpoint behind it. */
+function write(store: ListStore, ...events: Listed[]): void {
+  const builder = store.builder();
+  for (const event of events) {
+    store.evolve(event, 1);
+    builder.add(event);
+  }
+  store.append({ incarnation: 1, at: 1, ...builder.build() });
+  store.checkpoint();
+}
+
+/** What stands in the table, and what in its list. */
+const stored = (sql: SqlOf) => {
+  const { notes: rows = [], pending_notes: parts = [] } = dump(sql);
+  return { rows, parts };
+};
+const all = (store: ListStore) => store.tables.notes.range({ limit: 99 });
+
+export function pendingListSuite(withSql: WithSql): void {
+  describe("lists of pending rows", () => {
+    it("hold few changed rows, their texts beside them, and a new instance goes on with them", () =>
+      withSql((sql) => {
+        const store = open(sql);
+        store.create({ queueId: "q", term: 1 });
+        write(store, put("a", { size: 1, body: "é" }), put("b", { size: 2 }));
+        const part = [1, 1, '[[["a"],0,{"size":1},1],[["b"],0,{"size":2},null]]', "é"];
+        expect(stored(sql)).toEqual({ rows: [], parts: [part] });
+        expect(store.stats).toMatchObject({ dirtyRows: 0, textUnits: 0, changed: 2 });
+        const next = open(sql);
+        expect(all(next)).toEqual(all(store));
+        write(next, { type: "gone", id: "a" });
+        const rest = [1, 1, '[[["b"],0,{"size":2},null]]', ""];
+        expect(stored(sql)).toEqual({ rows: [], parts: [rest] });
+      }));
+
+    it("are emptied into the table when all is to be written, and then tell what the table has too much", () =>
+      withSql((sql) => {
+        const store = open(sql);
+        store.create({ queueId: "q", term: 1 });
+        write(store, put("a", { size: 1, body: "x" }), put("b", { size: 2 }));
+        store.checkpoint(true);
+        const rows = [
+          ["a", 1, '{"size":1}', "x"],
+          ["b", 1, '{"size":2}', null],
+        ];
+        expect(stored(sql)).toEqual({ rows, parts: [] });
+        const { rowsWritten } = sql.counts;
+        store.checkpoint(true);
+        expect(sql.counts.rowsWritten).toBe(rowsWritten);
+        write(store, { type: "gone", id: "a" }, put("c", { size: 3, body: "" }));
+        const part = [1, 1, '[[["a"],1],[["c"],0,{"size":3},0]]', ""];
+        expect(stored(sql)).toEqual({ rows, parts: [part] });
+        expect(all(open(sql))).toEqual(all(store));
+      }));
+
+    it("hold neither more rows nor longer texts than they may: these are written to the table", () =>
+      withSql((sql) => {
+        const store = open(sql);
+        store.create({ queueId: "q", term: 1 });
+        const long = "x".repeat(limits.pendingTextUnits / 2);
+        write(store, put("a", { size: 1, body: long }));
+        write(store, put("b", { size: 2, body: long }));
+        expect(stored(sql).rows).toEqual([]);
+        expect(stored(sql).parts).toHaveLength(2);
+        write(store, put("b", { size: 2, body: `${long}x` }));
+        expect(stored(sql).rows).toHaveLength(2);
+        expect(stored(sql).parts).toEqual([]);
+        write(store, ...["c", "d", "e"].map((id) => put(id, { size: 1 })));
+        expect(stored(sql).rows).toHaveLength(5);
+        expect(all(open(sql))).toEqual(all(store));
+      }));
+
+    it.each([
+      ["a text too much", "UPDATE pending_notes SET texts = texts || 'x'"],
+      ["a text too few", "UPDATE pending_notes SET texts = substr(texts, 2)"],
+      ["a length that is none", "UPDATE pending_notes SET rows = replace(rows, '},1]', '},-1]')"],
+      ["no length", "UPDATE pending_notes SET rows = replace(rows, '},1]', '}]')"],
+      ["a length of a row that is gone", `UPDATE pending_notes SET rows = '[[["a"],1,null,1]]'`],
+    ])("are refused with %s", (_, damage) =>
+      withSql((sql) => {
+        const store = open(sql);
+        store.create({ queueId: "q", term: 1 });
+        write(store, put("a", { size: 1, body: "x" }), put("b", { size: 1, body: "y" }));
+        sql.run(damage);
+        expect(() => open(sql)).toThrow(StoreRefusal);
+      }),
+    );
+  });
+}
