@@ -187,7 +187,7 @@ export const limits = {
   pendingBytesMax: 32 * MiB,
 
   /** A checkpoint is due after this much log: an object that wakes reads it again. */
-  checkpointTailBytes: 5 * MiB,
+  checkpointTailBytes: 3 * MiB,
   /** Only a cap; the bytes are meant to decide. */
   checkpointTailEntries: 50_000,
   /** Changed rows, at 1 to 2 µs each while the queue waits; a row to delete costs half. Jobs that come and go do not count. */

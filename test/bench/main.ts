@@ -141,7 +141,9 @@ async function measureAll(options: Options): Promise<void> {
 async function profileAll(options: Options): Promise<void> {
   const folder = join(root, "dist/profiles");
   mkdirSync(folder, { recursive: true });
-  for (const { name, load } of groups.flatMap((group) => wantedOf(group, options))) {
+  const wanted = groups.flatMap((group) => wantedOf(group, options));
+  if (wanted.length === 0) throw new Sentence(`There is no profile of ${options.only.join(", ")}.`);
+  for (const { name, load } of wanted) {
     const file = join(folder, `${name}.cpuprofile`);
     await withServer(options, async (bench, server) => {
       const top = await profiled(server, file, async () => load?.(bench, PROFILE_MS));
