@@ -37,6 +37,14 @@ export const storeMutants: readonly Mutant[] = [
     tests: [table],
   },
   {
+    name: "tail-unread",
+    breaks: "an object that wakes reads each row that its tail has changed with a query of its own",
+    file: "src/store/state-machine.ts",
+    from: "this.#readAhead(this.#tables, events);",
+    to: "",
+    tests: ["test/object/tail-reads.test.ts"],
+  },
+  {
     name: "pending-texts-lost",
     breaks: "a row in a list has the text of the row before it",
     file: "src/store/pending-list.ts",

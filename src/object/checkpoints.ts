@@ -29,11 +29,11 @@ export class Checkpoints {
     this.#ports = ports;
   }
 
-  /** Takes one that was asked for. */
+  /** Takes one that was asked for: all rows go to their tables. */
   asked(): CommandAnswer {
     const { store, at, view, name } = this.#ports;
     if (view() === undefined) return { refusal: queueUnknown(name) };
-    store().checkpoint();
+    store().checkpoint(true);
     const { term, index } = store().checkpointed;
     return {
       reply: encodeReply("queue.checkpoint", { now: at(), checkpointed: { term, index } }),

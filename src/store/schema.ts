@@ -45,6 +45,7 @@ import { catchUp } from "./standing.ts";
 import { Store } from "./store.ts";
 import type { StoreLimits } from "./store-config.ts";
 import { stringWriters } from "./strings.ts";
+import { readAhead } from "./tail-reads.ts";
 import { tasks, taskWriters } from "./tasks.ts";
 import { timers } from "./timers.ts";
 import { uniques, uniqueWriters } from "./uniques.ts";
@@ -176,7 +177,15 @@ export const forms = new RowForms(schema, {
   ...queueForms,
 } satisfies Forms<SluiceSchema>);
 
-const config = { tables: schema, writers, texts: eventTexts, check: checkTables, catchUp, forms };
+const config = {
+  tables: schema,
+  writers,
+  texts: eventTexts,
+  check: checkTables,
+  catchUp,
+  readAhead,
+  forms,
+};
 
 /**
  * Opens a queue's store, and recovers it. Writes nothing; throws `StoreRefusal` when it must not be used.

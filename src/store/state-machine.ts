@@ -30,6 +30,7 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
   readonly #declarations: S;
   readonly #evolver: Evolver<S, E>;
   readonly #catchUp: (tables: Tables<S>) => CatchUp<S>;
+  readonly #readAhead: NonNullable<StoreConfig<S, E>["readAhead"]>;
   readonly #journal = new Journal();
   #layers: readonly LayeredTable<Key, object>[] = [];
   #tables: Tables<S>;
@@ -44,6 +45,7 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
     this.#declarations = config.tables;
     this.#evolver = new Evolver(config.writers, (stated) => this.#membership.state(stated));
     this.#catchUp = config.catchUp ?? ((tables) => ({ tables, finish: () => undefined }));
+    this.#readAhead = config.readAhead ?? (() => undefined);
     this.#tables = this.#open(catalog);
     this.#applied = state.checkpointed;
     this.#membership = this.#storedMembership();
@@ -106,9 +108,13 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
   recover(entries: Iterable<Entry>): void {
     const catchUp = this.#catchUp(this.#tables);
     this.#journal.without(() => {
-      for (const entry of entries) {
-        this.#evolveAll(catchUp.tables, entry);
-        this.#note(entry);
+      for (const step of this.#inSteps(entries)) {
+        const events = step.flatMap((part) => part.events);
+        this.#readAhead(this.#tables, events);
+        for (const part of step) {
+          this.#evolver.apply(catchUp.tables, part.entry, part.events);
+          this.#note(part.entry);
+        }
       }
       this.#evolver.finish(catchUp);
     });
@@ -181,10 +187,32 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
   }
 
   #evolveAll(tables: Tables<S>, entry: Entry): void {
-    if (entry.index <= this.#applied.index) {
-      throw new RaftRefusal("apply_order", `entry ${entry.index} after ${this.#applied.index}`);
-    }
+    checkOrder(this.#applied, entry);
     this.#evolver.apply(tables, entry, this.eventsOf(entry));
+  }
+
+  /** Parts of entries, so many together that what they change is worth reading at once. */
+  *#inSteps(entries: Iterable<Entry>): Generator<Part<E>[]> {
+    let before = this.#applied;
+    let step: Part<E>[] = [];
+    let room = stepEvents;
+    for (const entry of entries) {
+      checkOrder(before, entry);
+      const events = this.eventsOf(entry);
+      let from = 0;
+      do {
+        const part = events.slice(from, from + room);
+        step.push({ entry, events: part });
+        from += part.length;
+        room -= part.length;
+        if (room > 0) continue;
+        yield step;
+        step = [];
+        room = stepEvents;
+      } while (from < events.length);
+      before = entry;
+    }
+    if (step.length > 0) yield step;
   }
 
   /** The events of an entry of the log. Throws LogCorrupt where they cannot be read. */
@@ -202,4 +230,18 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
     this.#applied = entry;
     this.#membership.settle(entry);
   }
+}
+
+/** Some of an entry's events, in order. */
+interface Part<E> {
+  readonly entry: Entry;
+  readonly events: readonly E[];
+}
+
+/** Events that are applied after one look ahead: of few, the rows fit one query. */
+const stepEvents = 32;
+
+function checkOrder(before: Anchor, { index }: Anchor): void {
+  if (index > before.index) return;
+  throw new RaftRefusal("apply_order", `entry ${index} after ${before.index}`);
 }

@@ -39,6 +39,8 @@ export interface StoreConfig<S extends Schema, E extends StoredEvent> {
   readonly check?: (tables: Tables<S>) => void;
   /** What rows must be that come from elsewhere. */
   readonly forms?: RowForms;
+  /** Told of a few events of the tail before they are applied: reads at once what they change. */
+  readAhead?(tables: Tables<S>, events: readonly E[]): void;
   /** How the tail is applied. Default: straight to the tables. */
   readonly catchUp?: (tables: Tables<S>) => CatchUp<S>;
   readonly limits?: Partial<StoreLimits>;

@@ -24,7 +24,7 @@ export const cursorsOf = (events: readonly FeedEvent[]) => events.map(({ cursor 
 /** Entries that are too old for the log go, and new ones stay. */
 export async function forgetOld(queue: Harness): Promise<void> {
   const payload = JSON.stringify("x".repeat(240_000));
-  for (let i = 0; i < 5; i += 1) {
+  for (let i = 0; i < 7; i += 1) {
     await queue.run("job.enqueue", { jobs: Array.from({ length: 5 }, () => ({ payload })) });
   }
   // A segment goes once another one has begun.

@@ -231,12 +231,6 @@ export class EngineRig extends Told {
     await this.engine.recoverAlarm();
   }
 
-  /** A new instance, for which all rows stand in their tables and none in a list: where damage can be done to them. */
-  async writeTables(): Promise<void> {
-    openStore(this.sql).checkpoint(true);
-    await this.evict();
-  }
-
   /** Fires the alarm, as the platform does when its time has come. */
   async fire(): Promise<void> {
     if (this.armed === null) throw new Error("no alarm is armed");

@@ -13,7 +13,7 @@ export async function rigWithTail(): Promise<EngineRig> {
   await rig.engine.submit(
     command("job.enqueue", { jobs: ["a", "b", "c"].map((id) => ({ id, payload: "1" })) }),
   );
-  await rig.writeTables();
+  await rig.engine.submit(command("queue.checkpoint", {}));
   await enqueue("d");
   await enqueue("e");
   return rig;

@@ -95,8 +95,6 @@ const looks: Record<Damage, Look> = {
     const { disk } = scene.world;
     const before = wake(scene);
     same("damage", "a checkpoint", endOf(await ask(before, "queue.checkpoint")), "ok");
-    // Rows that it has left to lists go to their tables.
-    before.store?.checkpoint(true);
     const job = random.pickFrom([...scene.state.jobs.keys()]);
     if (job === undefined) {
       disk.run("UPDATE queue SET value = '{'", []);
