@@ -40,7 +40,7 @@ export const storeMutants: readonly Mutant[] = [
     name: "tail-unread",
     breaks: "an object that wakes reads each row that its tail has changed with a query of its own",
     file: "src/store/state-machine.ts",
-    from: "this.#readAhead(this.#tables, events);",
+    from: "this.#lookAhead(step);",
     to: "",
     tests: ["test/object/tail-reads.test.ts"],
   },

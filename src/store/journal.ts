@@ -60,6 +60,8 @@ export class Journal {
       return work();
     } finally {
       this.#isOpen = true;
+      // What was copied meanwhile is not to be changed in place behind it: nobody would note that.
+      this.#epoch += 1;
     }
   }
 

@@ -109,8 +109,7 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
     const catchUp = this.#catchUp(this.#tables);
     this.#journal.without(() => {
       for (const step of this.#inSteps(entries)) {
-        const events = step.flatMap((part) => part.events);
-        this.#readAhead(this.#tables, events);
+        this.#lookAhead(step);
         for (const part of step) {
           this.#evolver.apply(catchUp.tables, part.entry, part.events);
           this.#note(part.entry);
@@ -119,6 +118,16 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
       this.#evolver.finish(catchUp);
     });
     this.#applied = anchorOf(this.#applied);
+  }
+
+  /** Reads at once what some events will change. A fault in that is met again by the event whose it is, which tells it better. */
+  #lookAhead(step: readonly Part<E>[]): void {
+    const events = step.flatMap((part) => part.events);
+    try {
+      this.#readAhead(this.#tables, events);
+    } catch {
+      return;
+    }
   }
 
   /** From now on a view of the tables is told of rows before they are written; undefined: no longer. */

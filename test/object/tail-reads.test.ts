@@ -71,3 +71,17 @@ test("jobs are read many at once", async () => {
   expect(queries).toBeGreaterThan(0);
   expect(queries).toBeLessThan(ROWS / 4);
 });
+
+test("an event that cannot be applied is refused by its entry, also where looking ahead stumbles over it", async () => {
+  const rig = await EngineRig.registered();
+  await run(rig, [["SADD", "s", "a"]]);
+  await rig.engine.submit(command("queue.checkpoint", {}));
+  const store = openStore(rig.sql);
+  const builder = store.builder();
+  builder.add({ type: "set.removed", name: "s", members: null } as never);
+  store.append({ incarnation: 1, at: store.last.at, ...builder.build() });
+  const { index } = store.last;
+  expect(() => openStore(rig.sql)).toThrow(
+    expect.objectContaining({ name: "StoreRefusal", code: "store_corrupt", index }),
+  );
+});

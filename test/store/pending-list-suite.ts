@@ -9,26 +9,35 @@ import { dump, type Note, notes, type WithSql } from "./support.ts";
 type SqlOf = Parameters<Parameters<WithSql>[0]>[0];
 type Listed =
   | { readonly type: "put"; readonly id: string; readonly note: Note }
-  | { readonly type: "gone"; readonly id: string };
+  | { readonly type: "gone"; readonly id: string }
+  | { readonly type: "edited"; readonly id: string; readonly size: number };
 
 const tables = { notes: { ...notes, pendingRowsMax: 2 } };
 type ListStore = Store<typeof tables, Listed>;
 const writers: Writers<typeof tables, Listed> = {
   put: ({ notes: table }, { id, note }) => table.put([id], note),
   gone: ({ notes: table }, { id }) => table.remove([id]),
+  edited: ({ notes: table }, { id, size }) => {
+    const row = table.edit([id]);
+    if (row !== undefined) row.size = size;
+  },
 };
 const open = (sql: SqlOf): ListStore => Store.open(sql, { tables, writers, texts: {} });
 const put = (id: string, note: Note): Listed => ({ type: "put", id, note });
 
 /** One entry, and a checkpoint behind it. */
 function write(store: ListStore, ...events: Listed[]): void {
+  append(store, ...events);
+  store.checkpoint();
+}
+
+function append(store: ListStore, ...events: Listed[]): void {
   const builder = store.builder();
   for (const event of events) {
     store.evolve(event, 1);
     builder.add(event);
   }
   store.append({ incarnation: 1, at: 1, ...builder.build() });
-  store.checkpoint();
 }
 
 /** What stands in the table, and what in its list. */
@@ -73,6 +82,18 @@ export function pendingListSuite(withSql: WithSql): void {
         const part = [1, 1, '[[["a"],1],[["c"],0,{"size":3},0]]', ""];
         expect(stored(sql)).toEqual({ rows, parts: [part] });
         expect(all(open(sql))).toEqual(all(store));
+      }));
+
+    it("hold what was changed in place behind a tail that was applied again", () =>
+      withSql((sql) => {
+        const store = open(sql);
+        store.create({ queueId: "q", term: 1 });
+        write(store, put("a", { size: 1 }));
+        append(store, { type: "edited", id: "a", size: 2 });
+        const next = open(sql);
+        next.checkpoint();
+        write(next, { type: "edited", id: "a", size: 3 });
+        expect(all(open(sql))).toMatchObject([[["a"], { size: 3 }]]);
       }));
 
     it("hold neither more rows nor longer texts than they may: these are written to the table", () =>
