@@ -176,8 +176,8 @@ export const storeMutants: readonly Mutant[] = [
     name: "sealed-unfiltered",
     breaks: "an idempotency key is not found once its segment is sealed, until another is",
     file: "src/store/log-keys.ts",
-    from: "    return this.#refilter();\n",
-    to: "    return this.#filter;\n",
+    from: "this.#filter = new KeyFilter([...this.#sealed.values()]);",
+    to: "",
     tests: [log],
   },
   {

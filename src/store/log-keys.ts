@@ -73,17 +73,16 @@ export class LogKeys {
     this.#open = undefined;
   }
 
-  /** Forgets those of sealed segments that were dropped. */
+  /** Forgets those of sealed segments that were dropped. That the filter still passes them is harmless, until the next one is sealed. */
   drop(segments: readonly Segment[]): void {
     for (const { segment } of segments) this.#sealed.delete(segment);
-    this.#refilter();
   }
 
   /** Forgets all that is in memory: the log is another. */
   forget(): void {
     this.forgetOpen();
     this.#sealed.clear();
-    this.#refilter();
+    this.#filter = new KeyFilter([]);
   }
 
   #keysOf(segment: Segment): OpenKeys | SealedKeys {
@@ -98,10 +97,6 @@ export class LogKeys {
       if (!isSealed || this.#sealed.has(segment)) continue;
       this.#sealed.set(segment, new SealedKeys(firstIndex, rows.readKeyHashes(this.#sql, segment)));
     }
-    return this.#refilter();
-  }
-
-  #refilter(): KeyFilter {
     this.#filter = new KeyFilter([...this.#sealed.values()]);
     return this.#filter;
   }
