@@ -116,6 +116,14 @@ export const limitMutants: readonly Mutant[] = [
     tests: [limits],
   },
   {
+    name: "names-in-due-order",
+    breaks: "a job that comes due waits for a million names whose time was over before",
+    file: "src/machine/sweep.ts",
+    from: "for (let due = nextDue(tx); mayGoOn(due); due = nextDue(tx)) {",
+    to: "for (let due = nextDue(tx); mayGoOn(due) && nextNameDue(tx) === undefined; due = nextDue(tx)) {",
+    tests: ["test/machine/names.test.ts"],
+  },
+  {
     name: "key-timer-not-moved",
     breaks: "a key that is to open at another time than before opens at none",
     file: "src/store/rounds.ts",

@@ -208,6 +208,14 @@ export const objectMutants: readonly Mutant[] = [
     tests: [upkeep],
   },
   {
+    name: "removing-beside-the-alarm",
+    breaks: "each command that comes while an alarm removes much removes as much as a turn of it",
+    file: "src/object/commit.ts",
+    from: "group.sweep(!this.#ports.isRemoving());",
+    to: "group.sweep(true);",
+    tests: ["test/object/long-alarms.test.ts"],
+  },
+  {
     name: "deadlines-not-swept",
     breaks: "a job whose life is over stays until somebody asks for it",
     file: "src/machine/sweep.ts",

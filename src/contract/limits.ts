@@ -168,7 +168,7 @@ export const limits = {
   keyValueBytesMax: 200_000,
 
   /** Due jobs that one sweep makes visible before a command. */
-  sweepMax: 500,
+  sweepMax: 250,
   /** It goes this many at a time, and stops where their texts ask for a checkpoint. */
   sweepStepMax: 50,
   /** It stops once its entry has so many bytes, which leaves room for the largest slot of a schedule (asserted below). */
@@ -199,7 +199,7 @@ export const limits = {
   /** UTF-16 units of texts in such a list: jobs with long payloads are written to their table at once. */
   pendingTextUnits: 2 * MiB,
   /** Rows that an alarm at work has changed, before it takes a checkpoint of its own: no request is to wait for more. */
-  checkpointAlarmRows: 1_000,
+  checkpointAlarmRows: 500,
   /** UTF-16 units of texts that wait in memory for the checkpoint. */
   checkpointTextUnits: 16 * MiB,
 

@@ -14,22 +14,22 @@ import { resolveChildren } from "./flows.ts";
 import { passSlot } from "./schedules.ts";
 import { advanceWorker } from "./workers.ts";
 
-/** The next thing that time does: when, and to which job, worker, schedule or name. */
+/** The next thing that time does: when, and to which job, worker or schedule. */
 type Due = { readonly at: number } & (
   | { readonly id: string }
   | { readonly worker: string }
   | { readonly schedule: string }
   | { readonly timer: TimerKind; readonly name: string }
-  | { readonly expired: string }
 );
-/** The next record that is forgotten: when, and of which job, action or generation of elements. */
+/** The next record that is forgotten: when, and of which job, action or generation of elements; or names whose time is over. */
 type Removal = { readonly at: number } & (
   | { readonly id: string }
   | { readonly action: string }
   | { readonly generation: number; readonly size: number }
+  | { readonly expired: string }
 );
 
-/** The earliest of what is due of jobs, workers, schedules and names. */
+/** The earliest of what is due of jobs, workers and schedules. */
 function nextDue(view: View): Due | undefined {
   let next: Due | undefined = nextJobDue(view);
   const [worker] = view.tables.worker_due.range({ limit: 1 });
@@ -40,13 +40,11 @@ function nextDue(view: View): Due | undefined {
     next = { at: timer[0][0], timer: timer[0][1] as TimerKind, name: timer[0][2] };
   }
   const slot = nextSlotDue(view);
-  if (slot && (!next || slot.at < next.at)) next = slot;
-  const name = nextNameDue(view);
-  return name && (!next || name.at < next.at) ? name : next;
+  return slot && (!next || slot.at < next.at) ? slot : next;
 }
 
 /** The first name whose time ends. */
-function nextNameDue({ tables }: View): (Due & { readonly expired: string }) | undefined {
+function nextNameDue({ tables }: View): (Removal & { readonly expired: string }) | undefined {
   const first = tables.name_expiries.first([readKeyspace(tables).space]);
   return first && { at: first[0][1], expired: first[0][3] };
 }
@@ -77,7 +75,10 @@ function nextKeyDue({ tables }: View): number | undefined {
   return next.find(([[, kind], { key }]) => kind === "key" || key !== undefined)?.[0][0];
 }
 
-/** The earliest end of the retention of an ended job; now, when there are more than may be kept. */
+/**
+ * What is forgotten next: the record of a job or an action at the end of its retention, or now, when there are more than may be kept; a
+ * name at the end of its time; behind all of these what nothing leads to.
+ */
 function nextRemoval(view: View): Removal | undefined {
   const { retention } = queueOf(view).config;
   const counters = countersOf(view);
@@ -95,6 +96,8 @@ function nextRemoval(view: View): Removal | undefined {
   }
   const action = nextActionRemoval(view);
   if (action !== undefined && (!next || action.at < next.at)) next = action;
+  const name = nextNameDue(view);
+  if (name !== undefined && (!next || name.at < next.at)) next = name;
   const left = view.tables.generations.first();
   if (left === undefined || (next && next.at <= view.at)) return next;
   return { at: view.at, generation: left[0][0], size: left[1].size };
@@ -149,7 +152,6 @@ function settle(tx: Transaction, due: Due, most: number): number {
   if ("timer" in due) return passTimer(tx, due.timer, due.name, due.at, most);
   if ("schedule" in due) return passSlot(tx, due.schedule);
   if ("worker" in due) advanceWorker(tx, due.worker);
-  else if ("expired" in due) tx.emit("name.expired", { name: due.expired });
   else if (!settleDue(tx, due.id)) {
     throw new Error(`job ${due.id} is due at ${due.at} but nothing is`);
   }
@@ -170,28 +172,38 @@ export function earlier(a: number | undefined, b: number | undefined): number | 
 }
 
 /**
- * Makes what is due visible, until that is `most` changes or `isEnough` says so, which is asked before each of them. Returns how
- * many it made; only the last one may count for more than one, and so pass `most`.
+ * Makes what is due visible, until that is `most` changes or `isEnough` says so, which is asked before each of them; then, unless
+ * others see to it, removes what is to be forgotten, which nobody sees any more but who counts. Returns how many changes it made; only
+ * the last one may count for more than one, and so pass `most`.
  */
-export function sweep(tx: Transaction, most: number, isEnough: () => boolean): number {
+export function sweep(
+  tx: Transaction,
+  most: number,
+  isEnough: () => boolean,
+  isRemoving: boolean,
+): number {
   let changes = 0;
   const mayGoOn = <D extends Due | Removal>(due: D | undefined): due is D =>
     due !== undefined && due.at <= tx.at && changes < most && !isEnough();
   for (let due = nextDue(tx); mayGoOn(due); due = nextDue(tx)) {
     changes += settle(tx, due, most - changes);
   }
-  let removal = changes < most ? nextRemoval(tx) : undefined;
-  for (; mayGoOn(removal); removal = nextRemoval(tx)) {
-    if ("action" in removal) {
-      changes += removeOfAction(tx, removal.action, most - changes);
-    } else if ("generation" in removal) {
-      const count = Math.min(removal.size, most - changes);
-      tx.emit("generation.freed", { gen: removal.generation, count });
-      changes += count;
-    } else {
-      tx.emit("job.removed", { id: removal.id });
-      changes += 1;
-    }
+  if (!isRemoving || changes >= most) return changes;
+  for (let removal = nextRemoval(tx); mayGoOn(removal); removal = nextRemoval(tx)) {
+    changes += remove(tx, removal, most - changes);
   }
   return changes;
+}
+
+/** Forgets what is to be forgotten next. Returns how many changes that was. */
+function remove(tx: Transaction, removal: Removal, most: number): number {
+  if ("action" in removal) return removeOfAction(tx, removal.action, most);
+  if ("generation" in removal) {
+    const count = Math.min(removal.size, most);
+    tx.emit("generation.freed", { gen: removal.generation, count });
+    return count;
+  }
+  if ("expired" in removal) tx.emit("name.expired", { name: removal.expired });
+  else tx.emit("job.removed", { id: removal.id });
+  return 1;
 }

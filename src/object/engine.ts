@@ -92,6 +92,7 @@ export class QueueEngine {
       ...own,
       callers: () => this.#callers,
       feed: () => this.readers.feed,
+      isRemoving: () => this.#upkeep.isAtWork,
       afterAppend: (group) => this.#afterAppend(group),
     });
     this.#checkpoints = new Checkpoints({ ...ports, ...own });

@@ -135,13 +135,16 @@ export class Group {
     return fits && (this.#commands === 0 || !this.#context.store.isHeavy);
   }
 
-  /** Makes what is due visible. A fault in it is reported, and leaves the commands to be judged by themselves. */
-  sweep(): number {
+  /**
+   * Makes what is due visible, and where it `isRemoving` what is over goes. A fault in it is reported, and leaves the commands to be judged
+   * by themselves.
+   */
+  sweep(isRemoving: boolean): number {
     if (!this.exists) return 0;
     let changes = 0;
     let done: number;
     do {
-      const step = () => sweep(this.#tx, limits.sweepStepMax, () => this.#isLong);
+      const step = () => sweep(this.#tx, limits.sweepStepMax, () => this.#isLong, isRemoving);
       done = this.#work.guarded("sweep", step, () => 0);
       changes += done;
     } while (

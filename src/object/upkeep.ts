@@ -66,6 +66,11 @@ export class Upkeep {
     this.#parts = parts;
   }
 
+  /** Whether it is at work. */
+  get isAtWork(): boolean {
+    return this.#isAtWork;
+  }
+
   /** Does what is due, a bounded entry at a time, and arms the next alarm. */
   async run(): Promise<void> {
     const { blocked, committer, checkpoints, courier, snapshots, line, store } = this.#parts;
@@ -124,7 +129,7 @@ export class Upkeep {
     let isMore = true;
     while (isMore && this.#ports.now() - startedAt < ALARM_BUDGET_MS) {
       const step = await committer.upkeep((group) => {
-        const changes = group.sweep();
+        const changes = group.sweep(true);
         const hadOperation = group.advanceOperation();
         return { isMore: changes > 0 || hadOperation, faults: group.faults };
       });

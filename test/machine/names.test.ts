@@ -52,6 +52,15 @@ describe("a name that has a time", () => {
     await queue.advance(0);
     expect(rowsOf(queue, "names")).toBe(0);
   });
+
+  it("is removed behind all that comes due: a job waits for no name", async () => {
+    const queue = await openEngine({ config: {} });
+    await run(queue, ...numbered(2 * limits.sweepMax).map((name) => `SET ${name} v PX 5000`));
+    await queue.run("job.enqueue", { jobs: [{ payload: "1", delayMs: 5001 }] });
+    queue.now += 5001;
+    expect((await queue.run("lease.claim", {})).jobs).toHaveLength(1);
+    expect(rowsOf(queue, "names")).toBeGreaterThan(limits.sweepMax);
+  });
 });
 
 describe("a collection of many elements", () => {

@@ -162,9 +162,9 @@ describe("an entry that cannot be written", () => {
     rig.now += 1000;
     const before = dump(rig.store);
     failOnce(rig.sql, /^INSERT INTO raft_log_/);
-    await expect(rig.committer.upkeep((group) => group.sweep())).rejects.toThrow("written");
+    await expect(rig.committer.upkeep((group) => group.sweep(true))).rejects.toThrow("written");
     expect(dump(rig.store)).toBe(before);
-    expect(await rig.committer.upkeep((group) => group.sweep())).toBe(1);
+    expect(await rig.committer.upkeep((group) => group.sweep(true))).toBe(1);
     expect(rig.isFaithful).toBe(true);
   });
 });
@@ -230,7 +230,7 @@ describe("when memory or storage cannot be trusted any more", () => {
     expect((await settled).map(({ status }) => status)).toEqual(Array(3).fill("rejected"));
     expect(rig.aborts).toEqual([new Error("the disk is gone")]);
     await expect(rig.committer.submit(enqueue([{}]))).rejects.toThrow("the disk is gone");
-    await expect(rig.committer.upkeep((group) => group.sweep())).rejects.toThrow("the disk");
+    await expect(rig.committer.upkeep((group) => group.sweep(true))).rejects.toThrow("the disk");
   });
 
   test("a failed sync of upkeep aborts the object too", async () => {

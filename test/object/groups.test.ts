@@ -309,9 +309,9 @@ describe("what stands beside groups", () => {
     await rig.committer.submit(enqueue([{ id: "late", delayMs: 1000 }]));
     rig.now += 2000;
     const both = await Promise.all([
-      rig.committer.upkeep((group) => group.sweep()),
+      rig.committer.upkeep((group) => group.sweep(true)),
       rig.committer.submit(claim(9)),
-      rig.committer.upkeep((group) => group.sweep()),
+      rig.committer.upkeep((group) => group.sweep(true)),
     ]);
     expect(both[0]).toBe(1);
     expect(jobsOf(both[1] as CommandAnswer).map(({ id }) => id)).toEqual(["late"]);

@@ -5,7 +5,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { Store } from "../../src/store/store.ts";
-import { command, enqueue, idsOf } from "./commands.ts";
+import { claim, command, enqueue, idsOf, replyOf } from "./commands.ts";
 import { EngineRig } from "./rig.ts";
 
 afterEach(() => vi.restoreAllMocks());
@@ -54,6 +54,30 @@ test("reads and commands are answered while some of it is still to do", async ()
     ready: BATCHES * BATCH + enqueued.length,
     scheduled: 0,
   });
+});
+
+test("commands beside it remove nothing of what it is to remove, and see what is due all the same", async () => {
+  const rig = await EngineRig.registered();
+  const names = Array.from({ length: 1000 }, (_, i) => ["SET", `n${i}`, "x", "PX", "1000"]);
+  await rig.engine.submit(command("redis.run", { calls: names }));
+  const size = async () => {
+    const asked = command("redis.run", { calls: [["DBSIZE"]] });
+    return replyOf("redis.run", await rig.engine.submit(asked)).replies;
+  };
+  const sizes: unknown[] = [];
+  const claimed: number[] = [];
+  rig.meanwhile = async () => {
+    const before = await size();
+    await rig.engine.submit(enqueue([{ delayMs: 1 }]));
+    rig.now += 1;
+    const { jobs } = replyOf("lease.claim", await rig.engine.submit(claim()));
+    claimed.push(jobs.length);
+    expect(await size()).toEqual(before);
+    sizes.push(before);
+  };
+  await rig.fire();
+  expect(sizes.length).toBeGreaterThan(2);
+  expect(new Set(claimed)).toEqual(new Set([1]));
 });
 
 test("its rows are checkpointed in pieces, of which none is much over the bound", async () => {

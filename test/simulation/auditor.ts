@@ -99,8 +99,13 @@ export class Auditor implements Observer {
     if (index > 0) this.#worlds.splice(0, index);
   }
 
-  sweep(group: Group, work: () => number): number {
-    this.watch(() => this.#begin(group));
+  sweep(group: Group, isRemoving: boolean, work: () => number): number {
+    this.watch(() => {
+      this.#begin(group);
+      const isInAlarm = this.#audited.current?.isInAlarm === true;
+      demand(isRemoving || isInAlarm, "sweep", "what is over is left to nobody");
+      if (!isRemoving) this.#audited.coverage.fault("sweep beside an alarm");
+    });
     return this.#around(work, (changes, isStruck) => {
       if (this.state.queue === undefined) {
         same("sweep", "changes of a queue that is not there", changes, 0);
@@ -109,7 +114,7 @@ export class Auditor implements Observer {
       const most = isStruck ? changes : small.sweepMax;
       let swept = 0;
       for (let done: number = small.sweepStepMax; done >= small.sweepStepMax && swept < most; ) {
-        done = sweep(this.#turn, small.sweepStepMax);
+        done = sweep(this.#turn, small.sweepStepMax, isRemoving);
         swept += done;
       }
       if (swept < most) checkDead(this.state);

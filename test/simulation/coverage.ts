@@ -41,6 +41,7 @@ export const faultKinds = [
   "retry after an unknown outcome",
   "storage full",
   "superseded instance runs on",
+  "sweep beside an alarm",
   "sync fails",
   "target fails",
   "throw in append",

@@ -133,7 +133,7 @@ function firstOf(all: Iterable<readonly [name: string, at: number]>) {
   return best;
 }
 
-/** The next thing that time does but for the removal of records: at one time first to jobs, then workers, schedules, names. */
+/** The next thing that time does but for the removal of records: at one time first to jobs, then workers, then schedules. */
 export function nextDue(state: State): Due | undefined {
   let next: Due | undefined = nextJobDue(state);
   const worker = firstOf(
@@ -145,12 +145,10 @@ export function nextDue(state: State): Due | undefined {
   const slot = firstOf(
     [...state.schedules].map(([id, { nextAt = Infinity }]) => [id, nextAt] as const),
   );
-  if (slot && (!next || slot.at < next.at)) next = { at: slot.at, schedule: slot.name };
-  const ofNames = nextNameDue(state);
-  return ofNames && (!next || ofNames.at < next.at) ? ofNames : next;
+  return slot && (!next || slot.at < next.at) ? { at: slot.at, schedule: slot.name } : next;
 }
 
-/** The next record to be forgotten: a job that ended, or one of the jobs of an action that ended. */
+/** What is to be forgotten next: a job that ended, one of the jobs of an action that ended, or a name whose time is over. */
 export function nextRemoval(state: State, at: number): Due | undefined {
   const retention = state.queue?.config.retention;
   if (retention === undefined) return undefined;
@@ -186,6 +184,8 @@ export function nextRemoval(state: State, at: number): Due | undefined {
     const { ageMs, count } = retention[status];
     consider({ at: endedTotal(state, status) > count ? at : first.at + ageMs, action: first.name });
   }
+  const ofNames = nextNameDue(state);
+  if (ofNames !== undefined) consider(ofNames);
   const { left } = state.names;
   return left === 0 || (best && best.at <= at) ? best : { at, left };
 }

@@ -26,8 +26,11 @@ function passTimer(turn: Turn, { kind, id, grant = 0 }: Timer, most: number): nu
   return 1;
 }
 
-/** Does what is due, until that is so many changes; only the last of it may pass that. Returns how many. */
-export function sweep(turn: Turn, most: number): number {
+/**
+ * Does what is due, until that is so many changes, and then, where it `isRemoving`, forgets what is over; only the last of it may pass that.
+ * Returns how many.
+ */
+export function sweep(turn: Turn, most: number, isRemoving: boolean): number {
   turn.renew();
   let changes = 0;
   const dueOf = (next: () => Due | undefined): Due | undefined => {
@@ -38,13 +41,14 @@ export function sweep(turn: Turn, most: number): number {
   for (let due = dueOf(live); due !== undefined; due = dueOf(live)) {
     if ("job" in due) turn.asOfNow(due.job.id);
     else if ("worker" in due) advanceWorker(turn, due.worker);
-    else if ("expired" in due) expire(turn, due.expired);
     if ("timer" in due) changes += passTimer(turn, due.timer, most - changes);
     else changes += "schedule" in due ? passSlot(turn, due.schedule) : 1;
   }
+  if (!isRemoving) return changes;
   const kept = () => nextRemoval(turn.state, turn.at);
   for (let over = dueOf(kept); over !== undefined; over = dueOf(kept)) {
     if ("job" in over) turn.remove(over.job.id);
+    else if ("expired" in over) expire(turn, over.expired);
     if ("left" in over) changes += freeLeft(turn, most - changes);
     else changes += "action" in over ? removeOfAction(turn, over.action, most - changes) : 1;
   }
