@@ -14,8 +14,8 @@ export const snapshotMutants: readonly Mutant[] = [
   {
     name: "view-not-kept",
     breaks: "a checkpoint changes rows under a build that has not read them",
-    file: "src/store/table.ts",
-    from: "view?.protect(this.name, keysOf(this.#overlay.dirty()));",
+    file: "src/store/table-checkpoint.ts",
+    from: "view?.protect(this.#name, keysOf(rows()));",
     to: "view;",
     tests: [suite],
   },

@@ -33,7 +33,7 @@ export class Checkpoints {
   asked(): CommandAnswer {
     const { store, at, view, name } = this.#ports;
     if (view() === undefined) return { refusal: queueUnknown(name) };
-    store().checkpoint(true);
+    store().checkpoint(Number.POSITIVE_INFINITY);
     const { term, index } = store().checkpointed;
     return {
       reply: encodeReply("queue.checkpoint", { now: at(), checkpointed: { term, index } }),
@@ -62,7 +62,7 @@ export class Checkpoints {
     const store = this.#ports.store();
     const isPiece =
       this.#found === undefined && isBehind && weightOf(store.stats) >= limits.checkpointAlarmRows;
-    if (isPiece || store.checkpointDue) this.#take(false);
+    if (isPiece || store.checkpointDue) this.#take();
   }
 
   /** Whether the alarm at work has changed so much that a piece is to be written. */
@@ -73,9 +73,9 @@ export class Checkpoints {
     return this.#changed - this.#found >= limits.checkpointAlarmRows;
   }
 
-  /** Writes what the alarm at work has changed, if that is still enough for a piece: to the tables, or lists would come to be long. */
+  /** Writes as much as the alarm at work has changed, if that is still enough for a piece: to the tables, or lists would come to be long. */
   takePiece(): void {
-    if (this.isPieceDue) this.#take(true);
+    if (this.isPieceDue) this.#take(limits.checkpointAlarmRows);
   }
 
   /** Drops what the log need not keep any more. */
@@ -86,8 +86,8 @@ export class Checkpoints {
     if (upTo !== undefined) store.purge(upTo);
   }
 
-  #take(isWhole: boolean): void {
-    this.#ports.store().checkpoint(isWhole);
+  #take(most?: number): void {
+    this.#ports.store().checkpoint(most);
     if (this.#found !== undefined) this.#found = this.#changed;
     this.trimLog();
   }

@@ -15,9 +15,9 @@ import type { Sql } from "./sql.ts";
  * The stored format that this code writes. It reads those before, and, without writing, the next. Format 3 has lists of pending
  * rows; code of format 1 would read 2 and not see them, and so 2 was passed over. Format 4 has counts of blocks of rows: code of format
  * 3, which would not go on with them, reads it without writing. Format 6 has lists of pending jobs, which code of format 4 must not
- * pass over: 5 was never written.
+ * pass over: 5 was never written. Format 8 has lists to which is added, which code of format 6 would refuse as damaged: 7 was never written.
  */
-export const storeFormat = 6;
+export const storeFormat = 8;
 
 /** The stored state of a queue beside its tables and its log. */
 export interface HardState {

@@ -148,6 +148,19 @@ export class Overlay<V extends object> implements Undoable {
     this.#textUnits = 0;
   }
 
+  /** After a checkpoint that wrote some dirty cells; where no more than `warmRowsMax` are held, their rows are kept. */
+  settleSome(written: Iterable<[Position, Cell<V>]>, warmRowsMax: number): void {
+    const isResident = this.#cells.size <= warmRowsMax;
+    for (const [key, cell] of written) {
+      this.#account(cell, -1);
+      if (isResident && cell.value !== undefined) {
+        this.#cells.set(key, { value: cell.value, inBase: true, isDirty: false });
+      } else {
+        this.#cells.delete(key);
+      }
+    }
+  }
+
   #swap(key: Position, before: Cell<V> | undefined, next: Cell<V> | undefined): void {
     this.#changes += 1;
     if (before !== undefined) this.#account(before, -1);

@@ -1,11 +1,11 @@
 /**
  * Changed rows of a table whose rows change again and again, or come and go: a checkpoint leaves them together in a few rows of a
  * list, instead of each in the table.
- * Invariant: the table in SQLite with the list's rows over it is what the checkpoint stands for.
+ * Invariant: the table in SQLite with the list's rows over it is what the checkpoint stands for; what a later part says of a row holds.
  */
 import type { BaseDeclaration } from "./base.ts";
 import { exists } from "./catalog.ts";
-import type { Key, KeyPart, Position } from "./key-columns.ts";
+import { type Key, type KeyPart, nameOf, type Position } from "./key-columns.ts";
 import type { Cell } from "./overlay.ts";
 import { RowUnreadable } from "./row.ts";
 import type { Sql, SqlValue } from "./sql.ts";
@@ -13,21 +13,33 @@ import type { Sql, SqlValue } from "./sql.ts";
 /** A part's length in UTF-16 units, which take up to three bytes each: a part is a row. */
 const partUnitsMax = 600_000;
 
+/** Parts, and rows in them that hold no more, past which a list is written anew. */
+const partsMax = 64;
+const staleRowsMin = 512;
+
 /** Under what a table's list stands. */
 export const pendingName = ({ name }: { readonly name: string }): string => `pending_${name}`;
 
 /**
  * A row as the list has it: its key, whether SQLite's table has one under it, and where it is not deleted its value and the lengths
- * of its texts, which stand behind one another in the part's own column.
+ * of its texts, which stand behind one another in the part's own column. A key alone: the list has it no more.
  */
 type Listed = readonly [
   key: SqlValue[],
-  inBase: 0 | 1,
+  inBase?: 0 | 1,
   value?: Record<string, unknown>,
   ...lengths: (number | null)[],
 ];
 
-type Dirty<V> = Iterable<readonly [Position, Cell<V>]>;
+/** A row that the list is to have, or the key of one that it is to have no more. */
+type Change<V> = readonly [Position, Cell<V>?];
+
+/** What a list holds: its rows, by the cells they were written from; and how many rows its parts have, also those that hold no more. */
+interface Held<V> {
+  readonly cells: ReadonlyMap<Cell<V>, Position>;
+  readonly rows: number;
+  readonly parts: number;
+}
 
 /** The list of one table. */
 export class PendingList<V extends object> {
@@ -36,8 +48,8 @@ export class PendingList<V extends object> {
   readonly #name: string;
   readonly #hasTexts: boolean;
   #isThere: boolean;
-  #isEmpty = true;
-  #written: { readonly isEmpty: boolean } | undefined;
+  #held: Held<V> = { cells: new Map(), rows: 0, parts: 0 };
+  #written: Held<V> | undefined;
 
   constructor(sql: Sql, table: BaseDeclaration<V>) {
     this.#sql = sql;
@@ -48,26 +60,28 @@ export class PendingList<V extends object> {
   }
 
   get isEmpty(): boolean {
-    return this.#isEmpty;
+    return this.#held.parts === 0;
   }
 
   /** What the last checkpoint has left, as memory holds it. Throws RowUnreadable. */
   read(): (readonly [Key, Cell<V>])[] {
     if (!this.#isThere) return [];
-    const parts = this.#sql.rows<[version: number, rows: string, texts: string]>(
-      `SELECT version, rows, ${this.#hasTexts ? "texts" : "''"} FROM "${this.#name}" ORDER BY part`,
+    const parts = this.#sql.rows<[part: number, version: number, rows: string, texts: string]>(
+      `SELECT part, version, rows, ${this.#hasTexts ? "texts" : "''"} FROM "${this.#name}" ORDER BY part`,
     );
-    this.#isEmpty = parts.length === 0;
-    return parts.flatMap(([version, rows, texts]) => {
-      let at = 0;
-      const next = (length: number): string => {
-        at += length;
-        return texts.slice(at - length, at);
-      };
-      const cells = this.#parse(rows).map((row) => this.#cell(version, row, next));
-      if (at === texts.length) return cells;
-      throw new RowUnreadable(`${this.#name}: a part has not the texts of its rows`, false);
-    });
+    const read = new Map<string, readonly [Key, Cell<V>]>();
+    let rows = 0;
+    for (const [, version, json, texts] of parts) {
+      for (const [key, cell] of this.#changesIn(version, json, texts)) {
+        rows += 1;
+        if (cell === undefined) read.delete(nameOf(key));
+        else read.set(nameOf(key), [key, cell]);
+      }
+    }
+    const pairs = [...read.values()];
+    const cells = new Map(pairs.map(([key, cell]) => [cell, key] as const));
+    this.#held = { cells, rows, parts: parts.at(-1)?.[0] ?? 0 };
+    return pairs;
   }
 
   /** A transaction begins: what was written in one that came to nothing is not there. */
@@ -75,27 +89,62 @@ export class PendingList<V extends object> {
     this.#written = undefined;
   }
 
-  /** Leaves changed rows in the list, and nothing else. To be called in a transaction, and `settle` behind it. */
-  write(dirty: Dirty<V>): void {
-    if (!this.#isThere) {
-      const texts = this.#hasTexts ? ", texts TEXT NOT NULL" : "";
-      const columns = `part INTEGER PRIMARY KEY, version INTEGER NOT NULL, rows TEXT NOT NULL${texts}`;
-      this.#sql.run(`CREATE TABLE "${this.#name}" (${columns}) STRICT`);
+  /**
+   * Leaves changed rows in the list, and nothing else; `isLeft` tells of a key whether it is among them. To be called in a transaction, and
+   * `settle` behind it.
+   */
+  write(dirty: Iterable<readonly [Position, Cell<V>]>, isLeft: (key: Position) => boolean): void {
+    const { cells, rows, parts } = this.#held;
+    const next = new Map<Cell<V>, Position>();
+    const changes: Change<V>[] = [];
+    for (const pair of dirty) {
+      const [key, cell] = pair;
+      if (!cells.has(cell)) changes.push(pair);
+      next.set(cell, key);
     }
-    let parts = 0;
+    for (const [cell, key] of cells) if (!next.has(cell) && !isLeft(key)) changes.push([key]);
+    if (changes.length === 0) return;
+    const isStale = rows + changes.length > 2 * next.size + staleRowsMin;
+    if (isStale || parts >= partsMax || next.size === 0) {
+      this.#writeAnew(next);
+      return;
+    }
+    this.#ensure();
+    const last = this.#append(changes, parts);
+    this.#written = { cells: next, rows: rows + changes.length, parts: last };
+  }
+
+  #writeAnew(cells: ReadonlyMap<Cell<V>, Position>): void {
+    this.#ensure();
+    const all = [...cells].map(([cell, key]) => [key, cell] as const);
+    const parts = this.#append(all, 0);
+    this.#sql.run(`DELETE FROM "${this.#name}" WHERE part > ?`, parts);
+    this.#written = { cells, rows: all.length, parts };
+  }
+
+  #ensure(): void {
+    if (this.#isThere) return;
+    const texts = this.#hasTexts ? ", texts TEXT NOT NULL" : "";
+    const columns = `part INTEGER PRIMARY KEY, version INTEGER NOT NULL, rows TEXT NOT NULL${texts}`;
+    this.#sql.run(`CREATE TABLE IF NOT EXISTS "${this.#name}" (${columns}) STRICT`);
+  }
+
+  /** Writes changes as parts behind so many. Returns the number of the last one. */
+  #append(changes: Iterable<Change<V>>, behind: number): number {
+    let part = behind;
     let rows: string[] = [];
     let texts: string[] = [];
     let units = 0;
     const store = () => {
       if (rows.length === 0) return;
-      parts += 1;
-      this.#store(parts, `[${rows.join()}]`, texts.join(""));
+      part += 1;
+      this.#store(part, `[${rows.join()}]`, texts.join(""));
       rows = [];
       texts = [];
       units = 0;
     };
-    for (const [key, cell] of dirty) {
-      const own = cell.value === undefined ? [] : this.#table.rows.texts(cell.value);
+    for (const [key, cell] of changes) {
+      const own = cell?.value === undefined ? [] : this.#table.rows.texts(cell.value);
       const row = this.#json(key as Key, cell, own);
       const size = own.reduce((sum, text) => sum + (text?.length ?? 0), row.length + 1);
       if (units + size > partUnitsMax) store();
@@ -104,20 +153,19 @@ export class PendingList<V extends object> {
       units += size;
     }
     store();
-    this.#sql.run(`DELETE FROM "${this.#name}" WHERE part > ?`, parts);
-    this.#written = { isEmpty: parts === 0 };
+    return part;
   }
 
   /** Empties the list, since the table has all of it. To be called in a transaction, and `settle` behind it. */
   clear(): void {
-    if (!this.#isEmpty) this.write([]);
+    if (!this.isEmpty) this.#writeAnew(new Map());
   }
 
   /** After the transaction of a `write` or `clear`. */
   settle(): void {
     if (this.#written === undefined) return;
     this.#isThere = true;
-    this.#isEmpty = this.#written.isEmpty;
+    this.#held = this.#written;
     this.#written = undefined;
   }
 
@@ -128,13 +176,27 @@ export class PendingList<V extends object> {
     this.#sql.run(`INSERT OR REPLACE INTO "${this.#name}" VALUES (${marks})`, ...values);
   }
 
-  #json(key: Key, { value, inBase }: Cell<V>, texts: readonly (string | null)[]): string {
+  #json(key: Key, cell: Cell<V> | undefined, texts: readonly (string | null)[]): string {
     const parts = JSON.stringify(
       this.#table.key.map((column, i) => column.encode(key[i] as KeyPart)),
     );
+    if (cell === undefined) return `[${parts}]`;
+    const { value, inBase } = cell;
     const json = value === undefined ? "" : `,${this.#table.rows.json(value)}`;
     const lengths = texts.map((text) => `,${text === null ? "null" : text.length}`).join("");
     return `[${parts},${inBase ? 1 : 0}${json}${lengths}]`;
+  }
+
+  /** What a part says, one row after the other. */
+  #changesIn(version: number, rows: string, texts: string): (readonly [Key, Cell<V>?])[] {
+    let at = 0;
+    const next = (length: number): string => {
+      at += length;
+      return texts.slice(at - length, at);
+    };
+    const changes = this.#parse(rows).map((row) => this.#change(version, row, next));
+    if (at === texts.length) return changes;
+    throw new RowUnreadable(`${this.#name}: a part has not the texts of its rows`, false);
   }
 
   #parse(rows: string): Listed[] {
@@ -148,12 +210,13 @@ export class PendingList<V extends object> {
     throw new RowUnreadable(`${this.#name}: a part is not a list of rows`, false);
   }
 
-  #cell(
+  #change(
     version: number,
     [parts, inBase, json, ...lengths]: Listed,
     next: (length: number) => string,
-  ): readonly [Key, Cell<V>] {
+  ): readonly [Key, Cell<V>?] {
     const key = this.#table.key.map((column, i) => column.decode(parts[i] ?? null));
+    if (inBase === undefined) return [key];
     const texts = lengths.map((length) => (length === null ? null : next(length)));
     const value = json === undefined ? undefined : this.#table.rows.revive(version, json, texts);
     return [key, { value, inBase: inBase === 1, isDirty: true }];
@@ -165,9 +228,9 @@ function isListed(row: unknown, texts: number): row is Listed {
   if (!Array.isArray(row)) return false;
   const [key, inBase, value, ...lengths] = row;
   const isRow = typeof value === "object" && value !== null && lengths.length === texts;
+  if (!Array.isArray(key) || row.length === 1) return Array.isArray(key);
   const isDeleted = row.length === 2;
-  const isPlaced = Array.isArray(key) && (inBase === 0 || inBase === 1);
-  return isPlaced && (isDeleted || isRow) && lengths.every(isLength);
+  return (inBase === 0 || inBase === 1) && (isDeleted || isRow) && lengths.every(isLength);
 }
 
 const isLength = (length: unknown): boolean =>

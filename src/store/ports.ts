@@ -37,7 +37,7 @@ export function openPorts<S extends Schema, E extends StoredEvent>(
   const log = Log.open(sql, state, catalog.keys());
   const machine = new TableMachine(sql, state, config, catalog);
   const limits = { ...storeLimits, ...config.limits };
-  const write = () => checkpoint({ sql, log, machine }, limits, true);
+  const write = () => checkpoint({ sql, log, machine }, limits, Number.POSITIVE_INFINITY);
   const parts = { sql, state, machine, checkpoint: write };
   const snapshots = new SnapshotStore(parts, config, catalog);
   return { sql, state, log, machine, snapshots };
@@ -58,10 +58,7 @@ function readStored(sql: Sql, catalog: Catalog, schema: Schema): HardState | und
   return readHardState(sql);
 }
 
-/**
- * Writes the changed rows, the place in the log that they show, and the open segment's figures, in one transaction. Where `isWhole`,
- * SQLite's tables have it all behind it.
- */
+/** Writes the changed rows, `most` of each table as `TableCheckpoint.flush` has it, the place in the log that they show, and the open segment's figures, in one transaction. */
 export function checkpoint(
   {
     sql,
@@ -71,8 +68,8 @@ export function checkpoint(
     readonly machine: Pick<TableMachine<Schema, never>, "flush">;
   },
   limits: SegmentLimits,
-  isWhole = false,
+  most?: number,
 ): void {
-  const settle = sql.transaction(() => [machine.flush(isWhole), log.writeFigures(limits)]);
+  const settle = sql.transaction(() => [machine.flush(most), log.writeFigures(limits)]);
   for (const each of settle) each();
 }

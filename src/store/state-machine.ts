@@ -137,23 +137,20 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
 
   /** Whether some rows that are checkpointed are not in SQLite's tables, but in a list beside them. */
   get isPending(): boolean {
-    return this.#layers.some((table) => table.isPending);
+    return this.#layers.some(({ checkpoint }) => checkpoint.isPending);
   }
 
-  /**
-   * Writes the changed rows to SQLite, and the place that they show; where `isWhole`, all of them to its tables, and none to a list.
-   * To be called in a transaction.
-   */
-  flush(isWhole = false): Settle {
-    const layers = this.#layers;
-    for (const table of layers) table.flush(this.#view, isWhole);
+  /** Writes the changed rows to SQLite, `most` of each table as `TableCheckpoint.flush` has it, and the place that they show. To be called in a transaction. */
+  flush(most?: number): Settle {
+    const layers = this.#layers.map(({ checkpoint }) => checkpoint);
+    for (const each of layers) each.flush(this.#view, most);
     const settle = this.#state.write({
       format: storeFormat,
       checkpointed: this.#applied,
       membership: this.#membership.stored,
     });
     return () => {
-      for (const table of layers) table.settle();
+      for (const each of layers) each.settle();
       settle();
     };
   }
@@ -168,7 +165,7 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
 
   /** A figure of all tables together. */
   sum(figure: "changed" | "dirtyRows" | "tombstones" | "textUnits"): number {
-    return this.#layers.reduce((sum, table) => sum + table[figure], 0);
+    return this.#layers.reduce((sum, { checkpoint }) => sum + checkpoint[figure], 0);
   }
 
   /** Checks stored blocks of counted rows, behind so many others of all tables, against SQLite's rows. */

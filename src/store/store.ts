@@ -200,17 +200,17 @@ export class Store<S extends Schema, E extends StoredEvent> {
   }
 
   /**
-   * Writes the changed rows to SQLite, with the place in the log that they show, in one transaction; where `isWhole`, all of them to
-   * their tables, and none to a list.
+   * Writes the changed rows to SQLite, with the place in the log that they show, in one transaction. Of a table with a list `most` are written
+   * to the table, and the others left to the list; where nothing is said, none if they are few and small, or all.
    */
-  checkpoint(isWhole = false): void {
+  checkpoint(most?: number): void {
     const { machine, sql } = this.#ports;
     if (!machine.isSettled) throw new Error("checkpoint of changes that are in no entry");
     const hard = this.#writable();
     guards.checkCheckpoint(this.#ports);
-    const isLeft = isWhole && machine.isPending;
+    const isLeft = most === Number.POSITIVE_INFINITY && machine.isPending;
     if (machine.last.index === hard.checkpointed.index && !isLeft) return;
-    checkpoint(this.#ports, this.#limits, isWhole);
+    checkpoint(this.#ports, this.#limits, most);
     this.#databaseBytes = sql.bytes;
   }
 

@@ -2,11 +2,9 @@
  * Typed ordered tables: rows in memory over rows in SQLite, read as one.
  * Invariant: what a table returns is what it would return if every put and delete had gone to SQLite at once.
  */
-import { limits } from "../contract/limits.ts";
 import type { Stretch } from "./base.ts";
 import { Base } from "./base.ts";
 import type { Table, TableDeclaration } from "./declare.ts";
-import type { FrozenView } from "./frozen-view.ts";
 import { Heads } from "./heads.ts";
 import type { Journal } from "./journal.ts";
 import type { Key, KeyColumn, KeyPart, Leading, Position } from "./key-columns.ts";
@@ -18,6 +16,7 @@ import { type Bounds, behind, merged, type Range, stretchOf, within } from "./ra
 import { Ranks } from "./ranks.ts";
 import { RowCodec } from "./row.ts";
 import type { Sql } from "./sql.ts";
+import { TableCheckpoint } from "./table-checkpoint.ts";
 
 /** Rows that `scan` reads first; it reads more at once as it goes on. */
 const scanRowsHint = 16;
@@ -29,19 +28,14 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   readonly name: string;
   readonly #columns: readonly KeyColumn[];
   readonly #isResident: boolean;
-  readonly #warmRowsMax: number;
-  readonly #pendingRowsMax: number;
   readonly #journal: Journal;
   readonly #rows: RowCodec<V>;
   readonly #base: Base<V>;
   readonly #overlay: Overlay<V>;
   readonly #heads: Heads<V>;
   readonly #ranks: Ranks;
-  /** Of a table whose changed rows a checkpoint may leave unwritten. */
-  readonly #pending: PendingList<V> | undefined;
-  /** The overlay's changes that the list shows, and whether the last flush left them to it. */
-  #listed = 0;
-  #isLeft = false;
+  /** What a checkpoint does with its changed rows. */
+  readonly checkpoint: TableCheckpoint<V>;
   readonly #compare: (a: Position, b: Position) => number;
 
   /** `stored` are the columns the table has in SQLite, none while it does not exist. */
@@ -55,8 +49,6 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     this.name = declaration.name;
     this.#columns = key;
     this.#isResident = declaration.resident;
-    this.#warmRowsMax = declaration.warmRowsMax;
-    this.#pendingRowsMax = declaration.pendingRowsMax;
     this.#journal = journal;
     this.#rows = new RowCodec(declaration);
     const table = { ...declaration, key, rows: this.#rows };
@@ -80,9 +72,10 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     const below = this.#isResident ? undefined : this.#base;
     this.#heads = new Heads(this.#overlay, below, this.#compare);
     if (this.#isResident) this.#load();
-    this.#pending = this.#pendingRowsMax > 0 ? new PendingList(sql, table) : undefined;
-    for (const [at, cell] of this.#pending?.read() ?? []) this.#overlay.load(at, cell);
-    this.#listed = this.#overlay.changes;
+    this.checkpoint = new TableCheckpoint(declaration, {
+      ...{ overlay: this.#overlay, base: this.#base, heads: this.#heads, ranks: this.#ranks },
+      pending: declaration.pendingRowsMax > 0 ? new PendingList(sql, table) : undefined,
+    });
   }
 
   get(key: K): V | undefined {
@@ -125,11 +118,11 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     const before = this.#overlay.get(key);
     if (before === undefined) {
       if (this.#below(key) === undefined) return false;
-      this.#overlay.replace(key, undefined, tombstone);
+      this.#overlay.replace(key, undefined, tombstone());
       return true;
     }
     if (before.value === undefined) return false;
-    this.#overlay.replace(key, before, before.inBase ? tombstone : undefined);
+    this.#overlay.replace(key, before, before.inBase ? tombstone() : undefined);
     return true;
   }
 
@@ -140,7 +133,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     }
     if (before === undefined) this.#checkKey(key);
     const inBase = before === undefined || before.inBase;
-    this.#overlay.replace(key, before, inBase ? tombstone : undefined);
+    this.#overlay.replace(key, before, inBase ? tombstone() : undefined);
   }
 
   expect(keys: readonly K[]): number {
@@ -186,69 +179,9 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     return this.#heads.first(prefix ?? []) as [K, V] | undefined;
   }
 
-  /** Rows that the next checkpoint writes or deletes. */
-  get dirtyRows(): number {
-    return this.#mayLeave ? 0 : this.#overlay.dirtyRows;
-  }
-
-  /** Those of them that it deletes. */
-  get tombstones(): number {
-    return this.#mayLeave ? 0 : this.#overlay.tombstones;
-  }
-
-  /** Whether SQLite's table is not what the checkpoint stands for, but only with the list over it. */
-  get isPending(): boolean {
-    return this.#pending?.isEmpty === false;
-  }
-
-  /** Whether the changed rows are so few that a checkpoint may leave them to the list. */
-  get #mayLeave(): boolean {
-    const { dirtyRows, textUnits } = this.#overlay;
-    return dirtyRows <= this.#pendingRowsMax && textUnits <= limits.pendingTextUnits;
-  }
-
   /** The ranks of its rows, which are checked apart from them. */
   get ranks(): Pick<Ranks, "check" | "stored"> {
     return this.#ranks;
-  }
-
-  /** Length of the texts in those rows, in UTF-16 units. */
-  get textUnits(): number {
-    return this.#mayLeave ? 0 : this.#overlay.textUnits;
-  }
-
-  /** What all changed rows cost to write to the table, also those that a list may hold, in rows: one to delete counts half. */
-  get changed(): number {
-    return this.#overlay.dirtyRows - this.#overlay.tombstones / 2;
-  }
-
-  /**
-   * Writes the dirty rows to SQLite; a view of the tables as they are keeps what it needs of them. Unless `isWhole`, rows that are
-   * few and small go into the list. To be called in a transaction; `settle` follows when that has succeeded.
-   */
-  flush(view?: FrozenView, isWhole = false): void {
-    this.#ranks.flush();
-    this.#pending?.begin();
-    this.#isLeft = this.#pending !== undefined && !isWhole && this.#mayLeave;
-    if (this.#isLeft) {
-      if (this.#listed !== this.#overlay.changes) this.#pending?.write(this.#overlay.dirty());
-      return;
-    }
-    this.#pending?.clear();
-    if (this.#overlay.dirtyRows === 0) return;
-    const protect = () => view?.protect(this.name, keysOf(this.#overlay.dirty()));
-    this.#base.write(valuesOf(this.#overlay.dirty()), protect);
-  }
-
-  /** Takes note that the flushed rows are in SQLite. */
-  settle(): void {
-    this.#ranks.settle();
-    this.#pending?.settle();
-    this.#listed = this.#overlay.changes;
-    if (this.#isLeft || this.#overlay.dirtyRows === 0) return;
-    this.#heads.carry();
-    this.#overlay.settle(this.#isResident ? Number.POSITIVE_INFINITY : this.#warmRowsMax);
-    this.#base.settle();
   }
 
   #set(key: K, before: Cell<V> | undefined, value: V, inBase: boolean): void {
@@ -317,14 +250,5 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   }
 }
 
-const tombstone: Cell<never> = { value: undefined, inBase: true, isDirty: true };
-
-function* keysOf(cells: Iterable<[Position, unknown]>): Generator<Position> {
-  for (const [key] of cells) yield key;
-}
-
-function* valuesOf<V>(
-  cells: Iterable<[Position, Cell<V>]>,
-): Generator<readonly [Key, V | undefined]> {
-  for (const [key, { value }] of cells) yield [key as Key, value];
-}
+/** That a row is gone which the base has. One for each: a list knows its rows by their cells. */
+const tombstone = (): Cell<never> => ({ value: undefined, inBase: true, isDirty: true });

@@ -19,6 +19,7 @@ export const small = {
   keysMax: 3,
   sweepMax: 3,
   sweepStepMax: 2,
+  checkpointAlarmRows: 3,
   releasedMax: 3,
   operationStepMax: 4,
   operationsKeptMax: 4,
@@ -52,7 +53,7 @@ const storeLimits = {
 
 const listed = [blocked, deadlines, edges, held, jobs, keys, leases, ready, scheduled, turns];
 /** Changed rows of a table that a checkpoint leaves to a list: a run meets both fewer and more. */
-const PENDING_MAX = 3;
+const PENDING_MAX = 5;
 /** A sorted set of more members is counted in blocks. */
 const DIVIDED_OVER = 4;
 

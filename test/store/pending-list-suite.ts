@@ -23,6 +23,13 @@ const writers: Writers<typeof tables, Listed> = {
   },
 };
 const open = (sql: SqlOf): ListStore => Store.open(sql, { tables, writers, texts: {} });
+/** With a list that may hold a thousand rows. */
+const openWide = (sql: SqlOf): ListStore =>
+  Store.open(sql, {
+    tables: { notes: { ...notes, pendingRowsMax: 1000 } },
+    writers,
+    texts: {},
+  });
 const put = (id: string, note: Note): Listed => ({ type: "put", id, note });
 
 /** One entry, and a checkpoint behind it. */
@@ -60,8 +67,68 @@ export function pendingListSuite(withSql: WithSql): void {
         const next = open(sql);
         expect(all(next)).toEqual(all(store));
         write(next, { type: "gone", id: "a" });
-        const rest = [1, 1, '[[["b"],0,{"size":2},null]]', ""];
-        expect(stored(sql)).toEqual({ rows: [], parts: [rest] });
+        // What has changed is added behind, here that a row is there no more.
+        expect(stored(sql)).toEqual({ rows: [], parts: [part, [2, 1, '[[["a"]]]', ""]] });
+        const last = open(sql);
+        expect(all(last)).toEqual(all(next));
+        write(last, put("a", { size: 5 }));
+        const again = [3, 1, '[[["a"],0,{"size":5},null]]', ""];
+        expect(stored(sql).parts).toEqual([part, [2, 1, '[[["a"]]]', ""], again]);
+        expect(all(open(sql))).toEqual([
+          [["a"], { size: 5 }],
+          [["b"], { size: 2 }],
+        ]);
+      }));
+
+    it("are written anew when most of their rows hold no more, or they have many parts", () =>
+      withSql((sql) => {
+        const store = open(sql);
+        store.create({ queueId: "q", term: 1 });
+        let most = 0;
+        for (let i = 0; i < 150; i += 1) {
+          write(store, put("a", { size: i }));
+          most = Math.max(most, stored(sql).parts.length);
+          expect(all(open(sql))).toEqual(all(store));
+        }
+        expect(most).toBe(64);
+        const wide = openWide(sql);
+        const ids = Array.from({ length: 400 }, (_, i) => `k${i}`);
+        for (let i = 0; i < 4; i += 1) write(wide, ...ids.map((id) => put(id, { size: i })));
+        // Of 401 rows up to 1,314 may stand in it: they were added twice, and then written anew.
+        const listed = stored(sql).parts.flatMap(([, , rows]) => JSON.parse(String(rows)));
+        expect(listed).toHaveLength(401);
+        expect(all(openWide(sql))).toEqual(all(wide));
+        write(wide, ...["a", ...ids].map((id): Listed => ({ type: "gone", id })));
+        expect(stored(sql)).toEqual({ rows: [], parts: [] });
+      }));
+
+    it("give as many rows to the table as are asked for, and keep the others", () =>
+      withSql((sql) => {
+        const store = openWide(sql);
+        store.create({ queueId: "q", term: 1 });
+        append(store, ...["a", "b", "c", "d"].map((id) => put(id, { size: 1, body: id })));
+        store.checkpoint(3);
+        expect(stored(sql).rows.map(([id]) => id)).toEqual(["a", "b", "c"]);
+        expect(stored(sql).parts).toEqual([[1, 1, '[[["d"],0,{"size":1},1]]', "d"]]);
+        append(store, put("e", { size: 1 }), { type: "gone", id: "a" });
+        store.checkpoint(1);
+        // It had been left to the list, and is in the table now.
+        expect(stored(sql).rows.map(([id]) => id)).toEqual(["a", "b", "c", "d"]);
+        expect(stored(sql).parts.map(([, , rows]) => rows)).toEqual([
+          '[[["d"],0,{"size":1},1]]',
+          '[[["e"],0,{"size":1},null],[["a"],1],[["d"]]]',
+        ]);
+        expect(all(open(sql))).toEqual(all(store));
+        append(store, { type: "edited", id: "d", size: 2 });
+        store.checkpoint();
+        expect(all(openWide(sql))).toEqual(all(store));
+        store.checkpoint(Number.POSITIVE_INFINITY);
+        expect(stored(sql).rows.map(([id]) => id)).toEqual(["b", "c", "d", "e"]);
+        expect(stored(sql).parts).toEqual([]);
+        for (const id of ["b", "c", "d"]) {
+          write(store, { type: "gone", id });
+          expect(all(openWide(sql))).toEqual(all(store));
+        }
       }));
 
     it("are emptied into the table when all is to be written, and then tell what the table has too much", () =>
@@ -69,14 +136,14 @@ export function pendingListSuite(withSql: WithSql): void {
         const store = open(sql);
         store.create({ queueId: "q", term: 1 });
         write(store, put("a", { size: 1, body: "x" }), put("b", { size: 2 }));
-        store.checkpoint(true);
+        store.checkpoint(Number.POSITIVE_INFINITY);
         const rows = [
           ["a", 1, '{"size":1}', "x"],
           ["b", 1, '{"size":2}', null],
         ];
         expect(stored(sql)).toEqual({ rows, parts: [] });
         const { rowsWritten } = sql.counts;
-        store.checkpoint(true);
+        store.checkpoint(Number.POSITIVE_INFINITY);
         expect(sql.counts.rowsWritten).toBe(rowsWritten);
         write(store, { type: "gone", id: "a" }, put("c", { size: 3, body: "" }));
         const part = [1, 1, '[[["a"],1],[["c"],0,{"size":3},0]]', ""];
@@ -119,6 +186,7 @@ export function pendingListSuite(withSql: WithSql): void {
       ["a length that is none", "UPDATE pending_notes SET rows = replace(rows, '},1]', '},-1]')"],
       ["no length", "UPDATE pending_notes SET rows = replace(rows, '},1]', '}]')"],
       ["a length of a row that is gone", `UPDATE pending_notes SET rows = '[[["a"],1,null,1]]'`],
+      ["a row that has no key", "UPDATE pending_notes SET rows = '[[]]', texts = ''"],
     ])("are refused with %s", (_, damage) =>
       withSql((sql) => {
         const store = open(sql);

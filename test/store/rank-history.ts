@@ -29,8 +29,8 @@ export function open(sql: Sql, journal: Journal): Ranked {
 }
 
 export function write(sql: Sql, table: Ranked): void {
-  sql.transaction(() => table.flush());
-  table.settle();
+  sql.transaction(() => table.checkpoint.flush());
+  table.checkpoint.settle();
 }
 
 const hasBlocks = (sql: Sql): boolean =>
@@ -196,7 +196,7 @@ export class RankHistory {
   #fail(): void {
     const work = () =>
       this.#sql.transaction(() => {
-        this.#table.flush();
+        this.#table.checkpoint.flush();
         throw new Error("the disk is full");
       });
     expect(work).toThrow("the disk is full");

@@ -57,7 +57,7 @@ export const declared: [string, Declared, fc.Arbitrary<KeyPart[]>][] = [
   ],
   [
     "a table that leaves a few changed rows to a list",
-    declare({ name: "g", version: 1, key: [text("id"), double("d")], pendingRowsMax: 3 }),
+    declare({ name: "g", version: 1, key: [text("id"), double("d")], pendingRowsMax: 6 }),
     fc.tuple(unicode, anyDouble),
   ],
   [
@@ -99,7 +99,7 @@ type Command =
   | { readonly do: "range"; readonly bounds: RangeChoice }
   | { readonly do: "divide"; readonly key: number }
   | { readonly do: "expect"; readonly keys: readonly number[] }
-  | { readonly do: "mark" | "undo" | "checkpoint" | "whole" | "reopen" };
+  | { readonly do: "mark" | "undo" | "checkpoint" | "whole" | "piece" | "reopen" };
 
 interface RangeChoice {
   readonly kinds: readonly ("prefix" | "from" | "after" | "to")[];
@@ -145,9 +145,14 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   },
   {
     weight: 4,
-    arbitrary: fc.record({ do: fc.constantFrom("mark", "undo", "checkpoint", "whole", "reopen") }),
+    arbitrary: fc.record({
+      do: fc.constantFrom("mark", "undo", "checkpoint", "whole", "piece", "reopen"),
+    }),
   },
 );
+
+/** How many rows a checkpoint of each kind writes of a table that leaves others to a list. */
+const mostOf = { checkpoint: undefined, piece: 2, whole: Number.POSITIVE_INFINITY };
 
 /** A table, its model, and the way back of both. */
 export class History {
@@ -258,15 +263,15 @@ export class History {
     expect([...this.#table.scan(bounds)]).toEqual(expected);
   }
 
-  #switch(verb: "mark" | "undo" | "checkpoint" | "whole" | "reopen"): void {
+  #switch(verb: "mark" | "undo" | "checkpoint" | "whole" | "piece" | "reopen"): void {
     if (verb === "mark") this.#mark();
     else if (verb === "undo") this.#undo();
-    else if (verb !== "reopen") this.#checkpoint(verb === "whole");
-    else this.#reopen();
+    else if (verb === "reopen") this.#reopen();
+    else this.#checkpoint(mostOf[verb]);
   }
 
   #mark(): void {
-    const { dirtyRows: dirty, textUnits: units } = this.#table;
+    const { dirtyRows: dirty, textUnits: units } = this.#table.checkpoint;
     this.#marks.push({ mark: this.#journal.mark(), model: this.#model, dirty, units });
   }
 
@@ -275,22 +280,24 @@ export class History {
     if (last === undefined) return;
     this.#journal.undo(last.mark);
     this.#model = last.model;
-    expect([this.#table.dirtyRows, this.#table.textUnits]).toEqual([last.dirty, last.units]);
+    const { dirtyRows, textUnits } = this.#table.checkpoint;
+    expect([dirtyRows, textUnits]).toEqual([last.dirty, last.units]);
   }
 
-  #checkpoint(isWhole: boolean): void {
-    this.#sql.transaction(() => this.#table.flush(undefined, isWhole));
-    this.#table.settle();
+  #checkpoint(most: number | undefined): void {
+    const { checkpoint } = this.#table;
+    this.#sql.transaction(() => checkpoint.flush(undefined, most));
+    checkpoint.settle();
     this.#journal.forget();
     this.#marks = [];
     this.#durable = this.#model;
-    expect([this.#table.dirtyRows, this.#table.textUnits]).toEqual([0, 0]);
-    if (isWhole) this.#checkWhole();
+    expect([checkpoint.dirtyRows, checkpoint.textUnits]).toEqual([0, 0]);
+    if (most === Number.POSITIVE_INFINITY) this.#checkWhole();
   }
 
   /** SQLite's table alone has every row. */
   #checkWhole(): void {
-    expect(this.#table.isPending).toBe(false);
+    expect(this.#table.checkpoint.isPending).toBe(false);
     const rows = this.#model.range({}).length;
     const { name } = this.#declaration;
     if (rows > 0) expect(this.#sql.rows(`SELECT count(*) FROM ${name}`)).toEqual([[rows]]);

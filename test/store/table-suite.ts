@@ -20,8 +20,8 @@ const withText = declare({ name: "with_text", version: 1, key: [ascii("id")], te
 function filled(sql: Sql, rows: number, journal = new Journal()) {
   const table = new LayeredTable(lanes, sql, journal, new Set());
   for (let i = 0; i < rows; i += 1) table.insert([0, i], { n: i });
-  sql.transaction(() => table.flush());
-  table.settle();
+  sql.transaction(() => table.checkpoint.flush());
+  table.checkpoint.settle();
   journal.forget();
   return table;
 }
@@ -78,8 +78,8 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
       withSql((sql) => {
         const table = new LayeredTable(lanes, sql, new Journal(), new Set());
         for (let i = 0; i < 600; i += 1) table.insert([i % 60, i], { n: i });
-        sql.transaction(() => table.flush());
-        table.settle();
+        sql.transaction(() => table.checkpoint.flush());
+        table.checkpoint.settle();
         const queries = countQueries(sql);
         const prefixes = Array.from({ length: 60 }, (_, lane): [number] => [lane]);
         table.expectFirst(prefixes);
@@ -98,8 +98,8 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
       withSql((sql) => {
         const table = new LayeredTable(withText, sql, new Journal(), new Set());
         for (let i = 0; i < 100; i += 1) table.insert([`j${i}`], { n: i, body: `text ${i}` });
-        sql.transaction(() => table.flush());
-        table.settle();
+        sql.transaction(() => table.checkpoint.flush());
+        table.checkpoint.settle();
         table.put(["j70"], { n: "newer" });
         const ids = ["j99", "j3", "j70", "none", "j41"];
         const queries = countQueries(sql);
@@ -132,13 +132,13 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
       withSql((sql) => {
         const table = new LayeredTable(withText, sql, new Journal(), new Set());
         for (let i = 0; i < 4; i += 1) table.insert([`j${i}`], { n: i });
-        sql.transaction(() => table.flush());
-        table.settle();
+        sql.transaction(() => table.checkpoint.flush());
+        table.checkpoint.settle();
         table.expect([["j0"], ["j1"], ["j2"]]);
         table.put(["j1"], { n: "newer" });
         table.remove(["j2"]);
-        sql.transaction(() => table.flush());
-        table.settle();
+        sql.transaction(() => table.checkpoint.flush());
+        table.checkpoint.settle();
         expect(["j0", "j1", "j2"].map((id) => table.get([id])?.n)).toEqual([0, "newer", undefined]);
       }));
 
@@ -161,8 +161,8 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
         const table = filled(sql, 2_000);
         for (let i = 0; i < 2_000; i += 1) table.insert([2, i], { n: i });
         table.insert([1, 7], { n: 7 });
-        sql.transaction(() => table.flush());
-        table.settle();
+        sql.transaction(() => table.checkpoint.flush());
+        table.checkpoint.settle();
         const before = sql.counts.rowsRead;
         for (const reverse of [false, true]) {
           expect(table.range({ prefix: [1], limit: 100, reverse })).toHaveLength(1);
@@ -185,7 +185,7 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
         expect(() => table.remove([0, 3])).toThrow("not there");
         table.insert([0, 20], { n: 1 });
         table.remove([0, 20]);
-        expect(table.dirtyRows).toBe(1);
+        expect(table.checkpoint.dirtyRows).toBe(1);
         expect(table.range({ limit: 100 })).toHaveLength(9);
       }));
 
@@ -203,10 +203,10 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
         const table = new LayeredTable(lanes, sql, new Journal(), new Set());
         table.insert([1, 1], { n: 1 });
         table.delete([1, 1]);
-        expect(table.dirtyRows).toBe(0);
+        expect(table.checkpoint.dirtyRows).toBe(0);
         table.put([1, 2], { n: 1 });
         table.delete([1, 2]);
-        expect(table.dirtyRows).toBe(0);
+        expect(table.checkpoint.dirtyRows).toBe(0);
       }));
 
     it("refuses an insert over a row it knows, and a key with too few or too many parts", () =>
@@ -227,8 +227,8 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
         const table = new LayeredTable(withText, sql, new Journal(), new Set());
         const most = "é".repeat(rowBytesMax / 2 - 100);
         table.put(["a"], { n: 1, body: most });
-        sql.transaction(() => table.flush());
-        table.settle();
+        sql.transaction(() => table.checkpoint.flush());
+        table.checkpoint.settle();
         expect(table.get(["a"])?.body).toBe(most);
         for (const value of [
           { n: 1, body: `${most}${"x".repeat(300)}` },
@@ -237,14 +237,14 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
           expect(() => table.put(["a"], value)).toThrow(RowTooLarge);
         }
         expect(() => table.put(["a"], { n: 1, body: "\ud800" })).toThrow(IllFormed);
-        expect(table.dirtyRows).toBe(0);
+        expect(table.checkpoint.dirtyRows).toBe(0);
       }));
 
     it("upgrades rows of older versions as they are read, and adds text columns that came later", () =>
       withSql((sql) => {
         const old = new LayeredTable(lanes, sql, new Journal(), new Set());
         old.put([1, 1], { n: 1 });
-        sql.transaction(() => old.flush());
+        sql.transaction(() => old.checkpoint.flush());
         const newer = declare({
           name: "lanes",
           version: 2,
@@ -255,8 +255,8 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
         const table = new LayeredTable(newer, sql, new Journal(), new Set(laneColumns));
         expect(table.get([1, 1])).toEqual({ n: [1, 1] });
         table.put([1, 2], { n: 2, body: "b" });
-        sql.transaction(() => table.flush());
-        table.settle();
+        sql.transaction(() => table.checkpoint.flush());
+        table.checkpoint.settle();
         expect(table.range({ limit: 9 }).map(([, value]) => value)).toEqual([
           { n: [1, 1] },
           { n: 2, body: "b" },
@@ -271,10 +271,10 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
         const before = sql.counts.rowsWritten;
         for (let i = 0; i < 10; i += 1) table.put([0, i], { n: "again" });
         for (let i = 10; i < 15; i += 1) table.delete([0, i]);
-        sql.transaction(() => table.flush());
-        table.settle();
+        sql.transaction(() => table.checkpoint.flush());
+        table.checkpoint.settle();
         expect(sql.counts.rowsWritten - before).toBe(15);
-        table.flush();
+        table.checkpoint.flush();
         expect(sql.counts.rowsWritten - before).toBe(15);
         expect(table.range({ limit: 1000 })).toHaveLength(95);
       }));

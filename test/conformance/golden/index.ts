@@ -26,6 +26,7 @@ import store1 from "./store-1.json" with { type: "json" };
 import store3 from "./store-3.json" with { type: "json" };
 import store4 from "./store-4.json" with { type: "json" };
 import store6 from "./store-6.json" with { type: "json" };
+import store8 from "./store-8.json" with { type: "json" };
 
 /** A value as JSON keeps it: a blob is an object with its bytes in hexadecimal. */
 export type StoredValue = string | number | null | { readonly blob: string };
@@ -60,7 +61,7 @@ export interface GoldenQueue {
 }
 
 /** By format; the last is the one that is written. */
-export const goldenStores: readonly GoldenStore[] = [store1, store3, store4, store6];
+export const goldenStores: readonly GoldenStore[] = [store1, store3, store4, store6, store8];
 /** The first knew jobs alone, the second no keys, the third no deliveries, the fourth no names; the last has every table. */
 export const goldenQueues = [
   { log: queue1, snapshots: [snapshot1, snapshot2, snapshot4, snapshot8] },

@@ -1,0 +1,156 @@
+/**
+ * What a checkpoint does with the changed rows of one table: to the table, or left to its list.
+ * Invariant: behind a flush and its `settle` the table in SQLite, with the list over it, is what memory shows.
+ */
+import { limits } from "../contract/limits.ts";
+import type { Base } from "./base.ts";
+import type { TableDeclaration } from "./declare.ts";
+import type { FrozenView } from "./frozen-view.ts";
+import type { Heads } from "./heads.ts";
+import type { Key, Position } from "./key-columns.ts";
+import type { Cell, Overlay } from "./overlay.ts";
+import type { PendingList } from "./pending-list.ts";
+import { behind } from "./ranges.ts";
+import type { Ranks } from "./ranks.ts";
+
+type Cells<V> = Iterable<[Position, Cell<V>]>;
+
+/** The parts of a table that a checkpoint has to do with. */
+interface Parts<V extends object> {
+  readonly overlay: Overlay<V>;
+  readonly base: Base<V>;
+  readonly heads: Heads<V>;
+  readonly ranks: Ranks;
+  /** Of a table whose changed rows a checkpoint may leave unwritten. */
+  readonly pending: PendingList<V> | undefined;
+}
+
+export class TableCheckpoint<V extends object> {
+  readonly #name: string;
+  readonly #warmRowsMax: number;
+  readonly #pendingRowsMax: number;
+  readonly #parts: Parts<V>;
+  /** The overlay's changes that the list shows. */
+  #listed: number;
+  /** What the last flush has written to the table. */
+  #flushed: "all" | ReadonlyMap<Cell<V>, Position> = "all";
+
+  /** Takes over into memory what the last one has left to the list. */
+  constructor(declaration: TableDeclaration<Key, V>, parts: Parts<V>) {
+    const { name, resident, warmRowsMax, pendingRowsMax } = declaration;
+    this.#name = name;
+    this.#warmRowsMax = resident ? Number.POSITIVE_INFINITY : warmRowsMax;
+    this.#pendingRowsMax = pendingRowsMax;
+    this.#parts = parts;
+    for (const [at, cell] of parts.pending?.read() ?? []) parts.overlay.load(at, cell);
+    this.#listed = parts.overlay.changes;
+  }
+
+  /** Rows that the next one writes to the table, or deletes there. */
+  get dirtyRows(): number {
+    return this.#mayLeave ? 0 : this.#parts.overlay.dirtyRows;
+  }
+
+  /** Those of them that it deletes. */
+  get tombstones(): number {
+    return this.#mayLeave ? 0 : this.#parts.overlay.tombstones;
+  }
+
+  /** Length of the texts in those rows, in UTF-16 units. */
+  get textUnits(): number {
+    return this.#mayLeave ? 0 : this.#parts.overlay.textUnits;
+  }
+
+  /** What all changed rows cost to write to the table, also those that a list may hold, in rows: one to delete counts half. */
+  get changed(): number {
+    return this.#parts.overlay.dirtyRows - this.#parts.overlay.tombstones / 2;
+  }
+
+  /** Whether SQLite's table is not what the last one stands for, but only with the list over it. */
+  get isPending(): boolean {
+    return this.#parts.pending?.isEmpty === false;
+  }
+
+  /** Whether the texts of the changed rows are so short that a list may hold them. */
+  get #isLight(): boolean {
+    return this.#parts.overlay.textUnits <= limits.pendingTextUnits;
+  }
+
+  /** Whether the changed rows are so few that all of them may be left to the list. */
+  get #mayLeave(): boolean {
+    return this.#parts.overlay.dirtyRows <= this.#pendingRowsMax && this.#isLight;
+  }
+
+  /**
+   * Writes the dirty rows to SQLite; a view of the tables as they are keeps what it needs of them. Of a table with a list no more than
+   * `most` are written to the table, unless the others are too much for the list; where nothing is said of that, none, or all. To be called
+   * in a transaction; `settle` follows when that has succeeded.
+   */
+  flush(view?: FrozenView, most = this.#mayLeave ? 0 : Number.POSITIVE_INFINITY): void {
+    const { overlay, ranks, pending } = this.#parts;
+    ranks.flush();
+    pending?.begin();
+    const { dirtyRows } = overlay;
+    if (pending === undefined || dirtyRows <= most || !this.#isLight) {
+      this.#flushed = "all";
+      pending?.clear();
+      if (dirtyRows > 0) this.#write(() => overlay.dirty(), view);
+      return;
+    }
+    const some = first(overlay.dirty(), Math.max(most, dirtyRows - this.#pendingRowsMax));
+    this.#flushed = some;
+    if (some.size > 0) this.#write(() => inPairs(some), view);
+    else if (this.#listed === overlay.changes) return;
+    const isLeft = (key: Position): boolean => {
+      const cell = overlay.get(key);
+      return cell?.isDirty === true && !some.has(cell);
+    };
+    pending.write(behind(overlay.dirty(), some.size), isLeft);
+  }
+
+  /** Takes note that what was flushed is in SQLite. */
+  settle(): void {
+    const { overlay, base, heads, ranks, pending } = this.#parts;
+    ranks.settle();
+    pending?.settle();
+    this.#listed = overlay.changes;
+    if (this.#flushed === "all") {
+      if (overlay.dirtyRows === 0) return;
+      heads.carry();
+      overlay.settle(this.#warmRowsMax);
+    } else {
+      if (this.#flushed.size === 0) return;
+      heads.forget();
+      overlay.settleSome(inPairs(this.#flushed), this.#warmRowsMax);
+    }
+    base.settle();
+  }
+
+  #write(rows: () => Cells<V>, view: FrozenView | undefined): void {
+    const protect = () => view?.protect(this.#name, keysOf(rows()));
+    this.#parts.base.write(valuesOf(rows()), protect);
+  }
+}
+
+/** The first cells, so many, and their keys. */
+function first<V>(all: Cells<V>, count: number): ReadonlyMap<Cell<V>, Position> {
+  const some = new Map<Cell<V>, Position>();
+  if (count <= 0) return some;
+  for (const [key, cell] of all) {
+    some.set(cell, key);
+    if (some.size === count) break;
+  }
+  return some;
+}
+
+function* inPairs<V>(cells: ReadonlyMap<Cell<V>, Position>): Generator<[Position, Cell<V>]> {
+  for (const [cell, key] of cells) yield [key, cell];
+}
+
+function* keysOf(cells: Iterable<[Position, unknown]>): Generator<Position> {
+  for (const [key] of cells) yield key;
+}
+
+function* valuesOf<V>(cells: Cells<V>): Generator<readonly [Key, V | undefined]> {
+  for (const [key, { value }] of cells) yield [key as Key, value];
+}
