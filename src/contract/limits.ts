@@ -168,7 +168,7 @@ export const limits = {
   keyValueBytesMax: 200_000,
 
   /** Due jobs that one sweep makes visible before a command. */
-  sweepMax: 250,
+  sweepMax: 500,
   /** It goes this many at a time, and stops where their texts ask for a checkpoint. */
   sweepStepMax: 50,
   /** It stops once its entry has so many bytes, which leaves room for the largest slot of a schedule (asserted below). */

@@ -120,7 +120,7 @@ function nextActionRemoval(view: View): Removal | undefined {
   return next;
 }
 
-/** Removes up to `most` jobs of an ended action, and behind the last one the action. Returns how many changes that was. */
+/** Removes up to `most` jobs of an ended action, and behind the last one the action. Returns how many removals that was. */
 function removeOfAction(tx: Transaction, id: string, most: number): number {
   const row = tx.tables.actions.get([id]);
   if (row === undefined) throw new Error(`action ${id} is due, but not kept`);
@@ -190,12 +190,16 @@ export function sweep(
   }
   if (!isRemoving || changes >= most) return changes;
   for (let removal = nextRemoval(tx); mayGoOn(removal); removal = nextRemoval(tx)) {
-    changes += remove(tx, removal, most - changes);
+    const room = Math.ceil((most - changes) / REMOVAL_CHANGES);
+    changes += REMOVAL_CHANGES * remove(tx, removal, room);
   }
   return changes;
 }
 
-/** Forgets what is to be forgotten next. Returns how many changes that was. */
+/** What a removal counts for: many come at once, nobody waits for them, and those who ask for something else are not to wait long. */
+const REMOVAL_CHANGES = 2;
+
+/** Forgets what is to be forgotten next. Returns how many removals that was. */
 function remove(tx: Transaction, removal: Removal, most: number): number {
   if ("action" in removal) return removeOfAction(tx, removal.action, most);
   if ("generation" in removal) {

@@ -53,6 +53,11 @@ export class Checkpoints {
     }
   }
 
+  /** Whether an alarm is at that work. */
+  get isInPieces(): boolean {
+    return this.#found !== undefined;
+  }
+
   /**
    * Takes a checkpoint if one is due. To be called behind every entry; `isBehind` says that time has left it more to do. An alarm at
    * work takes its pieces itself, in turns of their own.

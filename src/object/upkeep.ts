@@ -66,11 +66,6 @@ export class Upkeep {
     this.#parts = parts;
   }
 
-  /** Whether it is at work. */
-  get isAtWork(): boolean {
-    return this.#isAtWork;
-  }
-
   /** Does what is due, a bounded entry at a time, and arms the next alarm. */
   async run(): Promise<void> {
     const { blocked, committer, checkpoints, courier, snapshots, line, store } = this.#parts;

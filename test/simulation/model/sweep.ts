@@ -1,6 +1,6 @@
 /**
  * What time does to a queue: lives, leases and delays are over, workers die, slots come due, records are forgotten.
- * Invariant: it is done in the order of its time, one thing after the other; a slot and an action count for several changes.
+ * Invariant: it is done in the order of its time, one thing after the other; a slot, a removal and an action count for several changes.
  */
 import { removeOfAction } from "./actions.ts";
 import { type Due, nextDue, nextRemoval, type Timer } from "./due.ts";
@@ -49,8 +49,9 @@ export function sweep(turn: Turn, most: number, isRemoving: boolean): number {
   for (let over = dueOf(kept); over !== undefined; over = dueOf(kept)) {
     if ("job" in over) turn.remove(over.job.id);
     else if ("expired" in over) expire(turn, over.expired);
-    if ("left" in over) changes += freeLeft(turn, most - changes);
-    else changes += "action" in over ? removeOfAction(turn, over.action, most - changes) : 1;
+    const room = Math.ceil((most - changes) / 2);
+    if ("left" in over) changes += 2 * freeLeft(turn, room);
+    else changes += "action" in over ? 2 * removeOfAction(turn, over.action, room) : 2;
   }
   return changes;
 }
