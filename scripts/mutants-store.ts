@@ -5,7 +5,6 @@
 import type { Mutant } from "./mutants-table.ts";
 
 const store = "test/store/node/store.test.ts";
-const pendingLists = "test/store/node/pending-list.test.ts";
 const table = "test/store/node/table.test.ts";
 const history = "test/store/node/history.test.ts";
 const log = "test/store/node/log.test.ts";
@@ -30,101 +29,12 @@ export const storeMutants: readonly Mutant[] = [
     tests: [table],
   },
   {
-    name: "pending-list-stale",
-    breaks: "rows that were written to their table are still in its list, and show what they were",
-    file: "src/store/table-checkpoint.ts",
-    from: "pending?.clear();",
-    to: "",
-    tests: [table],
-  },
-  {
     name: "tail-unread",
     breaks: "an object that wakes reads each row that its tail has changed with a query of its own",
     file: "src/store/state-machine.ts",
     from: "this.#lookAhead(step);",
     to: "",
     tests: ["test/object/tail-reads.test.ts"],
-  },
-  {
-    name: "pending-texts-lost",
-    breaks: "a row in a list has the text of the row before it",
-    file: "src/store/pending-list.ts",
-    from: "return texts.slice(at - length, at);",
-    to: "return texts.slice(0, length);",
-    tests: [table],
-  },
-  {
-    name: "pending-texts-unbounded",
-    breaks: "rows with long texts are written anew into a list at each checkpoint",
-    file: "src/store/table-checkpoint.ts",
-    from: "return this.#parts.overlay.textUnits <= limits.pendingTextUnits;",
-    to: "return this.#parts.overlay.textUnits >= 0;",
-    tests: [pendingLists],
-  },
-  {
-    name: "tombstones-alike",
-    breaks: "of several rows that are gone a list tells one",
-    file: "src/store/table.ts",
-    from: "const tombstone = (): Cell<never> => ({ value: undefined, inBase: true, isDirty: true });",
-    to: "const one: Cell<never> = { value: undefined, inBase: true, isDirty: true };\nconst tombstone = () => one;",
-    tests: [pendingLists],
-  },
-  {
-    name: "listed-for-ever",
-    breaks:
-      "a row that a list held, and that came and went without a table, is there again when the object wakes",
-    file: "src/store/pending-list.ts",
-    from: "if (!next.has(cell) && !isLeft(key)) changes.push([key]);",
-    to: "void isLeft(key);",
-    tests: [pendingLists],
-  },
-  {
-    name: "listed-and-taken-back",
-    breaks: "a row that a list holds and that has changed is lost when the object wakes",
-    file: "src/store/pending-list.ts",
-    from: "if (!next.has(cell) && !isLeft(key)) changes.push([key]);",
-    to: "if (!next.has(cell)) changes.push([key]);",
-    tests: [pendingLists],
-  },
-  {
-    name: "lists-never-anew",
-    breaks: "a list grows for as long as its rows change",
-    file: "src/store/pending-list.ts",
-    from: "if (isStale || parts >= partsMax || next.size === 0) {",
-    to: "if (next.size === 0) {",
-    tests: [pendingLists],
-  },
-  {
-    name: "written-and-listed",
-    breaks: "a row that a piece has written is in the list as it was before when the object wakes",
-    file: "src/store/table-checkpoint.ts",
-    from: "return cell?.isDirty === true && !some.has(cell);",
-    to: "return cell?.isDirty === true;",
-    tests: [pendingLists, table],
-  },
-  {
-    name: "heads-of-before-a-piece",
-    breaks: "the first row of a table is one that a piece has written otherwise",
-    file: "src/store/table-checkpoint.ts",
-    from: "heads.forget();",
-    to: "void heads;",
-    tests: [table],
-  },
-  {
-    name: "pieces-in-lists",
-    breaks: "what an alarm changes stays in lists, until one checkpoint writes thousands of rows",
-    file: "src/object/checkpoints.ts",
-    from: "if (this.isPieceDue) this.#take(limits.checkpointAlarmRows);",
-    to: "if (this.isPieceDue) this.#take();",
-    tests: ["test/object/long-alarms.test.ts"],
-  },
-  {
-    name: "pending-rows-unfrozen",
-    breaks: "a snapshot is built without the rows that are in lists",
-    file: "src/store/snapshots.ts",
-    from: " && !machine.isPending;",
-    to: ";",
-    tests: ["test/conformance/node/conformance.test.ts"],
   },
   {
     name: "checkpointed-skipped",

@@ -10,6 +10,7 @@ import { feedMutants } from "./mutants-feed.ts";
 import { flowMutants } from "./mutants-flows.ts";
 import { keyMutants } from "./mutants-keys.ts";
 import { limitMutants } from "./mutants-limits.ts";
+import { listMutants } from "./mutants-lists.ts";
 import { objectMutants } from "./mutants-object.ts";
 import { planMutants } from "./mutants-plans.ts";
 import { rankMutants } from "./mutants-ranks.ts";
@@ -43,6 +44,7 @@ export const mutants: readonly Mutant[] = [
   ...feedMutants,
   ...planMutants,
   ...storeMutants,
+  ...listMutants,
   ...snapshotMutants,
   ...strangerMutants,
   ...agqMutants,

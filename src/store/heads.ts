@@ -124,9 +124,26 @@ export class Heads<V extends object> {
     }
   }
 
+  /** To be told that rows are about to go from the base that are gone in the overlay, which will know nothing of them. */
+  carryLive(): void {
+    this.#rowsHeld = 0;
+    for (const heads of this.#heads) {
+      for (const head of heads.values()) {
+        head.page = this.#unshadowed(head);
+        head.at = 0;
+        this.#rowsHeld += head.page.length;
+      }
+    }
+  }
+
+  /** The rows read ahead of which the overlay knows nothing. */
+  #unshadowed({ page, at }: Head<V>): [Key, V][] {
+    return page.slice(at).filter(([key]) => this.#overlay.get(key) === undefined);
+  }
+
   #carryHead(head: Head<V>): boolean {
     const written = this.#firstInOverlay(head)?.[0];
-    const rows = head.page.slice(head.at).filter(([key]) => this.#overlay.get(key) === undefined);
+    const rows = this.#unshadowed(head);
     const last = head.page.at(-1)?.[0];
     if (written !== undefined) {
       if (last === undefined || this.#compare(written, last) <= 0) return false;

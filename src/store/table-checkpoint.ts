@@ -10,7 +10,6 @@ import type { Heads } from "./heads.ts";
 import type { Key, Position } from "./key-columns.ts";
 import type { Cell, Overlay } from "./overlay.ts";
 import type { PendingList } from "./pending-list.ts";
-import { behind } from "./ranges.ts";
 import type { Ranks } from "./ranks.ts";
 
 type Cells<V> = Iterable<[Position, Cell<V>]>;
@@ -32,8 +31,9 @@ export class TableCheckpoint<V extends object> {
   readonly #parts: Parts<V>;
   /** The overlay's changes that the list shows. */
   #listed: number;
-  /** What the last flush has written to the table. */
+  /** What the last flush has written to the table, and whether these were deletions alone. */
   #flushed: "all" | ReadonlyMap<Cell<V>, Position> = "all";
+  #isOfDead = false;
 
   /** Takes over into memory what the last one has left to the list. */
   constructor(declaration: TableDeclaration<Key, V>, parts: Parts<V>) {
@@ -48,7 +48,7 @@ export class TableCheckpoint<V extends object> {
 
   /** Rows that the next one writes to the table, or deletes there. */
   get dirtyRows(): number {
-    return this.#mayLeave ? 0 : this.#parts.overlay.dirtyRows;
+    return this.#mayLeaveLive ? this.tombstones : this.#parts.overlay.dirtyRows;
   }
 
   /** Those of them that it deletes. */
@@ -58,7 +58,7 @@ export class TableCheckpoint<V extends object> {
 
   /** Length of the texts in those rows, in UTF-16 units. */
   get textUnits(): number {
-    return this.#mayLeave ? 0 : this.#parts.overlay.textUnits;
+    return this.#mayLeaveLive ? 0 : this.#parts.overlay.textUnits;
   }
 
   /** What all changed rows cost to write to the table, also those that a list may hold, in rows: one to delete counts half. */
@@ -81,31 +81,51 @@ export class TableCheckpoint<V extends object> {
     return this.#parts.overlay.dirtyRows <= this.#pendingRowsMax && this.#isLight;
   }
 
+  /** Whether those of them may that are not gone. */
+  get #mayLeaveLive(): boolean {
+    const { dirtyRows, tombstones } = this.#parts.overlay;
+    return (
+      this.#pendingRowsMax > 0 && dirtyRows - tombstones <= this.#pendingRowsMax && this.#isLight
+    );
+  }
+
   /**
    * Writes the dirty rows to SQLite; a view of the tables as they are keeps what it needs of them. Of a table with a list no more than
-   * `most` are written to the table, unless the others are too much for the list; where nothing is said of that, none, or all. To be called
-   * in a transaction; `settle` follows when that has succeeded.
+   * `most` are written to the table, unless the others are too much for the list; where nothing is said of that, none; or, where that is too
+   * much, those that are gone, for nothing comes of these any more; or all. To be called in a transaction; `settle` follows when that has
+   * succeeded.
    */
-  flush(view?: FrozenView, most = this.#mayLeave ? 0 : Number.POSITIVE_INFINITY): void {
+  flush(view?: FrozenView, most?: number): void {
     const { overlay, ranks, pending } = this.#parts;
     ranks.flush();
     pending?.begin();
-    const { dirtyRows } = overlay;
-    if (pending === undefined || dirtyRows <= most || !this.#isLight) {
-      this.#flushed = "all";
+    this.#flushed = this.#written(most);
+    this.#isOfDead = most === undefined;
+    if (pending === undefined || this.#flushed === "all") {
       pending?.clear();
-      if (dirtyRows > 0) this.#write(() => overlay.dirty(), view);
+      if (overlay.dirtyRows > 0) this.#write(() => overlay.dirty(), view);
       return;
     }
-    const some = first(overlay.dirty(), Math.max(most, dirtyRows - this.#pendingRowsMax));
-    this.#flushed = some;
+    const some = this.#flushed;
     if (some.size > 0) this.#write(() => inPairs(some), view);
     else if (this.#listed === overlay.changes) return;
     const isLeft = (key: Position): boolean => {
       const cell = overlay.get(key);
       return cell?.isDirty === true && !some.has(cell);
     };
-    pending.write(behind(overlay.dirty(), some.size), isLeft);
+    pending.write(but(some, overlay.dirty()), isLeft);
+  }
+
+  /** What is to be written to the table. */
+  #written(most: number | undefined): "all" | ReadonlyMap<Cell<V>, Position> {
+    const { overlay } = this.#parts;
+    const { dirtyRows } = overlay;
+    if (most === undefined) {
+      if (this.#mayLeave) return new Map();
+      return this.#mayLeaveLive ? first(deadIn(overlay.dirty()), dirtyRows) : "all";
+    }
+    if (this.#pendingRowsMax === 0 || dirtyRows <= most || !this.#isLight) return "all";
+    return first(overlay.dirty(), Math.max(most, dirtyRows - this.#pendingRowsMax));
   }
 
   /** Takes note that what was flushed is in SQLite. */
@@ -120,7 +140,8 @@ export class TableCheckpoint<V extends object> {
       overlay.settle(this.#warmRowsMax);
     } else {
       if (this.#flushed.size === 0) return;
-      heads.forget();
+      if (this.#isOfDead) heads.carryLive();
+      else heads.forget();
       overlay.settleSome(inPairs(this.#flushed), this.#warmRowsMax);
     }
     base.settle();
@@ -141,6 +162,16 @@ function first<V>(all: Cells<V>, count: number): ReadonlyMap<Cell<V>, Position> 
     if (some.size === count) break;
   }
   return some;
+}
+
+/** The cells of rows that are gone. */
+function* deadIn<V>(all: Cells<V>): Cells<V> {
+  for (const pair of all) if (pair[1].value === undefined) yield pair;
+}
+
+/** All but some cells. */
+function* but<V>(some: ReadonlyMap<Cell<V>, Position>, all: Cells<V>): Cells<V> {
+  for (const pair of all) if (!some.has(pair[1])) yield pair;
 }
 
 function* inPairs<V>(cells: ReadonlyMap<Cell<V>, Position>): Generator<[Position, Cell<V>]> {

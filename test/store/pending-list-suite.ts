@@ -180,6 +180,34 @@ export function pendingListSuite(withSql: WithSql): void {
         expect(all(open(sql))).toEqual(all(store));
       }));
 
+    it("keep what lives where too much is gone: that goes from the table, and nothing else is written there", () =>
+      withSql((sql) => {
+        const store = open(sql);
+        store.create({ queueId: "q", term: 1 });
+        write(store, ...["a", "b", "c", "d"].map((id) => put(id, { size: 1 })));
+        expect(stored(sql).parts).toEqual([]);
+        const changed: Listed = { type: "edited", id: "d", size: 2 };
+        append(store, changed, ...["a", "b"].map((id): Listed => ({ type: "gone", id })));
+        expect(store.stats).toMatchObject({ dirtyRows: 2, tombstones: 2, changed: 2 });
+        store.checkpoint();
+        expect(store.stats).toMatchObject({ dirtyRows: 0, tombstones: 0, changed: 1 });
+        expect(stored(sql).rows.map(([id, , value]) => [id, value])).toEqual([
+          ["c", '{"size":1}'],
+          ["d", '{"size":1}'],
+        ]);
+        expect(stored(sql).parts.map(([, , rows]) => rows)).toEqual([
+          '[[["d"],1,{"size":2},null]]',
+        ]);
+        expect(all(open(sql))).toEqual(all(store));
+        write(
+          store,
+          ...["c", "d"].map((id): Listed => ({ type: "gone", id })),
+          put("e", { size: 1 }),
+        );
+        expect(stored(sql).rows).toEqual([]);
+        expect(all(open(sql))).toEqual([[["e"], { size: 1 }]]);
+      }));
+
     it.each([
       ["a text too much", "UPDATE pending_notes SET texts = texts || 'x'"],
       ["a text too few", "UPDATE pending_notes SET texts = substr(texts, 2)"],
