@@ -91,6 +91,15 @@ export const listMutants: readonly Mutant[] = [
     tests: [table],
   },
   {
+    name: "heads-past-what-came",
+    breaks:
+      "a row that came where others had gone is passed over, as a released job between jobs that were claimed",
+    file: "src/store/heads.ts",
+    from: "if (head.end === undefined || this.#compare(written, head.end) <= 0) return false;",
+    to: "if (head.end === undefined || this.#compare(written, head.page.at(-1)?.[0] ?? head.end) <= 0) return false;",
+    tests: [table],
+  },
+  {
     name: "heads-of-before-a-piece",
     breaks: "the first row of a table is one that a piece has written otherwise",
     file: "src/store/table-checkpoint.ts",

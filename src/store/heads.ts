@@ -28,6 +28,8 @@ interface Head<V> {
   /** Base rows read ahead; those before `at` are known to be shadowed by the overlay. */
   page: [Key, V][];
   at: number;
+  /** The last row of the page as it was read: between the page's rows and up to here the base has no others. */
+  end: Key | undefined;
   pageRows: number;
   /** Where the next page begins; undefined when the base has no more. */
   next: Position | undefined;
@@ -79,6 +81,7 @@ export class Heads<V extends object> {
     for (const row of this.#base.firstOfEach(parts, expectedRows)) {
       const head = this.#headOf(row[0].slice(0, 1));
       head.page.push(row);
+      [head.end] = row;
       // Behind a full page there may be more.
       if (head.page.length === expectedRows) head.next = after(row[0]);
       this.#rowsHeld += 1;
@@ -144,10 +147,9 @@ export class Heads<V extends object> {
   #carryHead(head: Head<V>): boolean {
     const written = this.#firstInOverlay(head)?.[0];
     const rows = this.#unshadowed(head);
-    const last = head.page.at(-1)?.[0];
     if (written !== undefined) {
-      if (last === undefined || this.#compare(written, last) <= 0) return false;
-      head.next ??= after(last);
+      if (head.end === undefined || this.#compare(written, head.end) <= 0) return false;
+      head.next ??= after(head.end);
     }
     // What has to be read again anyway is read with others, unless so much is taken from there that it is read by itself.
     if (rows.length === 0 && head.next !== undefined && head.pageRows === pageRowsMin) return false;
@@ -171,6 +173,7 @@ export class Heads<V extends object> {
       early: [],
       page: [],
       at: 0,
+      end: undefined,
       pageRows: pageRowsMin,
       next: prefix,
     };
@@ -234,6 +237,7 @@ export class Heads<V extends object> {
     this.#rowsHeld += page.length - head.page.length;
     head.page = page;
     head.at = 0;
+    head.end = last?.[0];
     head.pageRows = Math.min(head.pageRows * 2, pageRowsMax);
     head.next = last === undefined || page.length < limit ? undefined : after(last[0]);
     if (this.#rowsHeld > rowsHeldMax) this.forget();

@@ -58,7 +58,10 @@ function readStored(sql: Sql, catalog: Catalog, schema: Schema): HardState | und
   return readHardState(sql);
 }
 
-/** Writes the changed rows, `most` of each table as `TableCheckpoint.flush` has it, the place in the log that they show, and the open segment's figures, in one transaction. */
+/**
+ * Writes the changed rows, `most` of each table as `TableCheckpoint.flush` has it, the place in the log that they show, and the open
+ * segment's figures, in one transaction.
+ */
 export function checkpoint(
   {
     sql,

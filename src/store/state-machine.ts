@@ -140,7 +140,10 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
     return this.#layers.some(({ checkpoint }) => checkpoint.isPending);
   }
 
-  /** Writes the changed rows to SQLite, `most` of each table as `TableCheckpoint.flush` has it, and the place that they show. To be called in a transaction. */
+  /**
+   * Writes the changed rows to SQLite, `most` of each table as `TableCheckpoint.flush` has it, and the place that they show. To be called
+   * in a transaction.
+   */
   flush(most?: number): Settle {
     const layers = this.#layers.map(({ checkpoint }) => checkpoint);
     for (const each of layers) each.flush(this.#view, most);

@@ -200,8 +200,8 @@ export class Store<S extends Schema, E extends StoredEvent> {
   }
 
   /**
-   * Writes the changed rows to SQLite, with the place in the log that they show, in one transaction. Of a table with a list `most` are written
-   * to the table, and the others left to the list; where nothing is said, none if they are few and small, or all.
+   * Writes the changed rows to SQLite, with the place in the log that they show, in one transaction: to their tables, or those of some to
+   * lists. Of such a table `most` are written to the table, all of them where that is infinite; where nothing is said, as many as must.
    */
   checkpoint(most?: number): void {
     const { machine, sql } = this.#ports;

@@ -3,6 +3,7 @@
  * Invariant: nothing is written, and no chunk is given that is not what was stored.
  */
 import { describe, expect, it } from "vitest";
+import { storeFormat } from "../../src/store/hard-state.ts";
 import type { Harness } from "../engine-harness.ts";
 import { openEngine } from "../engine-harness.ts";
 import { busyQueue, chunksOf, exported, imported } from "./snapshot-rig.ts";
@@ -94,7 +95,7 @@ describe("the last snapshot of a damaged queue", () => {
 it("a store of newer code gives no snapshot: what this code would say of it may not be so", async () => {
   const queue = await openEngine({ config: {} });
   await exported(queue);
-  queue.sql.run("UPDATE raft_state SET format = 9");
+  queue.sql.run("UPDATE raft_state SET format = ?", storeFormat + 2);
   await queue.crash();
   expect(await queue.refused("snapshot.get", {})).toMatchObject({ refusalCode: "store_newer" });
 });

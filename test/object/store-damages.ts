@@ -175,7 +175,7 @@ export const damages: readonly Damage[] = [
   },
   {
     name: "an unknown format",
-    queries: () => ["UPDATE raft_state SET format = 9"],
+    queries: () => ["UPDATE raft_state SET format = format + 2"],
     code: "store_newer",
     readable: [],
   },

@@ -209,6 +209,40 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
         expect(table.checkpoint.dirtyRows).toBe(0);
       }));
 
+    it.each([
+      ["all rows", 0],
+      ["what is gone", 3],
+    ])(
+      "finds a first row that came where others had gone, behind checkpoints that wrote %s",
+      (_, pendingRowsMax) =>
+        withSql((sql) => {
+          const journal = new Journal();
+          const table = new LayeredTable({ ...lanes, pendingRowsMax }, sql, journal, new Set());
+          const checkpoint = () => {
+            sql.transaction(() => table.checkpoint.flush());
+            table.checkpoint.settle();
+            journal.forget();
+          };
+          // As many as are read ahead at first, and one more.
+          for (let n = 1; n <= 9; n += 1) table.insert([0, 10 * n], { n });
+          checkpoint();
+          expect(table.first([0])?.[1]).toEqual({ n: 1 });
+          for (let n = 4; n <= 8; n += 1) table.remove([0, 10 * n]);
+          // Where all is written, a row that changed between them has the others read again.
+          if (pendingRowsMax > 0) table.put([0, 30], { n: 33 });
+          checkpoint();
+          table.insert([0, 75], { n: 75 });
+          for (const n of [91, 92, 93]) table.insert([0, n], { n });
+          checkpoint();
+          const firsts: unknown[] = [];
+          for (let row = table.first([0]); row !== undefined; row = table.first([0])) {
+            firsts.push(row[1].n);
+            table.remove(row[0]);
+          }
+          expect(firsts).toEqual([1, 2, pendingRowsMax > 0 ? 33 : 3, 75, 9, 91, 92, 93]);
+        }),
+    );
+
     it("refuses an insert over a row it knows, and a key with too few or too many parts", () =>
       withSql((sql) => {
         const table = new LayeredTable(lanes, sql, new Journal(), new Set());
