@@ -61,8 +61,16 @@ export const listMutants: readonly Mutant[] = [
     name: "lists-never-anew",
     breaks: "a list grows for as long as its rows change",
     file: "src/store/pending-list.ts",
-    from: "if (isStale || parts >= partsMax || next.size === 0) {",
-    to: "if (next.size === 0) {",
+    from: "if (live === 0 || all > 2 * live + staleRowsMin) return undefined;",
+    to: "if (live === 0) return undefined;",
+    tests: [pendingLists],
+  },
+  {
+    name: "lists-of-long-texts",
+    breaks: "a list of a few jobs with long payloads grows to thirty times what they have",
+    file: "src/store/pending-list.ts",
+    from: " || length > unitsMax) return undefined;",
+    to: ") return undefined;",
     tests: [pendingLists],
   },
   {

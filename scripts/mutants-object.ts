@@ -211,7 +211,7 @@ export const objectMutants: readonly Mutant[] = [
     name: "removing-beside-the-alarm",
     breaks: "each command that comes while an alarm removes much removes as much as a turn of it",
     file: "src/object/commit.ts",
-    from: "group.sweep(!this.#ports.isAlarmRemoving());",
+    from: "group.sweep(!this.#ports.isAlarmAtWork());",
     to: "group.sweep(true);",
     tests: ["test/object/long-alarms.test.ts"],
   },

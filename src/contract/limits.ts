@@ -192,7 +192,7 @@ export const limits = {
   checkpointTailEntries: 50_000,
   /** Changed rows, at 1 to 2 µs each while the queue waits; a row to delete costs half. Jobs that come and go do not count. */
   checkpointDirtyRows: 25_000,
-  /** Changed rows of a table of small ones that a checkpoint leaves in a list, of 30 to 200 bytes each: it is written as a whole. */
+  /** Changed rows of a table of small ones that a checkpoint leaves in a list, of 30 to 200 bytes each: it is added to. */
   pendingRowsMax: 16_384,
   /** The same of jobs and of what follows from them: more than workers hold at once, fewer than a backlog grows by between two checkpoints. */
   pendingJobsMax: 8192,

@@ -76,10 +76,10 @@ function nextKeyDue({ tables }: View): number | undefined {
 }
 
 /**
- * What is forgotten next: the record of a job or an action at the end of its retention, or now, when there are more than may be kept; a
- * name at the end of its time; behind all of these what nothing leads to.
+ * What is forgotten next: the record of a job or an action at the end of its retention, or now, when there are more than may be kept; and
+ * where it `isWhole` a name at the end of its time, and behind all of these what nothing leads to.
  */
-function nextRemoval(view: View): Removal | undefined {
+function nextRemoval(view: View, isWhole: boolean): Removal | undefined {
   const { retention } = queueOf(view).config;
   const counters = countersOf(view);
   let next: Removal | undefined;
@@ -96,6 +96,7 @@ function nextRemoval(view: View): Removal | undefined {
   }
   const action = nextActionRemoval(view);
   if (action !== undefined && (!next || action.at < next.at)) next = action;
+  if (!isWhole) return next;
   const name = nextNameDue(view);
   if (name !== undefined && (!next || name.at < next.at)) next = name;
   const left = view.tables.generations.first();
@@ -160,7 +161,7 @@ function settle(tx: Transaction, due: Due, most: number): number {
 
 /** When time next does something, epoch ms; undefined when it never will. */
 export const nextDueAt = (view: View): number | undefined =>
-  earlier(nextDue(view)?.at, nextRemoval(view)?.at);
+  earlier(nextDue(view)?.at, nextRemoval(view, true)?.at);
 
 /** When time may next give a worker something to do: a job comes due, a lease ends, a key opens, a schedule has a slot. */
 export const nextWorkAt = (view: View): number | undefined =>
@@ -172,15 +173,15 @@ export function earlier(a: number | undefined, b: number | undefined): number | 
 }
 
 /**
- * Makes what is due visible, until that is `most` changes or `isEnough` says so, which is asked before each of them; then, unless
- * others see to it, removes what is to be forgotten, which nobody sees any more but who counts. Returns how many changes it made; only
- * the last one may count for more than one, and so pass `most`.
+ * Makes what is due visible, until that is `most` changes or `isEnough` says so, which is asked before each of them; then removes records
+ * that are to be forgotten, and where it `isWhole` names whose time is over and what nothing leads to, of which nobody sees anything but
+ * their number. Returns how many changes it made; only the last one may count for more than one, and so pass `most`.
  */
 export function sweep(
   tx: Transaction,
   most: number,
   isEnough: () => boolean,
-  isRemoving: boolean,
+  isWhole: boolean,
 ): number {
   let changes = 0;
   const mayGoOn = <D extends Due | Removal>(due: D | undefined): due is D =>
@@ -188,8 +189,9 @@ export function sweep(
   for (let due = nextDue(tx); mayGoOn(due); due = nextDue(tx)) {
     changes += settle(tx, due, most - changes);
   }
-  if (!isRemoving || changes >= most) return changes;
-  for (let removal = nextRemoval(tx); mayGoOn(removal); removal = nextRemoval(tx)) {
+  if (changes >= most) return changes;
+  const next = () => nextRemoval(tx, isWhole);
+  for (let removal = next(); mayGoOn(removal); removal = next()) {
     const room = Math.ceil((most - changes) / REMOVAL_CHANGES);
     changes += REMOVAL_CHANGES * remove(tx, removal, room);
   }

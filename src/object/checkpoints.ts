@@ -78,7 +78,7 @@ export class Checkpoints {
     return this.#changed - this.#found >= limits.checkpointAlarmRows;
   }
 
-  /** Writes as much as the alarm at work has changed, if that is still enough for a piece: to the tables, or lists would come to be long. */
+  /** Writes as much as the alarm at work has changed, if that is still enough for a piece: of tables with lists so many rows, or lists would come to be long. */
   takePiece(): void {
     if (this.isPieceDue) this.#take(limits.checkpointAlarmRows);
   }

@@ -36,8 +36,8 @@ export interface CommitterPorts {
   callers(): Pick<Callers, "blocked" | "ended" | "isThere" | "line" | "refuse">;
   /** Who reads every event. */
   feed(): Pick<Feed, "appended">;
-  /** Whether the alarm is removing what is over: it takes a while, and commands need not wait for more than a turn of that. */
-  isAlarmRemoving(): boolean;
+  /** Whether the alarm is doing what is due: it removes names, and commands need not wait for more than a turn of that. */
+  isAlarmAtWork(): boolean;
   /** Called in the turn of every entry, behind it: checkpoint, alarm, counts. */
   afterAppend(group: Group): void;
   /** The outcome of writes is unknown: the object must not go on with this memory. */
@@ -245,7 +245,7 @@ export class Committer {
   /** Decides the commands that wait, as many as one entry takes; who has waited for jobs comes before who claims now. */
   #fill(group: Group, members: Member[], served: Telling[]): void {
     const { line } = this.#ports.callers();
-    group.sweep(!this.#ports.isAlarmRemoving());
+    group.sweep(!this.#ports.isAlarmAtWork());
     group.serveBlocked();
     let seen = -1;
     for (let { next } = this.#pending; next !== undefined; { next } = this.#pending) {

@@ -92,7 +92,7 @@ export class QueueEngine {
       ...own,
       callers: () => this.#callers,
       feed: () => this.readers.feed,
-      isAlarmRemoving: () => this.#checkpoints.isInPieces,
+      isAlarmAtWork: () => this.#checkpoints.isInPieces,
       afterAppend: (group) => this.#afterAppend(group),
     });
     this.#checkpoints = new Checkpoints({ ...ports, ...own });

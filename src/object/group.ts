@@ -136,15 +136,15 @@ export class Group {
   }
 
   /**
-   * Makes what is due visible, and where it `isRemoving` what is over goes. A fault in it is reported, and leaves the commands to be judged
-   * by themselves.
+   * Makes what is due visible, and removes what is over, names only where it `isWhole`. A fault in it is reported, and leaves the commands
+   * to be judged by themselves.
    */
-  sweep(isRemoving: boolean): number {
+  sweep(isWhole: boolean): number {
     if (!this.exists) return 0;
     let changes = 0;
     let done: number;
     do {
-      const step = () => sweep(this.#tx, limits.sweepStepMax, () => this.#isLong, isRemoving);
+      const step = () => sweep(this.#tx, limits.sweepStepMax, () => this.#isLong, isWhole);
       done = this.#work.guarded("sweep", step, () => 0);
       changes += done;
     } while (

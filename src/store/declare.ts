@@ -45,7 +45,7 @@ export interface TableOptions<K extends Key, V extends object> {
   /** Rows that memory may go on holding over a checkpoint, also those not written since: for rows that are changed again and again. */
   readonly warmRowsMax?: number;
   /**
-   * Changed rows that a checkpoint may leave unwritten, in a list that is written as a whole: for small rows that are changed again and
+   * Changed rows that a checkpoint may leave unwritten, in a list that is added to: for small rows that are changed again and
    * again, or come and go. With texts of more than `pendingTextUnits` they are written all the same.
    */
   readonly pendingRowsMax?: number;

@@ -3,6 +3,7 @@
  * list, instead of each in the table.
  * Invariant: the table in SQLite with the list's rows over it is what the checkpoint stands for; what a later part says of a row holds.
  */
+import { limits } from "../contract/limits.ts";
 import type { BaseDeclaration } from "./base.ts";
 import { exists } from "./catalog.ts";
 import { type Key, type KeyPart, nameOf, type Position } from "./key-columns.ts";
@@ -13,8 +14,9 @@ import type { Sql, SqlValue } from "./sql.ts";
 /** A part's length in UTF-16 units, which take up to three bytes each: a part is a row. */
 const partUnitsMax = 600_000;
 
-/** Parts, and rows in them that hold no more, past which a list is written anew. */
+/** Parts, their length in UTF-16 units, and rows in them that hold no more, past which a list is written anew. */
 const partsMax = 64;
+const unitsMax = 2 * limits.pendingTextUnits;
 const staleRowsMin = 512;
 
 /** Under what a table's list stands. */
@@ -34,12 +36,21 @@ type Listed = readonly [
 /** A row that the list is to have, or the key of one that it is to have no more. */
 type Change<V> = readonly [Position, Cell<V>?];
 
-/** What a list holds: its rows, by the cells they were written from; and how many rows its parts have, also those that hold no more. */
+/** What a list holds: its rows, by the cells they were written from; and what its parts have, also of rows that hold no more. */
 interface Held<V> {
   readonly cells: ReadonlyMap<Cell<V>, Position>;
   readonly rows: number;
+  readonly units: number;
   readonly parts: number;
 }
+
+/** A part that is to be written. */
+interface Part {
+  readonly rows: string;
+  readonly texts: string;
+}
+const unitsOf = (parts: readonly Part[]): number =>
+  parts.reduce((sum, { rows, texts }) => sum + rows.length + texts.length, 0);
 
 /** The list of one table. */
 export class PendingList<V extends object> {
@@ -48,7 +59,7 @@ export class PendingList<V extends object> {
   readonly #name: string;
   readonly #hasTexts: boolean;
   #isThere: boolean;
-  #held: Held<V> = { cells: new Map(), rows: 0, parts: 0 };
+  #held: Held<V> = { cells: new Map(), rows: 0, units: 0, parts: 0 };
   #written: Held<V> | undefined;
 
   constructor(sql: Sql, table: BaseDeclaration<V>) {
@@ -71,7 +82,9 @@ export class PendingList<V extends object> {
     );
     const read = new Map<string, readonly [Key, Cell<V>]>();
     let rows = 0;
+    let units = 0;
     for (const [, version, json, texts] of parts) {
+      units += json.length + texts.length;
       for (const [key, cell] of this.#changesIn(version, json, texts)) {
         rows += 1;
         if (cell === undefined) read.delete(nameOf(key));
@@ -80,7 +93,7 @@ export class PendingList<V extends object> {
     }
     const pairs = [...read.values()];
     const cells = new Map(pairs.map(([key, cell]) => [cell, key] as const));
-    this.#held = { cells, rows, parts: parts.at(-1)?.[0] ?? 0 };
+    this.#held = { cells, rows, units, parts: parts.at(-1)?.[0] ?? 0 };
     return pairs;
   }
 
@@ -94,7 +107,7 @@ export class PendingList<V extends object> {
    * `settle` behind it.
    */
   write(dirty: Iterable<readonly [Position, Cell<V>]>, isLeft: (key: Position) => boolean): void {
-    const { cells, rows, parts } = this.#held;
+    const { cells } = this.#held;
     const next = new Map<Cell<V>, Position>();
     const changes: Change<V>[] = [];
     for (const pair of dirty) {
@@ -104,22 +117,29 @@ export class PendingList<V extends object> {
     }
     for (const [cell, key] of cells) if (!next.has(cell) && !isLeft(key)) changes.push([key]);
     if (changes.length === 0) return;
-    const isStale = rows + changes.length > 2 * next.size + staleRowsMin;
-    if (isStale || parts >= partsMax || next.size === 0) {
-      this.#writeAnew(next);
-      return;
-    }
-    this.#ensure();
-    const last = this.#append(changes, parts);
-    this.#written = { cells: next, rows: rows + changes.length, parts: last };
+    const added = this.#added(changes, next.size);
+    if (added === undefined) this.#writeAnew(next);
+    else this.#written = { cells: next, ...added };
+  }
+
+  /** Adds changes to a list that then holds so many rows; undefined, and nothing is added, where it is to be written anew. */
+  #added(changes: readonly Change<V>[], live: number): Omit<Held<V>, "cells"> | undefined {
+    const { rows, units, parts } = this.#held;
+    const all = rows + changes.length;
+    if (live === 0 || all > 2 * live + staleRowsMin) return undefined;
+    const added = this.#partsOf(changes);
+    const length = units + unitsOf(added);
+    if (parts + added.length > partsMax || length > unitsMax) return undefined;
+    this.#store(added, parts);
+    return { rows: all, units: length, parts: parts + added.length };
   }
 
   #writeAnew(cells: ReadonlyMap<Cell<V>, Position>): void {
-    this.#ensure();
-    const all = [...cells].map(([cell, key]) => [key, cell] as const);
-    const parts = this.#append(all, 0);
-    this.#sql.run(`DELETE FROM "${this.#name}" WHERE part > ?`, parts);
-    this.#written = { cells, rows: all.length, parts };
+    const parts = this.#partsOf([...cells].map(([cell, key]) => [key, cell] as const));
+    this.#store(parts, 0);
+    this.#sql.run(`DELETE FROM "${this.#name}" WHERE part > ?`, parts.length);
+    const rows = cells.size;
+    this.#written = { cells, rows, units: unitsOf(parts), parts: parts.length };
   }
 
   #ensure(): void {
@@ -129,16 +149,14 @@ export class PendingList<V extends object> {
     this.#sql.run(`CREATE TABLE IF NOT EXISTS "${this.#name}" (${columns}) STRICT`);
   }
 
-  /** Writes changes as parts behind so many. Returns the number of the last one. */
-  #append(changes: Iterable<Change<V>>, behind: number): number {
-    let part = behind;
+  #partsOf(changes: Iterable<Change<V>>): Part[] {
+    const parts: Part[] = [];
     let rows: string[] = [];
     let texts: string[] = [];
     let units = 0;
-    const store = () => {
+    const end = () => {
       if (rows.length === 0) return;
-      part += 1;
-      this.#store(part, `[${rows.join()}]`, texts.join(""));
+      parts.push({ rows: `[${rows.join()}]`, texts: texts.join("") });
       rows = [];
       texts = [];
       units = 0;
@@ -147,13 +165,13 @@ export class PendingList<V extends object> {
       const own = cell?.value === undefined ? [] : this.#table.rows.texts(cell.value);
       const row = this.#json(key as Key, cell, own);
       const size = own.reduce((sum, text) => sum + (text?.length ?? 0), row.length + 1);
-      if (units + size > partUnitsMax) store();
+      if (units + size > partUnitsMax) end();
       rows.push(row);
       for (const text of own) if (text !== null) texts.push(text);
       units += size;
     }
-    store();
-    return part;
+    end();
+    return parts;
   }
 
   /** Empties the list, since the table has all of it. To be called in a transaction, and `settle` behind it. */
@@ -169,11 +187,15 @@ export class PendingList<V extends object> {
     this.#written = undefined;
   }
 
-  #store(part: number, rows: string, texts: string): void {
-    const values: SqlValue[] = [part, this.#table.version, rows];
-    if (this.#hasTexts) values.push(texts);
-    const marks = values.map(() => "?").join();
-    this.#sql.run(`INSERT OR REPLACE INTO "${this.#name}" VALUES (${marks})`, ...values);
+  /** Writes parts behind so many others. */
+  #store(parts: readonly Part[], behind: number): void {
+    this.#ensure();
+    for (const [i, { rows, texts }] of parts.entries()) {
+      const values: SqlValue[] = [behind + i + 1, this.#table.version, rows];
+      if (this.#hasTexts) values.push(texts);
+      const marks = values.map(() => "?").join();
+      this.#sql.run(`INSERT OR REPLACE INTO "${this.#name}" VALUES (${marks})`, ...values);
+    }
   }
 
   #json(key: Key, cell: Cell<V> | undefined, texts: readonly (string | null)[]): string {

@@ -131,18 +131,21 @@ export class TableCheckpoint<V extends object> {
   /** Takes note that what was flushed is in SQLite. */
   settle(): void {
     const { overlay, base, heads, ranks, pending } = this.#parts;
+    const flushed = this.#flushed;
+    // What was written is not to be held for it.
+    this.#flushed = "all";
     ranks.settle();
     pending?.settle();
     this.#listed = overlay.changes;
-    if (this.#flushed === "all") {
+    if (flushed === "all") {
       if (overlay.dirtyRows === 0) return;
       heads.carry();
       overlay.settle(this.#warmRowsMax);
     } else {
-      if (this.#flushed.size === 0) return;
+      if (flushed.size === 0) return;
       if (this.#isOfDead) heads.carryLive();
       else heads.forget();
-      overlay.settleSome(inPairs(this.#flushed), this.#warmRowsMax);
+      overlay.settleSome(inPairs(flushed), this.#warmRowsMax);
     }
     base.settle();
   }

@@ -111,6 +111,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     const copy = { ...value };
     const inBase = before === undefined || before.inBase;
     this.#overlay.replace(key, before, { value: copy, inBase, isDirty: true, epoch });
+    if (before === undefined) this.#heads.noteLive(key);
     return copy;
   }
 

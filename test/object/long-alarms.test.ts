@@ -5,7 +5,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { Store } from "../../src/store/store.ts";
-import { claim, command, enqueue, idsOf, replyOf } from "./commands.ts";
+import { claim, command, complete, enqueue, idsOf, replyOf, settle } from "./commands.ts";
 import { EngineRig } from "./rig.ts";
 
 afterEach(() => vi.restoreAllMocks());
@@ -56,7 +56,7 @@ test("reads and commands are answered while some of it is still to do", async ()
   });
 });
 
-test("commands beside it remove nothing of what it is to remove, and see what is due all the same", async () => {
+test("commands beside it remove no names, and see what is due all the same", async () => {
   const rig = await EngineRig.registered();
   const names = Array.from({ length: 1000 }, (_, i) => ["SET", `n${i}`, "x", "PX", "1000"]);
   await rig.engine.submit(command("redis.run", { calls: names }));
@@ -78,6 +78,26 @@ test("commands beside it remove nothing of what it is to remove, and see what is
   await rig.fire();
   expect(sizes.length).toBeGreaterThan(2);
   expect(new Set(claimed)).toEqual(new Set([1]));
+});
+
+test("commands beside it remove records that are to be kept no longer: they are not refused for these", async () => {
+  const rig = await EngineRig.registered();
+  await rig.engine.submit(
+    command("queue.configure", { maxJobs: 15, retention: { completed: { count: 5 } } }),
+  );
+  const names = Array.from({ length: 1000 }, (_, i) => ["SET", `n${i}`, "x", "PX", "1000"]);
+  await rig.engine.submit(command("redis.run", { calls: names }));
+  const refused: number[] = [];
+  rig.meanwhile = async () => {
+    // Or it would find something to remove for ever.
+    if (refused.length === 4) return;
+    const enqueued = await rig.engine.submit(enqueue(Array(10).fill({})));
+    refused.push(replyOf("job.enqueue", enqueued).refused);
+    const { jobs } = replyOf("lease.claim", await rig.engine.submit(claim(10)));
+    await rig.engine.submit(settle(jobs.map(complete)));
+  };
+  await rig.fire();
+  expect(refused).toEqual([0, 0, 0, 0]);
 });
 
 test("its rows are checkpointed in pieces, of which none is much over the bound", async () => {

@@ -150,7 +150,7 @@ export class CommitRig extends Told {
       now: () => this.now,
       newQueueId: () => "aaaaaaaa",
       pause: turn,
-      isAlarmRemoving: () => false,
+      isAlarmAtWork: () => false,
       afterAppend: (group) => this.afterAppend(group),
       callers: () => ({
         ...{ line: this.line, blocked: this.blocked },

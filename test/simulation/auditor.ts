@@ -99,12 +99,12 @@ export class Auditor implements Observer {
     if (index > 0) this.#worlds.splice(0, index);
   }
 
-  sweep(group: Group, isRemoving: boolean, work: () => number): number {
+  sweep(group: Group, isWhole: boolean, work: () => number): number {
     this.watch(() => {
       this.#begin(group);
       const isInAlarm = this.#audited.current?.isInAlarm === true;
-      demand(isRemoving || isInAlarm, "sweep", "what is over is left to nobody");
-      if (!isRemoving) this.#audited.coverage.fault("sweep beside an alarm");
+      demand(isWhole || isInAlarm, "sweep", "names are left to nobody");
+      if (!isWhole) this.#audited.coverage.fault("sweep beside an alarm");
     });
     return this.#around(work, (changes, isStruck) => {
       if (this.state.queue === undefined) {
@@ -114,7 +114,7 @@ export class Auditor implements Observer {
       const most = isStruck ? changes : small.sweepMax;
       let swept = 0;
       for (let done: number = small.sweepStepMax; done >= small.sweepStepMax && swept < most; ) {
-        done = sweep(this.#turn, small.sweepStepMax, isRemoving);
+        done = sweep(this.#turn, small.sweepStepMax, isWhole);
         swept += done;
       }
       if (swept < most) checkDead(this.state);

@@ -12,7 +12,7 @@ export type ServeResult = ReturnType<Group["serve"]>;
 
 /** Who is told. Each is given the real work, and returns what it returned. */
 export interface Observer {
-  sweep(group: Group, isRemoving: boolean, work: () => number): number;
+  sweep(group: Group, isWhole: boolean, work: () => number): number;
   run(group: Group, request: CommandRequest, work: () => RunResult): RunResult;
   /** A claim that waits is tried. */
   serve(group: Group, request: CommandRequest, work: () => ServeResult): ServeResult;
@@ -67,9 +67,9 @@ function observerOf(group: Group): Observer | undefined {
 export function observeGroups(): void {
   const { sweep, run, serve, advanceOperation, record, append, undoAll, takeOver } =
     Group.prototype;
-  Group.prototype.sweep = function observed(this: Group, isRemoving) {
-    const work = () => sweep.call(this, isRemoving);
-    return observerOf(this)?.sweep(this, isRemoving, work) ?? work();
+  Group.prototype.sweep = function observed(this: Group, isWhole) {
+    const work = () => sweep.call(this, isWhole);
+    return observerOf(this)?.sweep(this, isWhole, work) ?? work();
   };
   Group.prototype.run = function observed(this: Group, request) {
     const work = () => run.call(this, request);

@@ -102,6 +102,24 @@ export function pendingListSuite(withSql: WithSql): void {
         expect(stored(sql)).toEqual({ rows: [], parts: [] });
       }));
 
+    it("are written anew when they are long, however few rows they have", () =>
+      withSql((sql) => {
+        const store = open(sql);
+        store.create({ queueId: "q", term: 1 });
+        const body = "x".repeat(limits.pendingTextUnits / 4);
+        let most = 0;
+        for (let i = 0; i < 20; i += 1) {
+          write(store, put("a", { size: i, body }));
+          const units = stored(sql).parts.map(([, , rows, text]) => `${rows}${text}`.length);
+          most = Math.max(
+            most,
+            units.reduce((sum, each) => sum + each, 0),
+          );
+        }
+        expect(most).toBeLessThanOrEqual(2 * limits.pendingTextUnits);
+        expect(all(open(sql))).toEqual(all(store));
+      }));
+
     it("give as many rows to the table as are asked for, and keep the others", () =>
       withSql((sql) => {
         const store = openWide(sql);

@@ -243,6 +243,19 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
         }),
     );
 
+    it("finds a first row that was edited before it came first", () =>
+      withSql((sql) => {
+        const journal = new Journal();
+        const table = filled(sql, 3, journal);
+        // What memory holds of the lane begins behind it.
+        table.put([0, 9], { n: 9 });
+        table.remove([0, 0]);
+        expect(table.first([0])?.[0]).toEqual([0, 1]);
+        const row = table.edit([0, 1]) as { n: number };
+        row.n = 11;
+        expect(table.first([0])).toEqual([[0, 1], { n: 11 }]);
+      }));
+
     it("refuses an insert over a row it knows, and a key with too few or too many parts", () =>
       withSql((sql) => {
         const table = new LayeredTable(lanes, sql, new Journal(), new Set());

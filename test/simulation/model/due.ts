@@ -149,7 +149,7 @@ export function nextDue(state: State): Due | undefined {
 }
 
 /** What is to be forgotten next: a job that ended, one of the jobs of an action that ended, or a name whose time is over. */
-export function nextRemoval(state: State, at: number): Due | undefined {
+export function nextRemoval(state: State, at: number, isWhole: boolean): Due | undefined {
   const retention = state.queue?.config.retention;
   if (retention === undefined) return undefined;
   const alone = { completed: 0, failed: 0, cancelled: 0, expired: 0 };
@@ -184,6 +184,7 @@ export function nextRemoval(state: State, at: number): Due | undefined {
     const { ageMs, count } = retention[status];
     consider({ at: endedTotal(state, status) > count ? at : first.at + ageMs, action: first.name });
   }
+  if (!isWhole) return best;
   const ofNames = nextNameDue(state);
   if (ofNames !== undefined) consider(ofNames);
   const { left } = state.names;
@@ -211,6 +212,9 @@ export function nextWorkAt(state: State): number | null {
 
 /** When time next does anything, or null. */
 export function nextDueAt(state: State, at: number): number | null {
-  const next = Math.min(nextDue(state)?.at ?? Infinity, nextRemoval(state, at)?.at ?? Infinity);
+  const next = Math.min(
+    nextDue(state)?.at ?? Infinity,
+    nextRemoval(state, at, true)?.at ?? Infinity,
+  );
   return next === Infinity ? null : next;
 }

@@ -27,10 +27,10 @@ function passTimer(turn: Turn, { kind, id, grant = 0 }: Timer, most: number): nu
 }
 
 /**
- * Does what is due, until that is so many changes, and then, where it `isRemoving`, forgets what is over; only the last of it may pass that.
+ * Does what is due, until that is so many changes, and then forgets what is over, names where it `isWhole`; only the last of it may pass that.
  * Returns how many.
  */
-export function sweep(turn: Turn, most: number, isRemoving: boolean): number {
+export function sweep(turn: Turn, most: number, isWhole: boolean): number {
   turn.renew();
   let changes = 0;
   const dueOf = (next: () => Due | undefined): Due | undefined => {
@@ -44,8 +44,7 @@ export function sweep(turn: Turn, most: number, isRemoving: boolean): number {
     if ("timer" in due) changes += passTimer(turn, due.timer, most - changes);
     else changes += "schedule" in due ? passSlot(turn, due.schedule) : 1;
   }
-  if (!isRemoving) return changes;
-  const kept = () => nextRemoval(turn.state, turn.at);
+  const kept = () => nextRemoval(turn.state, turn.at, isWhole);
   for (let over = dueOf(kept); over !== undefined; over = dueOf(kept)) {
     if ("job" in over) turn.remove(over.job.id);
     else if ("expired" in over) expire(turn, over.expired);
