@@ -198,7 +198,7 @@ export const limits = {
   pendingJobsMax: 8192,
   /** UTF-16 units of texts in such a list: jobs with long payloads are written to their table at once. */
   pendingTextUnits: 2 * MiB,
-  /** Rows that an alarm at work has changed, before it takes a checkpoint of its own: no request is to wait for more. */
+  /** Rows changed since an alarm is at work, before it takes a checkpoint of its own; and how many this writes of each table with a list. */
   checkpointAlarmRows: 500,
   /** UTF-16 units of texts that wait in memory for the checkpoint. */
   checkpointTextUnits: 16 * MiB,

@@ -21,7 +21,7 @@ type Due = { readonly at: number } & (
   | { readonly schedule: string }
   | { readonly timer: TimerKind; readonly name: string }
 );
-/** The next record that is forgotten: when, and of which job, action or generation of elements; or names whose time is over. */
+/** What is forgotten next, and when: the record of a job or an action, elements of a generation, or a name whose time is over. */
 type Removal = { readonly at: number } & (
   | { readonly id: string }
   | { readonly action: string }

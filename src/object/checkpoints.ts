@@ -78,7 +78,10 @@ export class Checkpoints {
     return this.#changed - this.#found >= limits.checkpointAlarmRows;
   }
 
-  /** Writes as much as the alarm at work has changed, if that is still enough for a piece: of tables with lists so many rows, or lists would come to be long. */
+  /**
+   * Writes as much of each table as the alarm at work has changed, if that is still enough for a piece: what others have changed
+   * stays in lists as far as it may, and these grow no longer.
+   */
   takePiece(): void {
     if (this.isPieceDue) this.#take(limits.checkpointAlarmRows);
   }

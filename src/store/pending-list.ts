@@ -149,6 +149,7 @@ export class PendingList<V extends object> {
     this.#sql.run(`CREATE TABLE IF NOT EXISTS "${this.#name}" (${columns}) STRICT`);
   }
 
+  /** Changes as the list has them, in parts that fit a row. */
   #partsOf(changes: Iterable<Change<V>>): Part[] {
     const parts: Part[] = [];
     let rows: string[] = [];
