@@ -68,7 +68,8 @@ export class Conversation {
     let bytes = 0;
     for (const [i, call] of calls.entries()) {
       const admitted = this.#admit(call);
-      const isForQueue = "command" in admitted && this.#isForQueue(admitted.command);
+      const isRefused = "error" in admitted;
+      const isForQueue = !isRefused && this.#isForQueue(admitted.command);
       const size = bytesOf(call);
       const isEnough = run.length >= limits.redisCallsMax || bytes + size > limits.respRunBytesMax;
       if (!isForQueue || isEnough) {
@@ -83,35 +84,33 @@ export class Conversation {
         bytes += size;
         continue;
       }
-      tell("error" in admitted ? admitted : await this.#performHere(admitted.command, call));
+      tell(isRefused ? this.#refuse(admitted) : await this.#performHere(admitted.command, call));
       if (this.session.isOver) return undefined;
     }
     return await this.#run(run, tell);
   }
 
-  /** The command of a call, or why it is not performed. */
-  #admit(call: Call): { readonly command: RedisCommand } | { readonly error: string } {
+  /** The command of a call, or why it is not performed; changes nothing, for what is before the call may still wait. */
+  #admit(call: Call): { readonly command: RedisCommand } | Refused {
     const command = redisCommandTable.get((call[0] ?? "").toLowerCase());
-    if (command === undefined) return this.#refuse(unknownCommand(call));
-    if (!takesArguments(command, call.length)) {
-      return this.#refuse(wrongArity(command.name), command);
-    }
+    if (command === undefined) return { error: unknownCommand(call) };
+    if (!takesArguments(command, call.length)) return { error: wrongArity(command.name), command };
     const subcommand = subcommandOf(command.name, call);
-    if (subcommand !== undefined && "error" in subcommand) return this.#refuse(subcommand.error);
+    if (subcommand !== undefined && "error" in subcommand) return { error: subcommand.error };
     if (!this.session.isAuthorized && !command.flags.includes("no_auth")) {
-      return this.#refuse("NOAUTH Authentication required.", command);
+      return { error: "NOAUTH Authentication required.", command };
     }
     const full =
       subcommand === undefined ? command.name : `${command.name}|${call[1]?.toLowerCase()}`;
     const refused = refusedWhileFollowing(this.session, command.name, full);
-    if (refused !== undefined) return this.#refuse(refused, command);
+    if (refused !== undefined) return { error: refused, command };
     const { transaction } = this.#context;
     const tooMany = transaction.isOpen && refusedBeforeExec(this.session, transaction, call);
-    return tooMany ? this.#refuse(tooMany, command) : { command };
+    return tooMany ? { error: tooMany, command } : { command };
   }
 
   /** A call that cannot even be queued discards what is, at EXEC; an EXEC itself, at once. */
-  #refuse(error: string, command?: RedisCommand): { readonly error: string } {
+  #refuse({ error, command }: Refused): GateReply {
     const { transaction } = this.#context;
     if (command?.name !== "exec") {
       transaction.abort();
@@ -192,6 +191,12 @@ export class Conversation {
 /** What EXEC answers where an error discards what was queued. */
 export const discardedBy = (error: string): string =>
   `EXECABORT Transaction discarded because of: ${error}`;
+
+/** Why a call is not performed, and its command, if it has one. */
+interface Refused {
+  readonly error: string;
+  readonly command?: RedisCommand;
+}
 
 /** Is told the reply to a call. */
 type Tell = (reply: GateReply) => void;

@@ -144,6 +144,17 @@ describe("a call that waits", () => {
     expect(line.sent).toBe("+OK\r\n$1\r\nx\r\n$1\r\n1\r\n$1\r\n1\r\n");
   });
 
+  test("has a call behind it change nothing, not even by how it is refused", async () => {
+    const line = new Line();
+    await line.hear("WATCH a\r\nBLPOP b 0\r\nEXEC a\r\n");
+    expect([line.blocked.length, line.connection.isHeld]).toEqual([1, true]);
+    await line.connection.unblock(null);
+    const discarded =
+      "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n";
+    expect(line.sent).toBe(`+OK\r\n$-1\r\n${discarded}`);
+    expect(line.connection.isHeld).toBe(false);
+  });
+
   test("ends its connection where its reply cannot be made", async () => {
     const line = new Line();
     await line.hear("BLPOP l 0\r\n");
