@@ -79,8 +79,9 @@ interface Lanes {
 /** The best of the ready jobs without a key. */
 type Plain = readonly [place: ReadyKey, id: string];
 
-/** Turns that are looked up at once. */
+/** Turns that are looked up at once: as many as are wanted, within these bounds. */
 const TURNS_AHEAD = 64;
+const TURNS_AHEAD_MIN = 8;
 
 /** Takes ready jobs of sets, best first, for as long as `take` wants more: about `wanted`. */
 export function takeInOrder(
@@ -167,7 +168,8 @@ function readRound({ tables }: View, lanes: Lanes, wanted: number): void {
     if (turn !== undefined) lanes.next.push([row.lane, turn.key]);
   }
   if (lanes.next.length > 0) return;
-  lanes.next = turnsBehind(tables, set, priority, row.lane);
+  const limit = Math.min(Math.max(wanted, TURNS_AHEAD_MIN), TURNS_AHEAD);
+  lanes.next = turnsBehind(tables, [set, priority, row.lane], limit);
   if (wanted > 1) expectHeads(tables, lanes.next.slice(-wanted));
 }
 
@@ -179,15 +181,14 @@ function expectHeads({ jobs, keys, ready }: View["tables"], turns: readonly Turn
   jobs.expect(heads.flatMap((id): [string][] => (id === undefined ? [] : [[id]])));
 }
 
-/** The turns behind that of a lane, the last one first; past the last lane the first one is next. */
+/** So many turns behind that of a lane, the last one first; past the last lane the first one is next. */
 function turnsBehind(
   { turns }: View["tables"],
-  set: number,
-  priority: number,
-  lane: number,
+  [set, priority, lane]: readonly [number, number, number],
+  limit: number,
 ): Turn[] {
   const prefix: [number, number] = [set, priority];
-  const range = { prefix, limit: TURNS_AHEAD };
+  const range = { prefix, limit };
   const behind = turns.range({ ...range, after: [set, priority, lane] });
   const ahead = behind.length > 0 ? behind : turns.range(range);
   return ahead.map(([[, , next], { key }]): Turn => [next, key]).reverse();

@@ -2,6 +2,7 @@
  * The SQLite side of one table: its columns, its reads, and the bulk writes of a checkpoint.
  * Invariant: it changes only in `write`, so between checkpoints what was read once stays true.
  */
+import { BaseQueries } from "./base-queries.ts";
 import { BulkWriter, parametersMax } from "./bulk.ts";
 import { Expected } from "./expected.ts";
 import type { Key, KeyColumn, KeyPart, Position } from "./key-columns.ts";
@@ -37,7 +38,7 @@ const aheadUnitsMax = 65_536;
 export class Base<V extends object> {
   readonly #sql: Sql;
   readonly #declaration: BaseDeclaration<V>;
-  readonly #queries = new Map<string, string>();
+  #queries: BaseQueries;
   /** Where the key begins in a row that was read. */
   readonly #keyAt: number;
   /** Columns the table has in SQLite; empty while it does not exist. */
@@ -54,6 +55,7 @@ export class Base<V extends object> {
     this.#declaration = declaration;
     this.#keyAt = declaration.rows.columns.length;
     this.#stored = stored;
+    this.#queries = new BaseQueries(declaration, stored);
   }
 
   /** Key parts as bound to SQL. Throws IllFormed for parts that the columns do not take. */
@@ -89,20 +91,13 @@ export class Base<V extends object> {
   }
 
   #rowsOfParts(keys: readonly Key[]): SqlRow[] {
-    const query = this.#query("expected", () => {
-      const column = this.#column(0).name;
-      return `${this.#select} WHERE "${column}" IN (SELECT value FROM json_each(?))`;
-    });
-    return this.#sql.rows(query, JSON.stringify(keys.flatMap((key) => this.encode(key))));
+    const asked = JSON.stringify(keys.flatMap((key) => this.encode(key)));
+    return this.#sql.rows(this.#queries.ofParts, asked);
   }
 
   #rowsOfKeys(keys: readonly Key[]): SqlRow[] {
-    const { length } = this.#declaration.key;
-    const query = this.#query(`expected ${keys.length}`, () => {
-      const tuples = Array(keys.length).fill(marks(length)).join();
-      return `${this.#select} WHERE ${this.#tuple(length)} IN (VALUES ${tuples})`;
-    });
-    return this.#sql.rows(query, ...keys.flatMap((key) => this.encode(key)));
+    const bindings = keys.flatMap((key) => this.encode(key));
+    return this.#sql.rows(this.#queries.ofKeys(keys.length), ...bindings);
   }
 
   #readNext(key: Key): SqlRow | undefined {
@@ -112,19 +107,21 @@ export class Base<V extends object> {
     return this.#ahead[this.#at - 1];
   }
 
-  /** Of each of many first parts of keys up to `limit` rows, in key order. One query finds them all. */
-  firstOfEach(parts: readonly KeyPart[], limit: number): [Key, V][] {
+  /**
+   * Of each of many first parts of keys up to `limit` rows, in key order: of those from the first key on that has it, or from behind a key.
+   * Two queries find them all.
+   */
+  firstOfEach(lows: readonly Position[], limit: number): [Key, V][] {
     if (this.#isEmpty) return [];
-    const query = this.#query("first of each", () => {
-      const columns = this.#declaration.key.map((each) => `"${each.name}"`);
-      const [part] = columns;
-      const table = `"${this.#declaration.name}"`;
-      const first = `SELECT ${columns} FROM ${table} AS h WHERE h.${part} = p.value ORDER BY ${columns} LIMIT ?`;
-      const own = columns.map((each) => `t.${each}`);
-      return `${this.#selectOf("t.")} AS t, json_each(?) AS p WHERE (${own}) IN (${first}) ORDER BY ${own}`;
-    });
-    const asked = JSON.stringify(parts.map((part) => this.#column(0).encode(part)));
-    const rows = this.#sql.rows(query, asked, limit);
+    const [fresh, behind] = [lows.filter((low) => !isAfter(low)), lows.filter(isAfter)];
+    return [...this.#firstOfEach(fresh, limit), ...this.#firstOfEach(behind, limit)];
+  }
+
+  #firstOfEach(lows: readonly Position[], limit: number): [Key, V][] {
+    const keys = lows.map(partsOf);
+    if (keys[0] === undefined) return [];
+    const query = this.#queries.firstOfEach(keys[0].length);
+    const rows = this.#sql.rows(query, JSON.stringify(keys.map((key) => this.encode(key))), limit);
     return rows.map((row) => [this.#keyOf(row), this.#declaration.rows.decode(row)]);
   }
 
@@ -162,7 +159,7 @@ export class Base<V extends object> {
     if (this.#isEmpty) return [];
     const low = partsOf(stretch.low);
     const high = partsOf(stretch.high);
-    const query = this.#rangeQuery(stretch, reverse);
+    const query = this.#queries.range(stretch, reverse);
     return this.#sql.rows(query, ...this.encode(low), ...this.encode(high), limit);
   }
 
@@ -170,9 +167,7 @@ export class Base<V extends object> {
   count({ low, high }: Stretch): number {
     if (this.#isEmpty) return 0;
     const [lows, highs] = [partsOf(low), partsOf(high)];
-    const query = this.#query(`count ${shapeOf({ low, high })}`, () => {
-      return `SELECT count(*) FROM "${this.#declaration.name}" ${this.#where({ low, high })}`;
-    });
+    const query = this.#queries.count({ low, high });
     const bindings = [...this.encode(lows), ...this.encode(highs)];
     const [[rows] = [0]] = this.#sql.rows<[rows: number]>(query, ...bindings);
     return rows;
@@ -181,7 +176,7 @@ export class Base<V extends object> {
   /** The key of the row that stands behind so many others of a stretch; undefined where there is none. */
   keyAt(stretch: Stretch, skip: number, reverse: boolean): Key | undefined {
     if (this.#isEmpty) return undefined;
-    const query = `${this.#rangeQuery(stretch, reverse)} OFFSET ?`;
+    const query = `${this.#queries.range(stretch, reverse)} OFFSET ?`;
     const bounds = [...this.encode(partsOf(stretch.low)), ...this.encode(partsOf(stretch.high))];
     const [row] = this.#sql.rows(query, ...bounds, 1, skip);
     return row && this.#keyOf(row);
@@ -190,13 +185,9 @@ export class Base<V extends object> {
   /** Those of some first parts that any row begins with. */
   partsThere(parts: readonly KeyPart[]): KeyPart[] {
     if (this.#isEmpty || parts.length === 0) return [];
-    const query = this.#query("parts there", () => {
-      const { name } = this.#column(0);
-      const any = `SELECT 1 FROM "${this.#declaration.name}" WHERE "${name}" = p.value`;
-      return `SELECT p.value FROM json_each(?) AS p WHERE EXISTS (${any})`;
-    });
     const asked = JSON.stringify(parts.map((part) => this.#column(0).encode(part)));
-    return this.#sql.rows(query, asked).map(([part]) => this.#column(0).decode(part ?? null));
+    const found = this.#sql.rows(this.#queries.partsThere, asked);
+    return found.map(([part]) => this.#column(0).decode(part ?? null));
   }
 
   /** The rows of a stretch, read in pages that grow from `hint` rows. */
@@ -237,11 +228,12 @@ export class Base<V extends object> {
 
   /** After the transaction of a `write`: the table exists, and what was looked up may have changed. */
   settle(): void {
-    this.#stored = new Set(this.#columns);
+    const { key, rows } = this.#declaration;
+    this.#stored = new Set([...rows.columns, ...key.map((each) => each.name)]);
+    this.#queries = new BaseQueries(this.#declaration, this.#stored);
     this.#looked = undefined;
     this.#ahead = [];
     this.#expected.forget();
-    this.#queries.clear();
   }
 
   /** Creates the table, or adds the text columns that its declaration has gained. */
@@ -266,55 +258,6 @@ export class Base<V extends object> {
     return this.#stored.size === 0;
   }
 
-  /** As they are read: what the codec takes, then the key. */
-  get #columns(): string[] {
-    const { key, rows } = this.#declaration;
-    return [...rows.columns, ...key.map((each) => each.name)];
-  }
-
-  get #select(): string {
-    return this.#selectOf("");
-  }
-
-  #selectOf(prefix: string): string {
-    const known = (column: string): boolean => this.#stored.has(column);
-    const columns = this.#columns.map((each) => (known(each) ? `${prefix}"${each}"` : "NULL"));
-    return `SELECT ${columns.join(", ")} FROM "${this.#declaration.name}"`;
-  }
-
-  /** SQLite searches the primary key by row values of any length, from both ends. */
-  #rangeQuery(stretch: Stretch, reverse: boolean): string {
-    return this.#query(`${shapeOf(stretch)} ${reverse}`, () => {
-      const order = this.#declaration.key.map((e) => `"${e.name}"${reverse ? " DESC" : ""}`);
-      return `${this.#select} ${this.#where(stretch)} ORDER BY ${order.join(", ")} LIMIT ?`;
-    });
-  }
-
-  #where({ low, high }: Stretch): string {
-    const bounds: string[] = [];
-    for (const [position, compared] of [
-      [low, aboveOf(low)],
-      [high, belowOf(high)],
-    ] as const) {
-      const { length } = partsOf(position);
-      if (length > 0) bounds.push(`${this.#tuple(length)} ${compared} ${marks(length)}`);
-    }
-    return bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")}`;
-  }
-
-  #query(name: string, build: () => string): string {
-    const known = this.#queries.get(name);
-    if (known !== undefined) return known;
-    const query = build();
-    this.#queries.set(name, query);
-    return query;
-  }
-
-  #tuple(length: number): string {
-    const names = this.#declaration.key.slice(0, length).map((each) => `"${each.name}"`);
-    return `(${names.join(", ")})`;
-  }
-
   #keyOf(row: SqlRow): Key {
     const { key } = this.#declaration;
     const parts: KeyPart[] = [];
@@ -329,17 +272,6 @@ export class Base<V extends object> {
     if (column === undefined) throw new TypeError(`${this.#declaration.name}: too many key parts`);
     return column;
   }
-}
-
-const aboveOf = (low: Position): string => (isAfter(low) ? ">" : ">=");
-const belowOf = (high: Position): string => (isAfter(high) ? "<=" : "<");
-
-/** What a query for a stretch depends on. */
-const shapeOf = ({ low, high }: Stretch): string =>
-  `${aboveOf(low)}${partsOf(low).length}${belowOf(high)}${partsOf(high).length}`;
-
-function marks(length: number): string {
-  return `(${Array(length).fill("?").join(", ")})`;
 }
 
 function isSame(a: Key, b: Key): boolean {

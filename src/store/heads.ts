@@ -67,31 +67,36 @@ export class Heads<V extends object> {
     return below;
   }
 
-  /** To be told which prefixes, of one part each, are asked for next: one query reads the first page of those that are new. */
+  /** To be told which prefixes, of one part each, are asked for next: those that have nothing read ahead are read with few queries. */
   expect(prefixes: readonly Key[]): void {
-    if (this.#base === undefined) return;
-    let fresh = this.#unknownOf(prefixes);
-    if (this.#count + fresh.length > headsMax) {
-      this.forget();
-      fresh = this.#unknownOf(prefixes);
-    }
-    if (fresh.length < 2 || fresh.length > headsMax) return;
-    const parts = fresh.flatMap(([part]) => (part === undefined ? [] : [part]));
-    for (const prefix of fresh) this.#headOf(prefix).next = undefined;
-    for (const row of this.#base.firstOfEach(parts, expectedRows)) {
+    if (this.#base === undefined || prefixes.length < 2 || prefixes.length > headsMax) return;
+    const fresh = prefixes.filter((each) => this.#heads[1]?.has(nameOf(each, 1)) !== true);
+    if (this.#count + fresh.length > headsMax) this.forget();
+    const heads = prefixes.map((each) => this.#headOf(each)).filter((head) => this.#isSpent(head));
+    if (heads.length > 1) this.#readPages(heads, this.#base);
+  }
+
+  /** Whether the base has more than what was read ahead, of which nothing is left. */
+  #isSpent(head: Head<V>): boolean {
+    return this.#nextInPage(head) === undefined && head.next !== undefined;
+  }
+
+  /** Reads the next page of each: as many rows as of the one from which least was taken, and no more than there is room for. */
+  #readPages(heads: readonly Head<V>[], base: Base<V>): void {
+    const room = Math.floor(rowsHeldMax / 2 / this.#count);
+    const least = Math.min(room, base.pageRowsMax, ...heads.map(({ pageRows }) => pageRows));
+    const limit = Math.max(expectedRows, least);
+    const lows = heads.flatMap(({ next }) => (next === undefined ? [] : [next]));
+    for (const head of heads) this.#turnPage(head, [], undefined);
+    for (const row of base.firstOfEach(lows, limit)) {
       const head = this.#headOf(row[0].slice(0, 1));
       head.page.push(row);
       [head.end] = row;
       // Behind a full page there may be more.
-      if (head.page.length === expectedRows) head.next = after(row[0]);
+      if (head.page.length === limit) head.next = after(row[0]);
       this.#rowsHeld += 1;
     }
     if (this.#rowsHeld > rowsHeldMax) this.forget();
-  }
-
-  #unknownOf(prefixes: readonly Key[]): readonly Key[] {
-    const known = this.#heads[1];
-    return known === undefined ? prefixes : prefixes.filter((each) => !known.has(nameOf(each, 1)));
   }
 
   /** To be told of every key whose row becomes live in the overlay. */
@@ -151,8 +156,6 @@ export class Heads<V extends object> {
       if (head.end === undefined || this.#compare(written, head.end) <= 0) return false;
       head.next ??= after(head.end);
     }
-    // What has to be read again anyway is read with others, unless so much is taken from there that it is read by itself.
-    if (rows.length === 0 && head.next !== undefined && head.pageRows === pageRowsMin) return false;
     head.page = rows;
     head.at = 0;
     head.early = [];
@@ -221,25 +224,36 @@ export class Heads<V extends object> {
 
   #firstInBase(head: Head<V>): [Key, V] | undefined {
     for (;;) {
-      for (; head.at < head.page.length; head.at += 1) {
-        const row = head.page[head.at];
-        if (row !== undefined && this.#overlay.get(row[0]) === undefined) return row;
-      }
-      if (head.next === undefined || this.#base === undefined) return undefined;
+      const row = this.#nextInPage(head);
+      if (row !== undefined || head.next === undefined || this.#base === undefined) return row;
       this.#readPage(head, this.#base, head.next);
     }
+  }
+
+  /** The first row of what was read ahead that the overlay does not hide. */
+  #nextInPage(head: Head<V>): [Key, V] | undefined {
+    for (; head.at < head.page.length; head.at += 1) {
+      const row = head.page[head.at];
+      if (row !== undefined && this.#overlay.get(row[0]) === undefined) return row;
+    }
+    return undefined;
   }
 
   #readPage(head: Head<V>, base: Base<V>, low: Position): void {
     const limit = Math.min(head.pageRows, base.pageRowsMax);
     const page = base.page({ low, high: head.high }, limit);
     const last = page.at(-1);
+    this.#turnPage(head, page, last === undefined || page.length < limit ? undefined : last[0]);
+    if (this.#rowsHeld > rowsHeldMax) this.forget();
+  }
+
+  /** Holds other rows; the base has more behind `full`. */
+  #turnPage(head: Head<V>, page: [Key, V][], full: Key | undefined): void {
     this.#rowsHeld += page.length - head.page.length;
     head.page = page;
     head.at = 0;
-    head.end = last?.[0];
+    head.end = page.at(-1)?.[0];
     head.pageRows = Math.min(head.pageRows * 2, pageRowsMax);
-    head.next = last === undefined || page.length < limit ? undefined : after(last[0]);
-    if (this.#rowsHeld > rowsHeldMax) this.forget();
+    head.next = full && after(full);
   }
 }

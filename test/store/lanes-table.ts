@@ -1,0 +1,31 @@
+/**
+ * A table for tests: rows in lanes, and how often SQLite was asked for some.
+ */
+import { vi } from "vitest";
+import { Journal } from "../../src/store/journal.ts";
+import { integer, signed } from "../../src/store/key-columns.ts";
+import type { Sql } from "../../src/store/sql.ts";
+import { LayeredTable } from "../../src/store/table.ts";
+import { declare } from "./table-history.ts";
+
+export const lanes = declare({
+  name: "lanes",
+  version: 1,
+  key: [integer("lane"), signed("n", 1000)],
+});
+
+/** A table whose rows are all in SQLite. */
+export function filled(sql: Sql, rows: number, journal = new Journal()) {
+  const table = new LayeredTable(lanes, sql, journal, new Set());
+  for (let i = 0; i < rows; i += 1) table.insert([0, i], { n: i });
+  sql.transaction(() => table.checkpoint.flush());
+  table.checkpoint.settle();
+  journal.forget();
+  return table;
+}
+
+/** Tells how many queries for rows have been made since. */
+export function countQueries(sql: Sql): () => number {
+  const rows = vi.spyOn(sql, "rows");
+  return () => rows.mock.calls.length;
+}
