@@ -1,6 +1,7 @@
 /**
  * The SQL by which one table is read: built once for each shape of what is asked.
- * Invariant: every query selects what the codec takes and then the key, in this order; a column that the table has not yet is NULL.
+ * Invariant: a query for rows selects what the codec takes, and behind it the key or the place of what was asked; a column that the table
+ * has not yet is NULL.
  */
 import type { BaseDeclaration, Stretch } from "./base.ts";
 import { isAfter, partsOf } from "./key-columns.ts";
@@ -30,19 +31,23 @@ export class BaseQueries {
     this.#stored = stored;
   }
 
-  /** Rows whose first column is in a JSON array. */
+  /** The rows of a JSON array of keys of one column, each with its place in the array. */
   get ofParts(): string {
     return this.#query("of parts", () => {
-      return `${this.#select("")} WHERE ${this.#columns[0]} IN (SELECT value FROM json_each(?))`;
+      const rows = this.#selectWith("asked.key", "json_each(?) AS asked");
+      return `${rows} WHERE t.${this.#columns[0]} = asked.value`;
     });
   }
 
-  /** Rows of so many keys. */
+  /** The rows of so many keys, each with the place of its key among them. */
   ofKeys(count: number): string {
     return this.#query(`of keys ${count}`, () => {
-      const { length } = this.#columns;
-      const tuples = Array(count).fill(marks(length)).join();
-      return `${this.#select("")} WHERE ${this.#tuple(length)} IN (VALUES ${tuples})`;
+      const parts = this.#columns.map((_, i) => `part${i}`);
+      const marked = this.#columns.map(() => "?");
+      const keys = Array.from({ length: count }, (_, place) => `(${place}, ${marked})`);
+      const same = this.#columns.map((each, i) => `t.${each} = asked.part${i}`);
+      const rows = this.#selectWith("asked.place", "asked");
+      return `WITH asked (place, ${parts}) AS (VALUES ${keys}) ${rows} WHERE ${same.join(" AND ")}`;
     });
   }
 
@@ -59,7 +64,8 @@ export class BaseQueries {
       const where = `h.${columns[0]} = ${asked[0]}${behind}`;
       const first = `SELECT ${columns} FROM ${this.#table} AS h WHERE ${where} ORDER BY ${columns} LIMIT ${boundLimit}`;
       const own = columns.map((each) => `t.${each}`);
-      return `${this.#select("t.")} AS t, json_each(?) AS p WHERE (${own}) IN (${first}) ORDER BY ${own}`;
+      const selected = this.#listed(this.#selected, "t.");
+      return `SELECT ${selected} FROM ${this.#table} AS t, json_each(?) AS p WHERE (${own}) IN (${first}) ORDER BY ${own}`;
     });
   }
 
@@ -81,7 +87,7 @@ export class BaseQueries {
   range(stretch: Stretch, reverse: boolean): string {
     return this.#query(`${shapeOf(stretch)} ${reverse}`, () => {
       const order = this.#columns.map((each) => (reverse ? `${each} DESC` : each));
-      return `${this.#select("")} ${this.#where(stretch)} ORDER BY ${order} LIMIT ${boundLimit}`;
+      return `${this.#select} ${this.#where(stretch)} ORDER BY ${order} LIMIT ${boundLimit}`;
     });
   }
 
@@ -93,11 +99,18 @@ export class BaseQueries {
     return query;
   }
 
-  #select(prefix: string): string {
-    const columns = this.#selected.map((each) =>
-      this.#stored.has(each) ? `${prefix}"${each}"` : "NULL",
-    );
-    return `SELECT ${columns.join(", ")} FROM ${this.#table}`;
+  get #select(): string {
+    return `SELECT ${this.#listed(this.#selected, "")} FROM ${this.#table}`;
+  }
+
+  /** What a codec takes and one thing more, of the rows that are found for each of what is asked. */
+  #selectWith(more: string, asked: string): string {
+    const values = this.#selected.slice(0, -this.#columns.length);
+    return `SELECT ${this.#listed(values, "t.")}, ${more} FROM ${asked} CROSS JOIN ${this.#table} AS t`;
+  }
+
+  #listed(columns: readonly string[], prefix: string): string[] {
+    return columns.map((each) => (this.#stored.has(each) ? `${prefix}"${each}"` : "NULL"));
   }
 
   #where({ low, high }: Stretch): string {

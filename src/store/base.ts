@@ -6,7 +6,7 @@ import { BaseQueries } from "./base-queries.ts";
 import { BulkWriter, parametersMax } from "./bulk.ts";
 import { Expected } from "./expected.ts";
 import type { Key, KeyColumn, KeyPart, Position } from "./key-columns.ts";
-import { after, isAfter, partsOf } from "./key-columns.ts";
+import { after, isAfter, isSameKey, partsOf } from "./key-columns.ts";
 import type { RowCodec } from "./row.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
 
@@ -68,8 +68,9 @@ export class Base<V extends object> {
    * that was used to its end is followed by one twice as large.
    */
   get(key: Key): V | undefined {
-    if (this.#looked !== undefined && isSame(this.#looked.key, key)) return this.#looked.value;
-    const row = this.#expected.has(key) ? this.#expected.take(key) : this.#readNext(key);
+    if (this.#looked !== undefined && isSameKey(this.#looked.key, key)) return this.#looked.value;
+    const expected = this.#expected.take(key);
+    const row = expected === undefined ? this.#readNext(key) : (expected ?? undefined);
     // Only the row that was asked for is decoded: damage in another one is none of its business.
     const value = row === undefined ? undefined : this.#declaration.rows.decode(row);
     this.remember(key, value);
@@ -83,13 +84,15 @@ export class Base<V extends object> {
     const most = isPlain ? all.length : Math.floor(parametersMax / this.#declaration.key.length);
     const { keys, reach } = this.#expected.unread(all, most);
     if (keys.length === 0) return reach;
-    const rows = isPlain ? this.#rowsOfParts(keys) : this.#rowsOfKeys(keys);
-    const units = rows.reduce((sum, row) => sum + this.#textUnits(row), 0);
-    const found = rows.map((row) => [this.#keyOf(row), row] as const);
-    this.#expected.learn(keys, found, units);
+    const found = isPlain ? this.#rowsOfParts(keys) : this.#rowsOfKeys(keys);
+    const rows: SqlRow[] = [];
+    for (const row of found) rows[Number(row[this.#keyAt])] = row;
+    const units = found.reduce((sum, row) => sum + this.#textUnits(row), 0);
+    this.#expected.learn(keys, rows, units);
     return reach;
   }
 
+  /** Rows of keys, behind each of which stands which of the keys it is of. */
   #rowsOfParts(keys: readonly Key[]): SqlRow[] {
     const asked = JSON.stringify(keys.flatMap((key) => this.encode(key)));
     return this.#sql.rows(this.#queries.ofParts, asked);
@@ -127,7 +130,7 @@ export class Base<V extends object> {
 
   #isNext(key: Key): boolean {
     const row = this.#ahead[this.#at];
-    return row !== undefined && isSame(this.#keyOf(row), key);
+    return row !== undefined && isSameKey(this.#keyOf(row), key);
   }
 
   #readFrom(key: Key): void {
@@ -272,9 +275,4 @@ export class Base<V extends object> {
     if (column === undefined) throw new TypeError(`${this.#declaration.name}: too many key parts`);
     return column;
   }
-}
-
-function isSame(a: Key, b: Key): boolean {
-  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
-  return a.length === b.length;
 }

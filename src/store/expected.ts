@@ -2,7 +2,7 @@
  * Rows that were read because they were said to be asked for next: wherever they stand, one query reads many.
  * Invariant: what it gives for a key is what the base holds under it; few rows are held, and fewer are read where their texts are long.
  */
-import { type Key, nameOf } from "./key-columns.ts";
+import { isSameKey, type Key, nameOf } from "./key-columns.ts";
 import type { SqlRow } from "./sql.ts";
 
 /** Rows of one query, and of all that were not asked for yet. */
@@ -18,21 +18,37 @@ export interface Unread {
   readonly reach: number;
 }
 
-/** By the names of their keys. */
+/** A row that is expected; none where the base has none. */
+interface Awaited {
+  readonly key: Key;
+  readonly row: SqlRow | undefined;
+  isTaken: boolean;
+}
+
 export class Expected {
-  readonly #rows = new Map<string, SqlRow | undefined>();
+  /** In the order in which they are expected to be asked for, which they mostly are. */
+  #all: Awaited[] = [];
+  #at = 0;
+  /** By the names of their keys, once one was asked for out of its turn. */
+  #byName: Map<string, Awaited> | undefined;
   #most = rowsMin;
 
-  has(key: Key): boolean {
-    return this.#rows.size > 0 && this.#rows.has(nameOf(key));
+  /** The row of a key that is expected, once: null where there is none; undefined of a key that is not expected. */
+  take(key: Key): SqlRow | null | undefined {
+    const found = this.#find(key);
+    if (found === undefined) return undefined;
+    found.isTaken = true;
+    if (found === this.#all[this.#at]) this.#at += 1;
+    return found.row ?? null;
   }
 
-  /** The row of a key that is expected, once: undefined where there is none. */
-  take(key: Key): SqlRow | undefined {
-    const name = nameOf(key);
-    const row = this.#rows.get(name);
-    this.#rows.delete(name);
-    return row;
+  #find(key: Key): Awaited | undefined {
+    while (this.#all[this.#at]?.isTaken) this.#at += 1;
+    const next = this.#all[this.#at];
+    if (next === undefined || isSameKey(next.key, key)) return next;
+    this.#byName ??= new Map(this.#all.slice(this.#at).map((each) => [nameOf(each.key), each]));
+    const found = this.#byName.get(nameOf(key));
+    return found?.isTaken ? undefined : found;
   }
 
   /** What is to be read of some keys, at most so many. One alone is not worth a query of its own kind. */
@@ -41,7 +57,7 @@ export class Expected {
     const fewMax = Math.min(most, this.#most);
     let reach = 0;
     for (const key of keys) {
-      if (!this.has(key)) {
+      if (this.#find(key) === undefined) {
         if (few.length === fewMax) break;
         few.push(key);
       }
@@ -50,15 +66,20 @@ export class Expected {
     return { keys: few.length < 2 ? [] : few, reach };
   }
 
-  /** Takes what was read of some keys; `units` is the text in it. */
-  learn(keys: readonly Key[], found: Iterable<readonly [Key, SqlRow]>, units: number): void {
-    if (this.#rows.size + keys.length > heldMax) this.#rows.clear();
-    for (const key of keys) this.#rows.set(nameOf(key), undefined);
-    for (const [key, row] of found) this.#rows.set(nameOf(key), row);
+  /** Takes what was read of some keys, in their order; `units` is the text in it. */
+  learn(keys: readonly Key[], rows: readonly (SqlRow | undefined)[], units: number): void {
+    const left = this.#all.length - this.#at;
+    const kept = left + keys.length > heldMax ? [] : this.#all.slice(this.#at);
+    this.#all = [...kept, ...keys.map((key, i) => ({ key, row: rows[i], isTaken: false }))];
+    this.#at = 0;
+    this.#byName = undefined;
     this.#most = units > unitsMax ? Math.ceil(this.#most / 2) : Math.min(2 * this.#most, rowsMax);
   }
 
   forget(): void {
-    this.#rows.clear();
+    if (this.#all.length === 0) return;
+    this.#all = [];
+    this.#at = 0;
+    this.#byName = undefined;
   }
 }

@@ -172,6 +172,12 @@ function expectString(name: string, stored: SqlValue): string {
   return stored;
 }
 
+/** Whether two keys are one. */
+export function isSameKey(a: Key, b: Key): boolean {
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
+  return a.length === b.length;
+}
+
 /** The first parts of a key as one text, which no other parts of the same columns have. */
 export function nameOf(key: Key, length = key.length): string {
   if (length === 0) return "";
