@@ -110,6 +110,11 @@ export class Base<V extends object> {
     return this.#ahead[this.#at - 1];
   }
 
+  /** Whether JSON can hold its keys, so that `firstOfEach` finds them. */
+  get hasPlainKeys(): boolean {
+    return this.#declaration.key.every(({ sqlType }) => sqlType !== "BLOB");
+  }
+
   /**
    * Of each of many first parts of keys up to `limit` rows, in key order: of those from the first key on that has it, or from behind a key.
    * Two queries find them all.

@@ -69,11 +69,13 @@ export class Heads<V extends object> {
 
   /** To be told which prefixes, of one part each, are asked for next: those that have nothing read ahead are read with few queries. */
   expect(prefixes: readonly Key[]): void {
-    if (this.#base === undefined || prefixes.length < 2 || prefixes.length > headsMax) return;
+    if (this.#base?.hasPlainKeys !== true) return;
+    if (prefixes.length < 2 || prefixes.length > headsMax) return;
     const fresh = prefixes.filter((each) => this.#heads[1]?.has(nameOf(each, 1)) !== true);
     if (this.#count + fresh.length > headsMax) this.forget();
-    const heads = prefixes.map((each) => this.#headOf(each)).filter((head) => this.#isSpent(head));
-    if (heads.length > 1) this.#readPages(heads, this.#base);
+    const heads = new Set(prefixes.map((each) => this.#headOf(each)));
+    const spent = [...heads].filter((head) => this.#isSpent(head));
+    if (spent.length > 1) this.#readPages(spent, this.#base);
   }
 
   /** Whether the base has more than what was read ahead, of which nothing is left. */
