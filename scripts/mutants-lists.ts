@@ -5,6 +5,7 @@
 import type { Mutant } from "./mutants-table.ts";
 
 const pendingLists = "test/store/node/pending-list.test.ts";
+const heads = "test/store/node/heads.test.ts";
 const table = "test/store/node/table.test.ts";
 
 export const listMutants: readonly Mutant[] = [
@@ -96,7 +97,7 @@ export const listMutants: readonly Mutant[] = [
     file: "src/store/table-checkpoint.ts",
     from: "if (this.#isOfDead) heads.carryLive();",
     to: "if (this.#isOfDead) void heads;",
-    tests: [table],
+    tests: [heads],
   },
   {
     name: "heads-past-what-came",

@@ -6,6 +6,7 @@ import type { Mutant } from "./mutants-table.ts";
 
 const store = "test/store/node/store.test.ts";
 const table = "test/store/node/table.test.ts";
+const heads = "test/store/node/heads.test.ts";
 const history = "test/store/node/history.test.ts";
 const log = "test/store/node/log.test.ts";
 const crash = "test/store/node/crash.test.ts";
@@ -162,7 +163,39 @@ export const storeMutants: readonly Mutant[] = [
     file: "src/store/heads.ts",
     from: "if (head !== undefined && this.#compare(key, head.mark) < 0) this.#addEarly(head, key);",
     to: "if (head === undefined) continue;",
-    tests: [table],
+    tests: [heads, table],
+  },
+  {
+    name: "heads-from-their-start",
+    breaks: "what is behind the heads of many is read from their start, and each by itself then",
+    file: "src/store/heads.ts",
+    from: "const lows = heads.flatMap(({ next }) => (next === undefined ? [] : [next]));",
+    to: "const lows = heads.map(({ prefix }) => prefix);",
+    tests: [heads],
+  },
+  {
+    name: "expected-twice",
+    breaks: "a row that was expected is given again when it is asked for again",
+    file: "src/store/expected.ts",
+    from: "    found.isTaken = true;\n",
+    to: "",
+    tests: ["test/store/node/expected.test.ts"],
+  },
+  {
+    name: "expected-by-its-place",
+    breaks: "what is asked for out of its turn is given the row that was next",
+    file: "src/store/expected.ts",
+    from: "if (next === undefined || isSameKey(next.key, key)) return next;",
+    to: "if (next === undefined || next !== undefined) return next;",
+    tests: ["test/store/node/expected.test.ts"],
+  },
+  {
+    name: "refused-before-its-turn",
+    breaks: "an EXEC that is refused forgets what is watched while a call before it waits",
+    file: "src/redis/conversation.ts",
+    from: "const size = bytesOf(call);",
+    to: "if (isRefused) this.#refuse(admitted);\n      const size = bytesOf(call);",
+    tests: ["test/redis/connection.test.ts"],
   },
   {
     name: "head-after-undo",

@@ -74,6 +74,8 @@ interface Lanes {
   passed: number;
   /** The turns that come next, as far as they were looked up; the last is the next one. */
   next: Turn[];
+  /** Up to which lane they were looked up; none before, and once all up to the end of the round were. */
+  seen: number | undefined;
 }
 
 /** The best of the ready jobs without a key. */
@@ -144,7 +146,7 @@ function bestPlain(plains: ReadonlyMap<number, Plain | undefined>): Plain | unde
 }
 
 function lanesOf(tx: Transaction, set: number, wanted: number): Lanes {
-  const lanes: Lanes = { set, priority: 0, passed: 0, next: [] };
+  const lanes: Lanes = { set, priority: 0, passed: 0, next: [], seen: undefined };
   readRound(tx, lanes, wanted);
   return lanes;
 }
@@ -160,6 +162,7 @@ function readRound({ tables }: View, lanes: Lanes, wanted: number): void {
   if (priority === undefined) return;
   const row = known ?? tables.rounds.get([set, priority]);
   if (row === undefined) throw new Error(`lanes of set ${set} have turns in no round`);
+  if (priority !== lanes.priority) lanes.seen = undefined;
   lanes.priority = priority;
   lanes.passed = row.passed;
   if (row.left > 0 && lanes.next.at(-1)?.[0] !== row.lane) {
@@ -169,8 +172,10 @@ function readRound({ tables }: View, lanes: Lanes, wanted: number): void {
   }
   if (lanes.next.length > 0) return;
   const limit = Math.min(Math.max(wanted, TURNS_AHEAD_MIN), TURNS_AHEAD);
-  lanes.next = turnsBehind(tables, [set, priority, row.lane], limit);
-  if (wanted > 1) expectHeads(tables, lanes.next.slice(-wanted));
+  const ahead = turnsAhead(tables, [set, priority], { lane: row.lane, seen: lanes.seen }, limit);
+  lanes.seen = ahead.length < limit ? undefined : ahead.at(-1)?.[0];
+  if (wanted > 1) expectHeads(tables, ahead.slice(0, wanted));
+  lanes.next = ahead.reverse();
 }
 
 /** What will be asked of the lanes whose turns come next is read with a few queries, wherever it stands. */
@@ -181,17 +186,21 @@ function expectHeads({ jobs, keys, ready }: View["tables"], turns: readonly Turn
   jobs.expect(heads.flatMap((id): [string][] => (id === undefined ? [] : [[id]])));
 }
 
-/** So many turns behind that of a lane, the last one first; past the last lane the first one is next. */
-function turnsBehind(
+/**
+ * So many turns, in their order: behind those that were seen, to the end of the round; else behind that of a lane, past the last of which the
+ * first one is next.
+ */
+function turnsAhead(
   { turns }: View["tables"],
-  [set, priority, lane]: readonly [number, number, number],
+  prefix: [set: number, priority: number],
+  { lane, seen }: { readonly lane: number; readonly seen: number | undefined },
   limit: number,
 ): Turn[] {
-  const prefix: [number, number] = [set, priority];
-  const range = { prefix, limit };
-  const behind = turns.range({ ...range, after: [set, priority, lane] });
-  const ahead = behind.length > 0 ? behind : turns.range(range);
-  return ahead.map(([[, , next], { key }]): Turn => [next, key]).reverse();
+  const behind = (last: number) => turns.range({ prefix, after: [...prefix, last], limit });
+  const unseen = seen === undefined ? [] : behind(seen);
+  const rest = unseen.length > 0 ? unseen : behind(lane);
+  const ahead = rest.length > 0 ? rest : turns.range({ prefix, limit });
+  return ahead.map(([[, , next], { key }]): Turn => [next, key]);
 }
 
 function bestLanes({ tables }: View, rounds: readonly Lanes[]): Lanes | undefined {

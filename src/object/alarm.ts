@@ -22,6 +22,8 @@ export class Alarm {
   readonly #port: AlarmPort;
   readonly #now: () => number;
   #armedAt = NEVER;
+  /** Whether what it is for was due as it was set. */
+  #isAtOnce = false;
   /** Rows that setting the alarm wrote. */
   rowsWritten = 0;
 
@@ -35,9 +37,10 @@ export class Alarm {
     this.#armedAt = (await this.#port.get()) ?? NEVER;
   }
 
-  /** Whether an alarm is set that can no longer be expected to fire. */
+  /** Whether an alarm is set that can no longer be expected to fire, or not at once as it was to: the clock has gone back since. */
   get isLate(): boolean {
-    return this.#now() >= this.#armedAt + LOST_AFTER_MS;
+    const now = this.#now();
+    return now >= this.#armedAt + LOST_AFTER_MS || (this.#isAtOnce && now < this.#armedAt);
   }
 
   /** Whether an alarm is set for then or before. */
@@ -47,12 +50,13 @@ export class Alarm {
 
   /** Sees to it that the alarm fires at `dueAt` or before; never, when that is infinite. */
   arm(dueAt: number): void {
-    if (this.isLate) this.#armedAt = NEVER;
+    if (this.isLate) this.fired();
     const at = dueAt === NEVER ? NEVER : this.#possible(dueAt);
     if (at >= this.#armedAt) return;
     this.#port.set(at);
     this.rowsWritten += 1;
     this.#armedAt = at;
+    this.#isAtOnce = dueAt <= this.#now();
   }
 
   /** When the alarm can be set to fire for what is due then: what is overdue is for now, or it would be taken for one that was lost. */
@@ -61,8 +65,9 @@ export class Alarm {
     return Math.max(now, Math.min(dueAt, now + limits.alarmAheadMsMax));
   }
 
-  /** The alarm has fired: none is armed now. */
+  /** The alarm has fired, or is not to be relied on: none is armed now. */
   fired(): void {
     this.#armedAt = NEVER;
+    this.#isAtOnce = false;
   }
 }

@@ -21,7 +21,7 @@ export interface Unread {
 /** A row that is expected; none where the base has none. */
 interface Awaited {
   readonly key: Key;
-  readonly row: SqlRow | undefined;
+  row: SqlRow | undefined;
   isTaken: boolean;
 }
 
@@ -37,9 +37,11 @@ export class Expected {
   take(key: Key): SqlRow | null | undefined {
     const found = this.#find(key);
     if (found === undefined) return undefined;
+    const { row = null } = found;
     found.isTaken = true;
-    if (found === this.#all[this.#at]) this.#at += 1;
-    return found.row ?? null;
+    // Its texts are not to be held for it.
+    found.row = undefined;
+    return row;
   }
 
   #find(key: Key): Awaited | undefined {

@@ -12,7 +12,7 @@ const headsMax = 16_384;
 const rowsHeldMax = 65_536;
 /** Pages grow, so that many prefixes hold little and a deep backlog is read in few queries. */
 const pageRowsMin = 8;
-/** Rows of the first page of each of many prefixes: of these few are taken before all are looked up again. */
+/** Rows that are read at least of each of many prefixes, however many of these are remembered. */
 const expectedRows = 4;
 const pageRowsMax = 128;
 /** Live overlay rows put below the mark before it is moved back to the lowest of them. */
@@ -89,8 +89,10 @@ export class Heads<V extends object> {
     const least = Math.min(room, base.pageRowsMax, ...heads.map(({ pageRows }) => pageRows));
     const limit = Math.max(expectedRows, least);
     const lows = heads.flatMap(({ next }) => (next === undefined ? [] : [next]));
+    // A row that cannot be read leaves all heads as they are.
+    const rows = base.firstOfEach(lows, limit);
     for (const head of heads) this.#turnPage(head, [], undefined);
-    for (const row of base.firstOfEach(lows, limit)) {
+    for (const row of rows) {
       const head = this.#headOf(row[0].slice(0, 1));
       head.page.push(row);
       [head.end] = row;

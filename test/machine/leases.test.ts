@@ -295,3 +295,16 @@ test("after the last attempt a stale settlement is told when the lease ended, no
   const { items } = await q.run("lease.settle", { items: [{ op: "extend", id: "a", token }] });
   expect(JSON.stringify(items)).toContain(`${leaseUntil}`);
 });
+
+test("what was noticed to be over is done at once, also where the clock has gone back since", async () => {
+  const q = await openEngine({ config: { leaseMs: 30_000 } });
+  await q.enqueue({ id: "a" });
+  await q.claimOne();
+  // Its alarm does not come, and a read sees to another.
+  q.now += 60_000;
+  await q.run("queue.stats", {});
+  expect(q.armedAt).toBe(q.now);
+  q.now -= 20_000;
+  await q.run("queue.stats", {});
+  expect(q.armedAt).toBe(q.now);
+});

@@ -175,3 +175,17 @@ test("jobs of a key are listed in the order in which they are claimed", async ()
   expect(await take(q, 6, { capabilities: ["gpu"] })).not.toEqual([]);
   expect(idsOf(jobs)).toEqual(["soon0", "soon1", "soon2", "late0", "late1", "late2"]);
 });
+
+test("jobs that end as they would be handed out keep no key from its turn, however few are claimed", async () => {
+  const q = await openEngine({ config: { maxDeliveries: 1, maxAttempts: 10 } });
+  const keys = "abcdefghijkl".split("");
+  for (const key of keys) await enqueueMany(q, key, 1, { key });
+  for (const job of await q.claim({ max: 12 })) {
+    await q.settle({ op: "release", id: job.id, token: job.token });
+  }
+  // All but the last have one more, behind the one that was delivered as often as it may be.
+  for (const key of keys.slice(0, -1)) await enqueueMany(q, `${key}${key}`, 1, { key });
+  await enqueueMany(q, "z", 1, { key: "z" });
+  expect(await take(q, 1)).toEqual(["z0"]);
+  expect(await take(q, 12)).toEqual(keys.slice(0, -1).map((key) => `${key}${key}0`));
+});

@@ -45,4 +45,16 @@ describe("an alarm", () => {
     expect(platform.armed).toBe(platform.now);
     expect(alarm.isArmedBy(platform.now - 60_000)).toBe(true);
   });
+
+  test("for what is due at once is set anew by a clock that has gone back since, and one for later is not", async () => {
+    const { alarm, platform } = await alarmAt();
+    alarm.arm(platform.now + 5000);
+    platform.now -= 3000;
+    expect(alarm.isLate).toBe(false);
+    alarm.arm(platform.now);
+    platform.now -= 60_000;
+    expect(alarm.isLate).toBe(true);
+    alarm.arm(platform.now - 1);
+    expect([platform.armed, platform.writes, alarm.isLate]).toEqual([platform.now, 3, false]);
+  });
 });
