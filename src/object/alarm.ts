@@ -1,7 +1,7 @@
 /**
  * The one alarm of a queue, at its earliest deadline.
  * Invariant: the armed time is never later than the earliest deadline; it is moved only earlier, since each move is a
- * billed row and a move to earlier a remote call. Only an alarm that was lost is armed anew.
+ * billed row and a move to earlier a remote call. Only one that was lost, or was to fire at once by a clock that has gone back, is armed anew.
  */
 import { limits } from "../contract/limits.ts";
 
@@ -50,7 +50,7 @@ export class Alarm {
 
   /** Sees to it that the alarm fires at `dueAt` or before; never, when that is infinite. */
   arm(dueAt: number): void {
-    if (this.isLate) this.fired();
+    if (this.isLate) this.#forget();
     const at = dueAt === NEVER ? NEVER : this.#possible(dueAt);
     if (at >= this.#armedAt) return;
     this.#port.set(at);
@@ -65,8 +65,12 @@ export class Alarm {
     return Math.max(now, Math.min(dueAt, now + limits.alarmAheadMsMax));
   }
 
-  /** The alarm has fired, or is not to be relied on: none is armed now. */
+  /** The alarm has fired: none is armed now. */
   fired(): void {
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#armedAt = NEVER;
     this.#isAtOnce = false;
   }
