@@ -7,8 +7,68 @@ import type { Mutant } from "./mutants-table.ts";
 const pendingLists = "test/store/node/pending-list.test.ts";
 const heads = "test/store/node/heads.test.ts";
 const table = "test/store/node/table.test.ts";
+const warm = "test/store/node/warm.test.ts";
 
 export const listMutants: readonly Mutant[] = [
+  {
+    name: "warm-after-undo",
+    breaks: "a row that an undo has brought back is missed among those that memory is said to hold",
+    file: "src/store/overlay.ts",
+    from: "    this.#losses += 1;\n    this.#onRestore();",
+    to: "    this.#onRestore();",
+    tests: [warm, table],
+  },
+  {
+    name: "warm-after-all-are-let-go",
+    breaks:
+      "rows that a checkpoint has let go of are missed among those that memory is said to hold",
+    file: "src/store/overlay.ts",
+    from: "    this.#cells.clear();\n    this.#losses += 1;",
+    to: "    this.#cells.clear();",
+    tests: [warm, table],
+  },
+  {
+    name: "warm-after-some-are-let-go",
+    breaks:
+      "rows that a piece of a checkpoint has let go of are missed among those that memory is said to hold",
+    file: "src/store/overlay.ts",
+    from: "if (!isResident) this.#losses += 1;",
+    to: "",
+    tests: [warm, table],
+  },
+  {
+    name: "warm-behind-a-head",
+    breaks: "a row that memory takes in is passed over where the first of its prefix is asked for",
+    file: "src/store/warm-stretch.ts",
+    from: "      onLive(key);\n",
+    to: "      void onLive;\n",
+    tests: [warm, table],
+  },
+  {
+    name: "warm-over-a-gap",
+    breaks:
+      "two stretches that memory holds are taken for one, and what stands between them is missed",
+    file: "src/store/warm-stretch.ts",
+    from: "further !== undefined && compare(further.low, this.#held.high) <= 0",
+    to: "further !== undefined",
+    tests: [warm, table],
+  },
+  {
+    name: "warm-past-its-page",
+    breaks: "rows behind a full page are taken to be in memory",
+    file: "src/store/warm-stretch.ts",
+    from: "last === undefined ? high : after(last)",
+    to: "high",
+    tests: [warm],
+  },
+  {
+    name: "ranges-in-growing-pages",
+    breaks: "a range of which a few rows are gone reads four times as many as it is asked for",
+    file: "src/store/table.ts",
+    from: "further: (last) => Math.max(last, 16)",
+    to: "further: (last) => Math.max(4 * last, 16)",
+    tests: [warm],
+  },
   {
     name: "pending-list-stale",
     breaks: "rows that were written to their table are still in its list, and show what they were",

@@ -25,9 +25,17 @@ export interface Stretch {
   readonly high: Position;
 }
 
+/** How many rows are read at once: first, and behind so many. */
+export interface Pages {
+  readonly first: number;
+  further(rows: number): number;
+}
+
 /** Most rows read by one query; fewer where rows carry texts of up to hundreds of kilobytes. */
 const pageRowsMax = 512;
 const textPageRowsMax = 32;
+/** Who takes all reads as much at once as may be. */
+export const fullPages: Pages = { first: pageRowsMax, further: (rows) => rows };
 /** Rows read by a look at one key: at first one more than asked for, to see whether it is the next one wanted. */
 const aheadRowsMin = 2;
 const aheadRowsMax = 64;
@@ -198,19 +206,18 @@ export class Base<V extends object> {
     return found.map(([part]) => this.#column(0).decode(part ?? null));
   }
 
-  /** The rows of a stretch, read in pages that grow from `hint` rows. */
-  *rows(stretch: Stretch, reverse: boolean, hint: number): Generator<[Key, V]> {
+  /** The rows of a stretch, read in pages as they are taken. */
+  *rows(stretch: Stretch, reverse: boolean, { first, further }: Pages): Generator<[Key, V]> {
     let { low, high } = stretch;
-    let limit = hint;
+    let limit = Math.min(first, this.pageRowsMax);
     for (;;) {
-      limit = Math.min(limit, this.pageRowsMax);
       const page = this.page({ low, high }, limit, reverse);
       yield* page;
       const last = page.at(-1);
       if (last === undefined || page.length < limit) return;
       if (reverse) high = last[0];
       else low = after(last[0]);
-      limit *= 4;
+      limit = Math.min(further(limit), this.pageRowsMax);
     }
   }
 

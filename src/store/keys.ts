@@ -74,6 +74,7 @@ export const turns = declareTable<{ readonly key: string }>()({
   name: "turns",
   version: 1,
   key: [integer("set_number"), signed("priority", -limits.priorityMin), integer("lane")],
+  warmRowsMax: 32_768,
   pendingRowsMax: limits.pendingRowsMax,
   valueBytesMax: 1000,
 });

@@ -32,6 +32,7 @@ export class Overlay<V extends object> implements Undoable {
   #tombstones = 0;
   #textUnits = 0;
   #changes = 0;
+  #losses = 0;
 
   constructor(options: {
     compare: (a: Position, b: Position) => number;
@@ -70,6 +71,16 @@ export class Overlay<V extends object> implements Undoable {
     return this.#changes;
   }
 
+  /** Rises whenever memory may have forgotten rows that the base has. */
+  get losses(): number {
+    return this.#losses;
+  }
+
+  /** How many keys have a cell. */
+  get size(): number {
+    return this.#cells.size;
+  }
+
   get(key: Position): Cell<V> | undefined {
     return this.#cells.get(key);
   }
@@ -92,6 +103,7 @@ export class Overlay<V extends object> implements Undoable {
 
   restore(key: Position, before: unknown): void {
     this.#swap(key, this.#cells.get(key), before as Cell<V> | undefined);
+    this.#losses += 1;
     this.#onRestore();
   }
 
@@ -110,9 +122,11 @@ export class Overlay<V extends object> implements Undoable {
     return this.#cells.from(start, reverse);
   }
 
-  /** Gives a cell to a key that has none, without a journal record: only while the store opens. */
+  /** Gives a cell to a key that has none, without a journal record: of what SQLite has, so that nothing changes. */
   load(key: Position, cell: Cell<V>): void {
-    this.#swap(key, undefined, cell);
+    this.#cells.set(key, cell);
+    this.#account(cell, 1);
+    this.#noteRows(key, undefined, cell);
   }
 
   /** Every dirty cell. */
@@ -139,7 +153,7 @@ export class Overlay<V extends object> implements Undoable {
       }
     }
     if (isResident) for (const [key] of [...this.dirty()]) this.#cells.delete(key);
-    else this.#cells.clear();
+    else this.#loseAll();
     for (const [key, value] of kept) {
       this.#cells.set(key, { value, inBase: true, isDirty: false });
     }
@@ -151,6 +165,7 @@ export class Overlay<V extends object> implements Undoable {
   /** After a checkpoint that wrote some dirty cells; where no more than `warmRowsMax` are held, their rows are kept. */
   settleSome(written: Iterable<[Position, Cell<V>]>, warmRowsMax: number): void {
     const isResident = this.#cells.size <= warmRowsMax;
+    if (!isResident) this.#losses += 1;
     for (const [key, cell] of written) {
       this.#account(cell, -1);
       if (isResident && cell.value !== undefined) {
@@ -159,6 +174,11 @@ export class Overlay<V extends object> implements Undoable {
         this.#cells.delete(key);
       }
     }
+  }
+
+  #loseAll(): void {
+    this.#cells.clear();
+    this.#losses += 1;
   }
 
   #swap(key: Position, before: Cell<V> | undefined, next: Cell<V> | undefined): void {

@@ -3,7 +3,7 @@
  * Invariant: blocks count what overlay and base have together, also behind an undo; what is stored of them counts what the base has.
  */
 import type { Stretch } from "./base.ts";
-import { Base } from "./base.ts";
+import { Base, fullPages } from "./base.ts";
 import { Blocks, blockRowsOf, type Group, type StoredBlock } from "./blocks.ts";
 import { exists } from "./catalog.ts";
 import { LogCorrupt } from "./chain.ts";
@@ -190,7 +190,7 @@ export class Ranks {
   /** The blocks of a group that are stored, with what the overlay has changed since; undefined where none are. */
   #load(part: KeyPart): Blocks | undefined {
     const group = groupOf(part);
-    const stored = [...(this.#stored?.rows(group, false, 512) ?? [])];
+    const stored = [...(this.#stored?.rows(group, false, fullPages) ?? [])];
     if (stored.length === 0) return undefined;
     for (const [, { count }] of stored) {
       if (Number.isSafeInteger(count) && count >= 0) continue;

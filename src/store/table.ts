@@ -2,8 +2,8 @@
  * Typed ordered tables: rows in memory over rows in SQLite, read as one.
  * Invariant: what a table returns is what it would return if every put and delete had gone to SQLite at once.
  */
-import type { Stretch } from "./base.ts";
-import { Base } from "./base.ts";
+import type { Pages, Stretch } from "./base.ts";
+import { Base, fullPages } from "./base.ts";
 import type { Table, TableDeclaration } from "./declare.ts";
 import { Heads } from "./heads.ts";
 import type { Journal } from "./journal.ts";
@@ -17,9 +17,12 @@ import { Ranks } from "./ranks.ts";
 import { RowCodec } from "./row.ts";
 import type { Sql } from "./sql.ts";
 import { TableCheckpoint } from "./table-checkpoint.ts";
+import { WarmStretch } from "./warm-stretch.ts";
 
-/** Rows that `scan` reads first; it reads more at once as it goes on. */
-const scanRowsHint = 16;
+/** Who scans may want one row or all. */
+const scanned: Pages = { first: 16, further: (rows) => 4 * rows };
+/** Who wants so many gets by with about as many again, where some of the first are gone. */
+const wanted = (rows: number): Pages => ({ first: rows, further: (last) => Math.max(last, 16) });
 /** Rows that are read to be passed over; to pass over more, the first behind them is looked for. */
 const passedMax = 32;
 
@@ -34,6 +37,8 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   readonly #overlay: Overlay<V>;
   readonly #heads: Heads<V>;
   readonly #ranks: Ranks;
+  /** Of a table with rows that are gone through again and again. */
+  readonly #warm: WarmStretch<V> | undefined;
   /** What a checkpoint does with its changed rows. */
   readonly checkpoint: TableCheckpoint<V>;
   readonly #compare: (a: Position, b: Position) => number;
@@ -67,11 +72,17 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
       overlay: this.#overlay,
       base: this.#base,
       compare: this.#compare,
-      walk: (stretch, reverse) => this.#rowsOf(stretch, reverse, scanRowsHint),
+      walk: (stretch, reverse) => this.#rowsOf(stretch, reverse, scanned),
     });
     const below = this.#isResident ? undefined : this.#base;
     this.#heads = new Heads(this.#overlay, below, this.#compare);
     if (this.#isResident) this.#load();
+    // Where cells are found by hash, each that is taken in would have all of them put in order anew.
+    if (declaration.warmRowsMax > 0 && key.length > 1) {
+      const onLive = (at: Key) => this.#heads.noteLive(at);
+      const parts = { overlay: this.#overlay, base: this.#base, compare: this.#compare, onLive };
+      this.#warm = new WarmStretch(parts, declaration.warmRowsMax);
+    }
     this.checkpoint = new TableCheckpoint(declaration, {
       ...{ overlay: this.#overlay, base: this.#base, heads: this.#heads, ranks: this.#ranks },
       pending: declaration.pendingRowsMax > 0 ? new PendingList(sql, table) : undefined,
@@ -154,9 +165,11 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   }
 
   range(range: Range<K>): [K, V][] {
+    if (range.limit <= 0) return [];
+    const warm = this.#warmRange(range);
+    if (warm !== undefined) return warm;
     const rows: [K, V][] = [];
-    if (range.limit <= 0) return rows;
-    for (const row of this.#merge(range, range.limit)) {
+    for (const row of this.#merge(range, wanted(range.limit))) {
       rows.push(row);
       if (rows.length >= range.limit) break;
     }
@@ -164,7 +177,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   }
 
   scan(bounds: Bounds<K>): Generator<[K, V]> {
-    return this.#merge(bounds, scanRowsHint);
+    return this.#merge(bounds, scanned);
   }
 
   count(bounds: Omit<Bounds<K>, "reverse" | "skip">): number {
@@ -213,38 +226,45 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 
   #load(): void {
     const all: Stretch = { low: [], high: after([]) };
-    for (const [key, value] of this.#base.rows(all, false, this.#base.pageRowsMax)) {
+    for (const [key, value] of this.#base.rows(all, false, fullPages)) {
       this.#overlay.load(key, { value, inBase: true, isDirty: false });
     }
   }
 
+  /** The rows of a range that memory holds whole, or does so from now on; undefined where it does not. */
+  #warmRange({ limit, reverse = false, skip = 0, ...bounds }: Range<K>): [K, V][] | undefined {
+    if (this.#warm === undefined || reverse || skip > 0) return undefined;
+    const stretch = this.#stretchOf(bounds);
+    return stretch && (this.#warm.range(stretch, limit) as [K, V][] | undefined);
+  }
+
   /** Overlay and base as one. */
-  *#merge(bounds: Bounds<K>, hint: number): Generator<[K, V]> {
+  *#merge(bounds: Bounds<K>, pages: Pages): Generator<[K, V]> {
     const stretch = this.#stretchOf(bounds);
     if (stretch === undefined) return;
     const { reverse = false, skip = 0 } = bounds;
     if (skip <= passedMax) {
-      yield* behind(this.#rowsOf(stretch, reverse, hint), skip);
+      yield* behind(this.#rowsOf(stretch, reverse, pages), skip);
       return;
     }
     const key = this.#ranks.keyAt(stretch, skip, reverse);
     if (key === undefined) return;
     const rest = reverse ? { ...stretch, high: after(key) } : { ...stretch, low: key };
-    yield* this.#rowsOf(rest, reverse, hint);
+    yield* this.#rowsOf(rest, reverse, pages);
   }
 
   /** Throws IllFormed for bounds that the columns do not take. */
-  #stretchOf(bounds: Bounds<K>): Stretch | undefined {
+  #stretchOf(bounds: Omit<Bounds<K>, "reverse" | "skip">): Stretch | undefined {
     for (const bound of [bounds.prefix, bounds.from, bounds.after, bounds.to]) {
       if (bound !== undefined) this.#checkParts(bound);
     }
     return stretchOf(bounds, this.#compare);
   }
 
-  #rowsOf(stretch: Stretch, reverse: boolean, hint: number): Generator<[K, V]> {
+  #rowsOf(stretch: Stretch, reverse: boolean, pages: Pages): Generator<[K, V]> {
     const compare = this.#compare;
     const cells = this.#overlay.cells(reverse ? stretch.high : stretch.low, reverse);
-    const rows = this.#isResident ? [].values() : this.#base.rows(stretch, reverse, hint);
+    const rows = this.#isResident ? [].values() : this.#base.rows(stretch, reverse, pages);
     return merged(within(cells, stretch, reverse, compare), rows, reverse, compare) as Generator<
       [K, V]
     >;

@@ -56,6 +56,14 @@ export const declared: [string, Declared, fc.Arbitrary<KeyPart[]>][] = [
     fc.tuple(fc.nat(2), natural),
   ],
   [
+    "an ordered table that keeps all its rows warm, and leaves a few changed ones to a list",
+    declare({
+      ...{ name: "j", version: 1, key: [integer("lane"), integer("seq")] },
+      ...{ warmRowsMax: 100, pendingRowsMax: 4 },
+    }),
+    fc.tuple(fc.nat(2), natural),
+  ],
+  [
     "a table that leaves a few changed rows to a list",
     declare({ name: "g", version: 1, key: [text("id"), double("d")], pendingRowsMax: 6 }),
     fc.tuple(unicode, anyDouble),
