@@ -7,9 +7,42 @@ import type { Mutant } from "./mutants-table.ts";
 const pendingLists = "test/store/node/pending-list.test.ts";
 const heads = "test/store/node/heads.test.ts";
 const table = "test/store/node/table.test.ts";
+const deletes = "test/store/node/deletes.test.ts";
 const warm = "test/store/node/warm.test.ts";
 
 export const listMutants: readonly Mutant[] = [
+  {
+    name: "deletes-unlike-what-is-there",
+    breaks: "a row goes that stands where SQLite has lost one of those that are to go",
+    file: "src/store/deletes.ts",
+    from: 'return found === run.map((key) => this.#textOf(key)).join(";");',
+    to: "return found !== null;",
+    tests: [deletes],
+  },
+  {
+    name: "deletes-through-all-between",
+    breaks: "rows that are to go and stand far apart have all between them looked at",
+    file: "src/store/deletes.ts",
+    from: "if (rows !== run.length) return false;",
+    to: "",
+    tests: [deletes],
+  },
+  {
+    name: "deletes-out-of-order",
+    breaks: "rows that stand side by side go one by one, since they are not named in their order",
+    file: "src/store/base.ts",
+    from: "return [...rows].sort(([a], [b]) => this.#compare(a, b));",
+    to: "return rows;",
+    tests: [deletes],
+  },
+  {
+    name: "deletes-of-too-long-keys",
+    breaks: "a checkpoint fails by rows with long keys",
+    file: "src/store/deletes.ts",
+    from: " || this.#units + units > runUnitsMax",
+    to: "",
+    tests: [deletes],
+  },
   {
     name: "warm-after-undo",
     breaks: "a row that an undo has brought back is missed among those that memory is said to hold",

@@ -3,10 +3,11 @@
  * Invariant: it changes only in `write`, so between checkpoints what was read once stays true.
  */
 import { BaseQueries } from "./base-queries.ts";
-import { BulkWriter, parametersMax } from "./bulk.ts";
+import { parametersMax } from "./batches.ts";
+import { BulkWriter } from "./bulk.ts";
 import { Expected } from "./expected.ts";
 import type { Key, KeyColumn, KeyPart, Position } from "./key-columns.ts";
-import { after, isAfter, isSameKey, partsOf } from "./key-columns.ts";
+import { after, comparator, isAfter, isSameKey, partsOf } from "./key-columns.ts";
 import type { RowCodec } from "./row.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
 
@@ -46,6 +47,7 @@ const aheadUnitsMax = 65_536;
 export class Base<V extends object> {
   readonly #sql: Sql;
   readonly #declaration: BaseDeclaration<V>;
+  readonly #compare: (a: Position, b: Position) => number;
   #queries: BaseQueries;
   /** Where the key begins in a row that was read. */
   readonly #keyAt: number;
@@ -63,6 +65,7 @@ export class Base<V extends object> {
     this.#declaration = declaration;
     this.#keyAt = declaration.rows.columns.length;
     this.#stored = stored;
+    this.#compare = comparator(declaration.key);
     this.#queries = new BaseQueries(declaration, stored);
   }
 
@@ -234,11 +237,17 @@ export class Base<V extends object> {
     this.#ensure();
     first?.();
     const writer = new BulkWriter(this.#sql, this.#declaration);
-    for (const [key, value] of rows) {
+    for (const [key, value] of this.#inOrder(rows)) {
       if (value === undefined) writer.delete(key);
       else writer.upsert(key, value);
     }
     writer.finish();
+  }
+
+  /** Rows whose neighbours stand on the same page come one after the other: where cells are found by hash, they are put in order. */
+  #inOrder<R extends readonly [Key, unknown]>(rows: Iterable<R>): Iterable<R> {
+    if (this.#declaration.key.length > 1) return rows;
+    return [...rows].sort(([a], [b]) => this.#compare(a, b));
   }
 
   /** After the transaction of a `write`: the table exists, and what was looked up may have changed. */

@@ -4,36 +4,28 @@
  * Invariant: rows of numbers and short strings go as JSON, rows with texts are bound, so that no text is escaped on its way.
  */
 import type { BaseDeclaration } from "./base.ts";
+import { BoundBatch, JsonBatch } from "./batches.ts";
+import { Deletes } from "./deletes.ts";
 import type { Key } from "./key-columns.ts";
 import type { Sql, SqlValue } from "./sql.ts";
-
-/** Bound parameters of one statement in production. */
-export const parametersMax = 100;
-/** A JSON chunk's length in UTF-16 units, which take up to three bytes each. */
-const chunkUnitsMax = 600_000;
 
 /** Rows on their way into one table. Call `finish` after the last. */
 export class BulkWriter<V extends object> {
   readonly #sql: Sql;
   readonly #table: BaseDeclaration<V>;
   readonly #upserts: JsonBatch | undefined;
-  readonly #deletes: JsonBatch | BoundBatch;
+  readonly #deletes: Deletes;
   /** By which of the texts a row has: those that it has not are written into the statement as NULL. */
   readonly #bound = new Map<string, BoundBatch>();
 
   constructor(sql: Sql, table: BaseDeclaration<V>) {
     this.#sql = sql;
     this.#table = table;
-    const names = table.key.map((each) => `"${each.name}"`);
-    const parts = names.map((_, i) => `value ->> ${i}`);
-    const from = `DELETE FROM "${table.name}" WHERE (${names.join(", ")}) IN`;
-    if (table.key.some((each) => each.sqlType === "BLOB")) {
-      this.#deletes = new BoundBatch(sql, names.map(() => "?").join(), `${from} (VALUES `, ")");
-      return;
-    }
-    const keys = `${from} (SELECT ${parts.join()} FROM json_each(?))`;
-    this.#deletes = new JsonBatch(sql, keys);
+    this.#deletes = new Deletes(sql, table, (key) => this.#encode(key));
+    // Bytes cannot go as JSON.
+    if (table.key.some((each) => each.sqlType === "BLOB")) return;
     if (table.texts.length > 0) return;
+    const parts = table.key.map((_, i) => `value ->> ${i}`);
     const columns = `${parts.join()}, ${table.version}, value -> ${parts.length}`;
     this.#upserts = new JsonBatch(sql, `${insertInto(table)} SELECT ${columns} FROM json_each(?)`);
   }
@@ -46,13 +38,13 @@ export class BulkWriter<V extends object> {
   }
 
   delete(key: Key): void {
-    this.#deletes.add(this.#encode(key));
+    this.#deletes.add(key);
   }
 
   finish(): void {
     this.#upserts?.flush();
     for (const batch of this.#bound.values()) batch.flush();
-    this.#deletes.flush();
+    this.#deletes.finish();
   }
 
   #bind(key: readonly SqlValue[], json: string, texts: readonly (string | null)[]): void {
@@ -78,64 +70,4 @@ export class BulkWriter<V extends object> {
 function insertInto({ name, key, texts }: BaseDeclaration<object>): string {
   const columns = [...key.map((each) => each.name), "version", "value", ...texts];
   return `INSERT OR REPLACE INTO "${name}" (${columns.map((each) => `"${each}"`).join()})`;
-}
-
-/** Rows gathered into a JSON array, for a statement that reads them from its one parameter. */
-export class JsonBatch {
-  readonly #sql: Sql;
-  readonly #query: string;
-  #rows: string[] = [];
-  #units = 0;
-
-  constructor(sql: Sql, query: string) {
-    this.#sql = sql;
-    this.#query = query;
-  }
-
-  /** Adds a row: its values, and perhaps one more that is JSON already. */
-  add(values: readonly SqlValue[], json?: string): void {
-    const parts = values.map((each) => (typeof each === "number" ? each : JSON.stringify(each)));
-    const row = json === undefined ? `[${parts.join()}]` : `[${parts.join()},${json}]`;
-    if (this.#units + row.length > chunkUnitsMax) this.flush();
-    this.#rows.push(row);
-    this.#units += row.length + 1;
-  }
-
-  flush(): void {
-    if (this.#rows.length === 0) return;
-    this.#sql.run(this.#query, `[${this.#rows.join()}]`);
-    this.#rows = [];
-    this.#units = 0;
-  }
-}
-
-/** Rows of one shape gathered until they fill a statement; `tuple` is the shape, with a mark for each value bound. */
-class BoundBatch {
-  readonly #sql: Sql;
-  readonly #width: number;
-  readonly #rowsMax: number;
-  readonly #queryOf: (rows: number) => string;
-  /** The statement of so many rows, made once. */
-  readonly #queries: string[] = [];
-  #values: SqlValue[] = [];
-
-  constructor(sql: Sql, tuple: string, head: string, tail: string) {
-    this.#sql = sql;
-    this.#width = tuple.split("?").length - 1;
-    this.#rowsMax = Math.max(1, Math.floor(parametersMax / this.#width));
-    this.#queryOf = (rows) => `${head}${Array(rows).fill(`(${tuple})`).join()}${tail}`;
-  }
-
-  add(row: readonly SqlValue[]): void {
-    for (const value of row) this.#values.push(value);
-    if (this.#values.length === this.#rowsMax * this.#width) this.flush();
-  }
-
-  flush(): void {
-    const rows = this.#values.length / this.#width;
-    if (rows === 0) return;
-    this.#queries[rows] ??= this.#queryOf(rows);
-    this.#sql.run(this.#queries[rows], ...this.#values);
-    this.#values = [];
-  }
 }

@@ -3,7 +3,7 @@
  * Invariant: `page` returns the rows of that moment, whatever was written since, behind the place that `moveTo` has reached.
  */
 import { Buffer } from "node:buffer";
-import { JsonBatch } from "./bulk.ts";
+import { JsonBatch } from "./batches.ts";
 import { exists } from "./catalog.ts";
 import type { GoneTables } from "./gone.ts";
 import type { Key, Position } from "./key-columns.ts";

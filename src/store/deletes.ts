@@ -1,0 +1,123 @@
+/**
+ * The deletes of a checkpoint: rows that stand side by side go as one range, in a third to a half of the time that it takes to look each up.
+ * Invariant: no row goes that was not named: a range goes only once SQLite has said that it holds the rows that were named, and no others.
+ */
+import type { BaseDeclaration } from "./base.ts";
+import { BoundBatch, JsonBatch } from "./batches.ts";
+import type { Key, KeyColumn } from "./key-columns.ts";
+import type { Sql, SqlValue } from "./sql.ts";
+
+/** Rows that may go as one range. Fewer are not worth the look. */
+const runRowsMin = 16;
+const runRowsMax = 256;
+/** Units of text in the keys of a run, which are compared as one text. */
+const runUnitsMax = 65_536;
+
+/** What of a table its deletes need. */
+type Table = Pick<BaseDeclaration<object>, "name" | "key">;
+
+/** Rows that are to go from one table, best in the order of their keys. Call `finish` after the last. */
+export class Deletes {
+  readonly #sql: Sql;
+  readonly #table: Table;
+  readonly #encode: (key: Key) => SqlValue[];
+  readonly #listed: JsonBatch | BoundBatch;
+  #run: Key[] = [];
+  #units = 0;
+
+  /** `encode` is the way of the table's keys to what is bound. */
+  constructor(sql: Sql, table: Table, encode: (key: Key) => SqlValue[]) {
+    this.#sql = sql;
+    this.#table = table;
+    this.#encode = encode;
+    this.#listed = listed(sql, table);
+  }
+
+  add(key: Key): void {
+    let units = 0;
+    for (const part of key) units += typeof part === "string" ? part.length : 0;
+    if (this.#run.length === runRowsMax || this.#units + units > runUnitsMax) this.#endRun();
+    this.#run.push(key);
+    this.#units += units;
+  }
+
+  finish(): void {
+    this.#endRun();
+    this.#listed.flush();
+  }
+
+  #endRun(): void {
+    const run = this.#run;
+    this.#run = [];
+    this.#units = 0;
+    const [first, last] = [run[0], run.at(-1)];
+    if (first === undefined || last === undefined) return;
+    const bounds = [...this.#encode(first), ...this.#encode(last)];
+    if (run.length >= runRowsMin && this.#isAllOf(run, bounds)) {
+      this.#sql.run(`DELETE FROM "${this.#table.name}" ${within(this.#table)}`, ...bounds);
+      return;
+    }
+    for (const key of run) this.#listed.add(this.#encode(key));
+  }
+
+  /** Whether SQLite has these rows between two of them, and no others. */
+  #isAllOf(run: readonly Key[], bounds: readonly SqlValue[]): boolean {
+    const { name } = this.#table;
+    const some = `SELECT * FROM "${name}" ${within(this.#table)} LIMIT ? + 0`;
+    const query = `SELECT count(*) FROM (${some})`;
+    const [[rows] = [0]] = this.#sql.rows<[rows: number]>(query, ...bounds, run.length + 1);
+    if (rows !== run.length) return false;
+    const [[found] = [null]] = this.#sql.rows<[found: string]>(keysWithin(this.#table), ...bounds);
+    return found === run.map((key) => this.#textOf(key)).join(";");
+  }
+
+  /** A key as `keysWithin` has SQLite write it. */
+  #textOf(key: Key): string {
+    const parts = this.#table.key.map((column, i) => {
+      const part = key[i] ?? "";
+      if (column.sqlType === "BLOB") return hexOf(String(part));
+      const stored = column.encode(part);
+      return typeof stored === "number" ? stored : JSON.stringify(stored);
+    });
+    return parts.join();
+  }
+}
+
+/** Deletes rows wherever each of them stands. */
+function listed(sql: Sql, { name, key }: Table): JsonBatch | BoundBatch {
+  const names = key.map((each) => `"${each.name}"`);
+  const from = `DELETE FROM "${name}" WHERE (${names.join(", ")}) IN`;
+  if (key.some((each) => each.sqlType === "BLOB")) {
+    return new BoundBatch(sql, names.map(() => "?").join(), `${from} (VALUES `, ")");
+  }
+  const parts = names.map((_, i) => `value ->> ${i}`);
+  return new JsonBatch(sql, `${from} (SELECT ${parts.join()} FROM json_each(?))`);
+}
+
+/** Rows from one key to another, both with them. */
+function within({ key }: Table): string {
+  const columns = `(${key.map(({ name }) => `"${name}"`).join()})`;
+  const marks = `(${key.map(() => "?").join()})`;
+  return `WHERE ${columns} >= ${marks} AND ${columns} <= ${marks}`;
+}
+
+/** The keys of those rows as one text. */
+function keysWithin(table: Table): string {
+  const columns = table.key.map(({ name }) => `"${name}"`).join();
+  const rows = `SELECT ${columns} FROM "${table.name}" ${within(table)} ORDER BY ${columns}`;
+  return `SELECT group_concat(${table.key.map(textOf).join(" || ',' || ")}, ';') FROM (${rows})`;
+}
+
+/** Texts are quoted and bytes in hex digits, so that no two lists of keys read the same. */
+const textOf = ({ name, sqlType }: KeyColumn): string =>
+  ({ INTEGER: `"${name}"`, TEXT: `json_quote("${name}")`, BLOB: `hex("${name}")` })[sqlType];
+
+const hexDigits = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).toUpperCase().padStart(2, "0"),
+);
+
+function hexOf(binary: string): string {
+  let hex = "";
+  for (let i = 0; i < binary.length; i += 1) hex += hexDigits[binary.charCodeAt(i)];
+  return hex;
+}
