@@ -75,11 +75,8 @@ function nextKeyDue({ tables }: View): number | undefined {
   return next.find(([[, kind], { key }]) => kind === "key" || key !== undefined)?.[0][0];
 }
 
-/**
- * What is forgotten next: the record of a job or an action at the end of its retention, or now, when there are more than may be kept; and
- * where it `isWhole` a name at the end of its time, and behind all of these what nothing leads to.
- */
-function nextRemoval(view: View, isWhole: boolean): Removal | undefined {
+/** The record of a job or an action that is forgotten next: at the end of its retention, or now, when there are more than may be kept. */
+function nextRecord(view: View): Removal | undefined {
   const { retention } = queueOf(view).config;
   const counters = countersOf(view);
   let next: Removal | undefined;
@@ -95,10 +92,13 @@ function nextRemoval(view: View, isWhole: boolean): Removal | undefined {
     if (!next || at < next.at) next = { at, id };
   }
   const action = nextActionRemoval(view);
-  if (action !== undefined && (!next || action.at < next.at)) next = action;
-  if (!isWhole) return next;
+  return action !== undefined && (!next || action.at < next.at) ? action : next;
+}
+
+/** What is forgotten next: a record, or a name at the end of its time; and behind all of these what nothing leads to. */
+function nextRemoval(view: View, record: Removal | undefined): Removal | undefined {
   const name = nextNameDue(view);
-  if (name !== undefined && (!next || name.at < next.at)) next = name;
+  const next = name !== undefined && (!record || name.at < record.at) ? name : record;
   const left = view.tables.generations.first();
   if (left === undefined || (next && next.at <= view.at)) return next;
   return { at: view.at, generation: left[0][0], size: left[1].size };
@@ -161,7 +161,7 @@ function settle(tx: Transaction, due: Due, most: number): number {
 
 /** When time next does something, epoch ms; undefined when it never will. */
 export const nextDueAt = (view: View): number | undefined =>
-  earlier(nextDue(view)?.at, nextRemoval(view, true)?.at);
+  earlier(nextDue(view)?.at, nextRemoval(view, nextRecord(view))?.at);
 
 /** When time may next give a worker something to do: a job comes due, a lease ends, a key opens, a schedule has a slot. */
 export const nextWorkAt = (view: View): number | undefined =>
@@ -190,10 +190,13 @@ export function sweep(
     changes += settle(tx, due, most - changes);
   }
   if (changes >= most) return changes;
-  const next = () => nextRemoval(tx, isWhole);
+  // What becomes of names changes no record: a million of them may come to their end together.
+  let record = nextRecord(tx);
+  const next = () => (isWhole ? nextRemoval(tx, record) : record);
   for (let removal = next(); mayGoOn(removal); removal = next()) {
     const room = Math.ceil((most - changes) / REMOVAL_CHANGES);
     changes += REMOVAL_CHANGES * remove(tx, removal, room);
+    if (removal === record) record = nextRecord(tx);
   }
   return changes;
 }
