@@ -119,15 +119,12 @@ function moveInLane(row: KeyDraft, before: JobRow | undefined, after: JobRow | u
     const index = laneIndexOf(before);
     const lane = lanes[index];
     if (lane === undefined) throw new Error(`a job of a key is in lane ${before.lane}, not kept`);
-    lanes[index] = before.state === "ready" ? withoutReady(lane, before) : lane;
-    lanes[index] = { ...lanes[index], open: lane.open - 1 } as KeyLane;
+    lanes[index] = without(lane, before);
   }
   if (after !== undefined && !isOver(after)) {
     const index = laneIndexOf(after);
     const fresh = { lane: after.lane, open: 0, ready: 0, top: 0, atTop: 0 };
-    const lane = lanes[index] ?? fresh;
-    lanes[index] = after.state === "ready" ? withReady(lane, after) : lane;
-    lanes[index] = { ...lanes[index], open: lane.open + 1 } as KeyLane;
+    lanes[index] = withJob(lanes[index] ?? fresh, after);
   }
   if (before !== undefined && lanes[laneIndexOf(before)]?.open === 0) {
     delete lanes[laneIndexOf(before)];
@@ -136,19 +133,24 @@ function moveInLane(row: KeyDraft, before: JobRow | undefined, after: JobRow | u
 }
 
 /** Ready jobs of an ordered key stand by place alone, so that the first of them has to be looked up. */
-function withReady(lane: KeyLane, { ordered, priority }: JobRow): KeyLane {
+function withJob(lane: KeyLane, { state, ordered, priority }: JobRow): KeyLane {
+  const open = lane.open + 1;
+  if (state !== "ready") return { ...lane, open };
   const ready = lane.ready + 1;
-  if (ordered) return { ...lane, ready, atTop: 0 };
-  if (lane.ready === 0) return { ...lane, ready, top: priority, atTop: 1 };
-  if (lane.atTop === 0 || priority > lane.top) return { ...lane, ready };
-  return { ...lane, ready, top: priority, atTop: priority === lane.top ? lane.atTop + 1 : 1 };
+  if (ordered) return { ...lane, open, ready, atTop: 0 };
+  if (lane.ready === 0) return { ...lane, open, ready, top: priority, atTop: 1 };
+  if (lane.atTop === 0 || priority > lane.top) return { ...lane, open, ready };
+  const atTop = priority === lane.top ? lane.atTop + 1 : 1;
+  return { ...lane, open, ready, top: priority, atTop };
 }
 
-function withoutReady(lane: KeyLane, { ordered, priority }: JobRow): KeyLane {
+function without(lane: KeyLane, { state, ordered, priority }: JobRow): KeyLane {
+  const open = lane.open - 1;
+  if (state !== "ready") return { ...lane, open };
   const ready = lane.ready - 1;
-  if (ordered) return { ...lane, ready, atTop: 0 };
+  if (ordered) return { ...lane, open, ready, atTop: 0 };
   const isTop = lane.atTop > 0 && priority === lane.top;
-  return { ...lane, ready, atTop: isTop ? lane.atTop - 1 : lane.atTop };
+  return { ...lane, open, ready, atTop: isTop ? lane.atTop - 1 : lane.atTop };
 }
 
 /** A lane without open jobs is gone, and with it its turns. */
@@ -200,6 +202,8 @@ function placeLanes(tables: SluiceTables, key: string, row: KeyDraft, isOpen: bo
     const lane = row.lanes[index];
     if (lane === undefined) continue;
     const hasTurns = isOpen && lane.ready > 0;
+    // Mostly it has its turns where it had them, and its first job is known.
+    if (hasTurns && lane.atTop > 0 && isSameRound(lane.round, [index, lane.top])) continue;
     const next = hasTurns ? withHead(tables, index, lane) : { ...lane, round: undefined };
     if (!isSameRound(lane.round, next.round)) {
       if (lane.round !== undefined) leaveRound(tables, lane.round, lane.lane);
