@@ -26,17 +26,17 @@ export interface Stretch {
   readonly high: Position;
 }
 
-/** How many rows are read at once: first, and behind so many. */
+/** How many rows are read at once: first, and once so many were read. */
 export interface Pages {
   readonly first: number;
-  further(rows: number): number;
+  further(read: number): number;
 }
 
 /** Most rows read by one query; fewer where rows carry texts of up to hundreds of kilobytes. */
 const pageRowsMax = 512;
 const textPageRowsMax = 32;
 /** Who takes all reads as much at once as may be. */
-export const fullPages: Pages = { first: pageRowsMax, further: (rows) => rows };
+export const fullPages: Pages = { first: pageRowsMax, further: () => pageRowsMax };
 /** Rows read by a look at one key: at first one more than asked for, to see whether it is the next one wanted. */
 const aheadRowsMin = 2;
 const aheadRowsMax = 64;
@@ -213,14 +213,14 @@ export class Base<V extends object> {
   *rows(stretch: Stretch, reverse: boolean, { first, further }: Pages): Generator<[Key, V]> {
     let { low, high } = stretch;
     let limit = Math.min(first, this.pageRowsMax);
-    for (;;) {
+    for (let read = limit; ; read += limit) {
       const page = this.page({ low, high }, limit, reverse);
       yield* page;
       const last = page.at(-1);
       if (last === undefined || page.length < limit) return;
       if (reverse) high = last[0];
       else low = after(last[0]);
-      limit = Math.min(further(limit), this.pageRowsMax);
+      limit = Math.min(further(read), this.pageRowsMax);
     }
   }
 

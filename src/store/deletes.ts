@@ -10,6 +10,10 @@ import type { Sql, SqlValue } from "./sql.ts";
 /** Rows that may go as one range. Fewer are not worth the look. */
 const runRowsMin = 16;
 const runRowsMax = 256;
+/** Rows of a part of a run, in which a row that stays may stand. */
+const partRows = 64;
+/** Runs one after the other of which no part stood side by side: behind so many no more are looked at. */
+const scatteredMax = 2;
 /** Units of text in the keys of a run, which are compared as one text. */
 const runUnitsMax = 65_536;
 
@@ -24,6 +28,8 @@ export class Deletes {
   readonly #listed: JsonBatch | BoundBatch;
   #run: Key[] = [];
   #units = 0;
+  /** Runs since any rows stood side by side. */
+  #scattered = 0;
 
   /** `encode` is the way of the table's keys to what is bound. */
   constructor(sql: Sql, table: Table, encode: (key: Key) => SqlValue[]) {
@@ -50,20 +56,32 @@ export class Deletes {
     const run = this.#run;
     this.#run = [];
     this.#units = 0;
-    const [first, last] = [run[0], run.at(-1)];
-    if (first === undefined || last === undefined) return;
-    const bounds = [...this.#encode(first), ...this.#encode(last)];
-    if (run.length >= runRowsMin && this.#isAllOf(run, bounds)) {
-      this.#sql.run(`DELETE FROM "${this.#table.name}" ${within(this.#table)}`, ...bounds);
-      return;
+    if (this.#deleteRange(run)) return;
+    this.#scattered += 1;
+    // Something stands between them, perhaps at one place alone.
+    const parts = divided(run);
+    for (const part of parts) {
+      if (parts.length > 1 && this.#deleteRange(part)) continue;
+      for (const key of part) this.#listed.add(this.#encode(key));
     }
-    for (const key of run) this.#listed.add(this.#encode(key));
+  }
+
+  /** Deletes rows as one range, if they are one; false, and nothing was done, if not, or where that is not to be expected. */
+  #deleteRange(run: readonly Key[]): boolean {
+    const [first, last] = [run[0], run.at(-1)];
+    if (first === undefined || last === undefined) return true;
+    if (run.length < runRowsMin || this.#scattered > scatteredMax) return false;
+    const bounds = [...this.#encode(first), ...this.#encode(last)];
+    if (!this.#isAllOf(run, bounds)) return false;
+    this.#sql.run(`DELETE FROM "${this.#table.name}" ${within(this.#table)}`, ...bounds);
+    this.#scattered = 0;
+    return true;
   }
 
   /** Whether SQLite has these rows between two of them, and no others. */
   #isAllOf(run: readonly Key[], bounds: readonly SqlValue[]): boolean {
     const { name } = this.#table;
-    const some = `SELECT * FROM "${name}" ${within(this.#table)} LIMIT ? + 0`;
+    const some = `SELECT 1 FROM "${name}" ${within(this.#table)} LIMIT ? + 0`;
     const query = `SELECT count(*) FROM (${some})`;
     const [[rows] = [0]] = this.#sql.rows<[rows: number]>(query, ...bounds, run.length + 1);
     if (rows !== run.length) return false;
@@ -81,6 +99,11 @@ export class Deletes {
     });
     return parts.join();
   }
+}
+
+function divided(run: readonly Key[]): Key[][] {
+  const parts = Math.ceil(run.length / partRows);
+  return Array.from({ length: parts }, (_, i) => run.slice(i * partRows, (i + 1) * partRows));
 }
 
 /** Deletes rows wherever each of them stands. */

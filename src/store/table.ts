@@ -17,12 +17,12 @@ import { Ranks } from "./ranks.ts";
 import { RowCodec } from "./row.ts";
 import type { Sql } from "./sql.ts";
 import { TableCheckpoint } from "./table-checkpoint.ts";
-import { WarmStretch } from "./warm-stretch.ts";
+import { WarmStretches } from "./warm-stretches.ts";
 
 /** Who scans may want one row or all. */
-const scanned: Pages = { first: 16, further: (rows) => 4 * rows };
-/** Who wants so many gets by with about as many again, where some of the first are gone. */
-const wanted = (rows: number): Pages => ({ first: rows, further: (last) => Math.max(last, 16) });
+const scanned: Pages = { first: 16, further: (read) => 3 * read };
+/** Who wants so many gets by with about as many again where some are gone; where many are, with twice as many each time. */
+const wanted = (rows: number): Pages => ({ first: rows, further: (read) => Math.max(read, 16) });
 /** Rows that are read to be passed over; to pass over more, the first behind them is looked for. */
 const passedMax = 32;
 
@@ -38,7 +38,9 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   readonly #heads: Heads<V>;
   readonly #ranks: Ranks;
   /** Of a table with rows that are gone through again and again. */
-  readonly #warm: WarmStretch<V> | undefined;
+  readonly #warm: WarmStretches<V> | undefined;
+  /** How many scans are under way. */
+  #scans = 0;
   /** What a checkpoint does with its changed rows. */
   readonly checkpoint: TableCheckpoint<V>;
   readonly #compare: (a: Position, b: Position) => number;
@@ -81,7 +83,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     if (declaration.warmRowsMax > 0 && key.length > 1) {
       const onLive = (at: Key) => this.#heads.noteLive(at);
       const parts = { overlay: this.#overlay, base: this.#base, compare: this.#compare, onLive };
-      this.#warm = new WarmStretch(parts, declaration.warmRowsMax);
+      this.#warm = new WarmStretches(parts, declaration.warmRowsMax);
     }
     this.checkpoint = new TableCheckpoint(declaration, {
       ...{ overlay: this.#overlay, base: this.#base, heads: this.#heads, ranks: this.#ranks },
@@ -177,7 +179,18 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   }
 
   scan(bounds: Bounds<K>): Generator<[K, V]> {
-    return this.#merge(bounds, scanned);
+    const rows = this.#merge(bounds, scanned);
+    return this.#warm === undefined ? rows : this.#alone(rows);
+  }
+
+  /** Rows that are read as they are taken, while memory takes none in. */
+  *#alone(rows: Generator<[K, V]>): Generator<[K, V]> {
+    this.#scans += 1;
+    try {
+      yield* rows;
+    } finally {
+      this.#scans -= 1;
+    }
   }
 
   count(bounds: Omit<Bounds<K>, "reverse" | "skip">): number {
@@ -233,9 +246,10 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 
   /** The rows of a range that memory holds whole, or does so from now on; undefined where it does not. */
   #warmRange({ limit, reverse = false, skip = 0, ...bounds }: Range<K>): [K, V][] | undefined {
-    if (this.#warm === undefined || reverse || skip > 0) return undefined;
+    if (this.#warm === undefined || this.#scans > 0 || reverse || skip > 0) return undefined;
     const stretch = this.#stretchOf(bounds);
-    return stretch && (this.#warm.range(stretch, limit) as [K, V][] | undefined);
+    const rows = stretch && this.#warm.range(bounds.prefix ?? [], stretch, limit);
+    return rows as [K, V][] | undefined;
   }
 
   /** Overlay and base as one. */

@@ -117,6 +117,46 @@ export function deletesSuite(withSql: WithSql, runs: number): void {
     );
 
     it.each(kinds)(
+      "of keys of %s go side by side but for those near one that stays",
+      (_, declaration, keyOf) =>
+        withSql((sql) => {
+          wipe(sql);
+          const table = filled(sql, declaration, upTo(1_024).map(keyOf));
+          const keys = table.range({ limit: 2_000 }).map(([key]) => key);
+          const staying = keys[300];
+          for (const key of keys) if (key !== staying) table.remove(key);
+          const run = vi.spyOn(sql, "run");
+          checkpoint(sql, table);
+          // Three runs of four, and three parts of four of the run in which it stands.
+          expect(run.mock.calls.filter(([query]) => query.includes(">="))).toHaveLength(6);
+          run.mockRestore();
+          expect(
+            opened(sql, declaration)
+              .range({ limit: 10 })
+              .map(([key]) => key),
+          ).toEqual([staying]);
+        }),
+    );
+
+    it.each(kinds)(
+      "of keys of %s that are all apart are not sought side by side for long",
+      (_, declaration, keyOf) =>
+        withSql((sql) => {
+          wipe(sql);
+          const table = filled(sql, declaration, upTo(4_000).map(keyOf));
+          const keys = table.range({ limit: 4_000 }).map(([key]) => key);
+          for (const [i, key] of keys.entries()) if (i % 2 === 0) table.remove(key);
+          const rows = vi.spyOn(sql, "rows");
+          checkpoint(sql, table);
+          expect(
+            rows.mock.calls.filter(([query]) => query.includes("count(*)")).length,
+          ).toBeLessThan(12);
+          rows.mockRestore();
+          expect(opened(sql, declaration).range({ limit: 4_000 })).toHaveLength(2_000);
+        }),
+    );
+
+    it.each(kinds)(
       "of keys of %s spare a row that stands where SQLite has lost one",
       (_, declaration, keyOf) =>
         withSql((sql) => {

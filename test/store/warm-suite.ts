@@ -1,13 +1,14 @@
 /**
  * Rows that are gone through: as few are read as may be, and those of a stretch that memory holds whole once.
  */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Journal } from "../../src/store/journal.ts";
 import { integer } from "../../src/store/key-columns.ts";
 import type { Sql } from "../../src/store/sql.ts";
 import { LayeredTable } from "../../src/store/table.ts";
 import { countQueries, filled as lanesOf } from "./lanes-table.ts";
-import type { WithSql } from "./support.ts";
+import { type WithSql, wipe } from "./support.ts";
 import { declare, type Row } from "./table-history.ts";
 
 const ROWS = 200;
@@ -56,7 +57,19 @@ function goRound(table: Ring, from: number): unknown[] {
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
-export function warmSuite(withSql: WithSql): void {
+const some = fc.nat(200);
+const few = fc.constantFrom(1, 3, 8, 17, 40, 100);
+/** What happens to one lane of the table. */
+const step = fc.oneof(
+  fc.record({ put: some, rows: few }),
+  fc.record({ remove: some, rows: few }),
+  fc.record({ range: some, rows: few }),
+  fc.record({ range: some, rows: few }),
+  fc.record({ turn: fc.constantFrom("mark", "undo") }),
+  fc.record({ most: fc.constantFrom(20, Number.POSITIVE_INFINITY) }),
+);
+
+export function warmSuite(withSql: WithSql, runs: number): void {
   describe("a range", () => {
     it("reads about as much again where some of its first rows are gone", () =>
       withSql((sql) => {
@@ -132,6 +145,80 @@ export function warmSuite(withSql: WithSql): void {
         expect(all).toEqual(numbers(0, 2 * ROWS));
       }),
     );
+
+    it("of one prefix is held beside that of another", () =>
+      withSql((sql) => {
+        const table = filled(sql, ROWS);
+        for (const i of numbers(1, 100)) table.insert([2, i], { n: i });
+        checkpoint(sql, table);
+        const both = () => [1, 2].map((lane) => table.range({ prefix: [lane], limit: 50 }).length);
+        expect(both()).toEqual([50, 50]);
+        const queries = countQueries(sql);
+        expect(both()).toEqual([50, 50]);
+        expect(queries()).toBe(0);
+      }));
+
+    it("reads no row that was not asked for, where none is gone", () =>
+      withSql((sql) => {
+        const table = filled(sql, ROWS);
+        table.range({ prefix: [1], limit: 10 });
+        sql.run("UPDATE ring SET value = '{' WHERE seq = 12");
+        expect(table.range({ prefix: [1], limit: 12 })).toHaveLength(12);
+        expect(() => table.range({ prefix: [1], limit: 13 })).toThrow();
+      }));
+
+    it("takes none in while the table is scanned", () =>
+      withSql((sql) => {
+        const table = filled(sql, ROWS);
+        for (const i of numbers(ROWS, ROWS + 40)) table.insert([1, i], { n: i });
+        const seen: unknown[] = [];
+        for (const [, { n }] of table.scan({ prefix: [1] })) {
+          if (seen.push(n) === 30) table.range({ prefix: [1], limit: 150 });
+        }
+        expect(seen).toEqual(numbers(0, ROWS + 40));
+      }));
+
+    it("shows what a model shows, whatever comes and goes, is undone or written", () =>
+      withSql((sql) => {
+        fc.assert(
+          fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+            wipe(sql);
+            const journal = new Journal();
+            const table = filled(sql, 120, journal);
+            let model = new Map(numbers(0, 120).map((i) => [i, i as unknown]));
+            let marked: { readonly mark: number; readonly model: typeof model } | undefined;
+            for (const each of steps) {
+              if ("put" in each) {
+                for (const i of numbers(each.put, each.put + each.rows)) {
+                  table.put([1, i], { n: "put" });
+                  model.set(i, "put");
+                }
+              } else if ("remove" in each) {
+                for (const i of numbers(each.remove, each.remove + each.rows)) {
+                  if (model.delete(i)) table.remove([1, i]);
+                }
+              } else if ("range" in each) {
+                const inOrder = [...model].sort(([a], [b]) => a - b);
+                const left = inOrder.filter(([i]) => i > each.range).slice(0, each.rows);
+                const rows = table.range({ prefix: [1], after: [1, each.range], limit: each.rows });
+                expect(rows.map(([[, i], { n }]) => [i, n])).toEqual(left);
+                expect(table.first([1])?.[0]).toEqual(inOrder[0] && [1, inOrder[0][0]]);
+              } else if ("most" in each) {
+                checkpoint(sql, table, each.most);
+                journal.forget();
+                marked = undefined;
+              } else if (each.turn === "mark") {
+                marked = { mark: journal.mark(), model: new Map(model) };
+              } else if (marked !== undefined) {
+                journal.undo(marked.mark);
+                ({ model } = marked);
+                marked = undefined;
+              }
+            }
+          }),
+          { numRuns: runs },
+        );
+      }));
 
     it("takes nothing from the first rows of its prefixes", () =>
       withSql((sql) => {

@@ -2,4 +2,4 @@
 import { warmSuite } from "../warm-suite.ts";
 import { inMemory } from "./support.ts";
 
-warmSuite(inMemory);
+warmSuite(inMemory, 300);

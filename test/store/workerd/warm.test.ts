@@ -2,4 +2,4 @@
 import { warmSuite } from "../warm-suite.ts";
 import { inObject } from "./support.ts";
 
-warmSuite(inObject);
+warmSuite(inObject, 30);
