@@ -42,6 +42,7 @@ export class WarmStretches<V extends object> {
 
   /** The first rows of a stretch of a prefix, up to `limit`; undefined where memory has not the room for what is read on the way. */
   range(prefix: Key, stretch: Stretch, limit: number): [Key, V][] | undefined {
+    if (!this.#hasRoom) return undefined;
     const { overlay, compare } = this.#parts;
     const rows: [Key, V][] = [];
     const held = this.#heldFrom(nameOf(prefix), stretch.low);
@@ -70,7 +71,8 @@ export class WarmStretches<V extends object> {
     const isBefore = held !== undefined && compare(low, held.low) < 0;
     if (held !== undefined && !isBefore && compare(low, held.high) <= 0) return held;
     if (held === undefined && this.#held.size === prefixesMax) this.#held.clear();
-    const fresh = { low, high: low, further: isBefore ? held : undefined };
+    const further = isBefore ? { low: held.low, high: held.high } : undefined;
+    const fresh = { low, high: low, further };
     this.#held.set(name, fresh);
     return fresh;
   }
