@@ -150,6 +150,14 @@ export const storeMutants: readonly Mutant[] = [
     tests: [log],
   },
   {
+    name: "verify-reads-keys-again",
+    breaks: "a step of a verification takes as long as an entry has keys, squared",
+    file: "src/store/log-keys.ts",
+    from: "index === atHand?.index ? atHand.answers : this.#read(segment, index)",
+    to: "atHand?.index === -1 ? atHand.answers : this.#read(segment, index)",
+    tests: [log],
+  },
+  {
     name: "key-not-confirmed",
     breaks: "a key is answered with what another key of its entry was told",
     file: "src/store/log-keys.ts",

@@ -19,6 +19,12 @@ export interface KeyHit {
   readonly answer: string;
 }
 
+/** The answers that an entry keeps. */
+export interface KeysOfEntry {
+  readonly index: number;
+  readonly answers: readonly KeptAnswer[];
+}
+
 /** The keys of an entry of the log. Throws LogCorrupt where they cannot be read. */
 export function keysOf({ index, keys }: Pick<Entry, "index" | "keys">): KeptAnswer[] {
   try {
@@ -44,14 +50,16 @@ export class LogKeys {
     this.#segments = segments;
   }
 
-  /** The newest answer kept under a key by an entry behind `purged`. */
-  find(key: string, purged: number): KeyHit | undefined {
+  /** The newest answer kept under a key by an entry behind `purged`; of one that is at hand, the answers are not read again. */
+  find(key: string, purged: number, atHand?: KeysOfEntry): KeyHit | undefined {
     const hash = hash52(key);
     const { all, open } = this.#segments;
     const isPerhapsSealed = this.#readSealed().mayHave(hash);
     for (const segment of isPerhapsSealed ? all.toReversed() : open === undefined ? [] : [open]) {
       for (const index of this.#keysOf(segment).find(hash)) {
-        const kept = index > purged ? this.#confirm(segment, index, key) : undefined;
+        if (index <= purged) continue;
+        const answers = index === atHand?.index ? atHand.answers : this.#read(segment, index);
+        const kept = answers.findLast((each) => each[0] === key);
         if (kept !== undefined) return { index, bodyHash: kept[1], answer: kept[2] };
       }
     }
@@ -117,8 +125,7 @@ export class LogKeys {
     return keys;
   }
 
-  #confirm({ segment }: Segment, index: number, key: string): KeptAnswer | undefined {
-    const answers = keysOf({ index, keys: rows.readKeys(this.#sql, segment, index) });
-    return answers.findLast((each) => each[0] === key);
+  #read({ segment }: Segment, index: number): KeptAnswer[] {
+    return keysOf({ index, keys: rows.readKeys(this.#sql, segment, index) });
   }
 }

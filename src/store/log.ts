@@ -8,7 +8,7 @@ import { hashOf } from "./chain.ts";
 import type { EntryBody, KeptAnswer } from "./entry.ts";
 import { decodeKeys } from "./entry.ts";
 import type { HardState, HardStateRow } from "./hard-state.ts";
-import { type KeyHit, LogKeys } from "./log-keys.ts";
+import { type KeyHit, type KeysOfEntry, LogKeys } from "./log-keys.ts";
 import { SegmentReader } from "./log-reader.ts";
 import type { Draft, LogStorage, RaftRule, Settle, Vote } from "./raft.ts";
 import { RaftRefusal } from "./raft.ts";
@@ -170,9 +170,9 @@ export class Log extends SegmentReader implements LogStorage {
     };
   }
 
-  /** What a retry with this key should be answered, if its first answer is still in the log. */
-  findKey(key: string): KeyHit | undefined {
-    return this.#keys.find(key, this.purged.index);
+  /** What a retry with this key should be answered, if its first answer is still in the log; `atHand` is an entry that may keep it. */
+  findKey(key: string, atHand?: KeysOfEntry): KeyHit | undefined {
+    return this.#keys.find(key, this.purged.index, atHand);
   }
 
   /** The place up to which `purge` would drop whole segments that are too old or too many; undefined if there is none. */

@@ -332,8 +332,9 @@ export class Store<S extends Schema, E extends StoredEvent> {
 /** Every idempotency key of an entry is found: in it, or in a later one that has it too. */
 function checkKeys(log: Log, entry: Entry): void {
   const { index } = entry;
-  for (const [key] of keysOf(entry)) {
-    const found = log.findKey(key);
+  const answers = keysOf(entry);
+  for (const [key] of answers) {
+    const found = log.findKey(key, { index, answers });
     if (found !== undefined && found.index >= index) continue;
     throw new LogCorrupt(`log entry ${index}: its idempotency key is not found`, { index });
   }

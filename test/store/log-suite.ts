@@ -197,6 +197,18 @@ export function logSuite(withSql: WithSql): void {
         looked.mockRestore();
       }));
 
+    it("reads an entry that keeps many answers once to verify that each is found", () =>
+      withSql((sql) => {
+        const store = createNotes(sql);
+        const keys = upTo(64).map((i): [string, string, string] => [`key${i}`, "hash", "answer"]);
+        commit(store, [put("a", "b")], keys);
+        const [from, to] = [store.last.index, store.last.index];
+        const queries = vi.spyOn(sql, "rows");
+        expect(store.verifyLog({ from, to, maxBytes: 1e6 })).toEqual({ next: to + 1 });
+        expect(queries.mock.calls.length).toBeLessThan(10);
+        queries.mockRestore();
+      }));
+
     it("refuses a term or a time that goes back, and an entry that no row could hold", () =>
       withSql((sql) => {
         const store = createNotes(sql);
