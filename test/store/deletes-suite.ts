@@ -67,6 +67,12 @@ function filled(sql: Sql, declaration: Declared, keys: Iterable<Key>): LayeredTa
   return opened(sql, declaration);
 }
 
+/** The same, and its keys in their order. */
+function filledInOrder(sql: Sql, declaration: Declared, keys: Iterable<Key>) {
+  const table = filled(sql, declaration, keys);
+  return { table, keys: table.range({ limit: 5_000 }).map(([key]) => key) };
+}
+
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** Stretches of numbers below 400, of which some are long. */
@@ -121,8 +127,7 @@ export function deletesSuite(withSql: WithSql, runs: number): void {
       (_, declaration, keyOf) =>
         withSql((sql) => {
           wipe(sql);
-          const table = filled(sql, declaration, upTo(1_024).map(keyOf));
-          const keys = table.range({ limit: 2_000 }).map(([key]) => key);
+          const { table, keys } = filledInOrder(sql, declaration, upTo(1_024).map(keyOf));
           const staying = keys[300];
           for (const key of keys) if (key !== staying) table.remove(key);
           const run = vi.spyOn(sql, "run");
@@ -143,8 +148,7 @@ export function deletesSuite(withSql: WithSql, runs: number): void {
       (_, declaration, keyOf) =>
         withSql((sql) => {
           wipe(sql);
-          const table = filled(sql, declaration, upTo(4_000).map(keyOf));
-          const keys = table.range({ limit: 4_000 }).map(([key]) => key);
+          const { table, keys } = filledInOrder(sql, declaration, upTo(4_000).map(keyOf));
           for (const [i, key] of keys.entries()) if (i % 2 === 0) table.remove(key);
           const rows = vi.spyOn(sql, "rows");
           checkpoint(sql, table);
@@ -161,8 +165,7 @@ export function deletesSuite(withSql: WithSql, runs: number): void {
       (_, declaration, keyOf) =>
         withSql((sql) => {
           wipe(sql);
-          const table = filled(sql, declaration, upTo(100).map(keyOf));
-          const keys = table.range({ limit: 100 }).map(([key]) => key);
+          const { table, keys } = filledInOrder(sql, declaration, upTo(100).map(keyOf));
           const [lost, spared] = [keys[40], keys[60]] as const;
           const other = filled(sql, declaration, []);
           other.remove(lost ?? []);
