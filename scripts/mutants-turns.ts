@@ -6,6 +6,7 @@ import type { Mutant } from "./mutants-table.ts";
 
 const turns = "test/machine/flow-limits.test.ts";
 const order = "test/machine/flow-order.test.ts";
+const single = "test/machine/turns.test.ts";
 
 export const turnMutants: readonly Mutant[] = [
   {
@@ -24,6 +25,31 @@ export const turnMutants: readonly Mutant[] = [
     from: "pass(tables, row.passed, 1 / row.lanes)",
     to: "pass(tables, row.passed, 1)",
     tests: [turns],
+  },
+  {
+    name: "round-without-end",
+    breaks:
+      "a key that empties and comes back has its turn before those who wait for the round's end",
+    file: "src/machine/turns.ts",
+    from: "const to = end === undefined ? {}",
+    to: "const to = end !== 0 ? {}",
+    tests: [single],
+  },
+  {
+    name: "last-lane-begins-anew",
+    breaks: "a key that is shut with each of its jobs is ahead of all others each time it opens",
+    file: "src/store/rounds.ts",
+    from: "counters.passed = Math.max(counters.passed, row.passed);",
+    to: "",
+    tests: [single],
+  },
+  {
+    name: "weight-counts-as-turns",
+    breaks: "each job of a weighted turn counts as one beside jobs without a key",
+    file: "src/store/rounds.ts",
+    from: "    row.left -= 1;\n    return;",
+    to: "    row.left -= 1;\n    row.passed = pass(tables, row.passed, 1 / row.lanes);\n    return;",
+    tests: [single],
   },
   {
     name: "late-comers-catch-up",

@@ -6,7 +6,7 @@
 import type { JobKind } from "../contract/fields.ts";
 import type { ClaimInput } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
-import { keyOpensAt, limitsOf, MIXED } from "../store/keys.ts";
+import { keyOpensAt, limitsOf, MIXED, type RoundRow } from "../store/keys.ts";
 import { laneName, PLAIN_LANE } from "../store/lanes.ts";
 import { countersOf, queueOf, type Transaction, type View } from "./decide.ts";
 import { comparePlaces, type ReadyKey } from "./places.ts";
@@ -172,7 +172,7 @@ function readRound({ tables }: View, lanes: Lanes, wanted: number): void {
   }
   if (lanes.next.length > 0) return;
   const limit = Math.min(Math.max(wanted, TURNS_AHEAD_MIN), TURNS_AHEAD);
-  const ahead = turnsAhead(tables, [set, priority], { lane: row.lane, seen: lanes.seen }, limit);
+  const ahead = turnsAhead(tables, [set, priority], { ...row, seen: lanes.seen }, limit);
   lanes.seen = ahead.length < limit ? undefined : ahead.at(-1)?.[0];
   if (wanted > 1) expectHeads(tables, ahead.slice(0, wanted));
   lanes.next = ahead.reverse();
@@ -187,16 +187,17 @@ function expectHeads({ jobs, keys, ready }: View["tables"], turns: readonly Turn
 }
 
 /**
- * So many turns, in their order: behind those that were seen, to the end of the round; else behind that of a lane, past the last of which the
- * first one is next.
+ * So many turns, in their order: behind those that were seen, to the end of the round; else behind that of a lane, and behind the end the first one
+ * is next.
  */
 function turnsAhead(
   { turns }: View["tables"],
   prefix: [set: number, priority: number],
-  { lane, seen }: { readonly lane: number; readonly seen: number | undefined },
+  { lane, end, seen }: Pick<RoundRow, "lane" | "end"> & { readonly seen: number | undefined },
   limit: number,
 ): Turn[] {
-  const behind = (last: number) => turns.range({ prefix, after: [...prefix, last], limit });
+  const to = end === undefined ? {} : { to: [...prefix, end + 1] as const };
+  const behind = (last: number) => turns.range({ prefix, after: [...prefix, last], ...to, limit });
   const unseen = seen === undefined ? [] : behind(seen);
   const rest = unseen.length > 0 ? unseen : behind(lane);
   const ahead = rest.length > 0 ? rest : turns.range({ prefix, limit });

@@ -138,6 +138,8 @@ export function verifyRound(check: RowCheck, place: RowKey, row: RoundRow): void
   const isLeft = row.left >= 0 && row.left < limits.weightMax;
   check.expect(isLeft, "I6", `${row.left} jobs are left in its turn`);
   const counters = check.find("counters", [0]) as Partial<Counters> | undefined;
+  const isKnown = (row.end ?? 0) <= (counters?.lane ?? 0);
+  check.expect(isKnown, "I6", `it ends with lane ${row.end}, past ${counters?.lane}`);
   checkPassed(check, row.passed, counters?.passed);
 }
 

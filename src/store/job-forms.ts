@@ -180,6 +180,12 @@ export const jobForms = {
   turns: { key: [count, priority, count], value: { key: flowKey } },
   rounds: {
     key: [count, priority],
-    value: { lanes: count, lane: count, left: integer(0, limits.weightMax), passed: share },
+    value: {
+      lanes: count,
+      lane: count,
+      left: integer(0, limits.weightMax),
+      end: count.optional(),
+      passed: share,
+    },
   },
 } satisfies Partial<Forms<SluiceSchema>>;

@@ -85,6 +85,11 @@ export interface RoundRow {
   /** The lane whose turn it was last, and the jobs that it is still given in it. The next lane by number is next. */
   readonly lane: number;
   readonly left: number;
+  /**
+   * The last lane that there was when the round began. Those that came since wait until it is over: a key that empties and comes back has
+   * a new lane each time, and would else come before those who wait for its end.
+   */
+  readonly end?: number | undefined;
   /** How many rounds it has gone through, as far as other rounds are concerned: those that have gone through less come first. */
   readonly passed: number;
 }

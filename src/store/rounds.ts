@@ -246,15 +246,26 @@ function leaveRound(tables: SluiceTables, [set, priority]: Round, lane: number):
   const row = tables.rounds.edit([set, priority]);
   if (row === undefined) throw new Error(`lane ${lane} has turns in no round`);
   row.lanes -= 1;
-  if (row.lanes === 0) tables.rounds.remove([set, priority]);
+  if (row.lanes > 0) return;
+  // Its last lane may be back with the next job that ends: it has then gone as far as it has now.
+  const counters = editCounters(tables);
+  counters.passed = Math.max(counters.passed, row.passed);
+  tables.rounds.remove([set, priority]);
 }
 
-/** A lane was given a job in its turn. */
+/** A lane was given a job in its turn, with which it may have begun. A turn counts once, whatever its weight. */
 function useTurn(tables: SluiceTables, [set, priority]: Round, lane: number, weight: number): void {
   const row = tables.rounds.edit([set, priority]);
   if (row === undefined) throw new Error(`lane ${lane} has turns in no round`);
-  row.left = row.lane === lane && row.left > 0 ? row.left - 1 : weight - 1;
+  if (row.lane === lane && row.left > 0) {
+    row.left -= 1;
+    return;
+  }
+  // The round begins anew, or none is left in it but lanes that came meanwhile.
+  const isNew = lane <= row.lane || lane > (row.end ?? 0);
+  if (isNew) row.end = editCounters(tables).lane;
   row.lane = lane;
+  row.left = weight - 1;
   row.passed = pass(tables, row.passed, 1 / row.lanes);
 }
 

@@ -1,5 +1,6 @@
 /** Turns of keys: who comes next, however much each has waiting. */
 import { expect, test } from "vitest";
+import type { ClaimInput } from "../../src/contract/leases.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
 import { end, enqueueMany, idsOf, moved, take } from "./flow-rig.ts";
 
@@ -104,6 +105,65 @@ test("a key that is shut is passed over, and keeps nobody from a turn", async ()
   expect(await served(q, 2)).toBe("bb");
   await q.run("key.put", { key: "a", paused: false });
   expect((await served(q, 2)).split("").sort().join("")).toBe("ab");
+});
+
+/** The jobs that one worker is given who completes each before it takes the next; and what becomes of it then. */
+async function alone(
+  q: Harness,
+  count: number,
+  input: ClaimInput = {},
+  next = async (_key: string, _i: number) => {},
+): Promise<string> {
+  const names: string[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const job = await q.claimOne(input);
+    await q.settle({ op: "complete", id: job.id, token: job.token });
+    names.push(keyOf(job.id));
+    await next(job.key ?? "", i);
+  }
+  return names.join("");
+}
+
+test("a key that comes back whenever its only job has ended keeps no other from its turn", async () => {
+  const q = await openEngine();
+  await enqueueMany(q, "a", 10, { key: "a" });
+  await enqueueMany(q, "x", 1, { key: "x" });
+  const again = async (key: string, i: number) => {
+    if (key === "x") await q.enqueue({ id: `x${i + 1}`, key: "x" });
+  };
+  expect(await alone(q, 12, {}, again)).toBe("ax".repeat(6));
+});
+
+test("keys that come one after the other, each with one job, keep none that waits from its turn", async () => {
+  const q = await openEngine();
+  await enqueueMany(q, "a", 10, { key: "a" });
+  await enqueueMany(q, "x", 1, { key: "x" });
+  const another = async (key: string, i: number) => {
+    if (key !== "a") await q.enqueue({ id: `x${i + 1}`, key: `x${i}` });
+  };
+  expect(await alone(q, 12, {}, another)).toBe("ax".repeat(6));
+});
+
+test("a key that runs one job at a time, and so is shut with each, leaves others their turns", async () => {
+  const q = await openEngine({ config: { keys: { concurrency: 1 } } });
+  await enqueueMany(q, "x", 20, { key: "x" });
+  await enqueueMany(q, "-", 20);
+  await enqueueMany(q, "g", 20, { key: "g", requires: ["gpu"] });
+  const order = await alone(q, 30, { capabilities: ["gpu"] });
+  for (const name of ["x", "-", "g"]) expect(order.split(name).length - 1).toBe(10);
+});
+
+test("a turn counts once beside jobs without a key, and beside other requirements, whatever its weight", async () => {
+  const q = await twoKeys(40, 40);
+  await enqueueMany(q, "-", 40);
+  for (const key of ["a", "b"]) await q.run("key.put", { key, weight: 10 });
+  expect((await served(q, 60)).split("-").length - 1).toBe(4);
+  const other = await openEngine();
+  await enqueueMany(other, "a", 40, { key: "a", requires: ["gpu"] });
+  await enqueueMany(other, "b", 40, { key: "b" });
+  await other.run("key.put", { key: "a", weight: 10 });
+  const both = await served(other, 44, { capabilities: ["gpu"] });
+  expect(both.split("b").length - 1).toBe(5);
 });
 
 test("jobs that a worker may not have do not stand in the way of their key's others", async () => {

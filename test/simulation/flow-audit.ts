@@ -10,9 +10,11 @@ import { demand } from "./violation.ts";
 
 const codec = new EventCodec<Event>(eventTexts);
 
-/** Where a key stands in its round, and the turns that others had there since it was served. */
+/** Where a key stands in its round, since when, and the turns that others had there since it was served. */
 interface Waiting {
   readonly round: string;
+  /** Events that there had been. */
+  readonly since: number;
   readonly passedBy: Readonly<Record<string, number>>;
 }
 
@@ -27,12 +29,17 @@ export class FlowAudit {
   #waiting = new Map<string, Waiting>();
   /** By keys whose weight was changed: a turn that has begun is finished by the weight with which it began. */
   #begun = new Map<string, Begun>();
+  #events = 0;
+  /** By keys with open jobs: how many events there had been when they came to have any. */
+  #came = new Map<string, number>();
 
   copy(): FlowAudit {
     const copy = new FlowAudit();
     copy.#life = this.#life.copy();
     copy.#waiting = new Map(this.#waiting);
     copy.#begun = new Map(this.#begun);
+    copy.#events = this.#events;
+    copy.#came = new Map(this.#came);
     return copy;
   }
 
@@ -123,8 +130,8 @@ export class FlowAudit {
     for (const key of keys) {
       const weight = Math.max(this.#life.limitsOf(key).weight, this.#begun.get(key)?.weight ?? 0);
       this.#begun.set(key, { weight, overIn: new Set() });
-      for (const [name, { round, passedBy }] of this.#waiting) {
-        this.#waiting.set(name, { round, passedBy: { ...passedBy, [key]: 0 } });
+      for (const [name, { passedBy, ...rest }] of this.#waiting) {
+        this.#waiting.set(name, { ...rest, passedBy: { ...passedBy, [key]: 0 } });
       }
     }
   }
@@ -139,15 +146,17 @@ export class FlowAudit {
     return begun === undefined || begun.overIn.has(round) ? weight : Math.max(weight, begun.weight);
   }
 
-  /** A key that waits and is open is served before another has had its turn twice. */
+  /** A key that waits and is open is served before another has had its turn twice, and before any that came since. */
   #checkTurns(id: string, { key, set, priority }: Life): void {
     if (key === undefined) return;
     const round = `${set} ${priority}`;
     const weight = this.#weightIn(round, key);
     for (const [name, other] of this.#waiting) {
       if (name === key || other.round !== round) continue;
+      const cutsIn = (this.#came.get(key) ?? 0) > other.since;
+      demand(!cutsIn, "I6", `key ${name} waits, and job ${id} comes before it`, other.since);
       const passed = (other.passedBy[key] ?? 0) + 1;
-      this.#waiting.set(name, { round, passedBy: { ...other.passedBy, [key]: passed } });
+      this.#waiting.set(name, { ...other, passedBy: { ...other.passedBy, [key]: passed } });
       demand(passed <= 2 * weight, "I6", `key ${name} waits, and job ${id} passes it`, passed);
     }
   }
@@ -178,20 +187,24 @@ export class FlowAudit {
   #follow(event: Event, at: number): void {
     const { key, id = "" } = event as { readonly key?: string; readonly id?: string };
     const touched = event.type.startsWith("key.") ? key : this.#life.jobs.get(id)?.key;
+    this.#events += 1;
+    const since = this.#events;
     for (const name of new Set([...this.#life.keyNames, ...this.#waiting.keys()])) {
-      const round = this.#roundOf(name, at);
+      const open = this.#life.openOf(name).map(([, job]) => job);
+      if (open.length === 0) this.#came.delete(name);
+      else if (!this.#came.has(name)) this.#came.set(name, since);
+      const round = this.#roundOf(name, open, at);
       const isSame = this.#waiting.get(name)?.round === round;
       // What waits behind a key's first job changes nothing; all else that is its own begins anew.
       const isAnew = name === touched && !(isSame && event.type === "job.enqueued");
-      if (isAnew && round !== undefined) this.#waiting.set(name, { round, passedBy: {} });
+      if (isAnew && round !== undefined) this.#waiting.set(name, { round, since, passedBy: {} });
       else if (!isSame || round === undefined) this.#waiting.delete(name);
     }
   }
 
   /** Where the first ready job of a key stands, if the key is open and all its jobs are of one set. */
-  #roundOf(key: string, at: number): string | undefined {
+  #roundOf(key: string, open: readonly Life[], at: number): string | undefined {
     const life = this.#life;
-    const open = life.openOf(key).map(([, job]) => job);
     const ready = open.filter((job) => job.stage === "ready");
     const [first] = ready.toSorted((a, b) => a.priority - b.priority);
     const isMixed = ready.some(({ set, isOrdered }) => set !== first?.set || isOrdered);

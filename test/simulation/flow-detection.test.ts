@@ -47,6 +47,16 @@ const defects: readonly (readonly [what: string, event: string, by: (write: Writ
     },
   ],
   [
+    "a round that does not end while keys come",
+    "job.claimed",
+    (write) => (tables, event, at) => {
+      const { key, set = 1, priority } = tables["jobs"]?.get([event["id"]]) ?? {};
+      write(tables, event, at);
+      const round = key === undefined ? undefined : tables["rounds"]?.edit([set, priority]);
+      if (round !== undefined) round["end"] = Number.MAX_SAFE_INTEGER - 1;
+    },
+  ],
+  [
     "strict order in which a job that is to be tried again holds nobody back",
     "job.failed",
     (write) => (tables, event, at) => {

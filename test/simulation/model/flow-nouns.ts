@@ -51,6 +51,8 @@ export interface Round {
   /** The lane whose turn it was last, and the jobs that it is still given in it. */
   readonly lane: number;
   readonly left: number;
+  /** The last lane that there was when the round began. */
+  readonly end?: number | undefined;
   readonly passed: number;
 }
 

@@ -49,7 +49,8 @@ function lookUp({ turns, rounds }: State, ahead: Ahead): void {
   if (isOn && ahead.next.at(-1) !== round.lane) ahead.next.push(round.lane);
   if (ahead.next.length > 0) return;
   lanes.sort((a, b) => a - b);
-  const behind = lanes.filter((lane) => lane > round.lane);
+  const end = round.end ?? Infinity;
+  const behind = lanes.filter((lane) => lane > round.lane && lane <= end);
   ahead.next = (behind.length > 0 ? behind : lanes).toReversed();
 }
 

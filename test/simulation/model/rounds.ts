@@ -81,8 +81,10 @@ function leave(state: State, lane: number): void {
   const turned = state.turns.get(lane);
   state.turns.delete(lane);
   if (turned === undefined) return;
-  const isLast = [...state.turns.values()].every((each) => roundName(each) !== roundName(turned));
-  if (isLast) state.rounds.delete(roundName(turned));
+  const name = roundName(turned);
+  if ([...state.turns.values()].some((each) => roundName(each) === name)) return;
+  state.passed = Math.max(state.passed, state.rounds.get(name)?.passed ?? 0);
+  state.rounds.delete(name);
 }
 
 function enter(state: State, lane: number, turned: Turned): void {
@@ -100,16 +102,21 @@ export function goOn(state: State, passed: number, share: number): number {
   return from + share;
 }
 
-/** A lane was given a job in its turn. */
+/** A lane was given a job in its turn; a turn counts once. With one before the last lane, or of a lane that came since, a round begins. */
 function useTurn(state: State, lane: number, weight: number): void {
   const turned = state.turns.get(lane);
   if (turned === undefined) return;
   const name = roundName(turned);
   const round = state.rounds.get(name);
   if (round === undefined) throw new Error(`the model has lost the round of lane ${lane}`);
+  if (round.lane === lane && round.left > 0) {
+    state.rounds.set(name, { ...round, left: round.left - 1 });
+    return;
+  }
   const lanes = [...state.turns.values()].filter((each) => roundName(each) === name).length;
-  const left = round.lane === lane && round.left > 0 ? round.left - 1 : weight - 1;
-  state.rounds.set(name, { ...round, lane, left, passed: goOn(state, round.passed, 1 / lanes) });
+  const end = lane <= round.lane || lane > (round.end ?? 0) ? state.lane : round.end;
+  const passed = goOn(state, round.passed, 1 / lanes);
+  state.rounds.set(name, { ...round, lane, left: weight - 1, end, passed });
 }
 
 /** Changes a key, and brings its lanes' turns up to date. `served` is the lane that was given a job. */
