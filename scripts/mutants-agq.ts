@@ -5,10 +5,28 @@
 import type { Mutant } from "./mutants-table.ts";
 
 const jobs = "test/object/agq-jobs.test.ts";
+const plain = "test/object/agq-plain.test.ts";
 const queue = "test/object/agq-queue.test.ts";
 const waits = "test/object/agq-waits.test.ts";
 
 export const agqMutants: readonly Mutant[] = [
+  {
+    name: "agq-numbers-as-they-are",
+    breaks:
+      "an integer that AGQ reads is told to the queue in a spelling which that refuses in other words",
+    file: "src/redis/agq/arguments.ts",
+    from: 'String(BigInt(text.replace("+", "")));',
+    to: "text;",
+    tests: [plain],
+  },
+  {
+    name: "agq-numbers-too-small",
+    breaks: "a score too small to be told from zero is refused in words that are not AGQ's",
+    file: "src/redis/agq/arguments.ts",
+    from: "if (Number(text) !== 0) return text;",
+    to: "if (Number(text) !== 1) return text;",
+    tests: [plain],
+  },
   {
     name: "agq-without-a-key",
     breaks: "a job that was handed out by an instance which could not say so is lost to its worker",

@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { agqMutants } from "./mutants-agq.ts";
+import { bridgeMutants } from "./mutants-bridge.ts";
 import { deliveryMutants } from "./mutants-deliveries.ts";
 import { feedMutants } from "./mutants-feed.ts";
 import { flowMutants } from "./mutants-flows.ts";
@@ -49,6 +50,7 @@ export const mutants: readonly Mutant[] = [
   ...strangerMutants,
   ...agqMutants,
   ...rankMutants,
+  ...bridgeMutants,
 ];
 
 /** The text of a mutant's file with the mutant in it. Throws when it does not apply. */

@@ -10,7 +10,7 @@ import { encodeCall, encodeReply } from "../redis/frames.ts";
 import { type Frame, ReplyScanner } from "../redis/reply-scanner.ts";
 import { bytesOf, type Call, RequestParser } from "../redis/requests.ts";
 import type { Link } from "./redis-link.ts";
-import { RedisPrologue } from "./redis-prologue.ts";
+import { isTelling, RedisPrologue } from "./redis-prologue.ts";
 
 /** Calls on their way, and their bytes, above which a client is not read from. */
 const CALLS_MAX = 4096;
@@ -18,24 +18,28 @@ const BYTES_MAX = 4 * 1024 * 1024;
 /** Bytes that a client which follows something has not taken, above which it is cut off, as by a Redis: what is published does not wait for it. */
 const TOLD_BYTES_MAX = 32 * 1024 * 1024;
 
+/** A client that ends its side so soon behind a call that may wait has sent a batch: a Redis performs all of it before it reads the end. */
+const BATCH_WITHIN_MS = 50;
+/** How long such a call is given then: one that finds something at once has a reply to tell. */
+const BATCH_WAIT_MS = 1_000;
+
 /** A call that has no reply yet. */
 interface Unanswered {
   readonly bytes: number;
-  /** The frames that answer it and have not come. */
-  frames: number;
-  /** None of them has come: an error, or nothing, is the whole answer. */
-  isUntouched: boolean;
-  /** It is an EXEC of calls that change what is followed. */
-  readonly isSettling: boolean;
-  /** It changes what is followed: each of its frames says so, also where it looks as if nobody had asked. */
-  readonly isSubscription: boolean;
-  /** It is a HELLO or a RESET: its reply shows which protocol is spoken from then on. */
-  readonly isGreeting: boolean;
+  /** The call itself, where its reply says something about the connection; else nothing of it. */
+  readonly call: Call;
+  /** The frames that answer it and have not come; undefined as long as none has: only the calls before it tell how many there are. */
+  frames: number | undefined;
+  /** Which of the replies in that of an EXEC are errors; below 0: counted from the last one. */
+  readonly errors: number[];
   /** It was said again: the client has had the reply. */
   readonly isRepeated: boolean;
 }
 
-const greeting = /^(hello|reset)$/i;
+const unanswered = (call: Call, bytes: number, isRepeated = false): Unanswered => ({
+  ...{ bytes, isRepeated, frames: undefined, errors: [] },
+  call: isTelling(call) ? call : [],
+});
 
 /** The words of frames that answer who changes what is followed, and of those that tell what was published. */
 const confirmation = /^p?(un)?subscribe$/;
@@ -55,19 +59,18 @@ export class BridgedClient {
   /** Frames that wait for a link. */
   #frames = "";
   readonly #unanswered: Unanswered[] = [];
-  /** A frame has said that something is followed: from then on, what is published may come. */
-  #isSubscribed = false;
-  /** What is published comes as pushes: an array is a reply, whatever it says. */
-  #isResp3 = false;
   #unansweredBytes = 0;
   /** Replies to what was said again, which the client has had already. */
   #repeated = 0;
-  /** A call is on its way that may wait, or an EXEC that says what is followed. */
-  #isBlocked = false;
+  /** A call is on its way that may wait. */
   #mayWait = false;
+  /** Since when, as `performance.now` tells. */
+  #waitsSince = 0;
   /** Calls that came behind it: here they wait at no cost to the queue. */
   readonly #behind: Call[] = [];
   #behindBytes = 0;
+  /** It has ended its side: what is left of its calls is a batch. */
+  #isBatch = false;
   /** It says nothing more, and goes once it has its replies. */
   #isLeaving = false;
   /** Its end is on its way to it: nothing that it still says is performed, as by a Redis that has closed. */
@@ -79,8 +82,7 @@ export class BridgedClient {
     this.#tell = tell;
     socket.on("data", (bytes) => this.#hear(bytes));
     socket.on("drain", () => this.#pace());
-    // Nobody is there to be told what a call that waits would take.
-    socket.on("end", () => (this.#mayWait ? this.cutOff() : this.end()));
+    socket.on("end", () => this.#hearEnd());
     socket.on("close", () => this.#link?.close());
     // Its close is told as well.
     socket.on("error", () => undefined);
@@ -106,8 +108,27 @@ export class BridgedClient {
     this.#pace();
   }
 
+  /** The client says nothing more. Nobody may be there to be told what a call that waits would take. */
+  #hearEnd(): void {
+    if (this.#mayWait && performance.now() - this.#waitsSince > BATCH_WITHIN_MS) {
+      this.cutOff();
+      return;
+    }
+    this.#isBatch = true;
+    if (this.#mayWait) this.#limitWait();
+    this.end();
+  }
+
+  /** Cuts the client off unless the last call is answered in time. */
+  #limitWait(): void {
+    const waiting = this.#unanswered.at(-1);
+    setTimeout(() => {
+      if (this.#unanswered.at(-1) === waiting) this.cutOff();
+    }, BATCH_WAIT_MS).unref();
+  }
+
   #takeOrHold(call: Call): void {
-    if (!this.#isBlocked) {
+    if (!this.#mayWait) {
       this.#take(call);
       return;
     }
@@ -117,7 +138,6 @@ export class BridgedClient {
 
   /** What waited is answered: the calls behind it are taken, up to the next one that may wait. */
   #goOn(): void {
-    this.#isBlocked = false;
     this.#mayWait = false;
     this.#behindBytes = 0;
     const calls = this.#behind.splice(0);
@@ -126,23 +146,25 @@ export class BridgedClient {
   }
 
   #take(call: Call): void {
-    const { isOpen } = this.#prologue;
-    const frames = this.#prologue.framesOf(call);
-    this.#prologue.note(call);
     const command = redisCommandTable.get(call[0]?.toLowerCase() ?? "");
-    this.#mayWait = !this.#prologue.isOpen && command?.flags.includes("blocking") === true;
-    const isSettling = isOpen && frames !== undefined;
-    this.#isBlocked = this.#mayWait || isSettling;
+    this.#mayWait = command?.flags.includes("blocking") === true && !this.#isQueueing();
     // Its reply is the last one, and then the queue closes.
     if (call[0]?.toLowerCase() === "quit") this.#isLeaving = true;
     const frame = encodeCall(call);
     this.#frames += frame;
-    this.#unanswered.push({
-      ...{ bytes: frame.length, frames: frames ?? 1, isUntouched: true },
-      ...{ isSubscription: frames !== undefined, isSettling, isRepeated: false },
-      isGreeting: !isOpen && greeting.test(call[0] ?? ""),
-    });
+    this.#unanswered.push(unanswered(call, frame.length));
     this.#unansweredBytes += frame.length;
+    if (!this.#mayWait) return;
+    this.#waitsSince = performance.now();
+    if (this.#isBatch) this.#limitWait();
+  }
+
+  /** Whether what comes next stands between MULTI and EXEC, unless one of them is refused: then a call that waits holds up those behind it at the queue. */
+  #isQueueing(): boolean {
+    const last = this.#unanswered.findLast(
+      ({ call }) => call.length === 1 && /^(multi|exec|discard|reset)$/i.test(call[0] ?? ""),
+    );
+    return last === undefined ? this.#prologue.isOpen : /^multi$/i.test(last.call[0] ?? "");
   }
 
   #send(): void {
@@ -177,19 +199,8 @@ export class BridgedClient {
     this.#link = link;
     this.#scanner = new ReplyScanner();
     link.listen({ hear: (bytes) => this.#answer(bytes), lost: () => this.#lost() });
-    this.#isSubscribed = false;
-    this.#isResp3 = false;
     this.#repeated = said.length;
-    this.#unanswered.unshift(
-      ...said.map((call) => {
-        const frames = /^p?subscribe$/.test(call[0] ?? "") ? call.length - 1 : undefined;
-        return {
-          ...{ bytes: 0, frames: frames ?? 1, isUntouched: true },
-          ...{ isSubscription: frames !== undefined, isSettling: false, isRepeated: true },
-          isGreeting: greeting.test(call[0] ?? ""),
-        };
-      }),
-    );
+    this.#unanswered.unshift(...said.map((call) => unanswered(call, 0, true)));
     if (said.length > 0) link.send(Buffer.from(said.map(encodeCall).join(""), "latin1"));
     else this.#send();
   }
@@ -202,13 +213,7 @@ export class BridgedClient {
       if (!this.#isAnswer(frame)) continue;
       const [next] = this.#unanswered;
       if (next === undefined) continue;
-      if (next.isSubscription) this.#isSubscribed = true;
-      const isRefused = next.isUntouched && (frame.type === "-" || frame.type === "_");
-      if (next.isGreeting && !isRefused) this.#isResp3 = frame.type === "%";
-      next.isUntouched = false;
-      next.frames = isRefused ? 0 : next.frames - 1;
-      if (next.frames > 0) continue;
-      if (next.isSettling) this.#prologue.settle(!isRefused);
+      if (!this.#isAnswered(next, frame)) continue;
       this.#unanswered.shift();
       this.#unansweredBytes -= next.bytes;
       if (!next.isRepeated) continue;
@@ -224,19 +229,32 @@ export class BridgedClient {
       this.cutOff();
       return;
     }
-    if (this.#isBlocked && this.#unanswered.length === 0) this.#goOn();
+    if (this.#mayWait && this.#unanswered.length === 0) this.#goOn();
     this.#pace();
     this.#leaveWhenDone();
   }
 
+  /** Takes one more frame of the reply to a call. Returns whether it is the last one. */
+  #isAnswered(next: Unanswered, { type, errors = [] }: Frame): boolean {
+    const { call } = next;
+    // An error, or nothing, is the whole answer, where it comes first.
+    const isRefused = next.frames === undefined && (type === "-" || type === "_");
+    if (next.frames === undefined) next.errors.push(...errors);
+    else if (type === "-") next.errors.push(-next.frames);
+    next.frames = isRefused ? 0 : (next.frames ?? this.#prologue.framesOf(call)) - 1;
+    if (next.frames > 0) return false;
+    if (isRefused) this.#prologue.refuse(call);
+    else this.#prologue.settle(call, next.errors);
+    return true;
+  }
+
   /** Whether a frame belongs to the reply of the oldest call, and is not said unasked. */
   #isAnswer({ type, word }: Frame): boolean {
-    const isConfirmation = this.#unanswered[0]?.isSubscription === true && confirmation.test(word);
-    if (type === ">") return isConfirmation;
-    if (this.#isResp3) return true;
-    const mayBeTold =
-      this.#prologue.isFollowing || this.#unanswered.some(({ isSubscription }) => isSubscription);
-    return !(type === "*" && this.#isSubscribed && mayBeTold && publication.test(word));
+    if (type === ">") return confirmation.test(word);
+    if (type !== "*" || this.#prologue.isResp3) return true;
+    // The first frames of a call that follows something have come, the last not yet.
+    const isWithin = this.#unanswered[0]?.frames !== undefined;
+    return !((this.#prologue.isFollowing || isWithin) && publication.test(word));
   }
 
   /** The socket to the queue has closed. */

@@ -1,6 +1,7 @@
 /**
  * What a Redis client said about itself and which channels it follows, to be said again on a new connection, and whether a connection holds more than that.
- * Invariant: of calls that set the same thing the last one is kept; names that are watched and open transactions cannot be said again.
+ * Invariant: a call counts from its reply on and only if that is no error, one between MULTI and EXEC from the reply to EXEC on; of calls that set the
+ * same thing the last one is kept; names that are watched and open transactions cannot be said again.
  */
 
 /** Channels and patterns that a connection follows. */
@@ -9,7 +10,18 @@ interface FollowedNames {
   readonly patterns: Set<string>;
 }
 
+/** What a call makes of a connection depends on its reply. */
+const telling = /^(auth|client|discard|exec|hello|multi|ping|p?(un)?subscribe|reset|(un)?watch)$/i;
+
+/** Whether a call may change what is known of a connection, or has more than one frame: such a one is to be settled. */
+export const isTelling = ([command = ""]: readonly string[]): boolean => telling.test(command);
+
 const isSubscription = (name: string): boolean => /^p?(un)?subscribe$/.test(name);
+
+/** Whether a call shows the token. */
+const isProof = ([command = "", ...words]: readonly string[]): boolean =>
+  /^auth$/i.test(command) ||
+  (/^hello$/i.test(command) && words.some((word) => /^auth$/i.test(word)));
 
 /** The names that a call changes; undefined of one that changes none. */
 function changedBy(
@@ -21,9 +33,9 @@ function changedBy(
   return name.startsWith("p") ? patterns : channels;
 }
 
-function framesOf(followed: FollowedNames, call: readonly string[]): number | undefined {
+function framesOf(followed: FollowedNames, call: readonly string[]): number {
   const names = changedBy(followed, call);
-  if (names === undefined) return undefined;
+  if (names === undefined) return 1;
   return Math.max(1, call.length > 1 ? call.length - 1 : names.size);
 }
 
@@ -40,11 +52,12 @@ function follow(followed: FollowedNames, call: readonly string[]): void {
 
 export class RedisPrologue {
   readonly #said = new Map<string, readonly string[]>();
-  #followed: FollowedNames = { channels: new Set(), patterns: new Set() };
-  /** Calls between MULTI and EXEC that change what is followed, until it is known what became of them. */
+  readonly #followed: FollowedNames = { channels: new Set(), patterns: new Set() };
+  /** All calls between MULTI and EXEC, of some no words, until it is known what became of them. */
   #queued: (readonly string[])[] = [];
   #isOpen = false;
   #isWatching = false;
+  #isResp3 = false;
 
   /** Whether the connection has what a new one would lack. */
   get isHeld(): boolean {
@@ -56,11 +69,20 @@ export class RedisPrologue {
     return this.#isOpen;
   }
 
+  /** What is published comes as pushes: an array is a reply, whatever it says. */
+  get isResp3(): boolean {
+    return this.#isResp3;
+  }
+
   /** The calls that make a new connection what the old one was. */
   get calls(): readonly (readonly string[])[] {
     const { channels, patterns } = this.#followed;
+    const said = [...this.#said.values()];
+    // Without the token nothing else is performed: who has shown it again since shows it twice.
+    const proof = said.find(isProof);
     return [
-      ...this.#said.values(),
+      ...(proof === undefined || proof === said[0] ? [] : [proof]),
+      ...said,
       ...(channels.size > 0 ? [["subscribe", ...channels]] : []),
       ...(patterns.size > 0 ? [["psubscribe", ...patterns]] : []),
     ];
@@ -71,55 +93,85 @@ export class RedisPrologue {
     return this.#followed.channels.size + this.#followed.patterns.size > 0;
   }
 
-  /** How many frames answer a call that changes what is followed, if it is not refused; undefined of any other. To be asked before it is noted. */
-  framesOf(call: readonly string[]): number | undefined {
+  /** How many frames answer a call, if it is not refused. To be asked once every call before it is settled. */
+  framesOf(call: readonly string[]): number {
     if (!this.#isOpen) return framesOf(this.#followed, call);
-    if (call[0]?.toLowerCase() !== "exec" || this.#queued.length === 0) return undefined;
-    return 1 + this.#rehearsed().more;
+    return call[0]?.toLowerCase() === "exec" ? 1 + this.#moreFrames() : 1;
   }
 
-  /** What is followed behind the calls that are queued, and how many frames they have more than one each. */
-  #rehearsed(): { readonly followed: FollowedNames; readonly more: number } {
+  /** How many frames the calls that are queued have, more than one each. */
+  #moreFrames(): number {
     const { channels, patterns } = this.#followed;
     const followed = { channels: new Set(channels), patterns: new Set(patterns) };
     let more = 0;
     for (const call of this.#queued) {
-      more += (framesOf(followed, call) ?? 1) - 1;
+      more += framesOf(followed, call) - 1;
       follow(followed, call);
     }
-    return { followed, more };
+    return more;
   }
 
-  /** EXEC is answered: what was queued is done, or never will be. */
-  settle(isDone: boolean): void {
-    if (isDone) this.#followed = this.#rehearsed().followed;
-    this.#queued = [];
+  /** A call is answered by an error or by nothing, and has done nothing. */
+  refuse([command = ""]: readonly string[]): void {
+    // However an EXEC is answered, nothing is queued behind it.
+    if (command.toLowerCase() === "exec" && this.#isOpen) this.#end();
   }
 
-  /** Hears a call on its way. */
-  note(call: readonly string[]): void {
+  /** A call is answered otherwise; `errors`: which of the replies in it are errors, below 0 counted from the last one. */
+  settle(call: readonly string[], errors: readonly number[] = []): void {
+    const name = call[0]?.toLowerCase() ?? "";
+    if (name === "exec") this.#exec(errors);
+    else if (this.#isOpen && name !== "discard" && name !== "reset") this.#queued.push(call);
+    else this.#note(call);
+  }
+
+  /** All that was queued is performed, but what erred. */
+  #exec(errors: readonly number[]): void {
+    const queued = this.#queued;
+    const replies = queued.length + this.#moreFrames();
+    const erred = new Set(errors.map((place) => (place < 0 ? replies + place : place)));
+    this.#end();
+    let at = 0;
+    for (const call of queued) {
+      const frames = framesOf(this.#followed, call);
+      if (!erred.has(at)) this.#note(call);
+      at += frames;
+    }
+  }
+
+  /** A call is performed. */
+  #note(call: readonly string[]): void {
     const [name = "", word = "", option = ""] = call.map((each) => each.toLowerCase());
-    if (isSubscription(name)) {
-      if (this.#isOpen) this.#queued.push(call);
-      else follow(this.#followed, call);
-    } else if (name === "multi") this.#isOpen = true;
+    if (isSubscription(name)) follow(this.#followed, call);
+    else if (name === "multi") this.#isOpen = true;
     else if (name === "watch") this.#isWatching = true;
     else if (name === "unwatch") this.#isWatching = false;
-    else if (name === "exec" || name === "discard" || name === "reset") this.#end(name);
+    else if (name === "discard") this.#end();
+    else if (name === "reset") this.#reset();
     else if (name === "auth") this.#say("auth", call);
-    // One with fewer options leaves alone what the others set, of which AUTH must not be lost.
-    else if (name === "hello" && call.length > 1) this.#say(`hello ${call.length}`, call);
+    else if (name === "hello" && call.length > 1) this.#greet(call);
     // So a worker of AGQ says who it is.
     else if (name === "ping" && call.length > 1) this.#say("ping", call);
     else if (name === "client" && word === "setname") this.#say("name", call);
     else if (name === "client" && word === "setinfo") this.#say(`info ${option}`, call);
   }
 
-  #end(name: string): void {
+  #greet(call: readonly string[]): void {
+    this.#isResp3 = call[1] === "3";
+    // One with fewer options leaves alone what the others set, of which AUTH must not be lost.
+    this.#say(`hello ${call.length}`, call);
+  }
+
+  /** Nothing is queued any more, and nothing watched. */
+  #end(): void {
     this.#isOpen = false;
     this.#isWatching = false;
-    if (name !== "exec") this.#queued = [];
-    if (name !== "reset") return;
+    this.#queued = [];
+  }
+
+  #reset(): void {
+    this.#end();
+    this.#isResp3 = false;
     this.#said.clear();
     this.#followed.channels.clear();
     this.#followed.patterns.clear();

@@ -23,6 +23,8 @@ export const redisLimits = {
   redisElementsSeenMax: 100_000,
   /** Bytes that the replies of one run have. */
   redisReplyBytesMax: 8 * MiB,
+  /** Bytes of replies behind which a request by HTTP asks the queue for no more: its answer stands in memory as a whole. */
+  redisAnswerBytesMax: 16 * MiB,
 
   /** RESP: a line without its end, arguments of a call, and bytes of a call between them. */
   respLineBytesMax: 64 * KiB,

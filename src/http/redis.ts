@@ -5,8 +5,9 @@
  */
 import { Buffer } from "node:buffer";
 import { isRejected } from "../contract/checked.ts";
+import { limits } from "../contract/limits.ts";
 import type { RedisRunReply, RedisVersionsReply } from "../contract/redis.ts";
-import { type Refusal, refusals } from "../contract/refusals.ts";
+import { type Refusal, refusals, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import { Conversation, discardedBy } from "../redis/conversation.ts";
 import { errorOf } from "../redis/errors.ts";
@@ -141,6 +142,8 @@ class RestPorts implements RedisPorts {
   readonly #gate: RestGate;
   /** Why the queue refused, if it did. */
   refusal: Refusal | undefined;
+  /** Bytes of the replies that it has had. */
+  #bytes = 0;
   readonly waits: RestWaits;
 
   constructor(gate: RestGate, signal: AbortSignal) {
@@ -153,11 +156,13 @@ class RestPorts implements RedisPorts {
     this.queue = gate.queue;
   }
 
-  run: RedisPorts["run"] = async (input) =>
-    await this.#ask<RedisRunReply>({
+  run: RedisPorts["run"] = async (input) => {
+    if (this.#bytes > limits.redisAnswerBytesMax) return { refusal: tooMuch };
+    return await this.#ask<RedisRunReply>({
       ...{ v: 1, name: "redis.run", input },
       bytes: input.calls.reduce((sum, call) => sum + bytesOf(call), 0),
     });
+  };
 
   versions: RedisPorts["versions"] = async (names) =>
     await this.#ask<RedisVersionsReply>({
@@ -185,8 +190,16 @@ class RestPorts implements RedisPorts {
     request: CommandRequest<"redis.run" | "redis.versions">,
   ): Promise<Reply | { readonly refusal: Refusal }> {
     const answer = await this.#gate.ask(request);
-    if ("reply" in answer) return JSON.parse(answer.reply) as Reply;
+    if ("reply" in answer) {
+      this.#bytes += answer.reply.length;
+      return JSON.parse(answer.reply) as Reply;
+    }
     this.refusal = answer.refusal;
     return answer;
   }
 }
+
+const tooMuch = refuse(
+  "input_invalid",
+  `the replies are over ${limits.redisAnswerBytesMax} bytes already: this call was not performed, ask for it in another request`,
+);

@@ -64,6 +64,8 @@ export const runRedis: Decide<"redis.run"> = (tx, { calls, watched = [], atomic,
     before(i);
     const { reply, waitMs } = perform(watching, words, room);
     if (blocks && !atomic && waitMs !== undefined) return { replies, blocked: { ms: waitMs } };
+    // A call for whose reply the others left no room has done nothing, and begins the next run.
+    if (!atomic && i > 0 && room.bytes < 0) return { replies };
     replies.push(reply);
     // Who waits comes before the next call. Where the entry has no room for that, the next call is one of the next entry.
     if (!atomic && !serveReady(tx, ready, performWaiting)) return { replies };

@@ -140,12 +140,15 @@ export class Conversation {
     return await perform(this.#context, call);
   }
 
-  /** Has the queue perform calls: in one run, unless it answers only the first of them. Returns the one that waits. */
+  /** Has the queue perform calls: in one run, unless it answers only the first of them, or one entry has no room for all. Returns the one that waits. */
   async #run(calls: readonly Call[], tell: Tell): Promise<Waiting | undefined> {
     for (let rest = calls; rest.length > 0; ) {
       const input = { calls: rest.map((call) => [...call]), blocks: true };
       const answer = await this.#context.ports.run(input);
       if ("refusal" in answer) {
+        if (answer.refusal.refusalCode === "entry_too_large" && rest.length > 1) {
+          return await this.#runHalves(rest, tell);
+        }
         for (const _ of rest) tell({ error: errorOf(answer.refusal) });
         return undefined;
       }
@@ -158,6 +161,15 @@ export class Conversation {
       rest = next === undefined ? [] : [next, ...behind];
     }
     return undefined;
+  }
+
+  /** Has the queue perform calls of which it refused the whole, and so did nothing: alone they may be small enough. */
+  async #runHalves(calls: readonly Call[], tell: Tell): Promise<Waiting | undefined> {
+    const middle = Math.ceil(calls.length / 2);
+    const second = calls.slice(middle);
+    const waiting = await this.#run(calls.slice(0, middle), tell);
+    if (waiting === undefined) return await this.#run(second, tell);
+    return { ...waiting, behind: [...waiting.behind, ...second] };
   }
 
   /** Performs what was queued: the queue's part as one, then the gate's, each with its reply in its place. */

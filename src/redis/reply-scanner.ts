@@ -19,6 +19,8 @@ export interface Frame {
   readonly type: string;
   /** The first word of an array or a push, where it is short. */
   readonly word: string;
+  /** The places of the elements that are errors, where there are any. */
+  readonly errors?: readonly number[];
   /** How many bytes of the stretch it and those before it take. */
   readonly end: number;
 }
@@ -40,6 +42,9 @@ export class ReplyScanner {
   #wordLacks = 0;
   /** Only its first line has come: a word that follows is its first. */
   #isBegun = false;
+  /** Elements of it that have begun, and the places of those that are errors. */
+  #elements = 0;
+  #errors: number[] = [];
   #frames: Frame[] = [];
 
   /** Whether a frame has begun and is not whole. */
@@ -80,6 +85,10 @@ export class ReplyScanner {
     const isFirst = this.#type === "*" || this.#type === ">" ? this.#isBegun : false;
     this.#isBegun = false;
     if (this.#open.length === 0) this.#begin(type);
+    else if (this.#open.length === 1) {
+      if (type === "-") this.#errors.push(this.#elements);
+      this.#elements += 1;
+    }
     if (type !== "" && LINES.includes(type)) {
       this.#close(at);
       return;
@@ -102,6 +111,8 @@ export class ReplyScanner {
     this.#type = type;
     this.#word = "";
     this.#isBegun = true;
+    this.#elements = 0;
+    this.#errors = [];
   }
 
   #aggregate(elements: number, at: number): void {
@@ -120,6 +131,8 @@ export class ReplyScanner {
         return;
       }
     }
-    if (this.#type !== "|") this.#frames.push({ type: this.#type, word: this.#word, end });
+    if (this.#type === "|") return;
+    const frame = { type: this.#type, word: this.#word, end };
+    this.#frames.push(this.#errors.length > 0 ? { ...frame, errors: this.#errors } : frame);
   }
 }

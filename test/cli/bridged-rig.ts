@@ -40,6 +40,8 @@ export class TestLink implements Link {
   }
 }
 
+type MakeLink = (tell: () => void) => TestLink;
+
 export class BridgedRig {
   readonly client: Socket;
   /** The bridge's end of the connection. */
@@ -53,10 +55,12 @@ export class BridgedRig {
   /** What the next attempt to connect fails with. */
   failure: Error | undefined;
   readonly #server: Server;
+  readonly #link: MakeLink;
   #news = Promise.withResolvers<void>();
 
-  private constructor(server: Server, client: Socket, theirs: Socket) {
+  private constructor(server: Server, client: Socket, theirs: Socket, link: MakeLink) {
     this.#server = server;
+    this.#link = link;
     this.client = client;
     this.theirs = theirs;
     client.setEncoding("latin1");
@@ -71,15 +75,18 @@ export class BridgedRig {
     new BridgedClient(theirs, () => this.#connect(), tell);
   }
 
-  /** With `isHalfOpen` the client may go on saying something behind the end of what it hears. */
-  static async open(isHalfOpen = false): Promise<BridgedRig> {
+  /** With `isHalfOpen` the client may go on saying something behind the end of what it hears. `link`: what the bridge connects to. */
+  static async open(
+    isHalfOpen = false,
+    link: MakeLink = (tell) => new TestLink(tell),
+  ): Promise<BridgedRig> {
     const server = createServer({ allowHalfOpen: true });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const { port } = server.address() as AddressInfo;
     const client = connect({ port, host: "127.0.0.1", allowHalfOpen: isHalfOpen });
     const [theirs] = (await once(server, "connection")) as [Socket];
-    return new BridgedRig(server, client, theirs);
+    return new BridgedRig(server, client, theirs, link);
   }
 
   /** Something has happened: whoever waits looks again. */
@@ -99,7 +106,7 @@ export class BridgedRig {
 
   async #connect(): Promise<Link> {
     if (this.failure !== undefined) throw this.failure;
-    const link = new TestLink(() => this.tell());
+    const link = this.#link(() => this.tell());
     this.links.push(link);
     return link;
   }

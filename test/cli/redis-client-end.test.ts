@@ -103,3 +103,25 @@ test("a client that does not take what is published is cut off, and that is told
   expect(rig.told).toBe("A client that does not take what is published was cut off.\n");
   expect(rig.links).toHaveLength(1);
 });
+
+test("a batch whose client ends its side at once is performed as by a Redis, which reads the end behind it", async () => {
+  const batch = call("RPUSH", "l", "a") + call("BLPOP", "l", "0");
+  const hasEnded = once(rig.theirs, "end");
+  rig.client.end(batch + call("GET", "x"));
+  await hasEnded;
+  await rig.until(() => rig.links[0]?.said === batch);
+  const [link] = rig.links as [TestLink];
+  await answers(link, ":1\r\n*2\r\n$1\r\nl\r\n$1\r\na\r\n");
+  await rig.until(() => link.said.endsWith(call("GET", "x")));
+  const ended = once(rig.client, "end");
+  await answers(link, "$-1\r\n");
+  await ended;
+  await rig.until(() => link.isClosed);
+});
+
+test("a batch that comes to wait is cut off", async () => {
+  const link = await says(call("BLPOP", "l", "0"));
+  rig.client.end();
+  await once(rig.theirs, "close");
+  expect([rig.heard, link.isClosed]).toEqual(["", true]);
+});

@@ -54,6 +54,19 @@ describe("a request", () => {
     });
   });
 
+  test("of a pipeline that one run has no room for is as many as it takes, up to a bound of all replies", async () => {
+    const value = "v".repeat(6 * 1024 * 1024);
+    const gate = new Recorder(() => ({ reply: JSON.stringify({ replies: [value] }) }));
+    const { text } = await sent(gate, "POST", "/pipeline", Array(5).fill(["GET", "a"]));
+    const results = JSON.parse(text) as { readonly result?: string; readonly error?: string }[];
+    expect(results.map(({ result }) => result?.length)).toEqual([
+      ...[value.length, value.length, value.length],
+      ...[undefined, undefined],
+    ]);
+    expect(results.at(-1)?.error).toContain("was not performed");
+    expect(gate.calls).toHaveLength(3);
+  });
+
   test("of a transaction is one atomic run", async () => {
     const gate = echoing();
     const { text } = await sent(gate, "POST", "/multi-exec", [
@@ -113,6 +126,14 @@ describe("a request", () => {
       calls: [["SET", "a", "9007199254740993", '{"b":12345678901234567890}']],
       blocks: true,
     });
+  });
+
+  test("has a number as it is written that would be infinite", async () => {
+    const gate = echoing();
+    for (const number of ["1e400", "-12.5E+0999", "1e-400"]) {
+      const { text } = await sent(gate, "POST", "", `["SET", "a", ${number}]`);
+      expect(JSON.parse(text)).toEqual({ result: number });
+    }
   });
 
   test("for base64 or for RESP2 is answered so", async () => {

@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
-import { one, run } from "./name-rig.ts";
+import { one, run, runAtomic } from "./name-rig.ts";
 
 const rowsOf = (queue: Harness, table: "list_items" | "names" | "generations" | "set_members") =>
   [...queue.store.tables[table].scan({})].length;
@@ -221,7 +221,7 @@ describe("a bound", () => {
     ["HINCRBYFLOAT h f 1", "HLEN h"],
     ["INCRBYFLOAT n 1.5", "EXISTS s"],
   ])(
-    "of the replies of a run holds for all of them, and %s changes nothing where it is met",
+    "of the replies of a run holds for all of them, and %s changes nothing where it is met, and is the first of the next run or errs in an EXEC",
     async (line, count) => {
       const queue = await openEngine({ config: {} });
       await run(
@@ -243,11 +243,24 @@ describe("a bound", () => {
         line,
         count,
       ];
-      const replies = await run(queue, ...calls);
+      expect(await run(queue, ...calls)).toHaveLength(times + 2);
+      expect(await one(queue, count)).toBe(1);
+      const replies = await runAtomic(queue, ...calls);
       expect(JSON.stringify(replies.at(-2))).toContain("the replies would be over");
       expect(replies.at(-1)).toBe(1);
     },
   );
+});
+
+describe("a call with more replies than a run may hold", () => {
+  it("errs alone, and those behind it are the next run", async () => {
+    const queue = await openEngine({ config: {} });
+    const value = "v".repeat(limits.redisValueBytesMax);
+    await one(queue, ["SET", "a0", value]);
+    const asked = ["MGET", ...Array<string>(9).fill("a0")];
+    const replies = await run(queue, asked, "GET a0", "GET a0");
+    expect(replies).toEqual([{ error: expect.stringContaining("the replies would be over") }]);
+  });
 });
 
 describe("a scan", () => {

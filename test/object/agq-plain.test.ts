@@ -25,6 +25,21 @@ describe("a client that has not said who it is", () => {
 });
 
 describe("plain names", () => {
+  test("take a number also as AGQ reads it, where a Redis does not", async () => {
+    const { say } = await met();
+    await expectAll(say, [
+      ["LPUSH l a", ":1\r\n"],
+      ["LPUSH l b", ":2\r\n"],
+      ["LRANGE l +0 -01", list("b", "a")],
+      ["LREM l +01 b", ":1\r\n"],
+      ["HINCRBY h f +1", ":1\r\n"],
+      ["HINCRBY h f 01", ":2\r\n"],
+      ["ZADD z 1e-400 m", ":1\r\n"],
+      ["ZRANGE z 00 -1", list("m", "0")],
+      ["ZRANGEBYSCORE z -1e-400 1", list("m", "0")],
+    ]);
+  });
+
   test("have AGQ's shapes of replies", async () => {
     const { say } = await met();
     await expectAll(say, [

@@ -39,6 +39,33 @@ describe("a pipeline", () => {
     expect(queue.runs).toHaveLength(3);
   });
 
+  test("that is too large for one entry is run in parts, each call once and in its order", async () => {
+    const { queue, say } = begin();
+    queue.largest = 2;
+    expect(await say("INCR a", "INCR a", "INCR a", "INCR a", "INCR a")).toEqual([1, 2, 3, 4, 5]);
+    queue.largest = 0;
+    const refused = error("ERR too large");
+    expect(await say("INCR a", "INCR a")).toEqual([refused, refused]);
+    queue.largest = 1;
+    expect(await say("INCR a", "MULTI", "INCR a", "INCR a", "EXEC", "GET a")).toEqual([
+      ...[6, OK, { ok: "QUEUED" }, { ok: "QUEUED" }],
+      ...[error("EXECABORT Transaction discarded because of: ERR too large"), "6"],
+    ]);
+  });
+
+  test("of which a part waits goes on behind it with the rest", async () => {
+    const { queue, conversation } = begin();
+    queue.largest = 2;
+    const lines = ["INCR a", "BLPOP l 0", "INCR a", "INCR a", "INCR a"];
+    const replies: unknown[] = [];
+    const waiting = await conversation.perform(
+      lines.map((line) => line.split(" ")),
+      (reply) => replies.push(reply),
+    );
+    expect(replies).toEqual([1]);
+    expect(waiting?.behind).toEqual(Array(3).fill(["INCR", "a"]));
+  });
+
   test("that is refused is told so call by call, in Redis's terms", async () => {
     const { queue, say } = begin();
     queue.refusal = refuse("queue_full", "The queue is full …");

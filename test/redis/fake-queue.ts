@@ -3,7 +3,7 @@
  * Invariant: a run answers every call, in order; what reaches it is recorded.
  */
 import type { RedisReply, RedisRunInput } from "../../src/contract/redis.ts";
-import type { Refusal } from "../../src/contract/refusals.ts";
+import { type Refusal, refuse } from "../../src/contract/refusals.ts";
 import type { RedisPorts } from "../../src/redis/gate-command.ts";
 
 export const TOKEN = "s3cret";
@@ -18,6 +18,8 @@ export class FakeQueue implements RedisPorts {
   fault: Error | undefined;
   /** Calls that it answers of one run. */
   answersMax = Number.POSITIVE_INFINITY;
+  /** Calls above which a run is too large for an entry. */
+  largest = Number.POSITIVE_INFINITY;
   readonly #values = new Map<string, string>();
   readonly #versions = new Map<string, number>();
   /** Runs wait for this. */
@@ -29,6 +31,7 @@ export class FakeQueue implements RedisPorts {
     if (this.fault !== undefined) throw this.fault;
     if (this.refusal !== undefined) return { refusal: this.refusal };
     const { calls, watched = [] } = input;
+    if (calls.length > this.largest) return { refusal: refuse("entry_too_large", "too large") };
     const isChanged = watched.some(({ name, version }) => this.#version(name) !== version);
     if (isChanged) return { replies: null };
     // It has nothing for who waits.

@@ -86,6 +86,13 @@ describe("replies are counted", () => {
     expect(words).toEqual(["subscribe", "", ""]);
   });
 
+  test("with the places of the elements that are errors, not of those within them", () => {
+    const said = "*4\r\n-A\r\n*1\r\n-B\r\n$1\r\n-\r\n-C\r\n*1\r\n+OK\r\n-D\r\n";
+    const scanner = new ReplyScanner();
+    const frames = [...said].flatMap((char) => scanner.push(bytes(char)));
+    expect(frames.map(({ errors }) => errors)).toEqual([[0, 3], undefined, undefined]);
+  });
+
   test("what is no RESP is told", () => {
     for (const said of ["hello\r\n", "\r\n", "*x\r\n", "$-2\r\n"]) {
       expect(() => new ReplyScanner().push(bytes(said))).toThrow("This is not RESP");

@@ -24,6 +24,15 @@ export function checkInteger(text: string, what: string): void {
   if (!isInteger(text)) throw new AgqError(`${what} must be an integer`);
 }
 
+/** An integer that was checked, as Redis takes it. @example plainInteger("+01") // "1" */
+export const plainInteger = (text: string): string => String(BigInt(text.replace("+", "")));
+
+/** A finite number that was checked, as Redis takes it, which takes none that is too small to be told from zero. @example plainNumber("1e-400") // "0" */
+export function plainNumber(text: string): string {
+  if (Number(text) !== 0) return text;
+  return text.startsWith("-") ? "-0" : "0";
+}
+
 /** A finite number. Throws in these words where an argument is none. */
 export function numberIn(text: string, what: string, infinite: string): number {
   const isNumber = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text);

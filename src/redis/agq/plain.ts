@@ -5,7 +5,7 @@
 import { isRedisError, type RedisReply } from "../../contract/redis.ts";
 import { textOf } from "../binary.ts";
 import type { Call } from "../requests.ts";
-import { checkInteger, numberIn } from "./arguments.ts";
+import { checkInteger, numberIn, plainInteger, plainNumber } from "./arguments.ts";
 import {
   type AgqCommand,
   type AgqContext,
@@ -101,10 +101,14 @@ function checkTimeout(command: string, text: string): void {
 
 const capped = (timeout: string): string => String(Math.min(Number(timeout), WAIT_SECS_MAX));
 
-const RANK = (command: string): Wording => ({
+/** A range by rank, of which more may be asked for than AGQ's programs say. */
+const ranks = (command: string, ...options: readonly string[]): Wording => ({
   check: ([, start = "", stop = ""]) => {
     checkInteger(start, `${command} start`);
     checkInteger(stop, `${command} stop`);
+  },
+  tell: ([name = "", start = "", stop = ""]) => {
+    return [command, name, plainInteger(start), plainInteger(stop), ...options];
   },
 });
 
@@ -159,8 +163,8 @@ const checkSet = ([name = "", , ...options]: readonly string[]): void => {
   if (isAgqName(name) && options.length > 0) throw new AgqError(`SET ${name} takes no options`);
 };
 
-const hincrby: AgqPerform = async (context: AgqContext, args) => {
-  const reply = await context.plain(["HINCRBY", ...args]);
+const hincrby: AgqPerform = async (context: AgqContext, [key = "", field = "", increment = ""]) => {
+  const reply = await context.plain(["HINCRBY", key, field, plainInteger(increment)]);
   if (!isRedisError(reply)) return reply;
   if (reply.error === "ERR hash value is not an integer") {
     throw new AgqError("Protocol error: Hash field is not an integer");
@@ -204,7 +208,7 @@ export const plainCommands: Readonly<Record<string, AgqCommand>> = Object.fromEn
   row("HEXISTS", 2, "two arguments (key field)"),
   row("ZREM", 2, "two arguments (key member)"),
   row("ZSCORE", 2, "two arguments (key member)", { hear: score }),
-  row("LRANGE", 3, "three arguments", RANK("LRANGE")),
+  row("LRANGE", 3, "three arguments", ranks("LRANGE")),
   row("BRPOPLPUSH", 3, "three arguments", {
     names: 2,
     check: ([, , timeout = ""]) => checkTimeout("BRPOPLPUSH", timeout),
@@ -214,21 +218,26 @@ export const plainCommands: Readonly<Record<string, AgqCommand>> = Object.fromEn
   row("LREM", 3, "three arguments: key count element", {
     check: ([, count = ""]) => {
       checkInteger(count, "LREM count");
-      if (count === INT64_MIN) throw new AgqError("Invalid count value");
+      if (plainInteger(count) === INT64_MIN) throw new AgqError("Invalid count value");
     },
+    tell: ([name = "", count = "", element = ""]) => [
+      ...["LREM", name, plainInteger(count), element],
+    ],
   }),
   row("HSET", 3, "three arguments (key field value)"),
   row("ZADD", 3, "three arguments (key score member)", {
     check: ([, text = ""]) => numberIn(text, "ZADD score", "Score must be a finite number"),
+    tell: ([name = "", text = "", member = ""]) => ["ZADD", name, plainNumber(text), member],
   }),
   row("ZRANGE", 3, "three arguments (key start stop)", {
-    ...RANK("ZRANGE"),
-    tell: (args) => ["ZRANGE", ...args, "WITHSCORES"],
+    ...ranks("ZRANGE", "WITHSCORES"),
     hear: withScores,
   }),
   row("ZRANGEBYSCORE", 3, "three arguments (key min max)", {
     check: checkScores,
-    tell: (args) => ["ZRANGEBYSCORE", ...args, "WITHSCORES"],
+    tell: ([name = "", min = "", max = ""]) => [
+      ...["ZRANGEBYSCORE", name, plainNumber(min), plainNumber(max), "WITHSCORES"],
+    ],
     hear: withScores,
   }),
   [

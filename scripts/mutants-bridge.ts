@@ -1,0 +1,92 @@
+/**
+ * The mutants of what Redis clients say through the bridge and over HTTP: calls that are refused, batches, and pipelines that are too much for one run.
+ * Invariant: each breaks one promise, stated in a sentence, in a snippet that stands once in its file.
+ */
+import type { Mutant } from "./mutants-table.ts";
+
+const client = "src/cli/redis-client.ts";
+const prologue = "src/cli/redis-prologue.ts";
+const said = "test/cli/redis-prologue.test.ts";
+
+export const bridgeMutants: readonly Mutant[] = [
+  {
+    name: "refused-as-done",
+    breaks: "what is refused is said again on another link, in the place of what was not",
+    file: client,
+    from: "if (isRefused) this.#prologue.refuse(call);\n    else ",
+    to: "",
+    tests: [said],
+  },
+  {
+    name: "queued-as-done",
+    breaks: "what was discarded is performed on another link",
+    file: prologue,
+    from: 'else if (this.#isOpen && name !== "discard" && name !== "reset") this.#queued.push(call);',
+    to: "",
+    tests: [said],
+  },
+  {
+    name: "refused-with-all-frames",
+    breaks: "behind a SUBSCRIBE that is refused nothing of a client is performed any more",
+    file: client,
+    from: "next.frames = isRefused ? 0 : (next.frames",
+    to: "next.frames = (next.frames",
+    tests: [said],
+  },
+  {
+    name: "erred-as-done",
+    breaks: "what erred within an EXEC is said again on another link",
+    file: prologue,
+    from: "if (!erred.has(at)) this.#note(call);",
+    to: "this.#note(call);",
+    tests: [said],
+  },
+  {
+    name: "token-too-late",
+    breaks: "a client that has shown its token twice loses its name with its link",
+    file: prologue,
+    from: "...(proof === undefined || proof === said[0] ? [] : [proof]),",
+    to: "",
+    tests: [said],
+  },
+  {
+    name: "batch-cut-off",
+    breaks: "a client that ends its side at once behind its calls has no reply to them",
+    file: client,
+    from: "if (this.#mayWait && performance.now() - this.#waitsSince > BATCH_WITHIN_MS) {",
+    to: "if (this.#mayWait) {",
+    tests: ["test/cli/redis-client-end.test.ts"],
+  },
+  {
+    name: "run-without-room",
+    breaks: "a call errs because of the replies to those before it in its pipeline",
+    file: "src/machine/redis.ts",
+    from: "if (!atomic && i > 0 && room.bytes < 0) return { replies };",
+    to: "",
+    tests: ["test/machine/names.test.ts"],
+  },
+  {
+    name: "run-refused-whole",
+    breaks: "a call is refused because of what others of its pipeline change",
+    file: "src/redis/conversation.ts",
+    from: "return await this.#runHalves(rest, tell);",
+    to: "",
+    tests: ["test/redis/conversation.test.ts"],
+  },
+  {
+    name: "half-forgotten",
+    breaks: "where a call waits in the first half of a run, the second is never performed",
+    file: "src/redis/conversation.ts",
+    from: "behind: [...waiting.behind, ...second]",
+    to: "behind: waiting.behind",
+    tests: ["test/redis/conversation.test.ts"],
+  },
+  {
+    name: "number-as-null",
+    breaks: "a number by HTTP that JavaScript has no room for is kept as the text null",
+    file: "src/http/redis-calls.ts",
+    from: "|\\de[+-]?\\d{3}/i",
+    to: "/",
+    tests: ["test/http/redis.test.ts"],
+  },
+];
