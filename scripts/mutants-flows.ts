@@ -11,6 +11,8 @@ const flows = "test/machine/flows.test.ts";
 const letters = "test/machine/dead-letters.test.ts";
 const replacing = "test/machine/unique-replace.test.ts";
 const lives = "test/machine/flow-lives.test.ts";
+const operations = "test/machine/flow-operations.test.ts";
+const graphs = "test/machine/flow-graphs.test.ts";
 const verify = "test/object/verify-flow.test.ts";
 
 const ofUniques: readonly Mutant[] = [
@@ -64,6 +66,94 @@ const ofUniques: readonly Mutant[] = [
   },
 ];
 
+const ofReplacing: readonly Mutant[] = [
+  {
+    name: "late-complete-of-replaced",
+    breaks: "a payload that replaced another one is lost to a late complete of that",
+    file: "src/machine/uniques.ts",
+    from: 'const anew = job.outcome === "expired" || job.progress',
+    to: "const anew = job.progress",
+    tests: [replacing],
+  },
+  {
+    name: "progress-of-replaced",
+    breaks: "a payload that replaced another one has the progress of that",
+    file: "src/store/job-writers.ts",
+    from: "  progress: undefined,\n  ...(outcome",
+    to: "  ...(outcome",
+    tests: [replacing],
+  },
+  {
+    name: "foreign-job-replaced",
+    breaks: "a job that has the id of one that is gone is replaced in its stead",
+    file: "src/machine/uniques.ts",
+    from: "return job?.unique?.key === key ? job : undefined;",
+    to: "return key === undefined ? undefined : job;",
+    tests: [replacing],
+  },
+];
+
+/** Of operations over jobs that wait for one another. */
+const ofOperations: readonly Mutant[] = [
+  {
+    name: "purge-as-named",
+    breaks: "a purge leaves jobs that went on when others were purged",
+    file: "src/machine/operations.ts",
+    from: '"running", "blocked", "scheduled", "ready", ...endStates]',
+    to: '"scheduled", "ready", "running", "blocked", ...endStates]',
+    tests: [operations],
+  },
+  {
+    name: "purge-keeps-window",
+    breaks: "a purged job that is kept for others keeps its unique key for its time",
+    file: "src/machine/operations.ts",
+    from: "uniques.get([unique.key])?.id !== id) return;",
+    to: "uniques.get([unique.key])?.id === id) return;",
+    tests: [operations],
+  },
+  {
+    name: "redrive-by-name",
+    breaks: "a job that runs again does not wait for its parent that runs again with it",
+    file: "src/machine/operations.ts",
+    from: "met.toSorted(([a], [b]) => a - b)",
+    to: "met",
+    tests: [operations],
+  },
+  {
+    name: "waits-for-reused-id",
+    breaks: "a job that runs again waits for another one that has its parent's id by now",
+    file: "src/store/flows.ts",
+    from: "return parent === undefined || !isLaterThan(parent, child);",
+    to: "return parent === undefined || isLaterThan(child, child) === false;",
+    tests: [operations],
+  },
+  {
+    name: "later-parent-by-place",
+    breaks: "a parent that runs again is not waited for",
+    file: "src/store/flows.ts",
+    from: "return parent.run === 1 && parent.seq > child.seq;",
+    to: "return parent.seq > child.seq;",
+    tests: [operations, lives],
+  },
+  {
+    name: "graph-by-roots",
+    breaks:
+      "a job that waits for no other of its request is taken before those that were said earlier",
+    file: "src/machine/flows.ts",
+    from: "for (const [i, job] of jobs.entries()) {\n    if (!takeWithParents",
+    to: "for (const [i, job] of [...jobs.entries()].toReversed()) {\n    if (!takeWithParents",
+    tests: [graphs],
+  },
+  {
+    name: "ends-count-as-one",
+    breaks: "one entry gives up a million edges",
+    file: "src/machine/flows.ts",
+    from: "told += given ?? 1;",
+    to: "told += given === undefined ? 0 : 1;",
+    tests: [graphs],
+  },
+];
+
 const ofFlows: readonly Mutant[] = [
   {
     name: "failed-parent-is-enough",
@@ -85,8 +175,8 @@ const ofFlows: readonly Mutant[] = [
     name: "circle-taken",
     breaks: "jobs of one request that wait for one another are taken",
     file: "src/machine/flows.ts",
-    from: "if (order.length === jobs.length) return",
-    to: "if (order.length <= jobs.length) return",
+    from: "if (onPath.has(parent.value)) return false;",
+    to: "if (onPath.has(parent.value)) continue;",
     tests: [flows],
   },
   {
@@ -128,8 +218,8 @@ const ofLetters: readonly Mutant[] = [
     name: "step-meets-ended",
     breaks: "a purge changes a job that ended within the same step",
     file: "src/machine/operations.ts",
-    from: "if (job?.state !== state) continue;",
-    to: "if (job === undefined) continue;",
+    from: "if (job.state !== state) return false;",
+    to: "if (job.seq === 0) return false;",
     tests: [ends],
   },
   {
@@ -169,4 +259,7 @@ const ofVerify: readonly Mutant[] = [
   },
 ];
 
-export const flowMutants: readonly Mutant[] = [...ofUniques, ...ofFlows, ...ofLetters, ...ofVerify];
+export const flowMutants: readonly Mutant[] = [
+  ...[...ofUniques, ...ofReplacing, ...ofFlows],
+  ...[...ofOperations, ...ofLetters, ...ofVerify],
+];

@@ -95,6 +95,8 @@ export interface EventFacts
     payloadBytes: number;
     /** Without it, the job is due at the entry's time. */
     runAt?: number | undefined;
+    /** What the last worker made of the other payload is forgotten: its progress, and that it may still complete the job. */
+    anew?: true | undefined;
   };
   /** A scheduled job came due and takes its place. */
   "job.promoted": { id: string };
@@ -123,7 +125,14 @@ export interface EventFacts
   /** A time to live or a deadline passed. */
   "job.expired": { id: string; reason: "ttl" | "deadline" };
   /** An ended job runs again, at the tail. */
-  "job.retried": { id: string; seq: number; lane: number; set?: number | undefined };
+  "job.retried": {
+    id: string;
+    seq: number;
+    lane: number;
+    set?: number | undefined;
+    /** Of the ids that it names, some are those of jobs that were made after it: it waits for none of these. */
+    reused?: true | undefined;
+  };
   /** Priority or due time changed. `runAt: null` makes a scheduled job ready. */
   "job.updated": { id: string; priority?: number; runAt?: number | null };
   /** A job's record is gone. */

@@ -17,36 +17,53 @@ import { jobUnknown, toRecord } from "./jobs-read.ts";
  */
 export function inFlowOrder(jobs: readonly JobSpec[]): JobSpec[] | Refusal | undefined {
   if (jobs.every(({ after }) => after === undefined)) return undefined;
-  const named = new Map<string, number>();
-  for (const [i, { id }] of jobs.entries())
-    if (id !== undefined && !named.has(id)) named.set(id, i);
-  const children = jobs.map((): number[] => []);
-  const waits = jobs.map(() => 0);
-  for (const [i, { after = [] }] of jobs.entries()) {
-    for (const { id } of after) {
-      const parent = named.get(id);
-      if (parent === undefined) continue;
-      children[parent]?.push(i);
-      waits[i] = (waits[i] ?? 0) + 1;
-    }
+  const named = new Map<string, JobSpec>();
+  for (const job of jobs) {
+    if (job.id !== undefined && !named.has(job.id)) named.set(job.id, job);
   }
-  const order = jobs.flatMap((_, i) => (waits[i] === 0 ? [i] : []));
-  for (const i of order) {
-    for (const child of children[i] ?? []) {
-      waits[child] = (waits[child] ?? 0) - 1;
-      if (waits[child] === 0) order.push(child);
-    }
+  const parentsOf = ({ after = [] }: JobSpec): JobSpec[] =>
+    after.flatMap(({ id }) => named.get(id) ?? []);
+  const taken = new Set<JobSpec>();
+  for (const [i, job] of jobs.entries()) {
+    if (!takeWithParents(job, parentsOf, taken)) return cycle(job, i);
   }
-  if (order.length === jobs.length) return order.map((i) => jobs[i] as JobSpec);
-  return cycle(jobs, waits);
+  return [...taken];
 }
 
-function cycle(jobs: readonly JobSpec[], waits: readonly number[]): Refusal {
-  const first = waits.findIndex((count) => count > 0);
-  const detail = `Job ${jobs[first]?.id ?? first} waits for itself, over others of this request or at once.`;
+/**
+ * Takes a job behind those it waits for, which are taken no earlier than for the first that does. False where it waits for itself. A
+ * chain may be as long as a request, so the path to a parent is kept in a list and not in calls.
+ */
+function takeWithParents(
+  first: JobSpec,
+  parentsOf: (job: JobSpec) => readonly JobSpec[],
+  taken: Set<JobSpec>,
+): boolean {
+  const path: { readonly job: JobSpec; readonly parents: Iterator<JobSpec> }[] = [];
+  const onPath = new Set<JobSpec>();
+  const enter = (job: JobSpec): void => {
+    path.push({ job, parents: parentsOf(job).values() });
+    onPath.add(job);
+  };
+  if (!taken.has(first)) enter(first);
+  for (let last = path.at(-1); last !== undefined; last = path.at(-1)) {
+    const parent = last.parents.next();
+    if (parent.done) {
+      taken.add(last.job);
+      path.pop();
+    } else if (!taken.has(parent.value)) {
+      if (onPath.has(parent.value)) return false;
+      enter(parent.value);
+    }
+  }
+  return true;
+}
+
+function cycle({ id }: JobSpec, i: number): Refusal {
+  const detail = `Job ${id ?? i} waits for itself, over others of this request or at once.`;
   return {
     ...refuse("flow_cycle", detail),
-    errors: [{ pointer: `/jobs/${first}/after`, code: "flow_cycle", detail }],
+    errors: [{ pointer: `/jobs/${i}/after`, code: "flow_cycle", detail }],
   };
 }
 
@@ -65,8 +82,8 @@ export function whyOrphan(tx: Transaction, { after = [] }: JobSpec): Refusal | u
 }
 
 /**
- * Tells up to `most` of the jobs that wait for an ended one: those for which it ended well enough go on, the others end. Returns
- * how many were told; at least one, where any waits.
+ * Tells the jobs that wait for an ended one, until that is `most` changes: those for which it ended well enough go on, the others end,
+ * each of which gives up all that it waited for and counts for as many changes. Returns how many that was; only the last job may pass `most`.
  */
 export function resolveChildren(tx: Transaction, id: string, most: number): number {
   const state = tx.tables.jobs.get([id])?.state;
@@ -81,10 +98,11 @@ export function resolveChildren(tx: Transaction, id: string, most: number): numb
     const other = waiting[children];
     if (other === undefined) return told;
     const [[, child], { onFail }] = other;
+    const given = tx.tables.jobs.get([child])?.after?.length;
     if (onFail === "cancel") tx.emit("job.cancelled", { id: child, reason: "parent_failed" });
     else
       tx.emit("job.failed", { id: child, reason: "parent_failed", error: `job ${id} is ${state}` });
-    told += 1;
+    told += given ?? 1;
   }
   return told;
 }

@@ -8,6 +8,7 @@ import { isGenerated, jobIds } from "../contract/ids.ts";
 import type { EnqueueResult, JobSpec } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, problemOf, type Refusal, refuse } from "../contract/refusals.ts";
+import { ownParents } from "../store/flows.ts";
 import type { JobRow } from "../store/jobs.ts";
 import { MIXED, orderOf } from "../store/keys.ts";
 import { laneName, PLAIN_LANE, requirements } from "../store/lanes.ts";
@@ -257,7 +258,9 @@ export function runAgain(tx: Transaction, id: string, job: JobRow): Refusal | un
   if (taken !== undefined) return taken;
   const lanes = laneFor(tx, job);
   if (isRefusal(lanes)) return lanes;
-  tx.emit("job.retried", { id, seq: countersOf(tx).seq + 1, ...lanes });
+  const isReused = ownParents(tx.tables, job)?.length !== job.after?.length;
+  const reused = isReused ? { reused: true as const } : {};
+  tx.emit("job.retried", { id, seq: countersOf(tx).seq + 1, ...lanes, ...reused });
   return undefined;
 }
 

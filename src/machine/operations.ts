@@ -2,7 +2,7 @@
  * What purge and redrive mean: bounded steps over many jobs, the first in the command itself.
  * Invariant: a step looks at a bounded number of jobs and begins where the last one stopped.
  */
-import { isEndState, type JobState } from "../contract/fields.ts";
+import { endStates, isEndState, type JobState } from "../contract/fields.ts";
 import { operationId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { DiscardInput, OperationRecord } from "../contract/operations.ts";
@@ -42,9 +42,13 @@ export const getOperation: Read<"operation.get"> = (view, { id }) => {
   );
 };
 
+/** In the order in which a purge goes through them: what becomes of others brings no job back into one that was passed. */
+const purgeOrder: readonly JobState[] = ["running", "blocked", "scheduled", "ready", ...endStates];
+
 export const purge: Decide<"queue.purge"> = (tx, { states }) => {
-  const wanted = [...new Set(states ?? (["scheduled", "ready", "blocked"] as const))];
-  return start(tx, "purge", wanted, {});
+  const wanted = new Set<JobState>(states ?? ["scheduled", "ready", "blocked"]);
+  const inOrder = purgeOrder.filter((state) => wanted.has(state));
+  return start(tx, "purge", inOrder, {});
 };
 
 export const redrive: Decide<"job.redrive"> = (tx, input) => changeEnded(tx, "redrive", input);
@@ -102,12 +106,15 @@ function changeIds(tx: Transaction, kind: "redrive" | "discard", ids: readonly s
   const id = operationId(tx.identity, seq);
   const facts = { kind, states: [], seqMax: counters.seq, total: ids.length } as const;
   tx.emit("operation.started", { id, seq, ...facts });
-  let changed = 0;
+  const met: Met[] = [];
   for (const jobId of new Set(ids)) {
     settleDue(tx, jobId);
     const job = tx.tables.jobs.get([jobId]);
-    if (job !== undefined && isEndState(job.state) && changeOne(tx, kind, jobId, job)) changed += 1;
+    if (job !== undefined) met.push([job.seq, jobId]);
   }
+  const changed = changeMet(tx, met, (jobId, job) => {
+    return isEndState(job.state) && changeOne(tx, kind, jobId, job);
+  });
   tx.emit("operation.advanced", { seq, changed, examined: ids.length });
   return replyWith(tx, seq);
 }
@@ -137,7 +144,7 @@ export function advance(tx: Transaction, seq: number): void {
       operation.kind === "resize"
         ? resizeStep(tx, seq, operation, room)
         : step(tx, seq, operation, operation.state, room);
-    room -= Math.max(1, done);
+    room -= done;
   }
 }
 
@@ -154,18 +161,22 @@ function step(
     places.push(place);
     if (places.length === most) break;
   }
-  let changed = 0;
+  const met: Met[] = [];
   let examined = 0;
   let units = 0;
   for (const [, id] of places) {
     if (units >= limits.operationStepTextUnits) break;
     const job = tx.tables.jobs.get([id]);
     examined += 1;
-    // What became of one of this step may have ended another, which waited for it.
-    if (job?.state !== state) continue;
-    if (isMeant(operation, job) && changeOne(tx, operation.kind, id, job)) changed += 1;
+    if (job === undefined) continue;
+    met.push([job.seq, id]);
     units += unitsOf(job);
   }
+  const changed = changeMet(tx, met, (id, job) => {
+    // What became of one of this step may have ended another, which waited for it.
+    if (job.state !== state) return false;
+    return isMeant(operation, job) && changeOne(tx, operation.kind, id, job);
+  });
   const done = { seq, changed, examined };
   const last = places[examined - 1];
   if (last !== undefined && (examined === most || examined < places.length)) {
@@ -175,6 +186,26 @@ function step(
   const next = operation.states[operation.states.indexOf(state) + 1];
   tx.emit("operation.advanced", next === undefined ? done : { ...done, state: next });
   return examined;
+}
+
+/** A job that a step is to look at. */
+type Met = readonly [seq: number, id: string];
+
+/**
+ * Changes the jobs of a step in the order in which they were enqueued, so that those that run again stand in it as before, each behind
+ * those that it waits for. Returns how many `change` did.
+ */
+function changeMet(
+  tx: Transaction,
+  met: readonly Met[],
+  change: (id: string, job: JobRow) => boolean,
+): number {
+  let changed = 0;
+  for (const [, id] of met.toSorted(([a], [b]) => a - b)) {
+    const job = tx.tables.jobs.get([id]);
+    if (job !== undefined && change(id, job)) changed += 1;
+  }
+  return changed;
 }
 
 /** How long a job's texts are. A payload that is gone keeps no operation from its end. */
@@ -198,8 +229,15 @@ function changeOne(tx: Transaction, kind: OperationRow["kind"], id: string, job:
   } else {
     // Its action or its children keep it, and have to hear what became of it.
     tx.emit("job.cancelled", { id, reason: "purged" });
+    freeUnique(tx, id, job);
   }
   return true;
+}
+
+/** A purged job lets go of its unique key, also where it was to have that for a time. */
+function freeUnique(tx: Transaction, id: string, { unique }: JobRow): void {
+  if (unique === undefined || tx.tables.uniques.get([unique.key])?.id !== id) return;
+  tx.emit("unique.expired", { key: unique.key });
 }
 
 /** One step of looking at keys: those that the new defaults open or shut are brought up to date. */

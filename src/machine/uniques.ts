@@ -34,6 +34,12 @@ interface Following {
   readonly follows: string;
 }
 
+/** A job as far as it is the one that has a unique key, or follows: where that is gone, another one may have its id. */
+function jobOfKey(tx: Transaction, key: string, id: string | undefined): JobRow | undefined {
+  const job = id === undefined ? undefined : tx.tables.jobs.get([id]);
+  return job?.unique?.key === key ? job : undefined;
+}
+
 /** What a job meets whose unique key another one has: an answer, or whom it is to follow; undefined for one that meets nobody. */
 export function meetHolder(
   tx: Transaction,
@@ -45,11 +51,11 @@ export function meetHolder(
   if (row === undefined) return undefined;
   if (onConflict === "reject") return conflict(key, row.id, ": this one is refused");
   if (onConflict === "return") return { id: row.id, deduplicated: true };
-  const follow = row.follow === undefined ? undefined : tx.tables.jobs.get([row.follow]);
+  const follow = jobOfKey(tx, key, row.follow);
   if (row.follow !== undefined && follow && isWaiting(follow)) {
     return replace(tx, spec, key, row.follow, follow);
   }
-  const holder = tx.tables.jobs.get([row.id]);
+  const holder = jobOfKey(tx, key, row.id);
   if (holder !== undefined && isWaiting(holder)) return replace(tx, spec, key, row.id, holder);
   // While the holder runs, one follows it; where the key stands for a time, none does before that is over.
   if (holder?.state === "running" && row.until === undefined) return { follows: row.id };
@@ -84,7 +90,10 @@ function replace(
   if (full !== undefined) return full;
   const due = runAt ?? (delayMs === undefined ? undefined : tx.at + delayMs);
   const isLater = due !== undefined && due > tx.at;
-  tx.emit("job.replaced", { id, payload, payloadBytes, ...(isLater && { runAt: due }) });
+  // Whoever was handed the other payload may not complete this one, nor does its progress say anything of it.
+  const anew = job.outcome === "expired" || job.progress !== undefined;
+  const also = { ...(isLater && { runAt: due }), ...(anew && { anew: true as const }) };
+  tx.emit("job.replaced", { id, payload, payloadBytes, ...also });
   return { id, replaced: true };
 }
 

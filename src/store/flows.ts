@@ -29,6 +29,26 @@ export const edges = declareTable<EdgeRow>()({
 export const isEnough = (state: EndState, { onFail = "fail" }: EdgeRow): boolean =>
   state === "completed" || onFail === "continue";
 
+/**
+ * Whether a job was made after one that names its id, and so is not the one that this waited for. Of the same moment it is known by its
+ * place, which a new run changes.
+ */
+export function isLaterThan(parent: JobRow, child: JobRow): boolean {
+  if (parent.createdAt !== child.createdAt) return parent.createdAt > child.createdAt;
+  return parent.run === 1 && parent.seq > child.seq;
+}
+
+/** The jobs that one named, without those that were made after it and have by now the id of one that is gone. */
+export function ownParents(
+  tables: Pick<Reads, "jobs">,
+  child: JobRow,
+): readonly Parent[] | undefined {
+  return child.after?.filter(({ id }) => {
+    const parent = tables.jobs.get([id]);
+    return parent === undefined || !isLaterThan(parent, child);
+  });
+}
+
 /** A job is kept for those that wait for it. Its edges are its own: `waitFor` and `stopWaiting` write them. */
 export interface Kept {
   readonly id: string;

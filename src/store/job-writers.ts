@@ -4,7 +4,7 @@
  */
 import type { EventFacts, EventOf } from "../contract/events.ts";
 import { isEndState } from "../contract/fields.ts";
-import { resolveEdges, waitFor } from "./flows.ts";
+import { ownParents, resolveEdges, waitFor } from "./flows.ts";
 import type { JobRow } from "./jobs.ts";
 import { orderOf } from "./keys.ts";
 import { requirements } from "./lanes.ts";
@@ -108,11 +108,17 @@ const isOrdered = (tables: SluiceTables, key: string): boolean =>
 const isHolder = (tables: SluiceTables, id: string, { key }: JobRow): boolean =>
   key !== undefined && tables.keys.get([key])?.holder === id;
 
+/** What a replaced job is not to keep of its last hand-out. What its worker settled stays, so that a repeat is known. */
+const forgotten = ({ outcome }: JobRow): Partial<JobRow> => ({
+  progress: undefined,
+  ...(outcome === "expired" && { outcome: undefined }),
+});
+
 /** An open job is given another payload and due time. */
 function replaced(tables: SluiceTables, event: EventOf<"job.replaced">, at: number): void {
-  const { id, payload, payloadBytes, runAt } = event;
+  const { id, payload, payloadBytes, runAt, anew } = event;
   const before = rowOf(tables, id);
-  const job = { ...before, payload, payloadBytes };
+  const job = { ...before, ...(anew && forgotten(before)), payload, payloadBytes };
   let after: JobRow = { ...job, runAt };
   // One that holds its key keeps its place, whenever it is tried again.
   const readyAt = isHolder(tables, id, before) ? before.readyAt : undefined;
@@ -181,7 +187,8 @@ function expired(tables: SluiceTables, event: EventOf<"job.expired">, at: number
 function retried(tables: SluiceTables, event: EventOf<"job.retried">, at: number): void {
   const before = rowOf(tables, event.id);
   const { id, seq, lane } = event;
-  const waits = before.after === undefined ? undefined : waitFor(tables, id, before.after, false);
+  const named = event.reused ? ownParents(tables, before) : before.after;
+  const waits = named === undefined ? undefined : waitFor(tables, id, named, false);
   const kept = waits && new Set(waits.kept.map(({ id: parent }) => parent));
   const pending = waits?.pending || undefined;
   const after: JobRow = {
@@ -191,7 +198,7 @@ function retried(tables: SluiceTables, event: EventOf<"job.retried">, at: number
     lane,
     set: event.set,
     ordered: before.key !== undefined && isOrdered(tables, before.key) ? true : undefined,
-    after: before.after?.filter(({ id: parent }) => kept?.has(parent)),
+    after: named?.filter(({ id: parent }) => kept?.has(parent)),
     pending,
     run: before.run + 1,
     failures: 0,

@@ -36,7 +36,7 @@ test("a purge removes scheduled and ready jobs, and leaves the others", async ()
     id: "q0000000-001-op0001",
     kind: "purge",
     status: "done",
-    states: ["scheduled", "ready", "blocked"],
+    states: ["blocked", "scheduled", "ready"],
     changed: 2,
     examined: 2,
     total: 2,

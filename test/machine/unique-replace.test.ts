@@ -173,3 +173,34 @@ test("within a time, a replacement is answered with the first one while that run
   await end(q, "a");
   expect(await tryEnqueue(q, { unique: replace })).toEqual(same("a"));
 });
+
+test("whoever was handed the first payload cannot complete the job late once that is replaced", async () => {
+  const q = await holding();
+  const { id, token } = await q.claimOne({ leaseMs: 1000 });
+  await q.settle({ op: "progress", id, token, progress: "50" });
+  await q.advance(1000);
+  await tryEnqueue(q, { payload: '"new"', unique: replace });
+  expect(await q.settle({ op: "complete", id, token })).toMatchObject({ code: "lease_stale" });
+  await q.reopen();
+  expect(await q.claimOne()).toMatchObject({ id, payload: "new" });
+  expect((await q.job(id)).progress).toBeUndefined();
+});
+
+test("what was settled before a replacement is still known when it is repeated", async () => {
+  const q = await holding();
+  const { id, token } = await q.claimOne();
+  await q.settle({ op: "progress", id, token, progress: "50" });
+  await q.settle({ op: "release", id, token });
+  await tryEnqueue(q, { payload: '"new"', unique: replace });
+  expect(await q.settle({ op: "release", id, token })).toMatchObject({ ok: true, repeated: true });
+  expect((await q.job(id)).progress).toBeUndefined();
+});
+
+test("within a time, a job that has the id of the first one is not replaced in its stead", async () => {
+  const q = await holding({ unique: { ...held, until: { ms: 60_000 } } });
+  await end(q, "a");
+  await q.run("job.remove", { id: "a" });
+  await q.enqueue({ id: "a", payload: '"mine"' });
+  expect(await tryEnqueue(q, { payload: '"other"', unique: replace })).toEqual(same("a"));
+  expect(await payloadOf(q, "a")).toBe("mine");
+});

@@ -46,7 +46,9 @@ export function meetHolder(
   const { id, follow, until } = row;
   if (onConflict === "reject") return { code: "unique_conflict", key, id };
   if (onConflict === "return") return { id, deduplicated: true };
-  const waiting = [follow, id].map((each) => turn.state.jobs.get(each ?? "")).find(isWaiting);
+  // Another job may have the id of one that is gone.
+  const own = [follow, id].map((each) => turn.state.jobs.get(each ?? ""));
+  const waiting = own.filter((job) => job?.unique?.key === key).find(isWaiting);
   if (waiting !== undefined) return replace(turn, spec, waiting);
   const isRunning = turn.state.jobs.get(id)?.state === "running";
   return isRunning && until === undefined ? { follows: id } : { id, deduplicated: true };
@@ -68,7 +70,8 @@ function replace(turn: Turn, spec: Spec, job: Job): Answered {
   if (full !== undefined) return full;
   const due = spec.runAt ?? at + (spec.delayMs ?? 0);
   const isLater = due > at;
-  const other = { ...job, payload: spec.payload };
+  const outcome = job.outcome === "expired" ? undefined : job.outcome;
+  const other = { ...job, payload: spec.payload, progress: undefined, outcome };
   const isHolder = job.key !== undefined && state.keys.get(job.key)?.holder === id;
   if (job.state === "blocked") {
     turn.put("job.replaced", other, { runAt: isLater ? due : undefined });

@@ -14,17 +14,17 @@ type Spec = CommandInputs["job.enqueue"]["jobs"][number];
 export function inFlowOrder(jobs: readonly Spec[]): readonly Spec[] | Answer {
   if (jobs.every(({ after }) => after === undefined)) return jobs;
   const first = (id: string) => jobs.find((job) => job.id === id);
-  const parentsIn = ({ after = [] }: Spec) =>
-    after.map(({ id }) => first(id)).filter((job) => job !== undefined);
-  const order = jobs.filter((job) => parentsIn(job).length === 0);
-  for (let done = 1; done <= order.length; done++) {
-    const before = new Set(order.slice(0, done));
-    const last = order[done - 1] as Spec;
-    for (const job of jobs) {
-      const parents = parentsIn(job);
-      if (parents.includes(last) && parents.every((each) => before.has(each))) order.push(job);
-    }
-  }
+  const order: Spec[] = [];
+  // Behind those it waits for, which come no earlier than for the first that does.
+  const take = (job: Spec, before: readonly Spec[]): void => {
+    if (order.includes(job) || before.includes(job)) return;
+    const parents = (job.after ?? [])
+      .map(({ id }) => first(id))
+      .filter((each) => each !== undefined);
+    for (const parent of parents) take(parent, [...before, job]);
+    if (parents.every((each) => order.includes(each))) order.push(job);
+  };
+  for (const job of jobs) take(job, []);
   const stuck = jobs.findIndex((job) => !order.includes(job));
   if (stuck < 0) return order;
   const errors = [{ pointer: `/jobs/${stuck}/after`, code: "flow_cycle" }];

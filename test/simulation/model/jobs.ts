@@ -218,7 +218,7 @@ export function runAgain(turn: Turn, job: Job): Answer | undefined {
   if (isOverLimit(turn, job)) return refused("requires_limit");
   const { state } = turn;
   state.seq += 1;
-  const after = job.after?.filter(({ id }) => state.jobs.has(id));
+  const after = job.after?.filter(({ id }) => isOwnParent(state.jobs.get(id), job));
   const waits = waitsFor(state, after ?? [], false);
   const isBlocked = waits.length > 0;
   const again = turn.put("job.retried", job, {
@@ -236,6 +236,13 @@ export function runAgain(turn: Turn, job: Job): Answer | undefined {
   });
   if (job.unique !== undefined && !state.uniques.has(job.unique.key)) take(state, turn.at, again);
   return undefined;
+}
+
+/** Whether a job is still there that another one named, and not a later one of its id. */
+function isOwnParent(parent: Job | undefined, child: Job): boolean {
+  if (parent === undefined) return false;
+  if (parent.createdAt !== child.createdAt) return parent.createdAt < child.createdAt;
+  return parent.run > 1 || parent.seq < child.seq;
 }
 
 /** Whether a job is of an action that has open jobs, or named by open jobs: then its record must stay. */

@@ -60,7 +60,7 @@ export function isKeptForOthers(state: State, action: string): boolean {
   return [...state.jobs.values()].some((job) => job.action === action && named.has(job.id));
 }
 
-/** Tells up to `most` of those that wait for an ended job. Returns how many. */
+/** Tells those that wait for an ended job, until that is `most` changes: one that ends counts for all that it names. Returns how many. */
 export function tellChildren(turn: Turn, id: string, most: number): number {
   const parent = turn.state.jobs.get(id);
   if (parent === undefined || !isEnded(parent.state)) return 0;
@@ -78,7 +78,7 @@ export function tellChildren(turn: Turn, id: string, most: number): number {
       const error = `job ${id} is ${parent.state}`;
       turn.end("job.failed", child, "failed", { reason: "parent_failed", error });
     }
-    told += 1;
+    told += child.after?.length ?? 1;
   }
   return told;
 }

@@ -11,6 +11,7 @@ import { bounded, limitsOf, openOf, opensAt, touch } from "./rounds.ts";
 import { countsOf, inOrder, operationRecord, placeIn } from "./show.ts";
 import { isEnded, type Job, type JobState, type Operation, type Place } from "./state.ts";
 import type { Turn } from "./turn.ts";
+import { free } from "./uniques.ts";
 
 type Filter = Pick<
   Operation,
@@ -18,7 +19,16 @@ type Filter = Pick<
 >;
 
 export function purge(turn: Turn, { states }: CommandInputs["queue.purge"]): Answer {
-  return start(turn, "purge", states ?? ["scheduled", "ready", "blocked"], {});
+  const named = new Set<JobState>(states ?? ["scheduled", "ready", "blocked"]);
+  // None comes back into a state that was passed, whatever becomes of others.
+  const ended = ["completed", "failed", "cancelled", "expired"] as const;
+  const order = ["running", "blocked", "scheduled", "ready", ...ended] as const;
+  return start(
+    turn,
+    "purge",
+    order.filter((state) => named.has(state)),
+    {},
+  );
 }
 
 export function redrive(turn: Turn, input: CommandInputs["job.redrive"]): Answer {
@@ -108,12 +118,11 @@ export function start(
 
 function changeIds(turn: Turn, kind: Kind, ids: readonly string[]): Answer {
   const { seq } = begin(turn, { kind, states: [], total: ids.length });
-  let changed = 0;
-  for (const id of new Set(ids)) {
-    const job = turn.asOfNow(id);
-    const isOver = job !== undefined && isEnded(job.state);
-    if (isOver && change(turn, { kind }, job)) changed += 1;
-  }
+  const jobs = [...new Set(ids)].flatMap((id) => turn.asOfNow(id) ?? []);
+  const changed = asEnqueued(jobs).filter(({ id }) => {
+    const job = turn.state.jobs.get(id);
+    return job !== undefined && isEnded(job.state) && change(turn, { kind }, job);
+  }).length;
   move(turn, seq, { changed, examined: ids.length });
   return show(turn, seq);
 }
@@ -128,8 +137,8 @@ export function advance(turn: Turn, seq: number): void {
   while (room > 0) {
     const operation = bySeq(turn, seq);
     if (operation?.state === undefined) return;
-    if (operation.kind === "resize") room -= Math.max(1, lookAtKeys(turn, operation, room));
-    else room -= Math.max(1, step(turn, operation, operation.state, room));
+    if (operation.kind === "resize") room -= lookAtKeys(turn, operation, room);
+    else room -= step(turn, operation, operation.state, room);
   }
 }
 
@@ -137,7 +146,7 @@ function step(turn: Turn, operation: Operation, state: JobState, most: number): 
   const jobs = inOrder(turn.state, state, operation.after).slice(0, most);
   const last = jobs.at(-1);
   const after = last === undefined ? undefined : placeIn(state, last);
-  const changed = jobs.filter(({ id }) => {
+  const changed = asEnqueued(jobs).filter(({ id }) => {
     const job = turn.state.jobs.get(id);
     // What became of one of them may have ended another, which waited for it.
     return job?.state === state && isMeant(operation, job) && change(turn, operation, job);
@@ -152,6 +161,8 @@ function step(turn: Turn, operation: Operation, state: JobState, most: number): 
   return jobs.length;
 }
 
+const asEnqueued = (jobs: readonly Job[]): Job[] => jobs.toSorted((a, b) => a.seq - b.seq);
+
 function isMeant(operation: Operation, job: Job): boolean {
   const { seqMax, grantMax = Infinity, ...filter } = operation;
   return (job.grant ?? 0) <= grantMax && job.seq <= seqMax && isOfFilter(job, filter);
@@ -163,8 +174,17 @@ function change(turn: Turn, { kind }: Pick<Operation, "kind">, job: Job): boolea
   else if (!isNeeded(turn.state, job)) turn.remove(job.id);
   else if (isEnded(job.state)) return false;
   // Its action or its children keep it, and have to hear what became of it.
-  else turn.cancel(job, "purged");
+  else purgeKept(turn, job);
   return true;
+}
+
+/** One that is kept lets go of its unique key, also where it was to have it for a time. */
+function purgeKept(turn: Turn, job: Job): void {
+  turn.cancel(job, "purged");
+  const { key = "" } = job.unique ?? {};
+  if (turn.state.uniques.get(key)?.id !== job.id) return;
+  turn.emit("unique.expired");
+  free(turn.state, turn.at, key);
 }
 
 /** Keys that the new defaults open or shut are brought up to date. Returns how many were looked at. */

@@ -1,0 +1,52 @@
+/** Graphs of jobs in one request and in one entry: in which order they are taken, and how many give up what they wait for at once. */
+import { expect, test } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
+import { type Harness, openEngine } from "../engine-harness.ts";
+import { enqueueAll, enqueueMany, take } from "./flow-rig.ts";
+
+const after = (...ids: readonly string[]) => ({ after: ids.map((id) => ({ id })) });
+const countsOf = async (q: Harness) => (await q.run("queue.stats", {})).counts;
+
+test("of two jobs with one unique key the second meets the first, also where that one waits for a job between them", async () => {
+  const q = await openEngine();
+  const unique = { key: "u" };
+  expect(
+    await enqueueAll(q, [{ id: "c", ...after("p"), unique }, { id: "p" }, { id: "d", unique }]),
+  ).toEqual([{ id: "c" }, { id: "p" }, { id: "c", deduplicated: true }]);
+});
+
+test("jobs are taken as they are said, each behind those it waits for, which come in the order in which it names them", async () => {
+  const q = await openEngine();
+  await enqueueAll(q, [
+    ...[{ id: "c", ...after("b", "a") }, { id: "x" }, { id: "a" }],
+    ...[{ id: "y" }, { id: "b", ...after("z") }, { id: "z" }],
+  ]);
+  expect(await take(q, 9)).toEqual(["z", "a", "x", "y"]);
+});
+
+test("a chain of 1,000 jobs is taken from its end, and refused whole where it is closed", async () => {
+  const q = await openEngine();
+  const chain = Array.from({ length: 1000 }, (_, i) => ({ id: `j${i}`, ...after(`j${i + 1}`) }));
+  const closed = [...chain.slice(0, -1), { id: "j999", ...after("j500") }];
+  const jobs = closed.map((job) => ({ payload: "1", ...job }));
+  expect(await q.refused("job.enqueue", { jobs })).toMatchObject({
+    ...{ refusalCode: "flow_cycle", errors: [{ pointer: "/jobs/0/after" }] },
+  });
+  await enqueueAll(q, [...chain.slice(0, -1), { id: "j999" }]);
+  expect(await countsOf(q)).toMatchObject({ blocked: 999, ready: 1 });
+});
+
+test("jobs that end with the one they waited for give up no more at once than 1,000 do that waited for it alone", async () => {
+  const q = await openEngine();
+  await enqueueMany(q, "p", 500, { delayMs: 60_000 });
+  const named = Array.from({ length: 500 }, (_, i) => `p${i}`);
+  await enqueueMany(q, "c", 20, after(...named));
+  const left = () => q.store.tables.edges.range({ limit: 20 * 500 }).length;
+  expect(left()).toBe(20 * 500);
+  await q.run("job.cancel", { id: "p0" });
+  expect(left()).toBeGreaterThanOrEqual(20 * 500 - limits.releasedMax - 500);
+  await q.reopen();
+  await q.advance(0);
+  expect(left()).toBe(0);
+  expect(await countsOf(q)).toMatchObject({ blocked: 0, failed: 20, scheduled: 499 });
+});
