@@ -10,6 +10,8 @@ const resize = "test/machine/flow-resize.test.ts";
 const keys = "test/machine/keys.test.ts";
 const order = "test/machine/strict-order.test.ts";
 const rates = "test/machine/rates.test.ts";
+const refunds = "test/machine/refunds.test.ts";
+const heads = "test/machine/heads.test.ts";
 const turns = "test/machine/turns.test.ts";
 const lingering = "test/machine/lingering.test.ts";
 
@@ -65,9 +67,9 @@ const ofKeys: readonly Mutant[] = [
   {
     name: "queue-concurrency-ignored",
     breaks: "more jobs of the queue run than may",
-    file: "src/machine/leases.ts",
-    from: "if (concurrency !== null && running + lingering >= concurrency) return false;",
-    to: "if (concurrency !== null && running + lingering > concurrency) return false;",
+    file: "src/machine/sweep.ts",
+    from: "return concurrency !== null && running + lingering >= concurrency;",
+    to: "return concurrency !== null && running + lingering > concurrency;",
     tests: [keys, rates, properties],
   },
   {
@@ -133,9 +135,33 @@ const ofOrder: readonly Mutant[] = [
     name: "retry-does-not-hold",
     breaks: "in strict order a job passes one that is to be tried again",
     file: "src/store/rounds.ts",
-    from: 'if (isRetry && after.ordered && onRetry === "block") row.holder = id;',
-    to: 'if (isRetry && after.ordered && onRetry === "rejoin") row.holder = id;',
+    from: 'if (after?.state === "scheduled" && after.head) row.holder = id;',
+    to: 'if (after?.state === "scheduled" && after.head) row.holder = undefined;',
     tests: [order, properties],
+  },
+  {
+    name: "retried-head-passed",
+    breaks: "a job that is tried again in strict order is passed by one that came due meanwhile",
+    file: "src/store/standing.ts",
+    from: "ordered ? (head ? -1 : 0) : priority;",
+    to: "ordered ? (head ? 0 : 0) : priority;",
+    tests: [heads],
+  },
+  {
+    name: "pause-replaced-by-park",
+    breaks: "a key that was paused forgets why when one of its jobs parks it",
+    file: "src/machine/consequences.ts",
+    from: 'row?.paused === undefined ? "parked" : row.paused.reason;',
+    to: 'row?.paused === undefined ? "parked" : "parked";',
+    tests: [order],
+  },
+  {
+    name: "park-replaced-by-pause",
+    breaks: "a parked key that is paused by hand forgets which job parked it",
+    file: "src/machine/keys.ts",
+    from: "row.paused?.job === undefined ? {} : { job: row.paused.job };",
+    to: "row.paused?.job === undefined ? {} : {};",
+    tests: [order],
   },
   {
     name: "never-parked",
@@ -157,8 +183,8 @@ const ofOrder: readonly Mutant[] = [
     name: "holder-loses-place",
     breaks: "a job that holds its key loses its place when it is replaced",
     file: "src/store/job-writers.ts",
-    from: "const readyAt = isHolder(tables, id, before) ? before.readyAt : undefined;",
-    to: "const readyAt = isHolder(tables, id, before) ? undefined : undefined;",
+    from: "const readyAt = isHead(tables, id, before) ? before.readyAt : undefined;",
+    to: "const readyAt = isHead(tables, id, before) ? undefined : undefined;",
     tests: [ends, order],
   },
 ];
@@ -184,9 +210,49 @@ const ofRates: readonly Mutant[] = [
     name: "no-refund",
     breaks: "a job that was given back has used the rate of its key",
     file: "src/store/rounds.ts",
-    from: "row.usedUntil = refund(row.usedUntil, all.rate);",
-    to: "refund(row.usedUntil, all.rate);",
+    from: "row.usedUntil = refund(row.usedUntil, all.rate, keyCost);",
+    to: "refund(row.usedUntil, all.rate, keyCost);",
     tests: [rates, properties],
+  },
+  {
+    name: "refund-of-what-was-not-taken",
+    breaks: "a job that was handed out at no rate gives a token of a later rate back",
+    file: "src/store/rounds.ts",
+    from: "queueCost: config.rate === null ? undefined : costOf(config.rate),",
+    to: "queueCost: config.rate === null ? 1e12 : costOf(config.rate),",
+    tests: [refunds],
+  },
+  {
+    name: "refund-past-what-was-taken",
+    breaks: "a job that took little gives a whole token of a slower rate back",
+    file: "src/store/token-bucket.ts",
+    from: "usedUntil - Math.min(taken, costOf(rate))",
+    to: "usedUntil - Math.max(taken, costOf(rate))",
+    tests: [refunds],
+  },
+  {
+    name: "hold-without-key-ignored",
+    breaks: "a job without a key that is given back with a hold is handed out again at once",
+    file: "src/machine/settlements.ts",
+    from: "key === undefined ? Math.max(delayMs, holdKeyMs) : delayMs;",
+    to: "key === undefined ? Math.max(delayMs, 0) : delayMs;",
+    tests: [rates],
+  },
+  {
+    name: "timers-in-the-way",
+    breaks: "an empty claim says another time than that at which a key opens behind other timers",
+    file: "src/machine/sweep.ts",
+    from: "const TIMERS_MAX = 256;",
+    to: "const TIMERS_MAX = 16;",
+    tests: [rates],
+  },
+  {
+    name: "slot-of-queue-not-told",
+    breaks: "an empty claim does not say when the slot is let go that shuts the queue",
+    file: "src/machine/sweep.ts",
+    from: 'isFull && kind === "lingering"',
+    to: 'isFull && kind === "key"',
+    tests: [lingering],
   },
   {
     name: "hold-forgotten",

@@ -164,7 +164,8 @@ function checkTurns(
   same("I11", `the lanes of key ${key}`, sorted(shape(row.lanes)), sorted(shape(lanes)));
   for (const [index, lane] of Object.entries(row.lanes)) {
     const [first] = (lanes[Number(index)]?.ready ?? []).sort(([a], [b]) => {
-      const byPriority = row.order === "fifo" ? 0 : a.priority - b.priority;
+      const byHead = Number(b.head ?? false) - Number(a.head ?? false);
+      const byPriority = row.order === "fifo" ? byHead : a.priority - b.priority;
       return byPriority || (a.readyAt ?? 0) - (b.readyAt ?? 0) || a.seq - b.seq;
     });
     const place = first && [keySetOf(first[0]), first[0].priority];

@@ -179,7 +179,7 @@ function checkIndexes(tables: SluiceTables, jobs: Jobs): void {
   for (const [id, job] of jobs) {
     const { lane, priority, readyAt, seq, runAt, leaseUntil, endedAt, ttlUntil, expiresAt } = job;
     if (job.state === "blocked") expected.blocked.push([[seq], { id }]);
-    const rank = job.ordered ? 0 : priority;
+    const rank = job.ordered ? (job.head ? -1 : 0) : priority;
     if (job.state === "ready") expected.ready.push([[lane, rank, readyAt, seq], { id }]);
     if (job.state === "scheduled") expected.scheduled.push([[runAt, seq], { id }]);
     if (job.state === "running") expected.leases.push([[leaseUntil, job.seq], { id }]);

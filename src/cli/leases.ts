@@ -77,7 +77,11 @@ function addEnds(program: Command, session: Session): void {
     });
   settlement(program, "release", "give a claimed job back, without counting an attempt")
     .option("--delay <duration>", "hand it out after this time", duration)
-    .option("--hold-key <duration>", "hand out no job of its key before this time", duration)
+    .option(
+      "--hold-key <duration>",
+      "hand out no job of its key before this time, nor the job itself without a key",
+      duration,
+    )
     .action(async (queue: string, id: string, token: string, flags: ReleaseFlags) => {
       const { delay: delayMs, holdKey: holdKeyMs } = flags;
       await settle(session, queue, { op: "release", id, token, delayMs, holdKeyMs });

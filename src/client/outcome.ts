@@ -24,12 +24,13 @@ export class RetryLater extends Error {
 export interface ReleaseOptions {
   /** The job itself, in ms from now. */
   readonly delayMs?: number | undefined;
-  /** Every job of its key, in ms from now: for an API that asked for time. */
+  /** Every job of its key, in ms from now: for an API that asked for time. A job without a key waits for so long itself. */
   readonly holdKeyMs?: number | undefined;
 }
 
 /**
- * Gives the job back without counting an attempt: now, or after `delayMs`.
+ * Gives the job back without counting an attempt: now, or after `delayMs`. With `holdKeyMs` no job of its key is handed out for so
+ * long; without a key the job itself is not.
  * @example if (response.status === 429) throw new ReleaseJob({ holdKeyMs: 30_000 });
  */
 export class ReleaseJob extends Error {

@@ -48,18 +48,23 @@ export interface KeyLimits {
 }
 
 /** A change of a key: null, or of a word `"default"`, means the queue's default again; what is left out stays. */
-export const keyPut = z.strictObject({
-  concurrency: keyLimits.concurrency,
-  rate: keyLimits.rate,
-  weight: keyLimits.weight.unwrap().nullable().optional(),
-  maxBacklog: keyLimits.maxBacklog,
-  order: keyLimits.order.unwrap().nullable().optional(),
-  onRetry: keyLimits.onRetry.unwrap().nullable().optional(),
-  onFail: keyLimits.onFail.unwrap().nullable().optional(),
-  paused: z.boolean().optional(),
-  /** Why it is paused. */
-  reason: reason.optional(),
-});
+export const keyPut = z
+  .strictObject({
+    concurrency: keyLimits.concurrency,
+    rate: keyLimits.rate,
+    weight: keyLimits.weight.unwrap().nullable().optional(),
+    maxBacklog: keyLimits.maxBacklog,
+    order: keyLimits.order.unwrap().nullable().optional(),
+    onRetry: keyLimits.onRetry.unwrap().nullable().optional(),
+    onFail: keyLimits.onFail.unwrap().nullable().optional(),
+    paused: z.boolean().optional(),
+    /** Why it is paused. */
+    reason: reason.optional(),
+  })
+  .refine((said) => said.reason === undefined || said.paused === true, {
+    message: "a reason is given with paused: true",
+    path: ["reason"],
+  });
 export type PutKeyInput = z.output<typeof keyPut> & KeyReference;
 
 /** What a key says for itself. */

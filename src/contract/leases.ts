@@ -116,7 +116,7 @@ export const settlementWire = z.discriminatedUnion("op", [
     op: z.literal("release"),
     ...held,
     delayMs: duration.optional(),
-    /** For so long no job of its key is handed out: what an API that asked for time is given. */
+    /** For so long no job of its key is handed out, nor the job itself without one: what an API that asked for time is given. */
     holdKeyMs: duration.optional(),
   }),
   z.strictObject({ op: z.literal("extend"), ...held, leaseMs: leaseMs.optional() }),

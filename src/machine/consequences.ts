@@ -97,5 +97,7 @@ function park(tx: Transaction, job: string, { key, ordered }: JobRow): void {
   if (!ordered || key === undefined) return;
   const row = tx.tables.keys.get([key]);
   if (limitsOf(row, queueOf(tx).config).onFail !== "park") return;
-  tx.emit("key.paused", { key, reason: "parked", job });
+  // One that somebody has paused meanwhile stays paused for the reason they gave.
+  const reason = row?.paused === undefined ? "parked" : row.paused.reason;
+  tx.emit("key.paused", { key, reason, job });
 }

@@ -108,7 +108,9 @@ export const putKey: Decide<"key.put"> = (tx, { key, paused, reason, ...change }
   const refusal = setKey(tx, key, row, settings);
   if (refusal !== undefined) return refusal;
   const isSame = row.paused !== undefined && row.paused.reason === reason;
-  if (paused === true && !isSame) tx.emit("key.paused", { key, reason });
+  // A key that is parked still names the job that failed.
+  const parked = row.paused?.job === undefined ? {} : { job: row.paused.job };
+  if (paused === true && !isSame) tx.emit("key.paused", { key, reason, ...parked });
   if (paused === false && row.paused !== undefined) tx.emit("key.resumed", { key });
   return replyWith(tx, key);
 };

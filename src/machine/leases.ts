@@ -22,7 +22,7 @@ import { opensAt } from "../store/token-bucket.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
 import { settleDue } from "./due.ts";
 import { attemptOf, maxAttemptsOf } from "./jobs-read.ts";
-import { earlier, nextWorkAt } from "./sweep.ts";
+import { earlier, hasNoSlot, nextWorkAt } from "./sweep.ts";
 import { setsFor, takeInOrder } from "./turns.ts";
 import { asRegistered, isServed, seeWorker } from "./workers.ts";
 
@@ -80,10 +80,8 @@ export function rateOpensAt(view: View): number {
 
 /** Whether the queue's own limits leave room for one more job. */
 function mayHandOut(view: View): boolean {
-  const { concurrency, rate } = queueOf(view).config;
-  const { running, lingering, used_until } = countersOf(view);
-  if (concurrency !== null && running + lingering >= concurrency) return false;
-  return opensAt(used_until, rate) <= view.at;
+  const { rate } = queueOf(view).config;
+  return !hasNoSlot(view) && opensAt(countersOf(view).used_until, rate) <= view.at;
 }
 
 const planName = ({ plan, planVersion }: JobRow): string => `${plan} ${planVersion}`;

@@ -134,7 +134,7 @@ function settleHeld(tx: Transaction, item: Settlement, job: JobRow): Settled | R
     case "fail":
       return fail(tx, item, job);
     case "release":
-      return release(tx, item);
+      return release(tx, item, job);
     case "extend":
       return extend(tx, item, job);
     case "progress":
@@ -190,14 +190,16 @@ function fail(tx: Transaction, item: Verb<"fail">, job: JobRow): Settled {
   return isDue ? { id, ok: true, state: "ready" } : { id, ok: true, state: "scheduled", runAt };
 }
 
-function release(tx: Transaction, item: Verb<"release">): Settled {
+/** Without a key to hold, it is the job itself that is not handed out for so long. */
+function release(tx: Transaction, item: Verb<"release">, { key }: JobRow): Settled {
   const { id, delayMs = 0, holdKeyMs = 0 } = item;
-  const held = holdKeyMs === 0 ? {} : { holdKeyUntil: tx.at + holdKeyMs };
-  if (delayMs === 0) {
+  const held = key === undefined || holdKeyMs === 0 ? {} : { holdKeyUntil: tx.at + holdKeyMs };
+  const waitMs = key === undefined ? Math.max(delayMs, holdKeyMs) : delayMs;
+  if (waitMs === 0) {
     tx.emit("job.released", { id, ...held });
     return { id, ok: true, state: "ready" };
   }
-  const runAt = tx.at + delayMs;
+  const runAt = tx.at + waitMs;
   tx.emit("job.released", { id, runAt, ...held });
   return { id, ok: true, state: "scheduled", runAt };
 }

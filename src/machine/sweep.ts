@@ -66,13 +66,31 @@ function nextJobDue({ tables }: View): (Due & { readonly id: string }) | undefin
   return next;
 }
 
-/** Timers that are looked at for the next one of a key. */
-const TIMERS_MAX = 16;
+/** Whether as many jobs of the queue run, or linger in the hands of workers that do not know of their end, as may. */
+export function hasNoSlot(view: View): boolean {
+  const { concurrency } = queueOf(view).config;
+  const { running, lingering } = countersOf(view);
+  return concurrency !== null && running + lingering >= concurrency;
+}
 
-/** When the first of the keys that are shut for a time opens, as far as that is among the next timers. */
-function nextKeyDue({ tables }: View): number | undefined {
-  const next = tables.timers.range({ limit: TIMERS_MAX });
-  return next.find(([[, kind], { key }]) => kind === "key" || key !== undefined)?.[0][0];
+/** Timers that are looked at for the next one by which a key, or the queue, opens. */
+const TIMERS_MAX = 256;
+
+/**
+ * When the first of the keys that are shut for a time opens, or a slot without which the queue is shut is let go. Behind very many timers
+ * of other kinds it is the time of the last one that was looked at, which is not too late: from then on there are fewer of them.
+ */
+function nextOpening(view: View): number | undefined {
+  const isFull = hasNoSlot(view);
+  const { limited, lingering } = countersOf(view);
+  if (limited === 0 && (!isFull || lingering === 0)) return undefined;
+  let left = TIMERS_MAX;
+  for (const [[at, kind], { key }] of view.tables.timers.scan({})) {
+    const opensKey = kind === "key" || key !== undefined;
+    left -= 1;
+    if (opensKey || (isFull && kind === "lingering") || left === 0) return at;
+  }
+  return undefined;
 }
 
 /** The record of a job or an action that is forgotten next: at the end of its retention, or now, when there are more than may be kept. */
@@ -163,9 +181,9 @@ function settle(tx: Transaction, due: Due, most: number): number {
 export const nextDueAt = (view: View): number | undefined =>
   earlier(nextDue(view)?.at, nextRemoval(view, nextRecord(view))?.at);
 
-/** When time may next give a worker something to do: a job comes due, a lease ends, a key opens, a schedule has a slot. */
+/** When time may next give a worker something to do: a job comes due, a lease ends, a key or a slot opens, a schedule has a slot. */
 export const nextWorkAt = (view: View): number | undefined =>
-  earlier(earlier(nextJobDue(view)?.at, nextKeyDue(view)), nextSlotDue(view)?.at);
+  earlier(earlier(nextJobDue(view)?.at, nextOpening(view)), nextSlotDue(view)?.at);
 
 /** The earlier of two times, of which either may not come. */
 export function earlier(a: number | undefined, b: number | undefined): number | undefined {

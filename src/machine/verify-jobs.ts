@@ -54,7 +54,7 @@ function countJob({ counted }: VerifyState, job: Job): void {
 function implyIndexes({ implied }: VerifyState, id: string, job: Job): void {
   const { lane, priority, readyAt = -1, runAt = -1, leaseUntil = -1, endedAt = -1, seq } = job;
   const { action, plan, worker = "" } = job;
-  const rank = job.ordered ? 0 : priority;
+  const rank = job.ordered ? (job.head ? -1 : 0) : priority;
   if (job.state === "ready") add(implied.ready, [lane, rank, readyAt, seq, id]);
   if (job.state === "scheduled") add(implied.scheduled, [runAt, seq, id]);
   if (job.state === "running") add(implied.leases, [leaseUntil, seq, id]);

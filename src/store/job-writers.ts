@@ -105,8 +105,9 @@ export function enter(
 const isOrdered = (tables: SluiceTables, key: string): boolean =>
   orderOf(tables.keys.get([key]), readQueue(tables).config) === "fifo";
 
-const isHolder = (tables: SluiceTables, id: string, { key }: JobRow): boolean =>
-  key !== undefined && tables.keys.get([key])?.holder === id;
+/** Whether a job holds the head of its key. Rows of before `head` was noted say so in that of the key alone. */
+const isHead = (tables: SluiceTables, id: string, { key, head }: JobRow): boolean =>
+  head === true || (key !== undefined && tables.keys.get([key])?.holder === id);
 
 /** What a replaced job is not to keep of its last hand-out. What its worker settled stays, so that a repeat is known. */
 const forgotten = ({ outcome }: JobRow): Partial<JobRow> => ({
@@ -121,7 +122,7 @@ function replaced(tables: SluiceTables, event: EventOf<"job.replaced">, at: numb
   const job = { ...before, ...(anew && forgotten(before)), payload, payloadBytes };
   let after: JobRow = { ...job, runAt };
   // One that holds its key keeps its place, whenever it is tried again.
-  const readyAt = isHolder(tables, id, before) ? before.readyAt : undefined;
+  const readyAt = isHead(tables, id, before) ? before.readyAt : undefined;
   if (before.state !== "blocked") {
     if (runAt !== undefined) after = { ...job, state: "scheduled", runAt, readyAt };
     else if (before.state === "scheduled") after = becomeReady(job, before.readyAt ?? at);
@@ -225,7 +226,7 @@ function updated(tables: SluiceTables, event: EventOf<"job.updated">, at: number
   const job = { ...before, priority };
   let after: JobRow = job;
   // One that holds its key keeps its place, whenever it is tried again.
-  const readyAt = isHolder(tables, event.id, job) ? job.readyAt : undefined;
+  const readyAt = isHead(tables, event.id, job) ? job.readyAt : undefined;
   if (runAt === null) after = becomeReady(job, readyAt ?? at);
   // One that waits for others as well goes on waiting, and is due then at the earliest.
   else if (runAt !== undefined) {

@@ -27,6 +27,8 @@ export interface JobRow {
   readonly key?: string | undefined;
   /** Its key is in strict order. */
   readonly ordered?: true | undefined;
+  /** In strict order: it was to be tried again, and goes before the others of its key until it has ended. */
+  readonly head?: true | undefined;
   readonly unique?: Unique | undefined;
   /** The jobs it waits for, or waited for. */
   readonly after?: readonly Parent[] | undefined;
@@ -78,6 +80,9 @@ export interface JobRow {
   readonly grant?: number | undefined;
   /** The length of lease that the latest claim asked for, which an extension takes again. */
   readonly claimLeaseMs?: number | undefined;
+  /** What its hand-out used of the rates of the queue and of its key, in ms, for as long as it may be given back. */
+  readonly queueCost?: number | undefined;
+  readonly keyCost?: number | undefined;
   readonly leaseUntil?: number | undefined;
   /** When its latest lease that is over ended. */
   readonly leaseEndedAt?: number | undefined;

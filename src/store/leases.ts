@@ -9,9 +9,9 @@ import { declareTable } from "./declare.ts";
 import type { JobPointer, JobRow } from "./jobs.ts";
 import { integer } from "./key-columns.ts";
 import { blocksOnRetry } from "./keys.ts";
-import { holdKey, refundRates } from "./rounds.ts";
+import { costsOf, holdKey, refundRates } from "./rounds.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
-import { end, move, rowOf } from "./standing.ts";
+import { end, letGo, move, rowOf } from "./standing.ts";
 
 export const leases = declareTable<JobPointer>()({
   name: "leases",
@@ -52,6 +52,7 @@ function claimed(tables: SluiceTables, event: EventOf<"job.claimed">, at: number
     session: event.session,
     leaseUntil: event.leaseUntil,
     claimLeaseMs: event.leaseMs,
+    ...costsOf(tables, before),
     startedAt: at,
     ttlUntil: undefined,
     outcome: undefined,
@@ -91,14 +92,16 @@ function failed(tables: SluiceTables, event: EventOf<"job.failed">, at: number):
     end(tables, event.id, before, "failed", at, changes);
     return;
   }
+  // In strict order it holds the head until it has ended.
+  const head = blocksOnRetry(tables, before) || undefined;
   move(tables, at, event.id, before, {
     ...before,
     ...changes,
     state: "scheduled",
     runAt,
-    // In strict order it holds the head until it has ended.
-    readyAt: blocksOnRetry(tables, before) ? before.readyAt : undefined,
-    leaseUntil: undefined,
+    readyAt: head ? before.readyAt : undefined,
+    head,
+    ...letGo,
     leaseEndedAt: at,
   });
 }
@@ -123,23 +126,25 @@ function leaseExpired(tables: SluiceTables, event: EventOf<"job.lease_expired">,
     ...before,
     ...changes,
     state: "ready",
-    leaseUntil: undefined,
+    ...letGo,
   });
 }
 
 function released(tables: SluiceTables, event: EventOf<"job.released">, at: number): void {
   const before = rowOf(tables, event.id);
   const { runAt, holdKeyUntil } = event;
+  const isLater = runAt !== undefined;
   refundRates(tables, at, before);
   if (holdKeyUntil !== undefined && before.key !== undefined) {
     holdKey(tables, at, before.key, holdKeyUntil);
   }
   move(tables, at, event.id, before, {
     ...before,
-    state: runAt === undefined ? "ready" : "scheduled",
+    state: isLater ? "scheduled" : "ready",
     runAt,
+    head: (isLater ? blocksOnRetry(tables, before) : before.head) || undefined,
     outcome: "released",
-    leaseUntil: undefined,
+    ...letGo,
     leaseEndedAt: at,
   });
 }

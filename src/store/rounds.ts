@@ -20,7 +20,7 @@ import {
 import { setOf } from "./lanes.ts";
 import { editCounters, readQueue } from "./queue.ts";
 import type { SluiceTables } from "./schema.ts";
-import { bounded, refund, take } from "./token-bucket.ts";
+import { bounded, costOf, refund, take } from "./token-bucket.ts";
 
 /** A key's row that is being changed. */
 export type KeyDraft = { -readonly [F in keyof KeyRow]: KeyRow[F] };
@@ -78,7 +78,7 @@ export function countInKey(
     if (openJobsOf(row) === 0) row.order = after?.ordered ? "fifo" : undefined;
     count(row, before, -1);
     count(row, after, 1);
-    moveHolder(row, all, id, before, after);
+    moveHolder(row, id, after);
     moveInLane(row, before, after);
     if (before?.state !== "ready" || after?.state !== "running") return undefined;
     if (all.rate !== null) row.usedUntil = take(row.usedUntil, all.rate, at);
@@ -100,17 +100,10 @@ function count(row: KeyDraft, job: JobRow | undefined, change: 1 | -1): void {
   else if (job?.state === "scheduled" || job?.state === "blocked") row.later += change;
 }
 
-/** In strict order a job that is to be tried again holds the head, or lets go of it. */
-function moveHolder(
-  row: KeyDraft,
-  { onRetry }: KeyLimits,
-  id: string,
-  before: JobRow | undefined,
-  after: JobRow | undefined,
-): void {
-  if (row.holder === id && after?.state !== "scheduled") row.holder = undefined;
-  const isRetry = before?.state === "running" && after?.state === "scheduled";
-  if (isRetry && after.ordered && onRetry === "block") row.holder = id;
+/** In strict order a job that is to be tried again shuts its key for as long as it waits for that. */
+function moveHolder(row: KeyDraft, id: string, after: JobRow | undefined): void {
+  if (after?.state === "scheduled" && after.head) row.holder = id;
+  else if (row.holder === id && after?.state !== "scheduled") row.holder = undefined;
 }
 
 function moveInLane(row: KeyDraft, before: JobRow | undefined, after: JobRow | undefined): void {
@@ -277,16 +270,30 @@ export function pass(tables: SluiceTables, passed: number, share: number): numbe
   return from + share;
 }
 
+/** What a hand-out takes of the rates that hold for a job, to be noted in its row. */
+export function costsOf(
+  tables: SluiceTables,
+  { key }: JobRow,
+): Pick<JobRow, "queueCost" | "keyCost"> {
+  const { config } = readQueue(tables);
+  const ofKey = key === undefined ? null : limitsOf(tables.keys.get([key]), config).rate;
+  return {
+    queueCost: config.rate === null ? undefined : costOf(config.rate),
+    keyCost: ofKey === null ? undefined : costOf(ofKey),
+  };
+}
+
 /** A hand-out that does not count gives back what it took of the rates of its key and of the queue. */
-export function refundRates(tables: SluiceTables, at: number, { key }: JobRow): void {
+export function refundRates(tables: SluiceTables, at: number, job: JobRow): void {
+  const { key, queueCost, keyCost } = job;
   const { rate } = readQueue(tables).config;
   const counters = tables.counters.get([0]);
-  if (rate !== null && counters !== undefined && counters.used_until > 0) {
-    editCounters(tables).used_until = refund(counters.used_until, rate) ?? 0;
+  if (queueCost !== undefined && rate !== null && counters !== undefined) {
+    editCounters(tables).used_until = refund(counters.used_until, rate, queueCost) ?? 0;
   }
-  if (key === undefined) return;
+  if (key === undefined || keyCost === undefined) return;
   editKey(tables, at, key, (row, all) => {
-    if (all.rate !== null) row.usedUntil = refund(row.usedUntil, all.rate);
+    if (all.rate !== null) row.usedUntil = refund(row.usedUntil, all.rate, keyCost);
     return undefined;
   });
 }

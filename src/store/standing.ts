@@ -51,9 +51,12 @@ function enter(tables: SluiceTables, id: string, row: JobRow): void {
   }
 }
 
-/** In strict order the jobs of a key stand by their place alone. */
-const readyKey = (id: string, { lane, priority, ordered, readyAt, seq }: JobRow) =>
-  [lane, ordered ? 0 : priority, known(readyAt, "readyAt", id), seq] as const;
+const readyKey = (id: string, row: JobRow) =>
+  [row.lane, rankOf(row), known(row.readyAt, "readyAt", id), row.seq] as const;
+
+/** In strict order the jobs of a key stand by their place alone, but for one that is tried again, which holds the head. */
+const rankOf = ({ priority, ordered, head }: JobRow): number =>
+  ordered ? (head ? -1 : 0) : priority;
 
 const finishedKey = (id: string, state: EndState, row: JobRow) =>
   [shelfOf(state, row), row.shelvedAt ?? known(row.endedAt, "endedAt", id), id] as const;
@@ -277,6 +280,9 @@ export function rowOf(tables: SluiceTables, id: string): JobRow {
   return row;
 }
 
+/** What is not said any more of a job that nobody holds. */
+export const letGo = { leaseUntil: undefined, queueCost: undefined, keyCost: undefined } as const;
+
 /** Ends a job; one whose state is kept for no time at all is removed at once, unless its action keeps it. */
 export function end(
   tables: SluiceTables,
@@ -300,7 +306,8 @@ export function end(
     state,
     endedAt: at,
     leaseEndedAt: changes.leaseEndedAt ?? (wasRunning ? at : before.leaseEndedAt),
-    leaseUntil: undefined,
+    ...letGo,
+    head: undefined,
     session: undefined,
     runAt: undefined,
     readyAt: undefined,

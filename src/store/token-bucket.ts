@@ -6,7 +6,7 @@
 import type { Rate } from "../contract/keys.ts";
 
 /** The time that one hand-out uses, in ms; not whole. */
-const costOf = ({ limit, perMs }: Rate): number => perMs / limit;
+export const costOf = ({ limit, perMs }: Rate): number => perMs / limit;
 
 const burstOf = ({ limit, burst = limit }: Rate): number => burst;
 
@@ -31,7 +31,15 @@ export function take(usedUntil: number | undefined, rate: Rate, at: number): num
   return Math.max(usedUntil ?? 0, at) + costOf(rate);
 }
 
-/** After a hand-out that does not count was taken back. */
-export function refund(usedUntil: number | undefined, rate: Rate): number | undefined {
-  return usedUntil === undefined ? undefined : Math.max(0, usedUntil - costOf(rate));
+/**
+ * After a hand-out that does not count was taken back, of what it took: nothing where there was no rate. Of a faster rate that
+ * holds by now it is one token too, not the many that fit the time of a slower one.
+ */
+export function refund(
+  usedUntil: number | undefined,
+  rate: Rate,
+  taken: number,
+): number | undefined {
+  if (usedUntil === undefined) return undefined;
+  return Math.max(0, usedUntil - Math.min(taken, costOf(rate)));
 }

@@ -79,6 +79,17 @@ describe("a key in the address", () => {
 });
 
 describe("a change of a key", () => {
+  test.each([{ reason: "why" }, { reason: "why", paused: false }])(
+    "gives a reason for a pause alone, not as %o",
+    async (body) => {
+      const gate = new Recorder();
+      const reply = await gate.send("PUT", `${q}/keys/k`, body);
+      expect(reply.status).toBe(422);
+      expect(await reply.text()).toContain("a reason is given with paused: true");
+      expect(gate.calls).toEqual([]);
+    },
+  );
+
   test("may name all that a key can say, and null for the queue's default again", async () => {
     const said = {
       concurrency: 2,

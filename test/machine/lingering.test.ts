@@ -69,6 +69,35 @@ test("the slots of the queue stay taken likewise", async () => {
   expect(await take(q)).toEqual(["b"]);
 });
 
+test("a queue that a lingering slot shuts says when it is let go, of a job without a key too", async () => {
+  const q = await openEngine({ config: { concurrency: 1 } });
+  await q.enqueue({ id: "a" });
+  await q.enqueue({ id: "b" });
+  await q.claimOne();
+  await q.run("job.cancel", { id: "a" });
+  expect(await q.run("lease.claim", {})).toMatchObject({ nextDueAt: START + 30_000 });
+  await q.run("queue.configure", { concurrency: 2 });
+  await take(q);
+  await q.run("queue.purge", { states: ["running"] });
+  expect(await q.run("lease.claim", {})).toMatchObject({ waiting: 0, nextDueAt: START + 30_000 });
+});
+
+test.each([
+  ["removed by hand", (q: Harness) => q.run("job.remove", { id: "a" })],
+  [
+    "kept for no time",
+    (q: Harness) => q.run("queue.configure", { retention: { cancelled: { count: 0 } } }),
+  ],
+])("of a job whose record is %s only the end of the lease frees the slot", async (_, forget) => {
+  const { q, token } = await takenAway("cancel");
+  await forget(q);
+  await q.advance(1);
+  expect(await q.settle({ op: "extend", id: "a", token })).toMatchObject({ code: "job_unknown" });
+  expect(await take(q)).toEqual([]);
+  await q.advance(30_000);
+  expect(await take(q)).toEqual(["b"]);
+});
+
 test("a token of another hand-out frees nothing", async () => {
   const { q } = await takenAway("cancel");
   await q.settle({ op: "complete", id: "a", token: "q0000000-001-000000007" });

@@ -85,6 +85,23 @@ test("a key without tokens says until when, and keeps nobody else from a job", a
   expect(await take(q, 5)).toEqual(["other"]);
 });
 
+test.each([
+  ["20", 20, START + 60_000],
+  // Behind very many it says when to ask again.
+  ["300", 300, START + 1255],
+])("a key says when it opens behind %s timers that open nothing", async (_, uniques, nextDueAt) => {
+  const q = await openEngine();
+  await q.run("key.put", { key: "k", rate: { limit: 1, perMs: 60_000 } });
+  for (let i = 0; i < uniques; i++) {
+    await q.enqueue({ id: `u${i}`, unique: { key: `u${i}`, until: { ms: 1000 + i } } });
+    await end(q, `u${i}`);
+  }
+  expect(await q.run("lease.claim", {})).toMatchObject({ nextDueAt: null });
+  await enqueueMany(q, "k", 2, { key: "k" });
+  await end(q, "k0");
+  expect(await q.run("lease.claim", {})).toMatchObject({ limited: 1, nextDueAt });
+});
+
 test("a queue without tokens says when it has one, and that all that is ready is limited", async () => {
   const q = await queueAt({ limit: 1, perMs: 1000 });
   await take(q);
@@ -278,12 +295,23 @@ test("a hold and a delay are each for their own", async () => {
   expect(await take(q, 5)).toEqual(["k0"]);
 });
 
-test("a job without a key holds nothing", async () => {
-  const q = await openEngine();
-  await enqueueMany(q, "-", 2);
-  await end(q, "-0", { op: "release", holdKeyMs: 5000 });
-  expect(await take(q, 5)).toEqual(["-0", "-1"]);
-});
+test.each([
+  { holdKeyMs: 5000 },
+  { holdKeyMs: 5000, delayMs: 1000 },
+  { holdKeyMs: 1000, delayMs: 5000 },
+])(
+  "a job without a key holds no other, and is itself held back for the longer of %o",
+  async (how) => {
+    const q = await openEngine();
+    await enqueueMany(q, "-", 2);
+    expect(await end(q, "-0", { op: "release", ...how })).toMatchObject({ runAt: START + 5000 });
+    expect(await take(q, 5)).toEqual(["-1"]);
+    await q.advance(4999);
+    expect(await take(q, 5)).toEqual([]);
+    await q.advance(1);
+    expect(await take(q, 5)).toEqual(["-0"]);
+  },
+);
 
 test("a hold outlives the jobs of its key, and then the key is forgotten", async () => {
   const q = await openEngine();

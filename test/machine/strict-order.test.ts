@@ -195,6 +195,24 @@ test("with park it pauses its key, which names it, until somebody resumes it", a
   for (const id of ["k1", "k2", "k0"]) await end(q, id);
 });
 
+test("a key that was paused before a job parks it keeps its reason, and names the job", async () => {
+  const q = await ordered(1, { onFail: "park" });
+  const { id, token } = await q.claimOne();
+  await q.run("key.put", { key: "k", paused: true, reason: "maintenance" });
+  await q.settle({ ...forGood, id, token });
+  expect(await keyOf(q)).toMatchObject({ pausedReason: "maintenance", parkedBy: "k0" });
+  await q.run("key.put", { key: "k", paused: false });
+  expect(await keyOf(q)).not.toHaveProperty("pausedReason");
+  expect(await keyOf(q)).not.toHaveProperty("parkedBy");
+});
+
+test("a parked key that is paused by hand still names the job that parked it", async () => {
+  const q = await ordered(1, { onFail: "park" });
+  await end(q, "k0", forGood);
+  await q.run("key.put", { key: "k", paused: true, reason: "looking" });
+  expect(await keyOf(q)).toMatchObject({ pausedReason: "looking", parkedBy: "k0" });
+});
+
 test.each([
   ["whose last lease ended", (q: Harness) => q.advance(30_000)],
   ["that was handed out too often", (q: Harness) => q.run("lease.claim", {})],

@@ -23,6 +23,9 @@ const plain = [
   ...["fingerprint", "runAt", "readyAt", "ttlUntil", "startedAt", "worker", "grant"],
   ...[
     "claimLeaseMs",
+    "queueCost",
+    "keyCost",
+    "head",
     "plan",
     "planVersion",
     "action",

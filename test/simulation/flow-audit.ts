@@ -80,11 +80,11 @@ export class FlowAudit {
     this.#follow(event, at);
   }
 
-  /** I5: in strict order the first by place is handed out, and none while one waits to be tried again. */
+  /** I5: in strict order one that is tried again is handed out before all others, whether or not it is due; else the first by place. */
   #checkOrder(id: string, job: Life): void {
     demand(job.stage === "ready", "I1", `job ${id} is handed out`, job);
     demand(job.waits.length === 0, "flow", `job ${id} starts before its parents ended`, job);
-    if (job.key === undefined || !job.isOrdered) return;
+    if (job.key === undefined || !job.isOrdered || job.isHolding) return;
     const open = this.#life.openOf(job.key);
     const { readyAt: at = 0 } = job;
     for (const [other, each] of open) {

@@ -18,9 +18,10 @@ export interface Life {
   readonly set: number;
   readonly key?: string | undefined;
   readonly isOrdered?: boolean;
-  /** It was handed out in this run. */
-  /** It was tried, and holds its key until it is tried again. */
+  /** It is tried again, and goes before the others of its key until it has ended. */
   readonly isHolding?: boolean;
+  /** The rates that its hand-out took from: of the queue, which has no name, and of its key. */
+  readonly rated?: readonly string[];
   readonly runAt?: number | undefined;
   readonly readyAt?: number | undefined;
   readonly grant?: number | undefined;
@@ -77,7 +78,11 @@ export class FlowLife {
         stage: isOpen ? (job.state as Stage) : "ended",
         isGood: job.state === "completed",
         isOrdered: job.ordered === true,
-        isHolding: key !== undefined && keys.get(key)?.holder === id,
+        isHolding: job.head === true,
+        rated: [
+          ...(job.queueCost === undefined ? [] : [""]),
+          ...(job.keyCost === undefined || key === undefined ? [] : [key]),
+        ],
         unheard: job.waits ?? [],
         waits: (job.waits ?? []).filter((parent) => {
           const isGood = jobs.get(parent)?.state === "completed";
@@ -167,19 +172,22 @@ export class FlowLife {
     }
   }
 
-  /** What was handed out, or taken back, of the queue and of a key. */
-  #flow(key: string | undefined, at: number, change: 1 | -1): void {
-    const all = [["", this.config?.rate ?? null]] as [string, Rate | null][];
-    if (key !== undefined) all.push([key, this.limitsOf(key).rate]);
-    for (const [name, rate] of all) {
-      this.flows.set(name, { rate, steps: [...(this.flows.get(name)?.steps ?? []), [at, change]] });
+  /** What was handed out, or taken back, of the queue, which has no name, and of a key. */
+  #flow(names: readonly string[], at: number, change: 1 | -1): void {
+    for (const name of names) {
+      const steps = this.flows.get(name)?.steps ?? [];
+      this.flows.set(name, { rate: this.#rateOf(name), steps: [...steps, [at, change]] });
     }
+  }
+
+  #rateOf(name: string): Rate | null {
+    return name === "" ? (this.config?.rate ?? null) : this.limitsOf(name).rate;
   }
 
   /** Rates may have changed: what was handed out before counts for a rate no more, also when that one comes back. */
   #changeRates(): void {
     for (const [name, before] of this.flows) {
-      const rate = name === "" ? (this.config?.rate ?? null) : this.limitsOf(name).rate;
+      const rate = this.#rateOf(name);
       const isSame = JSON.stringify(before.rate) === JSON.stringify(rate);
       if (!isSame) this.flows.set(name, { rate, steps: [] });
     }
@@ -231,8 +239,10 @@ export class FlowLife {
       this.#ready(id, readyAt ?? runAt ?? at);
     },
     "job.claimed": ({ id, grant }, at) => {
-      this.#put(id, { stage: "running", grant });
-      this.#flow(this.jobs.get(id)?.key, at, 1);
+      const key = this.jobs.get(id)?.key;
+      const rated = ["", ...(key === undefined ? [] : [key])].filter((name) => this.#rateOf(name));
+      this.#put(id, { stage: "running", grant, rated });
+      this.#flow(rated, at, 1);
     },
     "job.completed": ({ id }) => this.#end(id, true, true),
     "job.cancelled": ({ id }) => this.#end(id, false, false),
@@ -251,9 +261,9 @@ export class FlowLife {
     "job.released": ({ id, runAt, holdKeyUntil = 0 }, at) => {
       const job = this.jobs.get(id);
       if (job === undefined) return;
-      this.#flow(job.key, at, -1);
+      this.#flow(job.rated ?? [], at, -1);
       const stage = runAt === undefined ? "ready" : "scheduled";
-      const isHolding = stage === "scheduled" && this.#keepsPlace(job);
+      const isHolding = runAt === undefined ? job.isHolding === true : this.#keepsPlace(job);
       this.#put(id, { stage, runAt, isHolding });
       if (job.key === undefined || holdKeyUntil === 0) return;
       const { heldUntil } = this.keyOf(job.key);
@@ -307,6 +317,6 @@ export class FlowLife {
   };
 
   #ready(id: string, readyAt: number): void {
-    this.#put(id, { stage: "ready", readyAt, runAt: undefined, isHolding: false });
+    this.#put(id, { stage: "ready", readyAt, runAt: undefined });
   }
 }

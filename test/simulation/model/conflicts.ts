@@ -72,11 +72,10 @@ function replace(turn: Turn, spec: Spec, job: Job): Answered {
   const isLater = due > at;
   const outcome = job.outcome === "expired" ? undefined : job.outcome;
   const other = { ...job, payload: spec.payload, progress: undefined, outcome };
-  const isHolder = job.key !== undefined && state.keys.get(job.key)?.holder === id;
   if (job.state === "blocked") {
     turn.put("job.replaced", other, { runAt: isLater ? due : undefined });
   } else if (isLater) {
-    const readyAt = isHolder ? job.readyAt : undefined;
+    const readyAt = job.head ? job.readyAt : undefined;
     turn.put("job.replaced", other, { state: "scheduled", runAt: due, readyAt });
   } else if (job.state === "scheduled") {
     turn.becomeReady("job.replaced", other, job.readyAt ?? at);

@@ -51,12 +51,24 @@ function timersOf(state: State): Timer[] {
   return timers.sort((a, b) => (isBefore(place(a), place(b)) ? -1 : 1));
 }
 
-/** Timers among which that of the next key is sought. */
-const timersMax = 16;
+/** Whether as many jobs run, or have slots still, as the queue lets. */
+export function isFull({ queue, jobs, slots }: State): boolean {
+  const running = [...jobs.values()].filter(({ state }) => state === "running").length;
+  return running + slots.length >= (queue?.config.concurrency ?? Infinity);
+}
 
-function nextKeyAt(state: State): number {
+/** Timers among which the next one that opens a key, or the queue, is sought. */
+const timersMax = 256;
+
+function nextOpening(state: State): number {
+  const isShut = isFull(state);
+  const isHeld = ({ state: at, key, lane }: Job) =>
+    at === "ready" && key !== undefined && !state.turns.has(lane);
+  if (![...state.jobs.values()].some(isHeld) && !(isShut && state.slots.length > 0))
+    return Infinity;
   const next = timersOf(state).slice(0, timersMax);
-  return next.find(({ isOfKey }) => isOfKey)?.at ?? Infinity;
+  const found = next.find(({ kind, isOfKey }) => isOfKey || (isShut && kind === "lingering"));
+  return (found ?? next[timersMax - 1])?.at ?? Infinity;
 }
 
 /** When a job ends by itself. */
@@ -206,7 +218,7 @@ const shelfOf = ({ shelvedAt, endedAt = 0, id }: Job) => [shelvedAt ?? endedAt, 
 /** When time next does something to an open job, a key opens, or a schedule has a slot; or null. */
 export function nextWorkAt(state: State): number | null {
   const slots = [...state.schedules.values()].map(({ nextAt = Infinity }) => nextAt);
-  const next = Math.min(nextJobDue(state)?.at ?? Infinity, nextKeyAt(state), ...slots);
+  const next = Math.min(nextJobDue(state)?.at ?? Infinity, nextOpening(state), ...slots);
   return next === Infinity ? null : next;
 }
 

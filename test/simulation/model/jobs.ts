@@ -174,8 +174,7 @@ export function update(turn: Turn, input: CommandInputs["job.update"]): Answer {
   const isFreed = isNow && job.state === "scheduled";
   if (priority === job.priority && !isMoved && !isFreed) return turn.show(job);
   // One that holds its key keeps its place.
-  const isHolder = job.key !== undefined && turn.state.keys.get(job.key)?.holder === job.id;
-  const readyAt = isHolder ? job.readyAt : undefined;
+  const readyAt = job.head ? job.readyAt : undefined;
   if (isFreed) {
     return turn.show(turn.becomeReady("job.updated", { ...job, priority }, readyAt ?? turn.at));
   }

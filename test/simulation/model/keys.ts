@@ -81,7 +81,8 @@ export function putKey(turn: Turn, input: CommandInputs["key.put"]): Answer {
   if (refusal !== undefined) return refusal;
   const now = state.keys.get(key)?.paused;
   const isSame = now !== undefined && now.reason === reason;
-  if (paused === true && !isSame) turn.pauseKey(key, { reason });
+  if (paused === true && !isSame)
+    turn.pauseKey(key, { reason, ...(now?.job !== undefined && { job: now.job }) });
   if (paused === false && now !== undefined) {
     turn.emit("key.resumed");
     touch(state, at, key, { paused: undefined });

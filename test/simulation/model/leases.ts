@@ -5,14 +5,22 @@
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { small } from "../small.ts";
 import type { Answer, Refused } from "./answers.ts";
-import { holderOf, nextWorkAt } from "./due.ts";
+import { holderOf, isFull, nextWorkAt } from "./due.ts";
 import { idOf, pad } from "./jobs.ts";
 import type { Report } from "./nouns.ts";
 import { takeInOrder } from "./order.ts";
 import { tasksIn, versionOf } from "./plans.ts";
-import { limitsOf, rateOpensAt } from "./rounds.ts";
+import { costsOf, isHeld, rateOpensAt } from "./rounds.ts";
 import { claimed } from "./show.ts";
-import { type Backoff, defined, isEnded, type Job, type Queue, type State } from "./state.ts";
+import {
+  type Backoff,
+  defined,
+  isEnded,
+  type Job,
+  letGo,
+  type Queue,
+  type State,
+} from "./state.ts";
 import type { Turn } from "./turn.ts";
 import { see } from "./workers.ts";
 
@@ -69,6 +77,7 @@ export function claim(turn: Turn, said: ClaimInput): { jobs: object[] } {
     const held = turn.put("job.claimed", job, {
       ...{ state: "running", deliveries: job.deliveries + 1, grant: state.grant },
       ...{ worker: input.worker, claimLeaseMs: input.leaseMs, startedAt: turn.at },
+      ...costsOf(turn.state, job),
       ...{ leaseUntil: leaseEnd(turn.at, leaseMs), ttlUntil: undefined },
       ...{ outcome: undefined, reason: undefined, error: undefined },
       tracked: worker === undefined ? undefined : true,
@@ -83,10 +92,7 @@ export function claim(turn: Turn, said: ClaimInput): { jobs: object[] } {
 
 /** Whether the queue's own limits leave room for one more job. */
 function hasRoom({ at, queue, state }: Turn): boolean {
-  const { concurrency, rate } = queue.config;
-  const running = [...state.jobs.values()].filter((job) => job.state === "running").length;
-  if (concurrency !== null && running + state.slots.length >= concurrency) return false;
-  return rateOpensAt(state.usedUntil, rate) <= at;
+  return !isFull(state) && rateOpensAt(state.usedUntil, queue.config.rate) <= at;
 }
 
 /** The plans of jobs that are handed out, each once. */
@@ -241,8 +247,6 @@ function report(
   return { id, ok: true, state: job.state };
 }
 
-const givenUp = { leaseUntil: undefined } as const;
-
 function fail(
   turn: Turn,
   { id, error, retryable, delayMs }: Extract<SettleItem, { op: "fail" }>,
@@ -262,17 +266,15 @@ function fail(
   const wait = delayMs ?? waitOf(policy, job.failures + 1, told, turn.at);
   const runAt = turn.at + wait;
   turn.put("job.failed", job, {
-    ...{ ...changes, ...givenUp, state: "scheduled", runAt },
-    ...{ readyAt: isHeld(turn, job) ? job.readyAt : undefined, leaseEndedAt: turn.at },
+    ...{ ...changes, ...letGo, state: "scheduled", runAt, leaseEndedAt: turn.at },
+    ...(isHeld(turn.state, job)
+      ? { head: true as const }
+      : { head: undefined, readyAt: undefined }),
   });
   if (runAt > turn.at) return { id, ok: true, state: "scheduled", runAt };
   turn.asOfNow(id);
   return { id, ok: true, state: "ready" };
 }
-
-/** Whether a job holds its key until it has ended. */
-const isHeld = ({ state }: Turn, { key, ordered }: Job): boolean =>
-  key !== undefined && ordered === true && limitsOf(state, key).onRetry === "block";
 
 /** The delay before the next attempt; with jitter the one that was told, if it is within bounds. */
 function waitOf(policy: Backoff, attempt: number, told: Told, at: number): number {
@@ -295,8 +297,9 @@ function release(
   job: Job,
   { delayMs = 0, holdKeyMs = 0 }: Extract<SettleItem, { op: "release" }>,
 ): Settled {
-  const { id } = job;
-  const runAt = delayMs === 0 ? undefined : turn.at + delayMs;
+  const { id, key } = job;
+  const waitMs = key === undefined ? Math.max(delayMs, holdKeyMs) : delayMs;
+  const runAt = waitMs === 0 ? undefined : turn.at + waitMs;
   turn.giveBack(job, runAt, holdKeyMs === 0 ? undefined : turn.at + holdKeyMs);
   if (runAt === undefined) return { id, ok: true, state: "ready" };
   return { id, ok: true, state: "scheduled", runAt };

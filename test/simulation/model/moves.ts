@@ -36,14 +36,13 @@ function moveInKey(state: State, at: number, before: Some, after: Some, isHandOu
     before?.priority === after?.priority &&
     before?.readyAt === after?.readyAt;
   if (isSamePlace) return;
-  const { onRetry, rate } = limitsOf(state, key);
+  const { rate } = limitsOf(state, key);
   const { holder, usedUntil } = state.keys.get(key) ?? {};
   const changes: { -readonly [F in keyof Key]?: Key[F] } = {};
   if (holder !== undefined && holder === before?.id && after?.state !== "scheduled") {
     changes.holder = undefined;
   }
-  const isRetry = before?.state === "running" && after?.state === "scheduled";
-  if (isRetry && after.ordered && onRetry === "block") changes.holder = after.id;
+  if (after?.state === "scheduled" && after.head) changes.holder = after.id;
   if (isHandOut && rate !== null) changes.usedUntil = used(usedUntil, rate, at);
   touch(state, at, key, changes, isHandOut ? after?.lane : undefined);
 }

@@ -3,6 +3,7 @@
  * Invariant: a lane has turns exactly while it has ready jobs and its key was open when something last touched it.
  */
 import type { Key, Limits, Rate, Turned } from "./flow-nouns.ts";
+import { rankOf } from "./show.ts";
 import { isEnded, type Job, type State } from "./state.ts";
 
 /** What holds for a key: what it says for itself, and the queue's defaults. */
@@ -42,8 +43,23 @@ export function rateOpensAt(usedUntil: number | undefined, rate: Rate | null): n
 export const used = (before: number | undefined, { limit, perMs }: Rate, at: number): number =>
   Math.max(before ?? 0, at) + perMs / limit;
 
-export const refunded = (before: number, { limit, perMs }: Rate): number =>
-  Math.max(0, before - perMs / limit);
+/** Of what was taken no more than a token of the rate that holds now is given back. */
+export const refunded = (before: number, { limit, perMs }: Rate, taken: number): number =>
+  Math.max(0, before - Math.min(taken, perMs / limit));
+
+/** What a hand-out takes of the rates of the queue and of its key. */
+export function costsOf(state: State, { key }: Job): Pick<Job, "queueCost" | "keyCost"> {
+  const ofQueue = state.queue?.config.rate ?? null;
+  const ofKey = key === undefined ? null : limitsOf(state, key).rate;
+  return {
+    queueCost: ofQueue === null ? undefined : ofQueue.perMs / ofQueue.limit,
+    keyCost: ofKey === null ? undefined : ofKey.perMs / ofKey.limit,
+  };
+}
+
+/** Whether a job that is to be tried again holds its key until it has ended. */
+export const isHeld = (state: State, { key, ordered }: Job): boolean =>
+  key !== undefined && ordered === true && limitsOf(state, key).onRetry === "block";
 
 /** No more is used than a full bucket of the rate that holds now. */
 export function bounded<T extends number | undefined>(
@@ -67,12 +83,7 @@ export function opensAt(state: State, name: string): number {
 export const inLane = (jobs: readonly Job[]): Job[] =>
   jobs
     .filter((job) => job.state === "ready")
-    .sort(
-      (a, b) =>
-        (a.ordered ? 0 : a.priority - b.priority) ||
-        (a.readyAt ?? 0) - (b.readyAt ?? 0) ||
-        a.seq - b.seq,
-    );
+    .sort((a, b) => rankOf(a) - rankOf(b) || (a.readyAt ?? 0) - (b.readyAt ?? 0) || a.seq - b.seq);
 
 export const roundName = ({ set, priority }: Pick<Turned, "set" | "priority">): string =>
   `${set} ${priority}`;

@@ -80,12 +80,16 @@ export function queueRecord({ queue }: State): object {
   });
 }
 
+/** By what a ready job stands in its lane first: in strict order only one that is tried again goes before the others. */
+export const rankOf = ({ ordered, head, priority }: Job): number =>
+  ordered ? (head ? -1 : 0) : priority;
+
 /** Where a job stands in the list of its state, or of all jobs. */
 export function placeIn(state: string | undefined, job: Job): Place {
   if (state === undefined) return [job.id];
   if (state === "ready") {
     const lane = job.key === undefined ? 0 : job.lane;
-    return [lane, job.ordered ? 0 : job.priority, job.readyAt ?? 0, job.seq];
+    return [lane, rankOf(job), job.readyAt ?? 0, job.seq];
   }
   if (state === "blocked") return [job.seq];
   if (state === "scheduled") return [job.runAt ?? 0, job.seq];

@@ -34,6 +34,8 @@ export interface Job {
   readonly key?: string | undefined;
   /** Its key is in strict order. */
   readonly ordered?: true | undefined;
+  /** It is tried again, and goes before the others of its key in strict order until it has ended. */
+  readonly head?: true | undefined;
   readonly unique?: Unique | undefined;
   readonly after?: readonly Parent[] | undefined;
   /** Of these, those that it still waits for. */
@@ -62,6 +64,9 @@ export interface Job {
   readonly worker?: string | undefined;
   readonly grant?: number | undefined;
   readonly claimLeaseMs?: number | undefined;
+  /** What its hand-out took of the rates of the queue and of its key. */
+  readonly queueCost?: number | undefined;
+  readonly keyCost?: number | undefined;
   readonly leaseUntil?: number | undefined;
   readonly leaseEndedAt?: number | undefined;
   readonly outcome?: "completed" | "failed" | "released" | "expired" | undefined;
@@ -79,6 +84,9 @@ export interface Job {
   /** By the numbers of the tasks. */
   readonly reports?: Readonly<Record<number, Report>> | undefined;
 }
+
+/** What is not said of a job that nobody holds. */
+export const letGo = { leaseUntil: undefined, queueCost: undefined, keyCost: undefined } as const;
 
 export interface Unique {
   readonly key: string;

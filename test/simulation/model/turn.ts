@@ -9,13 +9,14 @@ import type { Given } from "./given.ts";
 import { isParent, mayEnd, tellChildren } from "./kin.ts";
 import { moved } from "./moves.ts";
 import type { Plan } from "./nouns.ts";
-import { limitsOf, refunded, touch } from "./rounds.ts";
+import { isHeld, limitsOf, refunded, touch } from "./rounds.ts";
 import { actionRecord, maxAttemptsOf, record } from "./show.ts";
 import {
   type EndedState,
   type History,
   isEnded,
   type Job,
+  letGo,
   type Queue,
   type State,
 } from "./state.ts";
@@ -100,7 +101,8 @@ export class Turn {
     const isFailure = event !== "job.retried" && state === "failed";
     const isParked = key !== undefined && ordered && isFailure;
     if (isParked && limitsOf(this.state, key).onFail === "park") {
-      this.pauseKey(key, { reason: "parked", job: id });
+      const { paused } = this.state.keys.get(key) ?? {};
+      this.pauseKey(key, { reason: paused === undefined ? "parked" : paused.reason, job: id });
     }
     if (isNeeded) this.#ended.push(id);
     if (!this.#isTelling && this.#ended.length > 0) this.#tell();
@@ -215,7 +217,8 @@ export class Turn {
       state,
       endedAt: this.at,
       ...(job.state === "running" && { leaseEndedAt: changes.leaseEndedAt ?? this.at }),
-      leaseUntil: undefined,
+      ...letGo,
+      head: undefined,
       runAt: undefined,
       readyAt: undefined,
       ttlUntil: undefined,
@@ -283,20 +286,21 @@ export class Turn {
   giveBack(job: Job, runAt?: number, holdUntil?: number): void {
     const { state, at } = this;
     const { rate } = this.queue.config;
-    const { key } = job;
-    if (rate !== null && state.usedUntil > 0) state.usedUntil = refunded(state.usedUntil, rate);
+    const { key, queueCost = 0, keyCost = 0 } = job;
+    if (rate !== null) state.usedUntil = refunded(state.usedUntil, rate, queueCost);
     if (key !== undefined) {
       const { rate: own } = limitsOf(state, key);
       const { usedUntil } = state.keys.get(key) ?? {};
       const isRated = own !== null && usedUntil !== undefined;
-      touch(state, at, key, isRated ? { usedUntil: refunded(usedUntil, own) } : {});
+      touch(state, at, key, isRated ? { usedUntil: refunded(usedUntil, own, keyCost) } : {});
     }
     if (key !== undefined && holdUntil !== undefined) {
       const { heldUntil = 0 } = state.keys.get(key) ?? {};
       touch(state, at, key, { heldUntil: Math.max(heldUntil, holdUntil) });
     }
     this.put("job.released", job, {
-      ...{ leaseUntil: undefined, leaseEndedAt: at, runAt, outcome: "released" },
+      ...{ ...letGo, leaseEndedAt: at, runAt, outcome: "released" },
+      head: (runAt === undefined ? job.head : isHeld(state, job)) || undefined,
       state: runAt === undefined ? "ready" : "scheduled",
     });
   }
@@ -333,7 +337,7 @@ export class Turn {
       this.end("job.lease_expired", job, "failed", changes);
       return;
     }
-    this.put("job.lease_expired", job, { ...changes, leaseUntil: undefined, state: "ready" });
+    this.put("job.lease_expired", job, { ...changes, ...letGo, state: "ready" });
   }
 
   /** Cancels an open job. */
