@@ -15,6 +15,7 @@ import { listMutants } from "./mutants-lists.ts";
 import { objectMutants } from "./mutants-object.ts";
 import { planMutants } from "./mutants-plans.ts";
 import { rankMutants } from "./mutants-ranks.ts";
+import { redisMutants } from "./mutants-redis.ts";
 import { snapshotMutants } from "./mutants-snapshot.ts";
 import { storeMutants } from "./mutants-store.ts";
 import { strangerMutants } from "./mutants-strangers.ts";
@@ -51,6 +52,7 @@ export const mutants: readonly Mutant[] = [
   ...agqMutants,
   ...rankMutants,
   ...bridgeMutants,
+  ...redisMutants,
 ];
 
 /** The text of a mutant's file with the mutant in it. Throws when it does not apply. */

@@ -241,7 +241,7 @@ const countsAt: Readonly<Record<string, number>> = {
 export const hasNames = ({ name, places }: RedisCommand): boolean =>
   places[0] > 0 || Object.hasOwn(countsAt, name);
 
-/** The names among the arguments of a call, of which the first is the command's own name. */
+/** The names among the arguments of a call, of which the first is the command's own name; none where it counts more than there are. */
 export function namesOfCall(command: RedisCommand, call: readonly string[]): string[] {
   const names: string[] = [];
   const [first, last, step] = command.places;
@@ -252,7 +252,8 @@ export function namesOfCall(command: RedisCommand, call: readonly string[]): str
   const countAt = countsAt[command.name];
   if (countAt === undefined) return names;
   const count = Number(call[countAt]);
-  if (!Number.isSafeInteger(count) || count < 0) return names;
+  const isCount = Number.isSafeInteger(count) && count >= 1;
+  if (!isCount || countAt + count >= call.length) return [];
   return [...names, ...call.slice(countAt + 1, countAt + 1 + count)];
 }
 

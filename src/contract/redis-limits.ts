@@ -21,6 +21,8 @@ export const redisLimits = {
   /** Elements that one call moves, removes or copies, and that it looks at to find others. */
   redisElementsPerCallMax: 10_000,
   redisElementsSeenMax: 100_000,
+  /** Characters that one call compares once more with patterns, because a `*` takes another one: about half a second. */
+  redisComparedAgainMax: 20_000_000,
   /** Bytes that the replies of one run have. */
   redisReplyBytesMax: 8 * MiB,
   /** Bytes of replies behind which a request by HTTP asks the queue for no more: its answer stands in memory as a whole. */

@@ -4,11 +4,12 @@
  * only behind the last of them.
  */
 
+import { limits } from "../contract/limits.ts";
 import { INT64_MAX } from "../contract/redis-integers.ts";
 import { type Chance, chanceOf, draw, drawHash } from "./chance.ts";
-import { matches } from "./glob.ts";
 import { between, cursorOf, scanOptions } from "./redis-arguments.ts";
 import { type Call, type Collection, RedisError } from "./redis-call.ts";
+import { selection } from "./redis-patterns.ts";
 
 /** An element, the hash by which it stands, and what belongs to it: a value or a score, as it is told. */
 export interface Element {
@@ -32,6 +33,7 @@ export function scanElements(
   // Where there is nothing, Redis does not look at the options.
   if (of === undefined) return ["0", found];
   const { match = "*", count } = scanOptions(call, 2, false);
+  const isTold = selection(call.command, match, limits.redisMemberBytesMax);
   let seen = 0;
   let last: number | undefined;
   for (const { hash, element, told } of elementsFrom(call, of, cursor)) {
@@ -39,7 +41,7 @@ export function scanElements(
     last = hash;
     seen += 1;
     call.seen(seen);
-    if (!matches(match, element)) continue;
+    if (!isTold(element)) continue;
     found.push(call.told(element));
     if (told !== undefined) found.push(call.told(told));
   }
@@ -48,6 +50,15 @@ export function scanElements(
 
 /** Up to so many elements all of them are looked at, so that each is as likely as the others. */
 const FEW = 256;
+/** To find an element at a place takes as long as to read so many in a row. */
+const DRAW_COST = 8;
+
+/** Whether all elements are read, of which some are then drawn: where that is less than to look for each of them. */
+function isReadWhole(call: Call, of: Collection, count: number): boolean {
+  const isWhole = of.size <= Math.max(FEW, DRAW_COST * count);
+  call.seen(isWhole ? of.size : DRAW_COST * count);
+  return isWhole;
+}
 
 /** Different elements by chance: `count` of them, or all where there are fewer. */
 export function drawDifferent(
@@ -56,13 +67,11 @@ export function drawDifferent(
   count: number,
   elementsFrom: ElementsFrom,
 ): Element[] {
-  if (count >= of.size) return [...elementsFrom(call, of, 0)];
   const chance = chanceOf(call.tx, `${call.command} ${of.version}`);
-  if (of.size <= FEW || count > of.size / 2) {
-    call.seen(of.size);
-    return draw(chance, [...elementsFrom(call, of, 0)], count);
+  if (isReadWhole(call, of, count)) {
+    const all = [...elementsFrom(call, of, 0)];
+    return count >= of.size ? all : draw(chance, all, count);
   }
-  call.bounded(count);
   const drawn = new Map<string, Element>();
   while (drawn.size < count) {
     const found = atOrBehind(call, of, chance, elementsFrom);
@@ -78,9 +87,9 @@ export function drawAny(
   count: number,
   elementsFrom: ElementsFrom,
 ): Element[] {
-  call.bounded(count);
+  call.seen(count);
   const chance = chanceOf(call.tx, `${call.command} ${of.version}`);
-  const all = of.size <= FEW ? [...elementsFrom(call, of, 0)] : undefined;
+  const all = isReadWhole(call, of, count) ? [...elementsFrom(call, of, 0)] : undefined;
   const one = () =>
     all === undefined
       ? atOrBehind(call, of, chance, elementsFrom)

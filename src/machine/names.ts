@@ -1,16 +1,14 @@
 /**
  * What the commands of names mean, whatever they name.
- * Invariant: as `redis-call.ts` has it; a scan tells every name that is there from its beginning to its end.
+ * Invariant: as `redis-call.ts` has it.
  */
 import type { RedisReply } from "../contract/redis.ts";
 import { shown, wrongArity } from "../contract/redis-commands.ts";
 import { INT32_MAX, INT32_MIN } from "../contract/redis-integers.ts";
 import { isOver, keyOfName, type NameRow, readKeyspace } from "../store/names.ts";
 import { unpackBytes } from "../store/packed.ts";
-import { chanceOf, drawHash } from "./chance.ts";
-import type { View } from "./decide.ts";
-import { matches } from "./glob.ts";
-import { between, cursorOf, scanOptions, type TimeUnit, timeOf } from "./redis-arguments.ts";
+import { nameScanCommands } from "./name-scans.ts";
+import { between, type TimeUnit, timeOf } from "./redis-arguments.ts";
 import { type Call, noSuchName, OK, type Perform, RedisError, syntaxError } from "./redis-call.ts";
 import { encodingOfString } from "./strings.ts";
 
@@ -113,50 +111,6 @@ const copy: Perform = (call) => {
   return 1;
 };
 
-/** Names as they stand, from a hash on, which are there as of now. */
-function* namesFrom(view: View, hash: number): Generator<[hash: number, name: string, NameRow]> {
-  const { space } = readKeyspace(view.tables);
-  for (const [[, at, name], row] of view.tables.names.scan({
-    prefix: [space],
-    from: [space, hash],
-  }))
-    if (!isOver(row.until, view.at)) yield [at, name, row];
-}
-
-const scan: Perform = (call) => {
-  const cursor = cursorOf(call.arg(0));
-  const options = scanOptions(call, 1, true);
-  const found: string[] = [];
-  let seen = 0;
-  let last: number | undefined;
-  for (const [hash, name, row] of namesFrom(call.tx, cursor)) {
-    if (seen >= options.count && hash !== last) return [call.told(String(hash)), found];
-    last = hash;
-    seen += 1;
-    call.seen(seen);
-    const isOfType = options.type === undefined || options.type === row.type;
-    if (!isOfType || !matches(options.match ?? "*", name)) continue;
-    found.push(call.told(name));
-    if (options.isTyped) found.push(call.told(row.type));
-  }
-  return ["0", found];
-};
-
-const keys: Perform = (call) => {
-  call.seen(readKeyspace(call.tx.tables).names);
-  const found: string[] = [];
-  for (const [, name] of namesFrom(call.tx, 0))
-    if (matches(call.arg(0), name)) found.push(call.told(name));
-  return found;
-};
-
-const randomkey: Perform = (call) => {
-  const hash = drawHash(chanceOf(call.tx, "randomkey"));
-  for (const from of [hash, 0])
-    for (const [, name] of namesFrom(call.tx, from)) return call.told(name);
-  return null;
-};
-
 const dbsize: Perform = (call) => readKeyspace(call.tx.tables).names;
 
 const flush: Perform = (call) => {
@@ -191,18 +145,38 @@ const shows = new Map<string, (row: NameRow) => RedisReply>(
   }),
 );
 
+const objectHelp = `OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:
+ENCODING <key>
+    Return the kind of internal representation used in order to store the value
+    associated with a <key>.
+FREQ <key>
+    Return the access frequency index of the <key>. The returned integer is
+    proportional to the logarithm of the recent access frequency of the key.
+IDLETIME <key>
+    Return the idle time of the <key>, that is the approximated number of
+    seconds elapsed since the last access to the key.
+REFCOUNT <key>
+    Return the number of references of the value associated with the specified
+    <key>.
+HELP
+    Prints this help.`.split("\n");
+
 const object: Perform = (call) => {
   const word = call.word(0);
   const told = shows.get(word);
-  if (told === undefined) {
+  if (told === undefined && word !== "help") {
     throw new RedisError(`ERR unknown subcommand '${shown(call.arg(0))}'. Try OBJECT HELP.`);
   }
-  if (call.args.length !== 2) throw new RedisError(wrongArity(`object|${word}`));
+  if (call.args.length !== (told === undefined ? 1 : 2)) {
+    throw new RedisError(wrongArity(`object|${word}`));
+  }
+  if (told === undefined) return objectHelp.map((ok) => ({ ok }));
   const row = call.tx.tables.names.get(keyOfName(call.tx.tables, call.arg(1)));
   return row === undefined || isOver(row.until, call.tx.at) ? null : told(row);
 };
 
 export const nameCommands: Readonly<Record<string, Perform>> = {
+  ...nameScanCommands,
   copy,
   dbsize,
   del,
@@ -212,17 +186,14 @@ export const nameCommands: Readonly<Record<string, Perform>> = {
   expiretime: timed(inSeconds),
   flushall: flush,
   flushdb: flush,
-  keys,
   object,
   persist,
   pexpire: expireIn("px"),
   pexpireat: expireIn("pxat"),
   pexpiretime: timed((until) => until),
   pttl: timed((until, at) => until - at),
-  randomkey,
   rename,
   renamenx,
-  scan,
   touch: exists,
   ttl: timed((until, at) => inSeconds(until - at)),
   type,

@@ -11,7 +11,7 @@ import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
 import { bodyOf, numberOf, type PlanRow, type PlanVersionRow } from "../store/plans.ts";
 import { pageOf } from "./cursors.ts";
 import type { Decide, Read, Transaction, View } from "./decide.ts";
-import { matches } from "./glob.ts";
+import { matcher } from "./glob.ts";
 import { whyFull } from "./room.ts";
 
 const planUnknown = (id: string, version?: number): Refusal =>
@@ -182,15 +182,14 @@ function lineageOf(view: View, id: string): PlanVersion[] {
 }
 
 export const listPlans: Read<"plan.list"> = (view, { match, limit, cursor }) => {
+  const isListed = match === undefined ? () => true : matcher(match);
   const page = pageOf(view, {
     list: `plans ${match ?? ""}`,
     cursor,
     limit,
     rows: (after) => view.tables.plans.scan(after === undefined ? {} : { after: [after] }),
     show: (id, row) =>
-      row.removedAt === undefined && (match === undefined || matches(match, id))
-        ? toSummary(id, row)
-        : undefined,
+      row.removedAt === undefined && isListed(id) ? toSummary(id, row) : undefined,
   });
   if (isRefusal(page)) return page;
   const { items: plans, cursor: next } = page;

@@ -13,13 +13,29 @@ export function doubleText(value: number): string {
   if (Object.is(value, -0)) return "-0";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (Number.isSafeInteger(value)) return String(value);
-  const [digits = "", exponent = "0"] = value.toExponential(16).split("e");
+  const [decimal = "", exponent = "0"] = seventeenDigits(value).split("e");
   const power = Number(exponent);
   if (power < -4 || power >= 17) {
     const sign = power < 0 ? "-" : "+";
-    return `${trimmed(digits)}e${sign}${String(Math.abs(power)).padStart(2, "0")}`;
+    return `${trimmed(decimal)}e${sign}${String(Math.abs(power)).padStart(2, "0")}`;
   }
-  return trimmed(value.toFixed(Math.min(100, Math.max(0, 16 - power))));
+  const minus = value < 0 ? "-" : "";
+  const digits = decimal.replace(/[-.]/g, "");
+  const whole = power < 0 ? "0" : digits.slice(0, power + 1);
+  const rest =
+    power < 0 ? digits.padStart(digits.length - power - 1, "0") : digits.slice(power + 1);
+  return minus + (rest === "" ? whole : trimmed(`${whole}.${rest}`));
+}
+
+/** A double with seventeen digits and its exponent. Halfway between two such numbers C takes the even one, and JavaScript the larger one. */
+function seventeenDigits(value: number): string {
+  const up = value.toExponential(16);
+  const [more = "", exponent = ""] = value.toExponential(17).split("e");
+  if (!more.endsWith("5")) return up;
+  const even = more.slice(0, -1);
+  // As many digits as JavaScript shows: whether anything follows the five.
+  const isHalfway = value.toExponential(100).startsWith(`${more}${"0".repeat(100 - 17)}`);
+  return isHalfway && /[02468]$/.test(even) ? `${even}e${exponent}` : up;
 }
 
 /** A double as a reply. */

@@ -17,7 +17,7 @@ import { cancelJobsOf, isActionOpen, submit } from "./actions.ts";
 import { pageOf } from "./cursors.ts";
 import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
 import { jobAsOfNow } from "./due.ts";
-import { matches } from "./glob.ts";
+import { matcher } from "./glob.ts";
 import { enqueueOne } from "./jobs.ts";
 import { mismatch, runnable } from "./plans.ts";
 import { whyFull } from "./room.ts";
@@ -262,13 +262,14 @@ export const previewSchedule: Read<"schedule.preview"> = (view, { id, count = 10
 };
 
 export const listSchedules: Read<"schedule.list"> = (view, { match, limit, cursor }) => {
+  const isListed = match === undefined ? () => true : matcher(match);
   const page = pageOf(view, {
     list: `schedules ${match ?? ""}`,
     cursor,
     limit,
     rows: (after) => view.tables.schedules.scan(after === undefined ? {} : { after: [after] }),
     bytesOf,
-    show: (id, row) => (match === undefined || matches(match, id) ? toRecord(id, row) : undefined),
+    show: (id, row) => (isListed(id) ? toRecord(id, row) : undefined),
   });
   if (isRefusal(page)) return page;
   const { items: schedules, cursor: next } = page;

@@ -4,6 +4,7 @@
  */
 import { hash52 } from "../contract/hash.ts";
 import type { RedisReply } from "../contract/redis.ts";
+import { counter, different, without } from "./combining.ts";
 import {
   drawAny,
   drawDifferent,
@@ -103,40 +104,42 @@ type Combine = (call: Call, names: readonly string[]) => Iterable<string>;
 
 const inter: Combine = function* (call, names) {
   const all = names.map((name) => setOf(call, name));
-  const there = all.filter((each) => each !== undefined);
-  if (there.length < all.length) return;
-  const [least, ...others] = there.sort((a, b) => a.size - b.size);
-  let seen = 0;
+  if (all.includes(undefined)) return;
+  const [least, ...others] = different(all).sort((a, b) => a.size - b.size);
+  const [read, lookUp] = [counter(call), counter(call)];
+  const isIn = (other: Collection, member: string): boolean => {
+    lookUp();
+    return has(call, other, member);
+  };
   for (const member of membersOf(call, least)) {
-    seen += 1;
-    call.seen(seen);
-    if (others.every((other) => has(call, other, member))) yield member;
+    read();
+    if (others.every((other) => isIn(other, member))) yield member;
   }
 };
 
 const union: Combine = function* (call, names) {
-  const all = names.map((name) => setOf(call, name));
+  const all = different(names.map((name) => setOf(call, name)));
   const told = new Set<string>();
-  let seen = 0;
+  const read = counter(call);
   for (const each of all) {
     for (const member of membersOf(call, each)) {
-      seen += 1;
-      call.seen(seen);
+      read();
       if (!told.has(member)) yield member;
       told.add(member);
     }
   }
 };
 
-const diff: Combine = function* (call, names) {
-  const [first, ...others] = names.map((name) => setOf(call, name));
-  let seen = 0;
-  for (const member of membersOf(call, first)) {
-    seen += 1;
-    call.seen(seen);
-    if (!others.some((other) => has(call, other, member))) yield member;
-  }
-};
+const diff: Combine = (call, names) =>
+  without(
+    call,
+    names.map((name) => setOf(call, name)),
+    {
+      itemsOf: (of) => membersOf(call, of),
+      memberOf: (member) => member,
+      has: (of, member) => has(call, of, member),
+    },
+  );
 
 const combined =
   (combine: Combine): Perform =>

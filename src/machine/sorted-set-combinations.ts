@@ -1,8 +1,9 @@
 /**
  * Unions, intersections and differences of sorted sets, and of sets, whose members have the score 1.
- * Invariant: as `redis-call.ts` has it; they are found among a bounded number of members.
+ * Invariant: as `redis-call.ts` has it, and as `combining.ts`; scores are those that Redis 7.0.15 comes to, also beside infinite ones.
  */
 import { hash52 } from "../contract/hash.ts";
+import { counter, different, without } from "./combining.ts";
 import { atLeast, double, integer } from "./redis-arguments.ts";
 import { type Call, type Collection, type Perform, RedisError, syntaxError } from "./redis-call.ts";
 import { placesOf, type Scored, scoreOfMember, toldPairs } from "./sorted-set-members.ts";
@@ -14,12 +15,14 @@ type Aggregate = (a: number, b: number) => number;
 /** A number, or zero where infinities took each other away. */
 const orZero = (value: number): number => (Number.isNaN(value) ? 0 : value);
 
+/** Whether the first stays for Redis without a look at which is more: of zeros that differ in their signs, and beside what is no number. */
+const isKept = (a: number, b: number): boolean => a === b || Number.isNaN(b);
+
 const aggregates = new Map<string, Aggregate>(
   Object.entries({
     sum: (a, b) => orZero(a + b),
-    // Of zeros that differ in their signs the first stays.
-    min: (a, b) => (a === b ? a : Math.min(a, b)),
-    max: (a, b) => (a === b ? a : Math.max(a, b)),
+    min: (a, b) => (isKept(a, b) ? a : Math.min(a, b)),
+    max: (a, b) => (isKept(a, b) ? a : Math.max(a, b)),
   } satisfies Record<string, Aggregate>),
 );
 
@@ -90,25 +93,15 @@ function* membersOf(call: Call, { of, weight }: Source): Generator<Scored> {
   }
 }
 
-/** The score of a member in a source; undefined where it is not there. */
+/** The score of a member in a source, which is no number where zero was multiplied by infinity; undefined where it is not there. */
 function scoreIn(call: Call, { of, weight }: Source, member: string): number | undefined {
   if (of === undefined) return undefined;
   if (of.type === "zset") {
     const score = scoreOfMember(call, of, member);
-    return score === undefined ? undefined : orZero(score * weight);
+    return score === undefined ? undefined : score * weight;
   }
   const isThere = call.tx.tables.set_members.get([of.gen, hash52(member), member]) !== undefined;
-  return isThere ? orZero(weight) : undefined;
-}
-
-/** Counts what is looked at. */
-function* looked<T>(call: Call, all: Iterable<T>): Generator<T> {
-  let seen = 0;
-  for (const each of all) {
-    seen += 1;
-    call.seen(seen);
-    yield each;
-  }
+  return isThere ? weight : undefined;
 }
 
 /** The smallest first: in this order Redis adds scores up. */
@@ -117,10 +110,13 @@ const bySize = (sources: readonly Source[]): Source[] =>
 
 function union(call: Call, { sources, aggregate }: Combination): Map<string, number> {
   const found = new Map<string, number>();
-  const all = bySize(sources).flatMap((source) => [...looked(call, membersOf(call, source))]);
-  for (const { member, score } of looked(call, all)) {
-    const before = found.get(member);
-    found.set(member, before === undefined ? score : aggregate(before, score));
+  const read = counter(call);
+  for (const source of bySize(sources)) {
+    for (const { member, score } of membersOf(call, source)) {
+      read();
+      const before = found.get(member);
+      found.set(member, before === undefined ? score : aggregate(before, score));
+    }
   }
   return found;
 }
@@ -129,26 +125,39 @@ function inter(call: Call, { sources, aggregate, limit }: Combination): Map<stri
   const found = new Map<string, number>();
   const [least, ...others] = bySize(sources);
   if (least === undefined) return found;
-  for (const { member, score } of looked(call, membersOf(call, least))) {
-    const scores = others.map((other) => scoreIn(call, other, member));
-    const there = scores.filter((each) => each !== undefined);
-    if (there.length < scores.length) continue;
-    found.set(member, there.reduce(aggregate, score));
+  const [read, lookUp] = [counter(call), counter(call)];
+  // As in Redis, what is no number becomes zero in the first of the sets, and in sums: the others' goes into their aggregate as it is.
+  const shared = ({ member, score }: Scored): number | undefined => {
+    let all = score;
+    for (const other of others) {
+      lookUp();
+      const own = scoreIn(call, other, member);
+      if (own === undefined) return undefined;
+      all = aggregate(all, own);
+    }
+    return all;
+  };
+  for (const each of membersOf(call, least)) {
+    read();
+    const score = shared(each);
+    if (score === undefined) continue;
+    found.set(each.member, score);
     if (found.size === limit) break;
   }
   return found;
 }
 
 function diff(call: Call, { sources }: Combination): Map<string, number> {
-  const found = new Map<string, number>();
-  const [first, ...others] = sources;
-  if (first === undefined) return found;
-  for (const { member, score } of looked(call, membersOf(call, first))) {
-    if (others.every((other) => scoreIn(call, other, member) === undefined)) {
-      found.set(member, score);
-    }
-  }
-  return found;
+  const left = without(
+    call,
+    sources.map(({ of }) => of),
+    {
+      itemsOf: (of) => membersOf(call, { of, weight: 1 }),
+      memberOf: ({ member }) => member,
+      has: (of, member) => scoreIn(call, { of, weight: 1 }, member) !== undefined,
+    },
+  );
+  return new Map([...left].map(({ member, score }) => [member, score]));
 }
 
 const operations = { union, inter, diff } as const;
@@ -184,7 +193,11 @@ const stored =
 
 const zintercard: Perform = (call) => {
   const form = { operation: "inter", at: 0, options: new Set(["limit"]) } as const;
-  return inter(call, combination(call, form)).size;
+  const combined = combination(call, form);
+  const isThere = combined.sources.every(({ of }) => of !== undefined);
+  // Scores do not matter: a set that is named again has the same members.
+  const sources = different(combined.sources.map(({ of }) => of)).map((of) => ({ of, weight: 1 }));
+  return isThere ? inter(call, { ...combined, sources }).size : 0;
 };
 
 export const combinedSetCommands: Readonly<Record<string, Perform>> = {

@@ -185,9 +185,11 @@ const setrange: Perform = (call) => {
 };
 
 const getrange: Perform = (call) => {
-  const [start, stop] = [integer(call.arg(1)), integer(call.arg(2))];
+  // Compared as they are: beyond 2^53 different ones may be the same number.
+  const [from, to] = [bigint(call.arg(1)), bigint(call.arg(2))];
   const text = stringOf(call, call.arg(0)) ?? "";
-  if (start < 0 && stop < 0 && start > stop) return "";
+  if (from < 0n && to < 0n && from > to) return "";
+  const [start, stop] = [Number(from), Number(to)];
   // An end before the beginning is the beginning, for Redis alone here.
   const last = stop < 0 ? Math.max(0, stop + text.length) : stop;
   const { first, count } = span(start, last, text.length);

@@ -2,7 +2,9 @@
  * What is published by Redis clients of a queue, and who is told of it.
  * Invariant: nothing of it is in the log, nor outlives its moment: whoever does not follow a channel when something is published is never told of it.
  */
-import { matches } from "../machine/glob.ts";
+import { type Matcher, matcher } from "../machine/glob.ts";
+import { RedisError } from "../machine/redis-call.ts";
+import { comparedAgain } from "../machine/redis-patterns.ts";
 import { misused } from "../redis/errors.ts";
 import type { GateReply } from "../redis/frames.ts";
 import type { Followed } from "../redis/pubsub.ts";
@@ -20,21 +22,35 @@ export class PubSub {
     channels: new Map(),
     patterns: new Map(),
   };
+  /** Of the patterns that are followed: each is read once, and compared with whatever is published. */
+  readonly #matchers = new Map<string, Matcher>();
 
   follow(what: Followed, name: string, follower: Follower): void {
     const all = this.#followers[what];
     all.set(name, (all.get(name) ?? new Set()).add(follower));
+    if (what === "patterns" && !this.#matchers.has(name)) this.#matchers.set(name, matcher(name));
   }
 
   unfollow(what: Followed, name: string, follower: Follower): void {
     const all = this.#followers[what];
     const left = all.get(name);
     left?.delete(follower);
-    if (left?.size === 0) all.delete(name);
+    if (left?.size !== 0) return;
+    all.delete(name);
+    if (what === "patterns") this.#matchers.delete(name);
   }
 
   /** Performs PUBLISH or PUBSUB. */
-  perform([command = "", ...words]: Call): GateReply {
+  perform(call: Call): GateReply {
+    try {
+      return this.#perform(call);
+    } catch (error) {
+      if (error instanceof RedisError) return { error: error.message };
+      throw error;
+    }
+  }
+
+  #perform([command = "", ...words]: Call): GateReply {
     const { channels, patterns } = this.#followers;
     const [first = "", ...rest] = words;
     if (command.toLowerCase() === "publish") return this.#publish(first, rest[0] ?? "");
@@ -50,12 +66,23 @@ export class PubSub {
         return rest.length > 1 ? misused(first, "PUBSUB") : [];
       default:
         if (rest.length > 1) return misused(first, "PUBSUB");
-        return [...channels.keys()].filter((name) => matches(rest[0] ?? "*", name));
+        return this.#channels(rest[0]);
     }
+  }
+
+  /** The channels that are followed, or those of them that a pattern matches. */
+  #channels(pattern: string | undefined): string[] {
+    const all = [...this.#followers.channels.keys()];
+    if (pattern === undefined) return all;
+    const [isTold, again] = [matcher(pattern), comparedAgain("pubsub")];
+    return all.filter((name) => isTold(name, again));
   }
 
   /** Tells who follows a channel, and returns how many were told, each as often as it follows it. */
   #publish(channel: string, text: string): number {
+    const again = comparedAgain("publish");
+    // Before anybody is told: where it takes too long, nobody is.
+    const matching = [...this.#matchers].filter(([, isMatch]) => isMatch(channel, again));
     let told = 0;
     const tell = (followers: Iterable<Follower>, message: readonly GateReply[]): void => {
       for (const follower of followers) {
@@ -64,8 +91,9 @@ export class PubSub {
       }
     };
     tell(this.#followers.channels.get(channel) ?? [], ["message", channel, text]);
-    for (const [pattern, followers] of this.#followers.patterns) {
-      if (matches(pattern, channel)) tell(followers, ["pmessage", pattern, channel, text]);
+    for (const [pattern] of matching) {
+      const followers = this.#followers.patterns.get(pattern) ?? [];
+      tell(followers, ["pmessage", pattern, channel, text]);
     }
     return told;
   }

@@ -1,25 +1,31 @@
 /** Glob patterns: they match what Redis's own algorithm matches, in bounded time. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { matches } from "../../src/machine/glob.ts";
+import { matcher } from "../../src/machine/glob.ts";
 
-/** `stringmatchlen` of Redis, as it is written there: it tries every place that a `*` may reach to. */
-function redisMatches(pattern: string, text: string): boolean {
+const matches = (pattern: string, text: string): boolean => matcher(pattern)(text);
+
+/** `stringmatchlen` of Redis: the empty text matches the empty pattern alone. */
+const redisMatches = (pattern: string, text: string): boolean =>
+  text === "" ? pattern === "" : restMatches(pattern, text);
+
+/** What is left of a pattern and a text, as it is written there: it tries every place that a `*` may reach to. */
+function restMatches(pattern: string, text: string): boolean {
   const [first] = pattern;
   if (first === undefined) return text === "";
   if (first === "*") {
-    if (redisMatches(pattern.slice(1), text)) return true;
-    return text !== "" && redisMatches(pattern, text.slice(1));
+    if (restMatches(pattern.slice(1), text)) return true;
+    return text !== "" && restMatches(pattern, text.slice(1));
   }
   const [char] = text;
   if (char === undefined) return false;
-  if (first === "?") return redisMatches(pattern.slice(1), text.slice(1));
+  if (first === "?") return restMatches(pattern.slice(1), text.slice(1));
   if (first === "[") {
     const { takes, rest } = redisSet(pattern.slice(1), char);
-    return takes && redisMatches(rest, text.slice(1));
+    return takes && restMatches(rest, text.slice(1));
   }
   const at = first === "\\" && pattern.length > 1 ? 1 : 0;
-  return pattern[at] === char && redisMatches(pattern.slice(at + 1), text.slice(1));
+  return pattern[at] === char && restMatches(pattern.slice(at + 1), text.slice(1));
 }
 
 function redisSet(set: string, char: string): { takes: boolean; rest: string } {
@@ -46,7 +52,9 @@ function redisSet(set: string, char: string): { takes: boolean; rest: string } {
 test.each([
   ["mail-*", "mail-2026", true],
   ["mail-*", "mail", false],
-  ["*", "", true],
+  ["*", "", false],
+  ["*?", "", false],
+  ["a*", "a", true],
   ["", "", true],
   ["", "a", false],
   ["?", "", false],
@@ -62,6 +70,9 @@ test.each([
   ["[a-]x", "`", true],
   ["[\\]]", "]", true],
   ["[abc", "c", true],
+  ["[x-za-cm-p]", "n", true],
+  ["[a-zc-d]", "x", true],
+  ["[a-cx-z]", "m", false],
   ["[", "[", false],
   ["a\\*", "a*", true],
   ["a\\*", "ab", false],
@@ -86,4 +97,25 @@ test("any pattern matches what it matches in Redis", () => {
 test("a pattern that would be tried for ever is tried in bounded time", () => {
   const pattern = `${"*a".repeat(128)}b`;
   expect(matches(pattern, "a".repeat(10_000))).toBe(false);
+});
+
+test("a pattern that takes more than the longest text has matches nothing, and is not read to its end", () => {
+  const pattern = "[a-z]".repeat(1_000_000);
+  const startedAt = performance.now();
+  for (let i = 0; i < 1000; i += 1) expect(matcher(pattern, 100)("a".repeat(100))).toBe(false);
+  expect(performance.now() - startedAt).toBeLessThan(5000);
+  expect(matcher("[a-z]".repeat(100), 100)("a".repeat(100))).toBe(true);
+  expect(matcher(`*${"?*".repeat(100)}`, 100)("a".repeat(100))).toBe(true);
+});
+
+test("who compares is told how many characters are compared once more, and may end it", () => {
+  let again = 0;
+  const isMatch = matcher("*aab");
+  expect(isMatch("aaaab", (characters) => (again += characters))).toBe(true);
+  // At each of two places, where no b follows.
+  expect(again).toBe(4);
+  const refuse = () => {
+    throw new Error("too many");
+  };
+  expect(() => isMatch("aaaab", refuse)).toThrow("too many");
 });

@@ -328,4 +328,18 @@ describe("chance", () => {
     const different = (await one(queue, "SRANDMEMBER s 100")) as string[];
     expect(new Set(different).size).toBe(100);
   });
+
+  it.each([
+    ["SRANDMEMBER", "SADD", []],
+    ["HRANDFIELD", "HSET", ["v"]],
+    ["ZRANDMEMBER", "ZADD", []],
+  ])("by %s may give more elements than a call may change", async (draw, add, value) => {
+    const queue = await openEngine({ config: {} });
+    const all = numbered(500).flatMap((each) => (add === "ZADD" ? ["1", each] : [each, ...value]));
+    await one(queue, [add, "x", ...all]);
+    const many = 2 * limits.redisElementsPerCallMax;
+    expect(await one(queue, `${draw} x -${many}`)).toHaveLength(many);
+    const error = JSON.stringify(await one(queue, `${draw} x -${limits.redisElementsSeenMax + 1}`));
+    expect(error).toContain("would look at more than");
+  });
 });

@@ -1,7 +1,7 @@
-/** Texts of numbers as C reads them for Redis: decimal and hexadecimal doubles at the ends of their range, and sums in extended precision. */
+/** Texts of numbers as C reads them for Redis: doubles at the ends of their range and as they are written, and sums in extended precision. */
 import { describe, expect, test } from "vitest";
 import { boundOf, doubleOf, timeoutOf } from "../../src/machine/redis-arguments.ts";
-import { hexDouble, sumText } from "../../src/machine/redis-numbers.ts";
+import { doubleText, hexDouble, sumText } from "../../src/machine/redis-numbers.ts";
 
 describe("a hexadecimal number", () => {
   test.each([
@@ -46,5 +46,23 @@ describe("a hexadecimal number", () => {
 
   test("is a time to wait, too", () => {
     expect(timeoutOf("0x0.8")).toBe(500);
+  });
+});
+
+describe("a double", () => {
+  test.each([
+    ["1700000000.00390625", "1700000000.0039062"],
+    ["1700000000.01171875", "1700000000.0117188"],
+    ["1.00000762939453125", "1.0000076293945312"],
+    ["-123456.000244140625", "-123456.00024414062"],
+    ["2.98023223876953125e-08", "2.9802322387695312e-08"],
+    ["0.00011444091796875", "0.00011444091796875"],
+    ["0.0001", "0.0001"],
+    ["1e17", "1e+17"],
+    ["36028797018963970", "36028797018963968"],
+    ["0.1", "0.10000000000000001"],
+    ["-0.5", "-0.5"],
+  ])("%s is written as C writes it, the even one where it lies between two", (text, written) => {
+    expect(doubleText(Number(text))).toBe(written);
   });
 });

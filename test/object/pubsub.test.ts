@@ -77,6 +77,30 @@ test("a transaction that would follow too much is refused before EXEC", async ()
   );
 });
 
+test("a star matches every channel but that without a name, as in Redis", async () => {
+  const rig = new RedisRig();
+  const [follower, other] = [rig.client(), rig.client()];
+  await follower.says("PSUBSCRIBE *", "SUBSCRIBE a");
+  follower.heard();
+  expect(await other.says("PUBLISH b x", 'PUBLISH "" x', "PUBSUB CHANNELS *")).toBe(
+    ":1\r\n:0\r\n*1\r\n$1\r\na\r\n",
+  );
+  await follower.says("PUNSUBSCRIBE *");
+  expect(await other.says("PUBLISH b x")).toBe(":0\r\n");
+});
+
+test("what is published is compared with patterns for so long, and then told to nobody", async () => {
+  const rig = new RedisRig();
+  const [follower, other] = [rig.client(), rig.client()];
+  const channel = "a".repeat(20_000);
+  await follower.says(`SUBSCRIBE ${channel}`, `PSUBSCRIBE *${"a".repeat(10_000)}b`);
+  follower.heard();
+  const tooLong = /^-ERR 'pub[a-z]+' would compare too long with its pattern/;
+  expect(await other.says(`PUBLISH ${channel} x`)).toMatch(tooLong);
+  expect(await other.says(`PUBSUB CHANNELS *${"a".repeat(10_000)}b`)).toMatch(tooLong);
+  expect(follower.heard()).toBe("");
+});
+
 test("PUBSUB knows of no shards", async () => {
   const client = new RedisRig().client();
   expect(

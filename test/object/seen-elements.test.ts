@@ -67,3 +67,22 @@ describe("a call that looks at elements", async () => {
     expect(isRefused(await perform(line))).toBe(false);
   });
 });
+
+describe("RANDOMKEY", () => {
+  it("does not say that there is no name where more rows than it looks at are over", async () => {
+    const rig = await EngineRig.registered();
+    const perform = async (calls: string[][]): Promise<readonly RedisReply[]> => {
+      const request = command("redis.run", { calls });
+      return replyOf("redis.run", await rig.engine.submit(request)).replies ?? [];
+    };
+    const names = Array.from({ length: 1000 }, (_, i) => `n${i}-`);
+    for (let at = 0; at <= most; at += names.length)
+      await perform(names.map((name) => ["SET", `${name}${at}`, "v", "PX", "3600000"]));
+    await perform([["SET", "alone", "v"]]);
+    rig.now += 3_600_000;
+    const replies = await perform(names.slice(0, 20).map(() => ["RANDOMKEY"]));
+    const tooMany = { error: expect.stringContaining("are being removed, ask again") };
+    expect(replies.filter((reply) => reply !== "alone")).toContainEqual(tooMany);
+    expect(replies).not.toContain(null);
+  }, 60_000);
+});

@@ -22,3 +22,16 @@ it("passes over members without a look at the end of a range by member, where th
 it("takes a score that is an option's word for the option", async () => {
   expect(await replies("ZINCRBY z NX m")).toEqual([{ error: "ERR syntax error" }]);
 });
+
+it("cuts nothing out of a string from the last integer but one to the last, which are the same double", async () => {
+  expect(
+    await replies("SET k abc", "GETRANGE k -9223372036854775807 -9223372036854775808"),
+  ).toEqual([{ ok: "OK" }, ""]);
+});
+
+it("helps with OBJECT", async () => {
+  const [help, more] = (await replies("OBJECT HELP", "OBJECT help x")) ?? [];
+  expect(help).toHaveLength(15);
+  expect(help).toContainEqual({ ok: "ENCODING <key>" });
+  expect(more).toEqual({ error: "ERR wrong number of arguments for 'object|help' command" });
+});

@@ -27,6 +27,8 @@ const words = {
     "getkeys ping a",
     "getkeys set a",
     "getkeys lmpop 0 a left",
+    "getkeys lmpop 5 a left",
+    "getkeys zunionstore d 2 a",
   ],
   hello: [
     "",
