@@ -20,8 +20,8 @@ const ofKeys: readonly Mutant[] = [
     name: "weight-ignored",
     breaks: "a key is given one job a turn, whatever its weight",
     file: "src/store/rounds.ts",
-    from: "row.left > 0 ? row.left - 1 : weight - 1;",
-    to: "row.left > 0 ? row.left - 1 : Math.min(0, weight);",
+    from: "row.left = weight - 1;",
+    to: "row.left = Math.min(0, weight);",
     tests: [turns, properties],
   },
   {

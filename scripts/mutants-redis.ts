@@ -64,7 +64,7 @@ export const redisMutants: readonly Mutant[] = [
     file: "src/machine/sets.ts",
     from: "    lookUp();\n    return has(call, other, member);",
     to: "    return has(call, other, member);",
-    tests: [combinations],
+    tests: ["test/object/looked-up-members.test.ts"],
   },
   {
     name: "tie-rounded-up",
@@ -97,5 +97,13 @@ export const redisMutants: readonly Mutant[] = [
     from: "from < 0n && to < 0n && from > to",
     to: "from < 0n && to < 0n && Number(from) > Number(to)",
     tests: ["test/redis/as-redis.test.ts"],
+  },
+  {
+    name: "names-past-the-end",
+    breaks: "a call that counts more names than it has is taken to name what it has",
+    file: "src/contract/redis-commands.ts",
+    from: "if (!isCount || countAt + count >= call.length) return [];",
+    to: "if (!isCount) return [];",
+    tests: ["test/redis/server-commands.test.ts"],
   },
 ];

@@ -149,8 +149,8 @@ export const waitMutants: readonly Mutant[] = [
     name: "discard-of-running",
     breaks: "a discard by ids removes jobs that have not ended",
     file: "src/machine/operations.ts",
-    from: "if (job !== undefined && isEndState(job.state) && changeOne(",
-    to: "if (job !== undefined && changeOne(",
+    from: "return isEndState(job.state) && changeOne(",
+    to: "return changeOne(",
     tests: [lists],
   },
 ];

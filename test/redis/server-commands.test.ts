@@ -23,6 +23,18 @@ describe("about the server", () => {
     expect(none).toEqual(error("ERR The command has no key arguments"));
   });
 
+  test("COMMAND GETKEYS refuses a call that counts more names than it has", async () => {
+    const { say } = begin();
+    const invalid = error("ERR Invalid arguments specified for command");
+    expect(
+      await say(
+        "COMMAND GETKEYS lmpop 2 a left",
+        "COMMAND GETKEYS lmpop 5 a left",
+        "COMMAND GETKEYS zunionstore d 2 a",
+      ),
+    ).toEqual([["a", "left"], invalid, invalid]);
+  });
+
   test("COMMAND DOCS has what redis-cli shows, and COMMAND LIST may be narrowed", async () => {
     const { say } = begin();
     const [docs, none, hashes, waiting, modules, ...wrong] = await say(
