@@ -20,8 +20,8 @@ const ofKeys: readonly Mutant[] = [
     name: "weight-ignored",
     breaks: "a key is given one job a turn, whatever its weight",
     file: "src/store/rounds.ts",
-    from: "row.left = weight - 1;",
-    to: "row.left = Math.min(0, weight);",
+    from: "row.left - 1 : weight - 1;",
+    to: "row.left - 1 : Math.min(0, weight);",
     tests: [turns, properties],
   },
   {
@@ -135,8 +135,8 @@ const ofOrder: readonly Mutant[] = [
     name: "retry-does-not-hold",
     breaks: "in strict order a job passes one that is to be tried again",
     file: "src/store/rounds.ts",
-    from: 'if (after?.state === "scheduled" && after.head) row.holder = id;',
-    to: 'if (after?.state === "scheduled" && after.head) row.holder = undefined;',
+    from: "if (after.head || isRetry) row.holder = id;",
+    to: "if (after.head && isRetry) row.holder = undefined;",
     tests: [order, properties],
   },
   {

@@ -47,8 +47,8 @@ export const turnMutants: readonly Mutant[] = [
     name: "weight-counts-as-turns",
     breaks: "each job of a weighted turn counts as one beside jobs without a key",
     file: "src/store/rounds.ts",
-    from: "    row.left -= 1;\n    return;",
-    to: "    row.left -= 1;\n    row.passed = pass(tables, row.passed, 1 / row.lanes);\n    return;",
+    from: "if (!goesOn || !isFair) row.passed",
+    to: "row.passed",
     tests: [single],
   },
   {

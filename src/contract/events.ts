@@ -111,14 +111,34 @@ export interface EventFacts
     session?: string | undefined;
     /** The worker is registered: its death ends the lease. */
     tracked?: true;
+    /**
+     * Of a job with a key, or where the queue has a rate: it notes what it takes of rates, and the round of its key ends with the lanes that
+     * there were as it began, and counts turns. Without it, as in entries of before these rules, it does none of this.
+     */
+    fair?: true | undefined;
   };
   "job.completed": { id: string; result?: JsonText; late?: true };
   /** An attempt failed. With `runAt` the job waits for its next attempt, without it the job has failed. */
-  "job.failed": { id: string; error?: string; reason?: string; runAt?: number };
+  "job.failed": {
+    id: string;
+    error?: string;
+    reason?: string;
+    runAt?: number;
+    /** In strict order it goes before the others of its key until it has ended. */
+    head?: true | undefined;
+  };
   /** A lease ended by time, or with its worker. The job keeps its place, or has failed. */
   "job.lease_expired": { id: string; failed?: true; died?: true };
   /** A worker gave a job back; the attempt does not count. */
-  "job.released": { id: string; runAt?: number; holdKeyUntil?: number };
+  "job.released": {
+    id: string;
+    runAt?: number;
+    holdKeyUntil?: number;
+    /** As of one that failed. */
+    head?: true | undefined;
+    /** What its hand-out took of rates is given back; without it, as in entries of before, a token of each rate that holds. */
+    exact?: true | undefined;
+  };
   "job.extended": { id: string; leaseUntil: number };
   "job.progressed": { id: string; progress: JsonText };
   "job.cancelled": { id: string; reason?: string };

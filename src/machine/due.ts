@@ -2,11 +2,13 @@
  * What time does to one job: its lease ends, its delay is over, its life runs out, its worker dies.
  * Invariant: it makes visible what is already true at `at`, each in the order of its time.
  */
+
 import { isEndState } from "../contract/fields.ts";
 import type { JobRow } from "../store/jobs.ts";
 import { workerDueAt } from "../store/workers.ts";
 import { queueOf, type Transaction, type View } from "./decide.ts";
 import { maxAttemptsOf } from "./jobs-read.ts";
+import { giveBack } from "./returns.ts";
 import { endLeaseNow, isBeingReleased } from "./workers.ts";
 
 /** A job as of now: a command judges the job it touches when what time has done to it is visible. */
@@ -35,7 +37,7 @@ function applyDue(tx: Transaction, id: string, job: JobRow): boolean {
   } else if (first === expiry) {
     tx.emit("job.expired", { id, reason: expiry === job.ttlUntil ? "ttl" : "deadline" });
   } else if (first === lease && isBeingReleased(tx, job)) {
-    tx.emit("job.released", { id });
+    giveBack(tx, job, { id });
   } else if (first === lease) {
     const isLast = job.failures + 1 >= maxAttemptsOf(job, queueOf(tx).config);
     tx.emit("job.lease_expired", { id, ...(isLast && { failed: true as const }) });

@@ -22,6 +22,7 @@ import { opensAt } from "../store/token-bucket.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
 import { settleDue } from "./due.ts";
 import { attemptOf, maxAttemptsOf } from "./jobs-read.ts";
+import { hasRate } from "./returns.ts";
 import { earlier, hasNoSlot, nextWorkAt } from "./sweep.ts";
 import { setsFor, takeInOrder } from "./turns.ts";
 import { asRegistered, isServed, seeWorker } from "./workers.ts";
@@ -144,7 +145,8 @@ function handOut(
   const { worker, session } = input;
   const facts = { id, grant, leaseUntil, worker, leaseMs: input.leaseMs };
   const said = session === undefined ? facts : { ...facts, session };
-  tx.emit("job.claimed", isTracked ? { ...said, tracked: true } : said);
+  const fair = job.key !== undefined || hasRate(tx, job) ? { fair: true as const } : {};
+  tx.emit("job.claimed", { ...said, ...(isTracked && { tracked: true }), ...fair });
   return toClaimed(tx, id, job, { token, leaseUntil, deliveries: job.deliveries + 1 });
 }
 

@@ -2,6 +2,7 @@
  * What purge and redrive mean: bounded steps over many jobs, the first in the command itself.
  * Invariant: a step looks at a bounded number of jobs and begins where the last one stopped.
  */
+
 import { endStates, isEndState, type JobState } from "../contract/fields.ts";
 import { operationId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
@@ -23,6 +24,7 @@ import { settleDue } from "./due.ts";
 import { neededBy, runAgain } from "./jobs.ts";
 import { isOfFilter } from "./jobs-read.ts";
 import { type Place, placesOf } from "./places.ts";
+import { giveBack } from "./returns.ts";
 
 function toRecord(row: OperationRow): OperationRecord {
   const { id, kind, states, changed, examined, total, startedAt, endedAt } = row;
@@ -221,7 +223,7 @@ function isMeant(operation: OperationRow, job: JobRow): boolean {
 function changeOne(tx: Transaction, kind: OperationRow["kind"], id: string, job: JobRow): boolean {
   if (kind === "redrive") return runAgain(tx, id, job) === undefined;
   if (kind === "release") {
-    tx.emit("job.released", { id });
+    giveBack(tx, job, { id });
   } else if (neededBy(tx, job) === undefined) {
     tx.emit("job.removed", { id });
   } else if (isEndState(job.state)) {

@@ -2,6 +2,7 @@
  * What settling means: complete, fail, release, extend, progress, each for one lease.
  * Invariant: only the latest token of a job, while its lease lasts, changes it; a late complete is the one exception.
  */
+
 import type { EventFacts, EventType } from "../contract/events.ts";
 import { isEndState } from "../contract/fields.ts";
 import { grantOf } from "../contract/ids.ts";
@@ -13,6 +14,7 @@ import { jobAsOfNow, settleDue } from "./due.ts";
 import { jobUnknown, maxAttemptsOf } from "./jobs-read.ts";
 import { claim, leaseEnd } from "./leases.ts";
 import { retryDelayMs } from "./retry.ts";
+import { giveBack, headOf } from "./returns.ts";
 import { seeWorker } from "./workers.ts";
 
 export const settle: Decide<"lease.settle"> = (tx, input) => {
@@ -184,23 +186,24 @@ function fail(tx: Transaction, item: Verb<"fail">, job: JobRow): Settled {
   }
   const policy = job.backoff ?? config.backoff;
   const runAt = tx.at + (item.delayMs ?? retryDelayMs(policy, id, job.run, attempt));
-  tx.emit("job.failed", { id, error, runAt });
+  tx.emit("job.failed", { id, error, runAt, ...headOf(tx, job) });
   // Without a delay it is due already: the next claim, which may be in this request, can have it.
   const isDue = settleDue(tx, id);
   return isDue ? { id, ok: true, state: "ready" } : { id, ok: true, state: "scheduled", runAt };
 }
 
 /** Without a key to hold, it is the job itself that is not handed out for so long. */
-function release(tx: Transaction, item: Verb<"release">, { key }: JobRow): Settled {
+function release(tx: Transaction, item: Verb<"release">, job: JobRow): Settled {
+  const { key } = job;
   const { id, delayMs = 0, holdKeyMs = 0 } = item;
   const held = key === undefined || holdKeyMs === 0 ? {} : { holdKeyUntil: tx.at + holdKeyMs };
   const waitMs = key === undefined ? Math.max(delayMs, holdKeyMs) : delayMs;
   if (waitMs === 0) {
-    tx.emit("job.released", { id, ...held });
+    giveBack(tx, job, { id, ...held });
     return { id, ok: true, state: "ready" };
   }
   const runAt = tx.at + waitMs;
-  tx.emit("job.released", { id, runAt, ...held });
+  giveBack(tx, job, { id, runAt, ...held });
   return { id, ok: true, state: "scheduled", runAt };
 }
 

@@ -3,6 +3,7 @@
  * Invariant: a worker is dead only after it was silent for its time to live, and its leases end with it; one that is known to be
  * there is not silent.
  */
+
 import { isEndState, jobKinds, utf8Bytes } from "../contract/fields.ts";
 import { WORKER_NAME } from "../contract/ids.ts";
 import type { ClaimInput } from "../contract/leases.ts";
@@ -20,6 +21,7 @@ import {
   type View,
 } from "./decide.ts";
 import { maxAttemptsOf } from "./jobs-read.ts";
+import { giveBack } from "./returns.ts";
 
 const workerUnknown = (name: string): Refusal =>
   refuse("worker_unknown", `There is no worker ${name}: PUT …/workers/${name} registers it.`, {
@@ -153,7 +155,7 @@ function endLease(tx: Transaction, name: string, id: string): void {
   const job = tx.tables.jobs.get([id]);
   if (job === undefined || isEndState(job.state)) throw new Error(`${name} holds ${id} no more`);
   if (tx.tables.workers.get([name])?.leftAt !== undefined || isBeingReleased(tx, job)) {
-    tx.emit("job.released", { id });
+    giveBack(tx, job, { id });
     return;
   }
   const isLast = job.failures + 1 >= maxAttemptsOf(job, queueOf(tx).config);

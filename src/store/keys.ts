@@ -10,7 +10,7 @@ import { declareTable } from "./declare.ts";
 import type { JobRow } from "./jobs.ts";
 import { integer, signed, text } from "./key-columns.ts";
 import { readQueue } from "./queue.ts";
-import type { SluiceTables } from "./schema.ts";
+import type { Reads } from "./schema.ts";
 import { opensAt as rateOpensAt } from "./token-bucket.ts";
 
 /** Where a lane takes its turns: among those whose next job has the same set of kind and requirements, and the same priority. */
@@ -149,7 +149,7 @@ export function keyDueAt(row: KeyRow, opensAt: number, at: number): number | und
 }
 
 /** Whether a job of a key in strict order holds the others back while it waits to be tried again. */
-export function blocksOnRetry(tables: SluiceTables, job: JobRow): boolean {
+export function blocksOnRetry(tables: Pick<Reads, "keys" | "queue">, job: JobRow): boolean {
   if (!job.ordered || job.key === undefined) return false;
   return limitsOf(tables.keys.get([job.key]), readQueue(tables).config).onRetry === "block";
 }

@@ -52,14 +52,14 @@ function claimed(tables: SluiceTables, event: EventOf<"job.claimed">, at: number
     session: event.session,
     leaseUntil: event.leaseUntil,
     claimLeaseMs: event.leaseMs,
-    ...costsOf(tables, before),
+    ...(event.fair && costsOf(tables, before)),
     startedAt: at,
     ttlUntil: undefined,
     outcome: undefined,
     reason: undefined,
     error: undefined,
   };
-  move(tables, at, event.id, before, after, { grant: event.grant });
+  move(tables, at, event.id, before, after, { grant: event.grant }, event.fair);
 }
 
 function completed(tables: SluiceTables, event: EventOf<"job.completed">, at: number): void {
@@ -76,7 +76,7 @@ function completed(tables: SluiceTables, event: EventOf<"job.completed">, at: nu
 
 function failed(tables: SluiceTables, event: EventOf<"job.failed">, at: number): void {
   const before = rowOf(tables, event.id);
-  const { error, reason, runAt } = event;
+  const { error, reason, runAt, head } = event;
   // A job that was never in a worker's hands this time (delivery limit) has no attempt to record.
   const ran = before.state === "running";
   const changes: Partial<JobRow> = {
@@ -92,14 +92,13 @@ function failed(tables: SluiceTables, event: EventOf<"job.failed">, at: number):
     end(tables, event.id, before, "failed", at, changes);
     return;
   }
-  // In strict order it holds the head until it has ended.
-  const head = blocksOnRetry(tables, before) || undefined;
   move(tables, at, event.id, before, {
     ...before,
     ...changes,
     state: "scheduled",
     runAt,
-    readyAt: head ? before.readyAt : undefined,
+    // In strict order it holds the head until it has ended.
+    readyAt: blocksOnRetry(tables, before) ? before.readyAt : undefined,
     head,
     ...letGo,
     leaseEndedAt: at,
@@ -132,9 +131,9 @@ function leaseExpired(tables: SluiceTables, event: EventOf<"job.lease_expired">,
 
 function released(tables: SluiceTables, event: EventOf<"job.released">, at: number): void {
   const before = rowOf(tables, event.id);
-  const { runAt, holdKeyUntil } = event;
+  const { runAt, holdKeyUntil, exact } = event;
   const isLater = runAt !== undefined;
-  refundRates(tables, at, before);
+  refundRates(tables, at, before, exact === true);
   if (holdKeyUntil !== undefined && before.key !== undefined) {
     holdKey(tables, at, before.key, holdKeyUntil);
   }
@@ -142,7 +141,7 @@ function released(tables: SluiceTables, event: EventOf<"job.released">, at: numb
     ...before,
     state: isLater ? "scheduled" : "ready",
     runAt,
-    head: (isLater ? blocksOnRetry(tables, before) : before.head) || undefined,
+    head: isLater ? event.head : before.head,
     outcome: "released",
     ...letGo,
     leaseEndedAt: at,

@@ -11,7 +11,7 @@ import { declareTable } from "./declare.ts";
 import type { DeliveryRow } from "./deliveries.ts";
 import { integer } from "./key-columns.ts";
 import { PLAIN_LANE } from "./lanes.ts";
-import type { EventWriters, SluiceTables } from "./schema.ts";
+import type { EventWriters, Reads, SluiceTables } from "./schema.ts";
 import { bounded } from "./token-bucket.ts";
 
 export interface QueueRow {
@@ -128,7 +128,7 @@ export const counters = declareTable<Readonly<Counters>>()({
 });
 
 /** The queue's row: it exists as long as the queue does. */
-export function readQueue(tables: Pick<SluiceTables, "queue">): QueueRow {
+export function readQueue(tables: Pick<Reads, "queue">): QueueRow {
   const row = tables.queue.get([0]);
   if (row === undefined) throw new Error("the queue was not created");
   return row;

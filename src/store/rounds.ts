@@ -22,6 +22,12 @@ import { editCounters, readQueue } from "./queue.ts";
 import type { SluiceTables } from "./schema.ts";
 import { bounded, costOf, refund, take } from "./token-bucket.ts";
 
+/** Which lane of a key was given a job, and by which rule. */
+interface Served {
+  readonly index: number;
+  readonly isFair: boolean;
+}
+
 /** A key's row that is being changed. */
 export type KeyDraft = { -readonly [F in keyof KeyRow]: KeyRow[F] };
 
@@ -30,7 +36,7 @@ export function editKey(
   tables: SluiceTables,
   at: number,
   key: string,
-  change: (row: KeyDraft, all: KeyLimits) => number | undefined,
+  change: (row: KeyDraft, all: KeyLimits) => Served | undefined,
 ): void {
   const { config } = readQueue(tables);
   const known = tables.keys.edit([key]);
@@ -44,8 +50,7 @@ export function editKey(
   const all = limitsOf(row, config);
   row.usedUntil = bounded(row.usedUntil, all.rate, at);
   const opensAt = keyOpensAt(row, all);
-  const lane = served === undefined ? undefined : rounds[served];
-  if (lane?.round !== undefined) useTurn(tables, lane.round, lane.lane, all.weight);
+  if (served !== undefined) useTurn(tables, rounds[served.index], all.weight, served.isFair);
   for (const name in rounds) leaveGone(tables, rounds[Number(name)], row.lanes[Number(name)]);
   placeLanes(tables, key, row, opensAt <= at);
   row.dueAt = keyDueAt(row, opensAt, at);
@@ -62,13 +67,14 @@ export function editKey(
   }
 }
 
-/** Counts a job of a key, which moves from one row to another. */
+/** Counts a job of a key, which moves from one row to another; `isFair` is what `job.claimed` says. */
 export function countInKey(
   tables: SluiceTables,
   at: number,
   id: string,
   before: JobRow | undefined,
   after: JobRow | undefined,
+  isFair: boolean,
 ): void {
   const key = (after ?? before)?.key;
   if (key === undefined) return;
@@ -78,11 +84,11 @@ export function countInKey(
     if (openJobsOf(row) === 0) row.order = after?.ordered ? "fifo" : undefined;
     count(row, before, -1);
     count(row, after, 1);
-    moveHolder(row, id, after);
+    moveHolder(row, all, id, before, after);
     moveInLane(row, before, after);
     if (before?.state !== "ready" || after?.state !== "running") return undefined;
     if (all.rate !== null) row.usedUntil = take(row.usedUntil, all.rate, at);
-    return laneIndexOf(after);
+    return { index: laneIndexOf(after), isFair };
   });
 }
 
@@ -101,9 +107,18 @@ function count(row: KeyDraft, job: JobRow | undefined, change: 1 | -1): void {
 }
 
 /** In strict order a job that is to be tried again shuts its key for as long as it waits for that. */
-function moveHolder(row: KeyDraft, id: string, after: JobRow | undefined): void {
-  if (after?.state === "scheduled" && after.head) row.holder = id;
-  else if (row.holder === id && after?.state !== "scheduled") row.holder = undefined;
+function moveHolder(
+  row: KeyDraft,
+  { onRetry }: KeyLimits,
+  id: string,
+  before: JobRow | undefined,
+  after: JobRow | undefined,
+): void {
+  if (row.holder === id && after?.state !== "scheduled") row.holder = undefined;
+  if (after?.state !== "scheduled") return;
+  // Entries of before do not say that it is the head.
+  const isRetry = before?.state === "running" && after.ordered && onRetry === "block";
+  if (after.head || isRetry) row.holder = id;
 }
 
 function moveInLane(row: KeyDraft, before: JobRow | undefined, after: JobRow | undefined): void {
@@ -240,26 +255,34 @@ function leaveRound(tables: SluiceTables, [set, priority]: Round, lane: number):
   if (row === undefined) throw new Error(`lane ${lane} has turns in no round`);
   row.lanes -= 1;
   if (row.lanes > 0) return;
-  // Its last lane may be back with the next job that ends: it has then gone as far as it has now.
-  const counters = editCounters(tables);
-  counters.passed = Math.max(counters.passed, row.passed);
+  if (row.end !== undefined) {
+    // Its last lane may be back with the next job that ends: it has then gone as far as it has now.
+    const counters = editCounters(tables);
+    counters.passed = Math.max(counters.passed, row.passed);
+  }
   tables.rounds.remove([set, priority]);
 }
 
-/** A lane was given a job in its turn, with which it may have begun. A turn counts once, whatever its weight. */
-function useTurn(tables: SluiceTables, [set, priority]: Round, lane: number, weight: number): void {
-  const row = tables.rounds.edit([set, priority]);
+/**
+ * A lane was given a job in its turn, with which it may have begun. A turn counts once, whatever its weight; in entries of before this
+ * rule, which are not fair, each of its jobs did, and a round had no end.
+ */
+function useTurn(
+  tables: SluiceTables,
+  { lane = 0, round }: Partial<KeyLane> = {},
+  weight: number,
+  isFair: boolean,
+): void {
+  if (round === undefined) return;
+  const row = tables.rounds.edit([...round]);
   if (row === undefined) throw new Error(`lane ${lane} has turns in no round`);
-  if (row.lane === lane && row.left > 0) {
-    row.left -= 1;
-    return;
-  }
+  const goesOn = row.lane === lane && row.left > 0;
+  row.left = goesOn ? row.left - 1 : weight - 1;
   // The round begins anew, or none is left in it but lanes that came meanwhile.
-  const isNew = lane <= row.lane || lane > (row.end ?? 0);
-  if (isNew) row.end = editCounters(tables).lane;
+  const isNew = !goesOn && (lane <= row.lane || lane > (row.end ?? 0));
+  if (isFair && isNew) row.end = editCounters(tables).lane;
   row.lane = lane;
-  row.left = weight - 1;
-  row.passed = pass(tables, row.passed, 1 / row.lanes);
+  if (!goesOn || !isFair) row.passed = pass(tables, row.passed, 1 / row.lanes);
 }
 
 /** How far a round has gone after a share of it. One that nobody asked for lately is never more than a round behind. */
@@ -269,6 +292,9 @@ export function pass(tables: SluiceTables, passed: number, share: number): numbe
   counters.passed = Math.max(counters.passed, from);
   return from + share;
 }
+
+/** No more than a token of a rate is given back. */
+const aToken = { queueCost: Number.POSITIVE_INFINITY, keyCost: Number.POSITIVE_INFINITY };
 
 /** What a hand-out takes of the rates that hold for a job, to be noted in its row. */
 export function costsOf(
@@ -283,9 +309,13 @@ export function costsOf(
   };
 }
 
-/** A hand-out that does not count gives back what it took of the rates of its key and of the queue. */
-export function refundRates(tables: SluiceTables, at: number, job: JobRow): void {
-  const { key, queueCost, keyCost } = job;
+/**
+ * A hand-out that does not count gives back what it took of the rates of its key and of the queue; where that `isExact`, as noted, else a token
+ * of each.
+ */
+export function refundRates(tables: SluiceTables, at: number, job: JobRow, isExact: boolean): void {
+  const { key } = job;
+  const { queueCost, keyCost } = isExact ? job : aToken;
   const { rate } = readQueue(tables).config;
   const counters = tables.counters.get([0]);
   if (queueCost !== undefined && rate !== null && counters !== undefined) {

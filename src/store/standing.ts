@@ -104,7 +104,7 @@ type Lag = Map<string, JobRow | undefined>;
 
 /**
  * Replaces a job's row and everything that is derived from it. `before` undefined creates, `after` undefined removes.
- * `also` are the numbers that the event took.
+ * `also` are the numbers that the event took, `isFair` is what `job.claimed` says.
  */
 export function move(
   tables: SluiceTables & { readonly lag?: Lag },
@@ -113,6 +113,7 @@ export function move(
   before: JobRow | undefined,
   after: JobRow | undefined,
   also?: Sequences,
+  isFair = false,
 ): void {
   const { key, plan, unique, after: parents } = (after ?? before) as JobRow;
   const { lag } = tables;
@@ -130,7 +131,7 @@ export function move(
   recount(tables, at, before, after, also);
   moveLane(tables, before, after);
   moveHeld(tables, id, before, after);
-  if (key !== undefined) countInKey(tables, at, id, before, after);
+  if (key !== undefined) countInKey(tables, at, id, before, after, isFair);
   if (unique !== undefined) moveUnique(tables, at, id, before, after);
   if (plan !== undefined) {
     countInPlan(tables, before, after);

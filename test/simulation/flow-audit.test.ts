@@ -114,12 +114,19 @@ describe("strict order that is broken is found", () => {
 });
 
 describe("turns that are not fair are found", () => {
-  const jobs = [enqueued("b1", b), ...["1", "2", "3", "4"].map((id) => enqueued(id, a))];
+  const jobs = [...["1", "2", "3", "4"].map((id) => enqueued(id, a)), enqueued("b1", b)];
 
   test("where a key waits and another has its turn again and again", () => {
     expect(() => judge({}, ...jobs, claimed("1"), claimed("2"), claimed("3"))).toThrow("I6");
     const fair = [claimed("1"), claimed("b1"), claimed("2"), claimed("3"), claimed("4")];
     expect(() => judge({}, ...jobs, ...fair)).not.toThrow();
+  });
+
+  test("where a key waits and one that came since has its turn before it", () => {
+    const late = [...jobs, claimed("1"), enqueued("c1", { key: "c" })];
+    expect(() => judge({}, ...late, claimed("c1"))).toThrow("I6");
+    expect(() => judge({}, ...late, claimed("b1"), claimed("c1"))).toThrow("I6");
+    expect(() => judge({}, ...late, claimed("b1"), claimed("2"), claimed("c1"))).not.toThrow();
   });
 
   test("but not where the one that waits is shut, or the other has more weight", () => {
@@ -133,7 +140,7 @@ describe("turns that are not fair are found", () => {
 test("a turn that has begun is finished by the weight with which it began, and no longer than another key has had one", () => {
   const weigh = (weight: number | null): Told => ["key.put", { key: "a", settings: { weight } }];
   const jobs = ["1", "2", "3", "4"].map((id) => enqueued(id, a));
-  const begun = [weigh(4), enqueued("b1", b), enqueued("c1", { key: "c" }), ...jobs, claimed("1")];
+  const begun = [weigh(4), ...jobs, enqueued("b1", b), enqueued("c1", { key: "c" }), claimed("1")];
   const rest = [claimed("2"), claimed("3"), claimed("4")];
   expect(() => judge({}, ...begun, weigh(null), ...rest)).not.toThrow();
   expect(() => judge({}, ...begun, weigh(null), claimed("c1"), ...rest)).toThrow("I6");

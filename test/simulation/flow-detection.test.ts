@@ -91,9 +91,12 @@ const defects: readonly (readonly [what: string, event: string, by: (write: Writ
     (write) => (tables, event, at) => {
       const { key } = tables["jobs"]?.get([event["id"]]) ?? {};
       const before = key === undefined ? undefined : tables["keys"]?.get([key])?.["usedUntil"];
+      const ofQueue = tables["counters"]?.get([0])?.["used_until"];
       write(tables, event, at);
       const row = before === undefined ? undefined : tables["keys"]?.edit([key]);
       if (row !== undefined) row["usedUntil"] = before;
+      const counters = tables["counters"]?.edit([0]);
+      if (counters !== undefined) counters["used_until"] = ofQueue;
     },
   ],
   [
