@@ -64,29 +64,28 @@ async function fillAll(bench: Bench, queue: BenchQueue, asker: RespClient): Prom
   return until;
 }
 
-/** Those who ask, one request at a time each: names over RESP, and jobs over HTTP. */
+/** A request of somebody who asks, one at a time. */
+type Turn = () => Promise<unknown>;
+
+/** Those who ask, and add the times of their requests to `latenciesMs`. */
 class Askers {
-  readonly #turns: readonly (() => Promise<unknown>)[];
   readonly #latenciesMs: number[];
 
-  /** Both add the times of their requests to `latenciesMs`. */
-  constructor(resp: RespClient, http: Client, queue: string, latenciesMs: number[]) {
-    const next = inTurn([pipelineOf([["SET", "asked", "xxx"]]), pipelineOf([["GET", "asked"]], 2)]);
+  constructor(latenciesMs: number[]) {
     this.#latenciesMs = latenciesMs;
-    this.#turns = [() => resp.send(next()), () => http.post(`/v1/queues/${queue}/jobs`, jobBody)];
   }
 
   /** Has them ask while something goes on. Resolves with the times of all requests, in milliseconds. */
-  async during(work: Promise<void>): Promise<number[]> {
+  async during(work: Promise<void>, turns: readonly Turn[]): Promise<number[]> {
     let isOver = false;
     const over = work.finally(() => {
       isOver = true;
     });
-    const askOn = async (turn: () => Promise<unknown>): Promise<void> => {
+    const askOn = async (turn: Turn): Promise<void> => {
       while (!isOver) await turn();
     };
     this.#latenciesMs.length = 0;
-    await Promise.all([over, ...this.#turns.map(askOn)]);
+    await Promise.all([over, ...turns.map(askOn)]);
     return [...this.#latenciesMs];
   }
 }
@@ -96,7 +95,10 @@ async function untilLeft(looker: RespClient, names: number): Promise<void> {
   while ((await looker.integer("DBSIZE")) > names) await sleep(LOOK_MS);
 }
 
-/** The longest time of a request while a million names expire, in milliseconds. */
+/**
+ * The longest time of a request while a million names expire, in milliseconds. Beside it stands what it is as long when two ask for
+ * nothing, of an object that does nothing.
+ */
 async function burst(bench: Bench): Promise<Measured> {
   const name = "ttl_burst";
   const { server } = bench;
@@ -109,15 +111,21 @@ async function burst(bench: Bench): Promise<Measured> {
   ];
   const http = new Client(server, latenciesMs);
   const until = await fillAll(bench, queue, looker);
-  const askers = new Askers(resp, http, name, latenciesMs);
+  const askers = new Askers(latenciesMs);
+  const next = inTurn([pipelineOf([["SET", "asked", "xxx"]]), pipelineOf([["GET", "asked"]], 2)]);
+  // Names over RESP, and jobs over HTTP.
+  const turns = [() => resp.send(next()), () => http.post(`/v1/queues/${name}/jobs`, jobBody)];
+  const second = new Client(server, latenciesMs);
+  const noops = [http, second].map((client) => () => client.post("/bench/noop/nothing", jobBody));
   await sleep(until - CALM_MS - BREAK_MS - Date.now());
-  const calm = await askers.during(sleep(CALM_MS));
+  const calm = await askers.during(sleep(CALM_MS), turns);
   await sleep(until - Date.now());
   const startedAt = performance.now();
-  const busy = await askers.during(untilLeft(looker, 1));
+  const busy = await askers.during(untilLeft(looker, 1), turns);
   const seconds = (performance.now() - startedAt) / 1000;
+  const idle = await askers.during(sleep(seconds * 1000), noops);
   for (const client of [looker, resp]) client.close();
-  await Promise.all([http.close(), queue.close(), bridge.stop()]);
+  await Promise.all([http.close(), second.close(), queue.close(), bridge.stop()]);
   return {
     value: Math.max(...busy),
     beside: {
@@ -126,6 +134,8 @@ async function burst(bench: Bench): Promise<Measured> {
       ttl_burst_s: seconds,
       ttl_burst_calm_max_ms: Math.max(...calm),
       ttl_burst_calm_p99_ms: percentile(calm, 0.99),
+      ttl_burst_noops_max_ms: Math.max(...idle),
+      ttl_burst_noops: idle.length,
     },
   };
 }

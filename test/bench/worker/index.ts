@@ -10,12 +10,15 @@ import { jsonResponse } from "../../../src/http/answers.ts";
 import { createApp, type GateEnv } from "../../../src/http/app.ts";
 import { readBody } from "../../../src/http/body.ts";
 import { refusalResponse } from "../../../src/http/problems.ts";
+import type { ClaimsFloor, MembersFloor } from "./floors.ts";
 import type { Fill, QueueObject, Slots, TailKind } from "./queue-object.ts";
 
 export { DirectoryObject } from "../../../src/object/directory-object.ts";
 export { QueueObject } from "./queue-object.ts";
 
-type Stub = Pick<QueueObject, "noop" | "fill" | "schedules" | "claims" | "tail" | "evict">;
+type Own = "noop" | "fill" | "schedules" | "claims" | "tail" | "evict";
+type Floors = "claimsFloor" | "membersFloor";
+type Stub = Pick<QueueObject, Own | Floors>;
 type Method = (stub: Stub, argument: unknown) => unknown;
 
 /** What may be asked of the bench's objects; the argument is the body. */
@@ -25,6 +28,8 @@ const methods: Readonly<Record<string, Method>> = {
   schedules: (stub, slots) => stub.schedules(slots as Slots),
   claims: (stub, jobs) => stub.claims(jobs as number),
   tail: (stub, kind) => stub.tail(kind as TailKind),
+  claimsFloor: (stub, load) => stub.claimsFloor(load as ClaimsFloor),
+  membersFloor: (stub, load) => stub.membersFloor(load as MembersFloor),
   evict: async (stub) => {
     // An object that ends cannot answer: the error is the success.
     const isGone = await Promise.resolve(stub.evict()).then(

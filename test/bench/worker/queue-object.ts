@@ -6,6 +6,7 @@ import type { CommandInputs, CommandName, CommandReplies } from "../../../src/co
 import type { JobSpec } from "../../../src/contract/jobs.ts";
 import { limits } from "../../../src/contract/limits.ts";
 import { QueueObject as RealQueueObject } from "../../../src/object/queue-object.ts";
+import { type ClaimsFloor, claimsFloor, type MembersFloor, membersFloor } from "./floors.ts";
 
 /** Jobs of one enqueue while a backlog is made. */
 const FILL_BATCH = limits.jobsPerEnqueueMax;
@@ -123,6 +124,16 @@ export class QueueObject extends RealQueueObject {
     for (let turn = 0; turn < turns - TURNS_SPARED; turn += 1) await this.#turn(kind);
     const { log } = await this.#stats();
     return log.lastIndex - log.checkpointedIndex;
+  }
+
+  /** What storage alone takes for claims, in tables beside the queue's; see `claimsFloor`. */
+  claimsFloor(load: ClaimsFloor): Promise<number> {
+    return claimsFloor(this.ctx.storage, load);
+  }
+
+  /** The same for sorted sets; see `membersFloor`. */
+  membersFloor(load: MembersFloor): Promise<number> {
+    return membersFloor(this.ctx.storage, load);
   }
 
   /** Ends this instance: the next request wakes another. */
