@@ -74,14 +74,26 @@ export function pauseDelivery(turn: Turn, input: CommandInputs["delivery.pause"]
   const { paused } = delivery;
   const isOwn = paused !== undefined && paused.probe === undefined;
   const isSo = isOwn && (input.probe !== undefined || paused.reason === input.reason);
-  if (!isSo) {
-    const { reason, probe } = input;
-    change(turn, "delivery.paused", {
-      ...delivery,
-      paused: defined({ at: turn.at, reason, probe }),
-    });
-  }
+  if (!isSo) pausedNow(turn, delivery, input);
   return show(turn);
+}
+
+/** A copy pushes nothing: it is paused as of its import, also where what it is a copy of was so before. */
+export function pauseImported(turn: Turn): void {
+  const { delivery } = turn.queue;
+  const reason = "imported: resume it to push from here";
+  if (delivery !== undefined) pausedNow(turn, delivery, { reason });
+}
+
+function pausedNow(
+  turn: Turn,
+  delivery: Delivery,
+  { reason, probe }: CommandInputs["delivery.pause"],
+): void {
+  change(turn, "delivery.paused", {
+    ...delivery,
+    paused: defined({ at: turn.at, reason, probe }),
+  });
 }
 
 export function resumeDelivery(turn: Turn, { isProbed }: CommandInputs["delivery.resume"]): Answer {

@@ -2,7 +2,7 @@
  * What taking a snapshot in should do to a queue: its state becomes that of the snapshot's moment, under a term of its own.
  * Invariant: no index, time, id or token of before is given again, and what was running goes back to its place uncounted.
  */
-import { pauseDelivery } from "./deliveries.ts";
+import { pauseImported } from "./deliveries.ts";
 import { QUEUE } from "./model.ts";
 import type { Plan } from "./nouns.ts";
 import { start } from "./operations.ts";
@@ -34,11 +34,7 @@ export function takeOver(turn: Turn, own: State): void {
   for (const [id, plan] of [...own.plans].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     keepNumber(turn, id, numberOf(plan));
   }
-  const { delivery } = turn.queue;
-  if (delivery !== undefined) {
-    const reason = "imported: resume it to push from here";
-    pauseDelivery(turn, { reason });
-  }
+  pauseImported(turn);
   const isHeld = [...turn.state.jobs.values()].some((job) => job.state === "running");
   if (isHeld) start(turn, "release", ["running"], { grantMax: turn.state.grant });
 }
