@@ -134,7 +134,7 @@ const ofOrder: readonly Mutant[] = [
   {
     name: "retry-does-not-hold",
     breaks: "in strict order a job passes one that is to be tried again",
-    file: "src/store/rounds.ts",
+    file: "src/store/key-lanes.ts",
     from: "if (after.head || isRetry) row.holder = id;",
     to: "if (after.head && isRetry) row.holder = undefined;",
     tests: [order, properties],
@@ -201,7 +201,7 @@ const ofRates: readonly Mutant[] = [
   {
     name: "rate-not-used",
     breaks: "a key's rate lets any number of jobs go",
-    file: "src/store/rounds.ts",
+    file: "src/store/key-edits.ts",
     from: "row.usedUntil = take(row.usedUntil, all.rate, at);",
     to: "take(row.usedUntil, all.rate, at);",
     tests: [rates, properties],
@@ -209,7 +209,7 @@ const ofRates: readonly Mutant[] = [
   {
     name: "no-refund",
     breaks: "a job that was given back has used the rate of its key",
-    file: "src/store/rounds.ts",
+    file: "src/store/rates.ts",
     from: "row.usedUntil = refund(row.usedUntil, all.rate, keyCost);",
     to: "refund(row.usedUntil, all.rate, keyCost);",
     tests: [rates, properties],
@@ -217,7 +217,7 @@ const ofRates: readonly Mutant[] = [
   {
     name: "refund-of-what-was-not-taken",
     breaks: "a job that was handed out at no rate gives a token of a later rate back",
-    file: "src/store/rounds.ts",
+    file: "src/store/rates.ts",
     from: "queueCost: config.rate === null ? undefined : costOf(config.rate),",
     to: "queueCost: config.rate === null ? 1e12 : costOf(config.rate),",
     tests: [refunds],
@@ -257,7 +257,7 @@ const ofRates: readonly Mutant[] = [
   {
     name: "hold-forgotten",
     breaks: "a key is not held for as long as its worker asked for",
-    file: "src/store/rounds.ts",
+    file: "src/store/key-edits.ts",
     from: "row.heldUntil = Math.max(row.heldUntil ?? 0, until);",
     to: "row.heldUntil = Math.min(row.heldUntil ?? 0, until);",
     tests: [rates, keys],

@@ -70,7 +70,7 @@ export const limitMutants: readonly Mutant[] = [
   {
     name: "queue-rate-not-given-back",
     breaks: "a job that is released uncounted uses up the queue's rate",
-    file: "src/store/rounds.ts",
+    file: "src/store/rates.ts",
     from: "editCounters(tables).used_until = refund(counters.used_until, rate, queueCost) ?? 0;",
     to: "void refund;",
     tests: [limits],
@@ -102,7 +102,7 @@ export const limitMutants: readonly Mutant[] = [
   {
     name: "hold-cut-short",
     breaks: "a shorter time that a worker asks for a key ends a longer one",
-    file: "src/store/rounds.ts",
+    file: "src/store/key-edits.ts",
     from: "row.heldUntil = Math.max(row.heldUntil ?? 0, until);",
     to: "row.heldUntil = until;",
     tests: [limits],
@@ -126,7 +126,7 @@ export const limitMutants: readonly Mutant[] = [
   {
     name: "key-timer-not-moved",
     breaks: "a key that is to open at another time than before opens at none",
-    file: "src/store/rounds.ts",
+    file: "src/store/key-edits.ts",
     from: 'if (after !== undefined) tables.timers.insert([after, "key", key], {});',
     to: 'if (after !== undefined && before === undefined) tables.timers.insert([after, "key", key], {});',
     tests: [limits, resize],

@@ -71,7 +71,7 @@ export const turnMutants: readonly Mutant[] = [
   {
     name: "head-without-rank",
     breaks: "a key in strict order has no priority among the keys, whatever that of its next job",
-    file: "src/store/rounds.ts",
+    file: "src/store/key-edits.ts",
     from: "round: [setOf(job), job.priority] };",
     to: "round: [setOf(job), 0] };",
     tests: [turns],
@@ -96,7 +96,7 @@ export const turnMutants: readonly Mutant[] = [
   {
     name: "head-held-for-ever",
     breaks: "a job that is cancelled while it waits to be tried again holds its key for ever",
-    file: "src/store/rounds.ts",
+    file: "src/store/key-lanes.ts",
     from: 'if (row.holder === id && after?.state !== "scheduled") row.holder = undefined;',
     to: 'if (row.holder === id && after?.state === "ready") row.holder = undefined;',
     tests: [order],

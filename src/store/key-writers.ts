@@ -3,8 +3,9 @@
  * Invariant: a writer takes the event's facts as they are and never refuses or decides.
  */
 import type { EventOf } from "../contract/events.ts";
+import { editKey } from "./key-edits.ts";
+import type { KeyDraft } from "./key-lanes.ts";
 import { editCounters } from "./queue.ts";
-import { editKey, type KeyDraft } from "./rounds.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 
 /** Changes a key's row, and what is counted of it. */

@@ -8,8 +8,9 @@ import { limits } from "../contract/limits.ts";
 import { declareTable } from "./declare.ts";
 import type { JobPointer, JobRow } from "./jobs.ts";
 import { integer } from "./key-columns.ts";
+import { holdKey } from "./key-edits.ts";
 import { blocksOnRetry } from "./keys.ts";
-import { costsOf, holdKey, refundRates } from "./rounds.ts";
+import { costsOf, refundRates } from "./rates.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 import { end, letGo, move, rowOf } from "./standing.ts";
 

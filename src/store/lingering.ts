@@ -4,8 +4,8 @@
  */
 import type { EventOf } from "../contract/events.ts";
 import type { JobRow } from "./jobs.ts";
+import { editKey } from "./key-edits.ts";
 import { editCounters } from "./queue.ts";
-import { editKey } from "./rounds.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
 
 /** Under what a slot stands among the timers: a job may leave several, each of another hand-out. */
