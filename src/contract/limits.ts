@@ -190,6 +190,10 @@ export const limits = {
   checkpointTailBytes: 3 * MiB,
   /** Only a cap; the bytes are meant to decide. */
   checkpointTailEntries: 50_000,
+  /** One is due before, after this much log and this long behind the last, where it writes no more rows than that to their tables. */
+  checkpointEasyTailBytes: MiB / 2,
+  checkpointEasyMs: 1_000,
+  checkpointEasyRows: 16,
   /** Changed rows, at 1 to 2 µs each while the queue waits; a row to delete costs half. Jobs that come and go do not count. */
   checkpointDirtyRows: 25_000,
   /** Changed rows of a table of small ones that a checkpoint leaves in a list, of 30 to 200 bytes each: it is added to. */
