@@ -5,13 +5,13 @@
 import type { Mutant } from "./mutants-table.ts";
 
 const properties = "test/machine/flow-properties.test.ts";
-const ends = "test/machine/flow-ends.test.ts";
 const uniques = "test/machine/uniques.test.ts";
 const flows = "test/machine/flows.test.ts";
 const letters = "test/machine/dead-letters.test.ts";
 const replacing = "test/machine/unique-replace.test.ts";
 const lives = "test/machine/flow-lives.test.ts";
 const operations = "test/machine/flow-operations.test.ts";
+const order = "test/machine/flow-order.test.ts";
 const graphs = "test/machine/flow-graphs.test.ts";
 const verify = "test/object/verify-flow.test.ts";
 
@@ -99,14 +99,14 @@ const ofOperations: readonly Mutant[] = [
     name: "purge-as-named",
     breaks: "a purge leaves jobs that went on when others were purged",
     file: "src/machine/operations.ts",
-    from: '"running", "blocked", "scheduled", "ready", ...endStates]',
-    to: '"scheduled", "ready", "running", "blocked", ...endStates]',
+    from: '["blocked", "running", "scheduled", "ready", ...endStates]',
+    to: '["scheduled", "ready", "running", "blocked", ...endStates]',
     tests: [operations],
   },
   {
     name: "purge-keeps-window",
     breaks: "a purged job that is kept for others keeps its unique key for its time",
-    file: "src/machine/operations.ts",
+    file: "src/machine/operation-steps.ts",
     from: "uniques.get([unique.key])?.id !== id) return;",
     to: "uniques.get([unique.key])?.id === id) return;",
     tests: [operations],
@@ -114,7 +114,7 @@ const ofOperations: readonly Mutant[] = [
   {
     name: "redrive-by-name",
     breaks: "a job that runs again does not wait for its parent that runs again with it",
-    file: "src/machine/operations.ts",
+    file: "src/machine/operation-steps.ts",
     from: "met.toSorted(([a], [b]) => a - b)",
     to: "met",
     tests: [operations],
@@ -148,8 +148,8 @@ const ofOperations: readonly Mutant[] = [
     name: "ends-count-as-one",
     breaks: "one entry gives up a million edges",
     file: "src/machine/flows.ts",
-    from: "told += given ?? 1;",
-    to: "told += given === undefined ? 0 : 1;",
+    from: "told += names;",
+    to: "told += Math.min(names, 1);",
     tests: [graphs],
   },
 ];
@@ -215,17 +215,57 @@ const ofFlows: readonly Mutant[] = [
 
 const ofLetters: readonly Mutant[] = [
   {
-    name: "step-meets-ended",
-    breaks: "a purge changes a job that ended within the same step",
+    name: "redrive-as-met",
+    breaks: "a job runs before one that it waits for, where both run again",
+    file: "src/machine/flows.ts",
+    from: "if (!parent.done) enter(parent.value.id);",
+    to: "if (!parent.done) met.size;",
+    tests: [order],
+  },
+  {
+    name: "redrive-past-its-room",
+    breaks: "one step of a redrive opens a chain of any length",
+    file: "src/machine/operation-steps.ts",
+    from: "(isOther && left <= 0)",
+    to: "(isOther && left < -9999)",
+    tests: [order],
+  },
+  {
+    name: "retry-revives-children",
+    breaks: "jobs that have not heard of a failure wait for the next run",
+    file: "src/machine/flows.ts",
+    from: "  if (!dependents) return true;\n  resolveChildren",
+    to: "  if (!dependents || id) return true;\n  resolveChildren",
+    tests: [order],
+  },
+  {
+    name: "purge-from-front",
+    breaks: "a job that waits for a purged one goes on before it is purged itself",
     file: "src/machine/operations.ts",
-    from: "if (job.state !== state) return false;",
-    to: "if (job.seq === 0) return false;",
-    tests: [ends],
+    from: "inOrder, { fromBack: true }",
+    to: "inOrder, {}",
+    tests: [order],
+  },
+  {
+    name: "discard-of-later-ends",
+    breaks: "an operation changes jobs that ended after it began",
+    file: "src/machine/operation-steps.ts",
+    from: "(job.endedAt ?? 0) > startedAt",
+    to: "(job.endedAt ?? 0) > startedAt + 1e9",
+    tests: [order],
+  },
+  {
+    name: "deadline-counts-as-one",
+    breaks: "one command gives up half a million edges of jobs whose time is over",
+    file: "src/machine/sweep.ts",
+    from: "isEndState(after.state) ? namesOf(before) : 1",
+    to: "isEndState(after.state) ? 1 : 1",
+    tests: [order],
   },
   {
     name: "discard-keeps-all",
     breaks: "a job that others wait for is discarded under them",
-    file: "src/machine/operations.ts",
+    file: "src/machine/operation-steps.ts",
     from: "} else if (neededBy(tx, job) === undefined) {",
     to: "} else if (job.run > 0) {",
     tests: [letters, lives, flows],

@@ -83,7 +83,7 @@ const ofKeys: readonly Mutant[] = [
   {
     name: "resize-forgets-timers",
     breaks: "a key that opens at another time than before, by a new default, is opened by nobody",
-    file: "src/machine/operations.ts",
+    file: "src/machine/operation-steps.ts",
     from: "(opensAt <= tx.at === hasTurn && isTimed)",
     to: "(opensAt <= tx.at === hasTurn || isTimed)",
     tests: [resize],

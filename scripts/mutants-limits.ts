@@ -182,7 +182,7 @@ export const limitMutants: readonly Mutant[] = [
   {
     name: "resize-skips-keys",
     breaks: "new defaults reach the keys of the first step alone",
-    file: "src/machine/operations.ts",
+    file: "src/machine/operation-steps.ts",
     from: "const isMore = rows.length === most && last !== undefined;",
     to: "const isMore = rows.length > most && last !== undefined;",
     tests: [limits],

@@ -251,7 +251,7 @@ export const planMutants: readonly Mutant[] = [
   {
     name: "purge-takes-later-jobs",
     breaks: "a purge removes jobs that were enqueued since it began",
-    file: "src/machine/operations.ts",
+    file: "src/machine/operation-steps.ts",
     from: "|| job.seq > seqMax) return false;",
     to: "|| seqMax < 0) return false;",
     tests: [operations],
@@ -259,7 +259,7 @@ export const planMutants: readonly Mutant[] = [
   {
     name: "release-takes-later-leases",
     breaks: "an import takes back the leases that were given since",
-    file: "src/machine/operations.ts",
+    file: "src/machine/operation-steps.ts",
     from: "if ((job.grant ?? 0) > grantMax || job",
     to: "if (grantMax < 0 || job",
     tests: ["test/object/snapshots.test.ts", imports],

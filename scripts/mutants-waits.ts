@@ -132,7 +132,7 @@ export const waitMutants: readonly Mutant[] = [
   {
     name: "redrive-of-all",
     breaks: "a redrive runs every job of the state again, whatever its filter",
-    file: "src/machine/operations.ts",
+    file: "src/machine/operation-steps.ts",
     from: "return isOfFilter(job, operation);",
     to: "return isOfFilter(job, {});",
     tests: [lists],
@@ -149,8 +149,8 @@ export const waitMutants: readonly Mutant[] = [
     name: "discard-of-running",
     breaks: "a discard by ids removes jobs that have not ended",
     file: "src/machine/operations.ts",
-    from: "return isEndState(job.state) && changeOne(",
-    to: "return changeOne(",
+    from: "named.has(jobId) && isEndState(job.state)",
+    to: "named.has(jobId)",
     tests: [lists],
   },
 ];

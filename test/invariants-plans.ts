@@ -76,8 +76,9 @@ function checkActions(tables: SluiceTables, jobs: Jobs): void {
     ofAction.get(job.action)?.push(job);
   }
   for (const [id, row] of rows) checkAction(id, row, ofAction.get(id) ?? []);
-  const ends = [...rows].flatMap(([id, row]) =>
-    row.ended === undefined ? [] : [[row.ended.status, row.ended.at, id]],
+  // One that is kept for others stands nowhere, and behind its end where it was.
+  const ends = [...rows].flatMap(([id, { ended: end, parents }]) =>
+    end === undefined || parents ? [] : [[end.status, end.shelvedAt ?? end.at, id]],
   );
   const found = [...tables.ended_actions.scan({})].map(([key]) => key);
   same("I12", "ended actions stand in the order of their ends", sorted(found), sorted(ends));
@@ -190,12 +191,16 @@ export function earliestOfPlans(tables: SluiceTables, at: number): number {
     earliest = Math.min(earliest, dueAt(row, running));
   }
   const totals = new Map<string, number>();
-  for (const [, { ended: end, total }] of tables.actions.scan({})) {
-    if (end === undefined || retention === undefined) continue;
+  const all = [...tables.actions.scan({})].map(([, row]) => row);
+  for (const { ended: end, total } of all) {
+    if (end !== undefined) totals.set(end.status, (totals.get(end.status) ?? 0) + total);
+  }
+  for (const { ended: end, parents } of all) {
+    // Those that are kept for others count too, but do not go.
+    if (end === undefined || parents || retention === undefined) continue;
     const { ageMs, count } = retention[end.status];
-    const all = (totals.get(end.status) ?? 0) + total;
-    totals.set(end.status, all);
-    earliest = Math.min(earliest, all > count ? at : end.at + ageMs);
+    const isOver = (totals.get(end.status) ?? 0) > count;
+    earliest = Math.min(earliest, isOver ? at : (end.shelvedAt ?? end.at) + ageMs);
   }
   return earliest;
 }

@@ -282,6 +282,8 @@ export interface EventFacts
     seqMax: number;
     /** Of a release: leases of later grants are not touched. */
     grantMax?: number;
+    /** Of a purge: it goes through blocked jobs from the last one on. Those of before this rule began with the first. */
+    fromBack?: true;
     total: number;
     label?: string;
     key?: string;

@@ -3,9 +3,12 @@
  * Invariant: a job that waits is enqueued behind those it waits for, so that nothing ever waits in a circle.
  */
 import { isEndState, utf8Bytes } from "../contract/fields.ts";
+import type { Parent } from "../contract/flows.ts";
 import { encodeJob, type JobRecord, type JobSpec } from "../contract/jobs.ts";
+import { limits } from "../contract/limits.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
-import { isEnough, nextEdges } from "../store/flows.ts";
+import { isEnough, nextEdges, ownParents } from "../store/flows.ts";
+import type { JobRow } from "../store/jobs.ts";
 import { pageOf } from "./cursors.ts";
 import { queueOf, type Read, type Transaction, type View } from "./decide.ts";
 import { settleDue } from "./due.ts";
@@ -81,6 +84,45 @@ export function whyOrphan(tx: Transaction, { after = [] }: JobSpec): Refusal | u
   return undefined;
 }
 
+/** What a job counts for where it ends, or begins to wait: as many as it names, since each of these is told. */
+export const namesOf = (job: JobRow | undefined): number => job?.after?.length ?? 1;
+
+/** Whether all that waited for an ended job have heard of it; a bounded number of them is told now. */
+export function haveHeard(tx: Transaction, id: string, { dependents }: JobRow): boolean {
+  if (!dependents) return true;
+  resolveChildren(tx, id, limits.releasedMax);
+  return nextEdges(tx.tables, id, 1).length === 0;
+}
+
+/**
+ * The jobs that are to run again for one, each behind those of them that it names, which come no earlier than for the first that does: none
+ * would wait for one that runs again behind it. `met` are those that came before, or did not run. A chain may be as long as the queue, so the
+ * path is kept in a list and not in calls.
+ */
+export function* behindParents(
+  { tables }: View,
+  first: string,
+  isMeant: (id: string, job: JobRow) => boolean,
+  met: Set<string>,
+): Generator<string> {
+  const path: { readonly id: string; readonly parents: Iterator<Parent> }[] = [];
+  const enter = (id: string): void => {
+    const job = met.has(id) ? undefined : tables.jobs.get([id]);
+    if (job === undefined || !isMeant(id, job)) return;
+    met.add(id);
+    path.push({ id, parents: (ownParents(tables, job) ?? []).values() });
+  };
+  enter(first);
+  for (let last = path.at(-1); last !== undefined; last = path.at(-1)) {
+    const parent = last.parents.next();
+    if (!parent.done) enter(parent.value.id);
+    else {
+      path.pop();
+      yield last.id;
+    }
+  }
+}
+
 /**
  * Tells the jobs that wait for an ended one, until that is `most` changes: those for which it ended well enough go on, the others end,
  * each of which gives up all that it waited for and counts for as many changes. Returns how many that was; only the last job may pass `most`.
@@ -98,11 +140,11 @@ export function resolveChildren(tx: Transaction, id: string, most: number): numb
     const other = waiting[children];
     if (other === undefined) return told;
     const [[, child], { onFail }] = other;
-    const given = tx.tables.jobs.get([child])?.after?.length;
+    const names = namesOf(tx.tables.jobs.get([child]));
     if (onFail === "cancel") tx.emit("job.cancelled", { id: child, reason: "parent_failed" });
     else
       tx.emit("job.failed", { id: child, reason: "parent_failed", error: `job ${id} is ${state}` });
-    told += given ?? 1;
+    told += names;
   }
   return told;
 }

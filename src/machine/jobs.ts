@@ -14,7 +14,7 @@ import { MIXED, orderOf } from "../store/keys.ts";
 import { laneName, PLAIN_LANE, requirements } from "../store/lanes.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
 import { jobAsOfNow } from "./due.ts";
-import { inFlowOrder, whyOrphan } from "./flows.ts";
+import { haveHeard, inFlowOrder, whyOrphan } from "./flows.ts";
 import { jobUnknown, toRecord } from "./jobs-read.ts";
 import { mismatch, type RunnablePlan, runnable, versionOf } from "./plans.ts";
 import { whyFull, whyKeyFull } from "./room.ts";
@@ -258,6 +258,11 @@ export function runAgain(tx: Transaction, id: string, job: JobRow): Refusal | un
   if (taken !== undefined) return taken;
   const lanes = laneFor(tx, job);
   if (isRefusal(lanes)) return lanes;
+  // What they hear is how it has ended: a new run is none of theirs.
+  if (!haveHeard(tx, id, job)) {
+    const detail = `Job ${id} has just ended, and not all that wait for it have heard of it. Try again at once.`;
+    return refuse("job_state", detail, { id, state: job.state });
+  }
   const isReused = ownParents(tx.tables, job)?.length !== job.after?.length;
   const reused = isReused ? { reused: true as const } : {};
   tx.emit("job.retried", { id, seq: countersOf(tx).seq + 1, ...lanes, ...reused });

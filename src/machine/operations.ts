@@ -8,23 +8,18 @@ import { operationId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { DiscardInput, OperationRecord } from "../contract/operations.ts";
 import { refuse } from "../contract/refusals.ts";
-import type { JobRow } from "../store/jobs.ts";
-import { keyDueAt, keyOpensAt, limitsOf } from "../store/keys.ts";
 import type { OperationRow } from "../store/operations.ts";
-import { bounded } from "../store/token-bucket.ts";
-import {
-  countersOf,
-  type Decide,
-  queueOf,
-  type Read,
-  type Transaction,
-  type View,
-} from "./decide.ts";
+import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
 import { settleDue } from "./due.ts";
-import { neededBy, runAgain } from "./jobs.ts";
-import { isOfFilter } from "./jobs-read.ts";
-import { type Place, placesOf } from "./places.ts";
-import { giveBack } from "./returns.ts";
+import {
+  asEnqueued,
+  changeAll,
+  type IsMeant,
+  type Met,
+  resizeStep,
+  runAllAgain,
+  step,
+} from "./operation-steps.ts";
 
 function toRecord(row: OperationRow): OperationRecord {
   const { id, kind, states, changed, examined, total, startedAt, endedAt } = row;
@@ -44,13 +39,16 @@ export const getOperation: Read<"operation.get"> = (view, { id }) => {
   );
 };
 
-/** In the order in which a purge goes through them: what becomes of others brings no job back into one that was passed. */
-const purgeOrder: readonly JobState[] = ["running", "blocked", "scheduled", "ready", ...endStates];
+/**
+ * In the order in which a purge goes through them. Blocked jobs come first, from the last one on, which none of the others waits for: what
+ * becomes of the others brings none of them into a state that was passed, nor into the hands of a worker.
+ */
+const purgeOrder: readonly JobState[] = ["blocked", "running", "scheduled", "ready", ...endStates];
 
 export const purge: Decide<"queue.purge"> = (tx, { states }) => {
   const wanted = new Set<JobState>(states ?? ["scheduled", "ready", "blocked"]);
   const inOrder = purgeOrder.filter((state) => wanted.has(state));
-  return start(tx, "purge", inOrder, {});
+  return start(tx, "purge", inOrder, { fromBack: true });
 };
 
 export const redrive: Decide<"job.redrive"> = (tx, input) => changeEnded(tx, "redrive", input);
@@ -82,7 +80,7 @@ export function releaseRunning(tx: Transaction): void {
 
 type Filter = Pick<
   OperationRow,
-  "label" | "key" | "error" | "endedAfter" | "endedBefore" | "grantMax"
+  "label" | "key" | "error" | "endedAfter" | "endedBefore" | "grantMax" | "fromBack"
 >;
 
 function start(
@@ -108,15 +106,18 @@ function changeIds(tx: Transaction, kind: "redrive" | "discard", ids: readonly s
   const id = operationId(tx.identity, seq);
   const facts = { kind, states: [], seqMax: counters.seq, total: ids.length } as const;
   tx.emit("operation.started", { id, seq, ...facts });
+  const named = new Set(ids);
   const met: Met[] = [];
-  for (const jobId of new Set(ids)) {
+  for (const jobId of named) {
     settleDue(tx, jobId);
     const job = tx.tables.jobs.get([jobId]);
     if (job !== undefined) met.push([job.seq, jobId]);
   }
-  const changed = changeMet(tx, met, (jobId, job) => {
-    return isEndState(job.state) && changeOne(tx, kind, jobId, job);
-  });
+  const isMeant: IsMeant = (jobId, job) => named.has(jobId) && isEndState(job.state);
+  const { changed } =
+    kind === "redrive"
+      ? runAllAgain(tx, asEnqueued(met), isMeant)
+      : changeAll(tx, kind, asEnqueued(met), isMeant);
   tx.emit("operation.advanced", { seq, changed, examined: ids.length });
   return replyWith(tx, seq);
 }
@@ -148,121 +149,4 @@ export function advance(tx: Transaction, seq: number): void {
         : step(tx, seq, operation, operation.state, room);
     room -= done;
   }
-}
-
-/** One step: at most `most` jobs of one state, and of their texts. Returns how much of `most` it took. */
-function step(
-  tx: Transaction,
-  seq: number,
-  operation: OperationRow,
-  state: JobState,
-  most: number,
-): number {
-  const places: Place[] = [];
-  for (const place of placesOf(tx, state, operation.after)) {
-    places.push(place);
-    if (places.length === most) break;
-  }
-  const met: Met[] = [];
-  let examined = 0;
-  let units = 0;
-  for (const [, id] of places) {
-    if (units >= limits.operationStepTextUnits) break;
-    const job = tx.tables.jobs.get([id]);
-    examined += 1;
-    if (job === undefined) continue;
-    met.push([job.seq, id]);
-    units += unitsOf(job);
-  }
-  const changed = changeMet(tx, met, (id, job) => {
-    // What became of one of this step may have ended another, which waited for it.
-    if (job.state !== state) return false;
-    return isMeant(operation, job) && changeOne(tx, operation.kind, id, job);
-  });
-  const done = { seq, changed, examined };
-  const last = places[examined - 1];
-  if (last !== undefined && (examined === most || examined < places.length)) {
-    tx.emit("operation.advanced", { ...done, state, after: last[0] });
-    return most;
-  }
-  const next = operation.states[operation.states.indexOf(state) + 1];
-  tx.emit("operation.advanced", next === undefined ? done : { ...done, state: next });
-  return examined;
-}
-
-/** A job that a step is to look at. */
-type Met = readonly [seq: number, id: string];
-
-/**
- * Changes the jobs of a step in the order in which they were enqueued, so that those that run again stand in it as before, each behind
- * those that it waits for. Returns how many `change` did.
- */
-function changeMet(
-  tx: Transaction,
-  met: readonly Met[],
-  change: (id: string, job: JobRow) => boolean,
-): number {
-  let changed = 0;
-  for (const [, id] of met.toSorted(([a], [b]) => a - b)) {
-    const job = tx.tables.jobs.get([id]);
-    if (job !== undefined && change(id, job)) changed += 1;
-  }
-  return changed;
-}
-
-/** How long a job's texts are. A payload that is gone keeps no operation from its end. */
-const unitsOf = ({ payload, result }: Partial<JobRow>): number =>
-  (payload?.length ?? 0) + (result?.length ?? 0);
-
-function isMeant(operation: OperationRow, job: JobRow): boolean {
-  const { seqMax, grantMax = Infinity } = operation;
-  if ((job.grant ?? 0) > grantMax || job.seq > seqMax) return false;
-  return isOfFilter(job, operation);
-}
-
-function changeOne(tx: Transaction, kind: OperationRow["kind"], id: string, job: JobRow): boolean {
-  if (kind === "redrive") return runAgain(tx, id, job) === undefined;
-  if (kind === "release") {
-    giveBack(tx, job, { id });
-  } else if (neededBy(tx, job) === undefined) {
-    tx.emit("job.removed", { id });
-  } else if (isEndState(job.state)) {
-    return false;
-  } else {
-    // Its action or its children keep it, and have to hear what became of it.
-    tx.emit("job.cancelled", { id, reason: "purged" });
-    freeUnique(tx, id, job);
-  }
-  return true;
-}
-
-/** A purged job lets go of its unique key, also where it was to have that for a time. */
-function freeUnique(tx: Transaction, id: string, { unique }: JobRow): void {
-  if (unique === undefined || tx.tables.uniques.get([unique.key])?.id !== id) return;
-  tx.emit("unique.expired", { key: unique.key });
-}
-
-/** One step of looking at keys: those that the new defaults open or shut are brought up to date. */
-function resizeStep(tx: Transaction, seq: number, { after }: OperationRow, most: number): number {
-  const from = after === undefined ? {} : { after: after as readonly [string] };
-  const rows = tx.tables.keys.range({ ...from, limit: most });
-  const { config } = queueOf(tx);
-  let changed = 0;
-  for (const [[key], row] of rows) {
-    const all = limitsOf(row, config);
-    const usedUntil = bounded(row.usedUntil, all.rate, tx.at);
-    const opensAt = keyOpensAt({ ...row, usedUntil }, all);
-    const hasTurn = Object.values(row.lanes).some(({ round }) => round !== undefined);
-    // Also one that stays shut may open at another time than before, and needs a timer for it.
-    const isTimed = keyDueAt(row, opensAt, tx.at) === row.dueAt;
-    const isPlaced = row.ready === 0 || (opensAt <= tx.at === hasTurn && isTimed);
-    if (isPlaced && usedUntil === row.usedUntil) continue;
-    tx.emit("key.refreshed", { key });
-    changed += 1;
-  }
-  const done = { seq, changed, examined: rows.length };
-  const last = rows.at(-1);
-  const isMore = rows.length === most && last !== undefined;
-  tx.emit("operation.advanced", isMore ? { ...done, state: "ready", after: last[0] } : done);
-  return rows.length;
 }

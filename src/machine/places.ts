@@ -81,10 +81,12 @@ export function comparePlaces(a: ReadyKey, b: ReadyKey): number {
   return a[1] - b[1] || a[2] - b[2] || a[3] - b[3];
 }
 
+/** The places of a state behind one of them; `isFromBack` is for blocked jobs. */
 export function* placesOf(
   view: View,
   state: JobState | undefined,
   after?: IndexKey,
+  isFromBack = false,
 ): Generator<Place> {
   const { jobs, blocked, scheduled, leases } = view.tables;
   const from = after === undefined ? {} : { after: after as never };
@@ -97,7 +99,9 @@ export function* placesOf(
   } else if (state === "running") {
     for (const [key, { id }] of leases.scan(from)) yield [key, id];
   } else if (state === "blocked") {
-    for (const [key, { id }] of blocked.scan(from)) yield [key, id];
+    const before = after === undefined ? {} : { to: after as never };
+    const bounds = isFromBack ? { ...before, reverse: true } : from;
+    for (const [key, { id }] of blocked.scan(bounds)) yield [key, id];
   } else {
     yield* endedPlaces(view, state, after);
   }

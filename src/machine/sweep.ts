@@ -2,7 +2,7 @@
  * What time does: leases end, delays and lives run out, records are forgotten.
  * Invariant: it makes visible what is already true at `at`, in due order, a bounded number at a time.
  */
-import { endStates } from "../contract/fields.ts";
+import { endStates, isEndState } from "../contract/fields.ts";
 import { endedBy, keptBy } from "../store/actions.ts";
 import { slotOf } from "../store/lingering.ts";
 import { readKeyspace } from "../store/names.ts";
@@ -10,7 +10,7 @@ import type { TimerKind } from "../store/timers.ts";
 import { jobsOf } from "./action-jobs.ts";
 import { countersOf, queueOf, type Transaction, type View } from "./decide.ts";
 import { settleDue } from "./due.ts";
-import { resolveChildren } from "./flows.ts";
+import { namesOf, resolveChildren } from "./flows.ts";
 import { passSlot } from "./schedules.ts";
 import { advanceWorker } from "./workers.ts";
 
@@ -166,15 +166,20 @@ function passTimer(
   return 1;
 }
 
-/** Does what is due. Returns how many changes it counts for: a slot may make a thousand jobs. */
+/** Does what is due. Returns how many changes it counts for: a slot may make a thousand jobs, and one that ends give up a thousand others. */
 function settle(tx: Transaction, due: Due, most: number): number {
   if ("timer" in due) return passTimer(tx, due.timer, due.name, due.at, most);
   if ("schedule" in due) return passSlot(tx, due.schedule);
   if ("worker" in due) advanceWorker(tx, due.worker);
-  else if (!settleDue(tx, due.id)) {
-    throw new Error(`job ${due.id} is due at ${due.at} but nothing is`);
-  }
+  else return settleJob(tx, due);
   return 1;
+}
+
+function settleJob(tx: Transaction, { at, id }: Due & { readonly id: string }): number {
+  const before = tx.tables.jobs.get([id]);
+  if (!settleDue(tx, id)) throw new Error(`job ${id} is due at ${at} but nothing is`);
+  const after = tx.tables.jobs.get([id]);
+  return after === undefined || isEndState(after.state) ? namesOf(before) : 1;
 }
 
 /** When time next does something, epoch ms; undefined when it never will. */

@@ -19,6 +19,8 @@ export interface OperationRow {
   readonly seqMax: number;
   /** Of a release: leases of later grants are not touched. */
   readonly grantMax?: number;
+  /** Of a purge: it goes through blocked jobs from the last one on. */
+  readonly fromBack?: true;
   readonly label?: string;
   readonly key?: string;
   readonly error?: string;

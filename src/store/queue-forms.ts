@@ -238,6 +238,7 @@ export const queueForms = {
       states: z.array(z.enum(jobStates)).max(jobStates.length),
       seqMax: count,
       grantMax: count.optional(),
+      fromBack: z.literal(true).optional(),
       label: z.string().min(1).max(512).optional(),
       key: flowKey.optional(),
       error: z.string().min(1).max(256).optional(),

@@ -275,3 +275,20 @@ test("a job that was given an id between those of an imported action is none of 
   await q.advance(86_400_000);
   expect(await q.ids()).toEqual([between]);
 });
+
+test("an action of which a job is waited for is kept for as long, and its retention begins then", async () => {
+  const q = await withPlan({ retention: { completed: { ageMs: 1000 } } });
+  const [parent = ""] = await act(q, ["1"], { action: "a" });
+  await q.enqueue({ id: "open", delayMs: 60_000 });
+  await q.enqueue({ id: "child", after: [{ id: parent }, { id: "open" }] });
+  await finish(q, "complete");
+  await q.advance(2000);
+  expect(await actionOf(q, "a")).toMatchObject({ status: "completed" });
+  await q.run("job.cancel", { id: "child" });
+  await q.advance(999);
+  expect(await actionOf(q, "a")).toMatchObject({ status: "completed" });
+  await q.advance(1);
+  expect(await q.refused("action.get", { id: "a" })).toMatchObject({
+    refusalCode: "action_unknown",
+  });
+});

@@ -147,20 +147,6 @@ test("a blocked job is cancelled at once, not changed, and not removed", async (
   await q.run("job.remove", { id: "p" });
 });
 
-test("a purge removes blocked jobs too, and cancels one that an open job waits for", async () => {
-  const q = await openEngine();
-  await enqueueAll(q, [
-    { id: "run" },
-    { id: "b", ...after("run") },
-    { id: "c", after: [{ id: "b", onFail: "continue" }], delayMs: 1000 },
-  ]);
-  await take(q);
-  await q.run("queue.purge", { states: ["blocked"] });
-  expect(await q.job("b")).toMatchObject({ state: "cancelled", reason: "purged" });
-  expect(await q.ids("blocked")).toEqual([]);
-  expect(await q.ids("scheduled")).toEqual(["c"]);
-});
-
 test("a queue with blocked jobs is not empty, and deleted by force it has none of them", async () => {
   const q = await pair();
   await take(q);

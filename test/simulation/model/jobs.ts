@@ -6,12 +6,12 @@ import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { type Answer, type Refused, refused } from "./answers.ts";
 import { meetHolder, whyTaken } from "./conflicts.ts";
 import { inFlowOrder } from "./flows.ts";
-import { isParent, waitsFor } from "./kin.ts";
+import { haveHeard, isParent, waitsFor } from "./kin.ts";
 import { fitOf, needsOf, versionOf } from "./plans.ts";
 import { isOverLimit, whyFull, whyKeyFull } from "./room.ts";
 import { isStrict, openOf } from "./rounds.ts";
 import { setOf } from "./show.ts";
-import { defined, isEnded, type Job, type Queue, type State } from "./state.ts";
+import { defined, isEnded, type Job, type Parent, type Queue, type State } from "./state.ts";
 import type { Turn } from "./turn.ts";
 import { take } from "./uniques.ts";
 
@@ -215,9 +215,10 @@ export function runAgain(turn: Turn, job: Job): Answer | undefined {
   const other = whyTaken(turn, job);
   if (other !== undefined) return { refusal: other };
   if (isOverLimit(turn, job)) return refused("requires_limit");
+  if (!haveHeard(turn, job)) return wrongState(job);
   const { state } = turn;
   state.seq += 1;
-  const after = job.after?.filter(({ id }) => isOwnParent(state.jobs.get(id), job));
+  const after = job.after && ownParents(state, job);
   const waits = waitsFor(state, after ?? [], false);
   const isBlocked = waits.length > 0;
   const again = turn.put("job.retried", job, {
@@ -237,7 +238,10 @@ export function runAgain(turn: Turn, job: Job): Answer | undefined {
   return undefined;
 }
 
-/** Whether a job is still there that another one named, and not a later one of its id. */
+/** Those that a job named which are still there, and not later ones of their ids. */
+export const ownParents = ({ jobs }: State, job: Job): readonly Parent[] =>
+  (job.after ?? []).filter(({ id }) => isOwnParent(jobs.get(id), job));
+
 function isOwnParent(parent: Job | undefined, child: Job): boolean {
   if (parent === undefined) return false;
   if (parent.createdAt !== child.createdAt) return parent.createdAt < child.createdAt;

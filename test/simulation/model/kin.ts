@@ -2,6 +2,7 @@
  * Which jobs wait for which, which are kept for others, and what those that wait are told when one has ended.
  * Invariant: a job that any open job names is kept, and its retention begins when none does.
  */
+import { small } from "../small.ts";
 import { isEnded, type Job, type Parent, type State } from "./state.ts";
 import type { Turn } from "./turn.ts";
 
@@ -81,6 +82,12 @@ export function tellChildren(turn: Turn, id: string, most: number): number {
     told += child.after?.length ?? 1;
   }
   return told;
+}
+
+/** Whether all that waited for an ended job have heard of it, of which so many are told now. */
+export function haveHeard(turn: Turn, { id }: Job): boolean {
+  tellChildren(turn, id, small.releasedMax);
+  return waitingFor(turn.state, id).length === 0;
 }
 
 const saidOf = ({ after = [] }: Job, id: string): Parent =>

@@ -5,29 +5,30 @@
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { small } from "../small.ts";
 import type { Answer } from "./answers.ts";
-import { idOf, isNeeded, pad, runAgain } from "./jobs.ts";
+import { idOf, isNeeded, ownParents, pad, runAgain } from "./jobs.ts";
+import { haveHeard } from "./kin.ts";
 import { isOfFilter } from "./reads.ts";
 import { bounded, limitsOf, openOf, opensAt, touch } from "./rounds.ts";
-import { countsOf, inOrder, operationRecord, placeIn } from "./show.ts";
+import { countsOf, inOrder, isBefore, operationRecord, placeIn } from "./show.ts";
 import { isEnded, type Job, type JobState, type Operation, type Place } from "./state.ts";
 import type { Turn } from "./turn.ts";
 import { free } from "./uniques.ts";
 
 type Filter = Pick<
   Operation,
-  "label" | "key" | "error" | "endedAfter" | "endedBefore" | "grantMax"
+  "label" | "key" | "error" | "endedAfter" | "endedBefore" | "grantMax" | "fromBack"
 >;
 
 export function purge(turn: Turn, { states }: CommandInputs["queue.purge"]): Answer {
   const named = new Set<JobState>(states ?? ["scheduled", "ready", "blocked"]);
-  // None comes back into a state that was passed, whatever becomes of others.
+  // None goes on because another one was purged: those that wait go first, the last of them before those it waits for.
   const ended = ["completed", "failed", "cancelled", "expired"] as const;
-  const order = ["running", "blocked", "scheduled", "ready", ...ended] as const;
+  const order = ["blocked", "running", "scheduled", "ready", ...ended] as const;
   return start(
     turn,
     "purge",
     order.filter((state) => named.has(state)),
-    {},
+    { fromBack: true },
   );
 }
 
@@ -118,11 +119,15 @@ export function start(
 
 function changeIds(turn: Turn, kind: Kind, ids: readonly string[]): Answer {
   const { seq } = begin(turn, { kind, states: [], total: ids.length });
-  const jobs = [...new Set(ids)].flatMap((id) => turn.asOfNow(id) ?? []);
-  const changed = asEnqueued(jobs).filter(({ id }) => {
-    const job = turn.state.jobs.get(id);
-    return job !== undefined && isEnded(job.state) && change(turn, { kind }, job);
-  }).length;
+  const jobs = [...new Set(ids)]
+    .flatMap((id) => turn.asOfNow(id) ?? [])
+    .filter(({ state }) => isEnded(state));
+  const named = new Set(ids);
+  const isOf = (job: Job) => named.has(job.id) && isEnded(job.state);
+  const { changed } =
+    kind === "redrive"
+      ? runAllAgain(turn, asEnqueued(jobs), isOf)
+      : changeAll(turn, { kind }, asEnqueued(jobs), isOf);
   move(turn, seq, { changed, examined: ids.length });
   return show(turn, seq);
 }
@@ -143,33 +148,104 @@ export function advance(turn: Turn, seq: number): void {
 }
 
 function step(turn: Turn, operation: Operation, state: JobState, most: number): number {
-  const jobs = inOrder(turn.state, state, operation.after).slice(0, most);
+  const { kind, seq, states, after } = operation;
+  const isBackwards = operation.fromBack && state === "blocked";
+  const all = isBackwards ? behindFromBack(turn, after) : inOrder(turn.state, state, after);
+  let left = most;
+  // One counts for all that it names.
+  const jobs = all.filter((job) => {
+    if (left <= 0) return false;
+    left -= job.after?.length ?? 1;
+    return true;
+  });
   const last = jobs.at(-1);
-  const after = last === undefined ? undefined : placeIn(state, last);
-  const changed = asEnqueued(jobs).filter(({ id }) => {
-    const job = turn.state.jobs.get(id);
-    // What became of one of them may have ended another, which waited for it.
-    return job?.state === state && isMeant(operation, job) && change(turn, operation, job);
-  }).length;
-  const done = { changed, examined: jobs.length };
-  if (after !== undefined && jobs.length === most) {
-    move(turn, operation.seq, done, { state, after });
+  const place = last === undefined ? undefined : placeIn(state, last);
+  // What became of one of them may have ended another, which waited for it.
+  const isOfState = (job: Job) => job.state === state && isMeant(operation, job);
+  const isOfAny = (job: Job) => states.includes(job.state) && isMeant(operation, job);
+  const { changed, others, isCut } =
+    kind === "redrive"
+      ? runAllAgain(turn, asEnqueued(jobs), isOfAny, most)
+      : changeAll(turn, operation, isBackwards ? jobs : asEnqueued(jobs), isOfState);
+  if (isCut) {
+    move(turn, seq, { changed, examined: changed }, { state, ...(after && { after }) });
     return most;
   }
-  const next = operation.states[operation.states.indexOf(state) + 1];
-  move(turn, operation.seq, done, next === undefined ? undefined : { state: next });
-  return jobs.length;
+  const done = { changed, examined: jobs.length + others };
+  if (left <= 0 && place !== undefined) {
+    move(turn, seq, done, { state, after: place });
+    return most;
+  }
+  const next = states[states.indexOf(state) + 1];
+  move(turn, seq, done, next === undefined ? undefined : { state: next });
+  return most - left;
+}
+
+function behindFromBack({ state }: Turn, after: Place | undefined): Job[] {
+  const all = inOrder(state, "blocked").toReversed();
+  return all.filter((job) => after === undefined || isBefore(placeIn("blocked", job), after));
+}
+
+interface Changed {
+  readonly changed: number;
+  readonly others: number;
+  readonly isCut: boolean;
+}
+
+function changeAll(
+  turn: Turn,
+  operation: Pick<Operation, "kind">,
+  jobs: readonly Job[],
+  isOf: (job: Job) => boolean,
+): Changed {
+  const { length: changed } = jobs.filter(({ id }) => {
+    const job = turn.state.jobs.get(id);
+    return job !== undefined && isOf(job) && change(turn, operation, job);
+  });
+  return { changed, others: 0, isCut: false };
+}
+
+/** Runs jobs again, those first that they name and that are to run again too: so many others than `jobs`. */
+function runAllAgain(
+  turn: Turn,
+  jobs: readonly Job[],
+  isOf: (job: Job) => boolean,
+  most = Infinity,
+): Changed {
+  const tried = new Set<string>();
+  let [changed, others, left, isCut] = [0, 0, most, false];
+  const run = (id: string): void => {
+    const child = turn.state.jobs.get(id);
+    if (child === undefined || tried.has(id) || !isOf(child)) return;
+    tried.add(id);
+    for (const parent of ownParents(turn.state, child)) if (!isCut) run(parent.id);
+    const job = turn.state.jobs.get(id);
+    if (isCut || job === undefined) return;
+    const isOther = jobs.every((each) => each.id !== id);
+    const isLate = most < Infinity && !haveHeard(turn, job);
+    if (isLate || (isOther && left <= 0)) {
+      isCut = true;
+    } else if (runAgain(turn, job) === undefined) {
+      changed += 1;
+      if (isOther) others += 1;
+      if (isOther) left -= job.after?.length ?? 1;
+    }
+  };
+  for (const { id } of jobs) if (!isCut) run(id);
+  return { changed, others, isCut };
 }
 
 const asEnqueued = (jobs: readonly Job[]): Job[] => jobs.toSorted((a, b) => a.seq - b.seq);
 
 function isMeant(operation: Operation, job: Job): boolean {
-  const { seqMax, grantMax = Infinity, ...filter } = operation;
-  return (job.grant ?? 0) <= grantMax && job.seq <= seqMax && isOfFilter(job, filter);
+  const { seqMax, grantMax = Infinity, startedAt, ...filter } = operation;
+  // One that has ended since it began was not there as such.
+  const wasThere = !isEnded(job.state) || (job.endedAt ?? 0) <= startedAt;
+  const isOf = (job.grant ?? 0) <= grantMax && job.seq <= seqMax && wasThere;
+  return isOf && isOfFilter(job, filter);
 }
 
 function change(turn: Turn, { kind }: Pick<Operation, "kind">, job: Job): boolean {
-  if (kind === "redrive") return runAgain(turn, job) === undefined;
   if (kind === "release") turn.giveBack(job);
   else if (!isNeeded(turn.state, job)) turn.remove(job.id);
   else if (isEnded(job.state)) return false;

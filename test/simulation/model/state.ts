@@ -148,6 +148,8 @@ export interface Operation {
   readonly seqMax: number;
   /** Of a release: leases of later grants are not touched. */
   readonly grantMax?: number | undefined;
+  /** Of a purge: blocked jobs are gone through from the last one on. */
+  readonly fromBack?: true | undefined;
   readonly label?: string | undefined;
   readonly key?: string | undefined;
   readonly error?: string | undefined;

@@ -8,6 +8,7 @@ import { tellChildren } from "./kin.ts";
 import { expire, freeLeft } from "./names.ts";
 import { touch } from "./rounds.ts";
 import { passSlot } from "./schedules.ts";
+import { isEnded, type Job } from "./state.ts";
 import type { Turn } from "./turn.ts";
 import { free } from "./uniques.ts";
 import { advanceWorker } from "./workers.ts";
@@ -26,6 +27,10 @@ function passTimer(turn: Turn, { kind, id, grant = 0 }: Timer, most: number): nu
   return 1;
 }
 
+/** One that ends counts for all that it names. */
+const weightOf = ({ after = [] }: Job, now: Job | undefined): number =>
+  (now === undefined || isEnded(now.state)) && after.length > 0 ? after.length : 1;
+
 /**
  * Does what is due, until that is so many changes, and then forgets what is over, names where it `isWhole`; only the last of it may pass that.
  * Returns how many.
@@ -39,10 +44,11 @@ export function sweep(turn: Turn, most: number, isWhole: boolean): number {
   };
   const live = () => nextDue(turn.state);
   for (let due = dueOf(live); due !== undefined; due = dueOf(live)) {
-    if ("job" in due) turn.asOfNow(due.job.id);
+    let count = 1;
+    if ("job" in due) count = weightOf(due.job, turn.asOfNow(due.job.id));
     else if ("worker" in due) advanceWorker(turn, due.worker);
     if ("timer" in due) changes += passTimer(turn, due.timer, most - changes);
-    else changes += "schedule" in due ? passSlot(turn, due.schedule) : 1;
+    else changes += "schedule" in due ? passSlot(turn, due.schedule) : count;
   }
   const kept = () => nextRemoval(turn.state, turn.at, isWhole);
   for (let over = dueOf(kept); over !== undefined; over = dueOf(kept)) {

@@ -1,0 +1,212 @@
+/**
+ * What one step of an operation does: which jobs or keys it looks at, and how it changes them.
+ * Invariant: it takes a bounded number of jobs with those that they name, and begins where the last one stopped; it touches only jobs that were
+ * there when its operation began, as they are now.
+ */
+import { isEndState, type JobState } from "../contract/fields.ts";
+import { limits } from "../contract/limits.ts";
+import type { JobRow } from "../store/jobs.ts";
+import { keyDueAt, keyOpensAt, limitsOf } from "../store/keys.ts";
+import type { OperationRow } from "../store/operations.ts";
+import { bounded } from "../store/token-bucket.ts";
+import { queueOf, type Transaction } from "./decide.ts";
+import { behindParents, haveHeard, namesOf } from "./flows.ts";
+import { neededBy, runAgain } from "./jobs.ts";
+import { isOfFilter } from "./jobs-read.ts";
+import { type IndexKey, placesOf } from "./places.ts";
+import { giveBack } from "./returns.ts";
+
+/** One step: at most `most` jobs of one state and those that they name, and of their texts. Returns how much of `most` it took. */
+export function step(
+  tx: Transaction,
+  seq: number,
+  operation: OperationRow,
+  state: JobState,
+  most: number,
+): number {
+  const { kind, fromBack, after } = operation;
+  const { met, examined, last, left } = lookAt(tx, operation, state, most);
+  // What became of one of this step may have ended another, which waited for it.
+  const isMeant: IsMeant = (_, job) => job.state === state && isOfOperation(operation, job);
+  const isAlsoMeant: IsMeant = (_, job) =>
+    operation.states.includes(job.state) && isOfOperation(operation, job);
+  const { changed, besides, isCut }: Changed =
+    kind === "redrive"
+      ? runAllAgain(tx, asEnqueued(met), isAlsoMeant, most)
+      : changeAll(tx, kind, fromBack && state === "blocked" ? met : asEnqueued(met), isMeant);
+  if (isCut) {
+    // It begins again where it began: those that run again are no longer there.
+    tx.emit("operation.advanced", {
+      seq,
+      changed,
+      examined: changed,
+      state,
+      ...(after && { after }),
+    });
+    return most;
+  }
+  const done = { seq, changed, examined: examined + besides };
+  if (left <= 0 && last !== undefined) {
+    tx.emit("operation.advanced", { ...done, state, after: last });
+    return most;
+  }
+  const next = operation.states[operation.states.indexOf(state) + 1];
+  tx.emit("operation.advanced", next === undefined ? done : { ...done, state: next });
+  return most - left;
+}
+
+/** A job that a step is to look at. */
+export type Met = readonly [seq: number, id: string];
+
+/** What a step looks at: how many that are, behind which place it stopped, and what is left of what it may take; nothing, where it is full. */
+interface Looked {
+  readonly met: readonly Met[];
+  readonly examined: number;
+  readonly last?: IndexKey;
+  readonly left: number;
+}
+
+function lookAt(
+  tx: Transaction,
+  { fromBack, after }: OperationRow,
+  state: JobState,
+  most: number,
+): Looked {
+  const met: Met[] = [];
+  let examined = 0;
+  let left = most;
+  let units = 0;
+  for (const [last, id] of placesOf(tx, state, after, fromBack && state === "blocked")) {
+    const job = tx.tables.jobs.get([id]);
+    examined += 1;
+    left -= namesOf(job);
+    if (job !== undefined) {
+      met.push([job.seq, id]);
+      units += unitsOf(job);
+    }
+    if (units >= limits.operationStepTextUnits) left = 0;
+    if (left <= 0) return { met, examined, last, left };
+  }
+  return { met, examined, left };
+}
+
+/** In the order in which they were enqueued: so those that run again stand in it as before. */
+export const asEnqueued = (met: readonly Met[]): readonly Met[] =>
+  met.toSorted(([a], [b]) => a - b);
+
+/** Whether a job is to be changed, as it is now. */
+export type IsMeant = (id: string, job: JobRow) => boolean;
+
+/** How many jobs were changed, how many of them are none of those that were met, and whether some of these are still to be looked at. */
+interface Changed {
+  readonly changed: number;
+  readonly besides: number;
+  readonly isCut: boolean;
+}
+
+export function changeAll(
+  tx: Transaction,
+  kind: OperationRow["kind"],
+  met: readonly Met[],
+  isMeant: IsMeant,
+): Changed {
+  let changed = 0;
+  for (const [, id] of met) {
+    const job = tx.tables.jobs.get([id]);
+    if (job !== undefined && isMeant(id, job) && changeOne(tx, kind, id, job)) changed += 1;
+  }
+  return { changed, besides: 0, isCut: false };
+}
+
+/**
+ * Runs jobs again, each behind those it names that are to run again too, of which `room` may be others than those that were met. Where that is not
+ * enough, or one has more to tell of its last run than fits, it stops: not without having done something.
+ */
+export function runAllAgain(
+  tx: Transaction,
+  met: readonly Met[],
+  isMeant: IsMeant,
+  room = Number.POSITIVE_INFINITY,
+): Changed {
+  const own = new Set(met.map(([, id]) => id));
+  const tried = new Set<string>();
+  let [changed, besides, left] = [0, 0, room];
+  for (const first of own) {
+    for (const id of behindParents(tx, first, isMeant, tried)) {
+      const job = tx.tables.jobs.get([id]);
+      if (job === undefined) continue;
+      const isOther = !own.has(id);
+      const isLate = Number.isFinite(room) && !haveHeard(tx, id, job);
+      if (isLate || (isOther && left <= 0)) return { changed, besides, isCut: true };
+      if (runAgain(tx, id, job) !== undefined) continue;
+      changed += 1;
+      if (!isOther) continue;
+      besides += 1;
+      left -= namesOf(job);
+    }
+  }
+  return { changed, besides, isCut: false };
+}
+
+/** How long a job's texts are. A payload that is gone keeps no operation from its end. */
+const unitsOf = ({ payload, result }: Partial<JobRow>): number =>
+  (payload?.length ?? 0) + (result?.length ?? 0);
+
+/** Whether a job was there when an operation began, as it is now, and is one that it means. */
+function isOfOperation(operation: OperationRow, job: JobRow): boolean {
+  const { seqMax, grantMax = Infinity, startedAt } = operation;
+  if ((job.grant ?? 0) > grantMax || job.seq > seqMax) return false;
+  if (isEndState(job.state) && (job.endedAt ?? 0) > startedAt) return false;
+  return isOfFilter(job, operation);
+}
+
+function changeOne(tx: Transaction, kind: OperationRow["kind"], id: string, job: JobRow): boolean {
+  if (kind === "release") {
+    giveBack(tx, job, { id });
+  } else if (neededBy(tx, job) === undefined) {
+    tx.emit("job.removed", { id });
+  } else if (isEndState(job.state)) {
+    return false;
+  } else {
+    // Its action or its children keep it, and have to hear what became of it.
+    tx.emit("job.cancelled", { id, reason: "purged" });
+    freeUnique(tx, id, job);
+  }
+  return true;
+}
+
+/** A purged job lets go of its unique key, also where it was to have that for a time. */
+function freeUnique(tx: Transaction, id: string, { unique }: JobRow): void {
+  if (unique === undefined || tx.tables.uniques.get([unique.key])?.id !== id) return;
+  tx.emit("unique.expired", { key: unique.key });
+}
+
+/** One step of looking at keys: those that the new defaults open or shut are brought up to date. */
+export function resizeStep(
+  tx: Transaction,
+  seq: number,
+  { after }: OperationRow,
+  most: number,
+): number {
+  const from = after === undefined ? {} : { after: after as readonly [string] };
+  const rows = tx.tables.keys.range({ ...from, limit: most });
+  const { config } = queueOf(tx);
+  let changed = 0;
+  for (const [[key], row] of rows) {
+    const all = limitsOf(row, config);
+    const usedUntil = bounded(row.usedUntil, all.rate, tx.at);
+    const opensAt = keyOpensAt({ ...row, usedUntil }, all);
+    const hasTurn = Object.values(row.lanes).some(({ round }) => round !== undefined);
+    // Also one that stays shut may open at another time than before, and needs a timer for it.
+    const isTimed = keyDueAt(row, opensAt, tx.at) === row.dueAt;
+    const isPlaced = row.ready === 0 || (opensAt <= tx.at === hasTurn && isTimed);
+    if (isPlaced && usedUntil === row.usedUntil) continue;
+    tx.emit("key.refreshed", { key });
+    changed += 1;
+  }
+  const done = { seq, changed, examined: rows.length };
+  const last = rows.at(-1);
+  const isMore = rows.length === most && last !== undefined;
+  tx.emit("operation.advanced", isMore ? { ...done, state: "ready", after: last[0] } : done);
+  return rows.length;
+}
