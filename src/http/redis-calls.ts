@@ -20,6 +20,8 @@ export interface RestRequest {
   readonly encoding: TextEncoding;
   /** Whether the answer is RESP2 in place of JSON. */
   readonly isResp: boolean;
+  /** Whether the answer may begin before its end is known, with spaces. */
+  readonly canWait: boolean;
 }
 
 /** Reads a request. `path` is what stands behind `…/redis`, without a slash; `query` what else the address says. */
@@ -33,13 +35,15 @@ export async function restRequest(
   const asked = askedFor(path, query, body.value);
   if (isRejected(asked)) return asked;
   const { kind, calls } = asked.value;
-  if (kind === "events") return accept({ kind, calls, encoding: "plain", isResp: false });
+  if (kind === "events")
+    return accept({ kind, calls, encoding: "plain", ...{ isResp: false, canWait: true } });
   const lasts = calls.find(isLasting);
   if (lasts !== undefined) return reject(lasting(lasts));
   const { headers } = request;
   const isResp = headers.get("upstash-response-format") === "resp2" && kind !== "transaction";
   const encoding = headers.get("upstash-encoding") === "base64" ? "base64" : "plain";
-  return accept({ kind, calls, encoding, isResp });
+  const canWait = !isResp && request.method !== "HEAD";
+  return accept({ kind, calls, encoding, isResp, canWait });
 }
 
 async function bodyOf(request: Request): Promise<Checked<Uint8Array>> {

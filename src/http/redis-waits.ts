@@ -1,13 +1,17 @@
 /**
  * Calls of a request of Upstash's protocol that need a Redis connection to the queue's object: those that wait, PUBLISH and PUBSUB.
- * Invariant: a request waits no longer than the limit, whatever its calls say; a caller that hangs up closes the connection, and nothing more is taken
- * for it.
+ * Invariant: a request waits no longer than the limit, whatever its calls say; while it waits its caller is sent spaces, one that hangs up is noticed by
+ * them, and nothing more is taken for it.
  */
 import { limits } from "../contract/limits.ts";
 import type { Waiting } from "../redis/conversation.ts";
 import type { GateReply } from "../redis/frames.ts";
 import type { Call } from "../redis/requests.ts";
+import { probed, within } from "./pulses.ts";
 import { say } from "./redis-socket.ts";
+
+/** How often a caller that waits is sent a space. What is taken for one that has gone is lost, where a job would come back: so it is often. */
+const PULSE_MS = 1_000;
 
 /** How a request reaches the queue, and who has asked. */
 export interface WaitPorts {
@@ -16,35 +20,65 @@ export interface WaitPorts {
   now(): number;
   /** Aborted when the caller has gone. */
   readonly signal: AbortSignal;
+  /** Whether the answer may begin with spaces. */
+  readonly canWait: boolean;
 }
 
 /** The connections of one request. */
 export class RestWaits {
   readonly #ports: WaitPorts;
   readonly #until: number;
+  readonly #leaving = new AbortController();
 
   constructor(ports: WaitPorts) {
     this.#ports = ports;
     this.#until = ports.now() + limits.waitMsMax;
+    const { signal } = ports;
+    signal.addEventListener("abort", () => this.leave());
+    if (signal.aborted) this.leave();
   }
 
-  /** Whether the caller has gone. */
-  get isAbandoned(): boolean {
-    return this.#ports.signal.aborted;
+  /** The caller has gone. */
+  leave(): void {
+    this.#leaving.abort();
   }
 
-  /** The reply to a call that waits; nil where there was nothing in time. Rejects where the connection is lost. */
-  async reply({ call, ms }: Waiting): Promise<GateReply> {
+  /**
+   * Spaces for the caller, and then the reply to a call that waits; nil where there was nothing in time. Throws where there is no
+   * connection, or it is lost.
+   */
+  async *reply({ call, ms }: Waiting): AsyncGenerator<string, GateReply> {
+    if (!this.#ports.canWait) return cannotWait;
     const left = this.#until - this.#ports.now();
     if (left <= 0) return null;
-    return await this.perform(withTimeout(call, ms === 0 ? left : Math.min(ms, left)));
+    const socket = await this.#ports.connect();
+    const reply = this.#said(socket, withTimeout(call, ms === 0 ? left : Math.min(ms, left)));
+    // It may be lost while nobody takes the next space: that is told when somebody does.
+    reply.catch(() => undefined);
+    // A response begins with something, or its caller would not hear of it before its first sign of life.
+    for (;;) {
+      yield " ";
+      const told = await within(reply, PULSE_MS);
+      if (told !== undefined) return told.come;
+    }
+  }
+
+  /** Whether the caller has gone, which it is asked by spaces. */
+  async *isAbandoned(): AsyncGenerator<string, boolean> {
+    if (!this.#ports.canWait) return false;
+    yield " ";
+    return yield* probed(() => this.#leaving.signal.aborted);
   }
 
   /** The reply to a call on a connection of its own. Rejects where that is lost. */
   async perform(call: Call): Promise<GateReply> {
-    const socket = await this.#ports.connect();
+    return await this.#said(await this.#ports.connect(), call);
+  }
+
+  /** The reply to a call on a connection that is closed behind it; nil where the caller goes before. */
+  async #said(socket: WebSocket, call: Call): Promise<GateReply> {
     const { promise, resolve, reject } = Promise.withResolvers<GateReply>();
-    const { signal } = this.#ports;
+    const { signal } = this.#leaving;
     const gone = (): void => resolve(null);
     signal.addEventListener("abort", gone);
     if (signal.aborted) gone();
@@ -60,6 +94,11 @@ export class RestWaits {
     }
   }
 }
+
+/** Whoever goes while it waits could not be noticed: nothing can be sent ahead of RESP, or where there is no body. */
+const cannotWait: GateReply = {
+  error: "ERR a call waits only where its answer is JSON: ask by GET or POST, and for no RESP2",
+};
 
 /** A call with another time to wait, which stands first where a number of names follows it, and else last. */
 function withTimeout(call: Call, ms: number): Call {

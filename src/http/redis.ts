@@ -15,10 +15,11 @@ import { encodeReply, type GateReply, isErrorReply, isList } from "../redis/fram
 import type { RedisPorts } from "../redis/gate-command.ts";
 import { bytesOf, type Call } from "../redis/requests.ts";
 import { newSession } from "../redis/session.ts";
-import { askedOf, errorBody, resultOf, type TextEncoding } from "../redis/upstash.ts";
+import { type Asked, askedOf, errorBody, resultOf, type TextEncoding } from "../redis/upstash.ts";
 import { type RestRequest, restRequest } from "./redis-calls.ts";
 import { eventsOf } from "./redis-events.ts";
 import { RestWaits } from "./redis-waits.ts";
+import { streamed } from "./streaming.ts";
 
 /** What the gate lends to a request. */
 export interface RestGate {
@@ -55,30 +56,63 @@ export async function answerRest(
   try {
     const { kind, calls } = asked.value;
     if (kind === "events") return eventsOf(await gate.connect(), calls[0] ?? [], request.signal);
-    return await performed(asked.value, new RestPorts(gate, request.signal));
+    return await performed(asked.value, request.signal, gate);
   } catch (error) {
     gate.report(error);
-    return response(errorBody("ERR the queue did not answer: what was done is not known"), 503);
+    return response(errorBody(unanswered.error), 503);
   }
 }
 
+const unanswered = { error: "ERR the queue did not answer: what was done is not known" } as const;
+
 /** Performs what is asked for, and tells it. */
-async function performed(request: RestRequest, ports: RestPorts): Promise<Response> {
-  const { kind, encoding, isResp } = request;
+async function performed(
+  request: RestRequest,
+  signal: AbortSignal,
+  gate: RestGate,
+): Promise<Response> {
   const asked = request.calls.map(askedOf);
-  const calls = asked.map(({ call }) => call);
-  const heard = (all: readonly GateReply[]) =>
-    all.map((reply, i) => asked[i]?.hear(reply) ?? reply);
+  const said = asked.map(({ call }) => call);
+  const calls = request.kind === "transaction" ? [["MULTI"], ...said, ["EXEC"]] : said;
+  const ports = new RestPorts(gate, signal, request.canWait);
+  const replies: GateReply[] = [];
+  const told = () => responseOf(request, asked, replies, ports);
+  const spaces = converse(calls, ports, (reply) => replies.push(reply));
+  const first = await spaces.next();
+  if (first.done) return told();
+  const texts = async function* (): AsyncGenerator<string> {
+    yield first.value;
+    try {
+      yield* spaces;
+    } catch (error) {
+      // Its status has been told.
+      gate.report(error);
+      for (const _ of calls.slice(replies.length)) replies.push(unanswered);
+    }
+    yield await told().text();
+  };
+  return streamed(texts(), jsonHeaders, () => ports.waits.leave());
+}
+
+/** What is told of the replies to all calls. */
+function responseOf(
+  { kind, encoding, isResp }: RestRequest,
+  asked: readonly Asked[],
+  replies: readonly GateReply[],
+  ports: RestPorts,
+): Response {
+  const heard = (told: readonly GateReply[]) =>
+    told.map((reply, i) => asked[i]?.hear(reply) ?? reply);
   if (kind === "transaction") {
-    const outcome = outcomeOf(await converse([["MULTI"], ...calls, ["EXEC"]], ports));
+    const outcome = outcomeOf(replies);
     return isList(outcome)
       ? response(results(heard(outcome), encoding))
       : single(outcome, encoding, ports);
   }
-  const replies = heard(await converse(calls, ports));
-  if (isResp) return framed(replies);
-  if (kind === "pipeline") return response(results(replies, encoding));
-  return single(replies[0] ?? null, encoding, ports);
+  const all = heard(replies);
+  if (isResp) return framed(all);
+  if (kind === "pipeline") return response(results(all, encoding));
+  return single(all[0] ?? null, encoding, ports);
 }
 
 /** The reply to EXEC; where a call could not be queued, with the reason, which its client is told by nothing else. */
@@ -87,18 +121,21 @@ function outcomeOf(replies: readonly GateReply[]): GateReply {
   return reason === undefined ? (replies.at(-1) ?? null) : { error: discardedBy(reason.error) };
 }
 
-/** Performs calls as a conversation of its own. */
-async function converse(calls: readonly Call[], ports: RestPorts): Promise<GateReply[]> {
-  const replies: GateReply[] = [];
+/** Performs calls as a conversation of its own, and tells the reply to each. Yields spaces for the caller while one waits. */
+async function* converse(
+  calls: readonly Call[],
+  ports: RestPorts,
+  tell: (reply: GateReply) => void,
+): AsyncGenerator<string, void> {
   const conversation = new Conversation(newSession(0, ports.now()), ports);
   for (let rest = calls; rest.length > 0; ) {
-    const waiting = await conversation.perform(rest, (reply) => replies.push(reply));
-    if (waiting === undefined) break;
-    replies.push(await ports.waits.reply(waiting));
+    const waiting = await conversation.perform(rest, tell);
+    if (waiting === undefined) return;
+    tell(yield* ports.waits.reply(waiting));
+    rest = waiting.behind;
     // Nobody is there to be told what the calls behind it would take.
-    rest = ports.waits.isAbandoned ? [] : waiting.behind;
+    if (rest.length > 0 && (yield* ports.waits.isAbandoned())) return;
   }
-  return replies;
 }
 
 const results = (replies: readonly GateReply[], encoding: TextEncoding): string =>
@@ -119,8 +156,10 @@ const framed = (replies: readonly GateReply[]): Response =>
 /** Every queue is one object, which has seen all that it answered before: a client's token says nothing that it needs. */
 const headers = { "cache-control": "no-store", "upstash-sync-token": "sluice=0" } as const;
 
+const jsonHeaders = { ...headers, "content-type": "application/json" } as const;
+
 const response = (text: string, status = 200): Response =>
-  new Response(text, { status, headers: { ...headers, "content-type": "application/json" } });
+  new Response(text, { status, headers: jsonHeaders });
 
 function refused(refusal: Refusal): Response {
   const isStranger = refusal.refusalCode === "unauthorized";
@@ -146,12 +185,12 @@ class RestPorts implements RedisPorts {
   #bytes = 0;
   readonly waits: RestWaits;
 
-  constructor(gate: RestGate, signal: AbortSignal) {
+  constructor(gate: RestGate, signal: AbortSignal, canWait: boolean) {
     this.#gate = gate;
     this.waits = new RestWaits({
       connect: () => gate.connect(),
       now: () => this.now(),
-      signal,
+      ...{ signal, canWait },
     });
     this.queue = gate.queue;
   }

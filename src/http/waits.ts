@@ -10,14 +10,11 @@ import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import { ENOUGH, isOver, TAKEN, WAITING, type Wait } from "../contract/waits.ts";
 import { type Answer, asIs } from "./answers.ts";
 import { refusalResponse } from "./problems.ts";
+import { probed, within } from "./pulses.ts";
 import { streamed } from "./streaming.ts";
 
 /** How often a caller that waits is sent a space: it tells whether somebody is there. */
 const PULSE_MS = 5_000;
-/** How soon it shows that a caller has gone to whom something was sent: about 1 ms, measured. */
-const NOTICE_MS = 5;
-/** How often it is looked whether a caller has gone: of 16 behind a proxy on a busy machine 10 were noticed at 2 looks, all at 5. */
-const PROBES = 5;
 /** How soon a wait begins again whose socket was lost. */
 const AGAIN_MS = 250;
 
@@ -224,14 +221,8 @@ class Poll {
     }
     const text = this.#form.tail(answer);
     yield text.slice(0, -1);
-    // A caller that has hung up is noticed a moment after something was sent to it, and then what it was given is given back.
-    // Where a proxy stands between, what is sent tells only the proxy, and what is sent next tells of the proxy: so it is asked
-    // some times, with spaces, which are nothing before the last character.
-    for (let asked = 0; asked < PROBES; asked += 1) {
-      if (asked > 0) yield " ";
-      await scheduler.wait(NOTICE_MS);
-      if (this.#isLeft) return;
-    }
+    // What a caller was given that has hung up is given back.
+    if (yield* probed(() => this.#isLeft)) return;
     yield text.slice(-1);
     this.#socket?.taken();
   }
@@ -250,16 +241,9 @@ class Poll {
       this.#socket?.end();
     }
     if (this.#socket === undefined) return await this.#again();
-    const pulse = Promise.withResolvers<"pulse">();
-    const timer = setTimeout(
-      pulse.resolve,
-      left > 0 ? Math.min(PULSE_MS, left) : PULSE_MS,
-      "pulse",
-    );
-    const heard = await Promise.race([this.#socket.heard, pulse.promise]);
-    clearTimeout(timer);
-    if (heard === "pulse") return undefined;
-    if (heard !== undefined && !this.#isForgotten(heard)) return heard;
+    const heard = await within(this.#socket.heard, left > 0 ? Math.min(PULSE_MS, left) : PULSE_MS);
+    if (heard === undefined) return undefined;
+    if (heard.come !== undefined && !this.#isForgotten(heard.come)) return heard.come;
     this.#socket = undefined;
     return undefined;
   }

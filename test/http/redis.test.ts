@@ -154,22 +154,6 @@ describe("a request", () => {
   });
 });
 
-test("behind a call that waited, nothing is performed for a caller who has gone", async () => {
-  const caller = new AbortController();
-  const socket = { accept() {}, addEventListener() {}, send: () => caller.abort(), close() {} };
-  const gate = new Recorder(() => ({ reply: '{"replies":[],"blocked":{"ms":0}}' }));
-  const { ask } = gate.env.QUEUE.getByName("mail");
-  const fetch = () => Promise.resolve({ webSocket: socket } as unknown as Response);
-  gate.env.QUEUE.getByName = () => ({ ask, fetch });
-  await gate.raw(`${path}/pipeline`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}` },
-    body: '[["BLPOP","a","0"],["LPOP","b"]]',
-    signal: caller.signal,
-  });
-  expect(gate.calls).toHaveLength(1);
-});
-
 describe("an error has Upstash's form, and a status", () => {
   test.each<[string, string, unknown, number, RegExp]>([
     ["POST", "", ["NOPE"], 400, /^ERR unknown command 'NOPE'/],
