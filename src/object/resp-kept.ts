@@ -21,10 +21,11 @@ export interface RespSocket {
   close(code: number, reason: string): void;
 }
 
-/** A call that waits, its place in the line, and the calls behind it. */
+/** A call that waits, its place in the line, the calls behind it, and the protocol error behind these. */
 export interface KeptBlocked extends BlockedCall {
   readonly order: number;
   readonly behind: readonly Call[];
+  readonly error?: string | undefined;
   /** Where it waits for a job. */
   readonly claim?: Kept | undefined;
 }
@@ -46,11 +47,11 @@ interface Keeping {
 
 /** What is kept of a connection: a call that waits, those behind it, and what it follows, as far as they fit. */
 export function keptOf({ connection, waiting, claim, isAnswered }: Keeping): KeptConnection {
-  const { session, behind } = connection;
+  const { session, behind, error } = connection;
   const isHeld = connection.isHeld || isAnswered;
   const blocked = waiting && {
     ...{ call: waiting.blocker.call, until: waiting.blocker.until },
-    ...{ order: waiting.order, behind, claim: claim?.kept() },
+    ...{ order: waiting.order, behind, error, claim: claim?.kept() },
   };
   const kept = { session, isHeld, ...(blocked && !isHeld && { blocked }) };
   if (JSON.stringify(kept).length <= limits.respKeptCharsMax) return kept;

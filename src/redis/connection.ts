@@ -27,6 +27,14 @@ export interface BlockedCall {
   readonly until?: number | undefined;
 }
 
+/** A connection's call that waits, as it is known again. */
+interface Restored extends BlockedCall {
+  /** The calls behind it. */
+  readonly behind: readonly Call[];
+  /** Why nothing is read behind these. */
+  readonly error?: string | undefined;
+}
+
 /** What calls are said to. */
 export interface Conversing {
   readonly session: Session;
@@ -38,7 +46,7 @@ export interface Conversing {
 
 export class Connection {
   readonly #ports: ConnectionPorts;
-  readonly #parser = new RequestParser();
+  readonly #parser: RequestParser;
   readonly #conversation: Conversing;
   #waiting: Call[] = [];
   #waitingBytes = 0;
@@ -49,15 +57,16 @@ export class Connection {
   #frames = "";
   #blocked: BlockedCall | undefined;
 
-  /** `blocked`: a call that waits already, and the calls behind it. `conversation`: a plain Redis's, where none is given. */
+  /** `blocked`: a call that waits already, and what is behind it. `conversation`: a plain Redis's, where none is given. */
   constructor(
     session: Session,
     ports: ConnectionPorts,
-    blocked?: BlockedCall & { readonly behind: readonly Call[] },
+    blocked?: Restored,
     conversation: Conversing = new Conversation(session, ports),
   ) {
     this.#ports = ports;
     this.#conversation = conversation;
+    this.#parser = new RequestParser(blocked?.error);
     if (blocked === undefined) return;
     this.#blocked = blocked;
     this.#putBack(blocked.behind);
@@ -75,6 +84,11 @@ export class Connection {
   /** Calls that are behind one that waits. */
   get behind(): readonly Call[] {
     return this.#waiting;
+  }
+
+  /** Why nothing is read behind these: it is answered once they are. */
+  get error(): string | undefined {
+    return this.#parser.error;
   }
 
   /** The call that waited is answered, as soon as it is known with what, and then what is behind it performed. */

@@ -54,6 +54,11 @@ export class RequestParser {
   #room = 0;
   #error: string | undefined;
 
+  /** @param error Why nothing is read, where that is known already. */
+  constructor(error?: string) {
+    this.#error = error;
+  }
+
   /** Why nothing is read any more, in Redis's words. */
   get error(): string | undefined {
     return this.#error;

@@ -185,6 +185,27 @@ describe("a client that waits costs nothing", () => {
     expect(second.heard()).toBe(popped("m", "b"));
   });
 
+  test.each([
+    ["", ""],
+    ["PING\r\n", "+PONG\r\n"],
+  ])(
+    "with a protocol error behind it, after %j: the next instance performs nothing behind that, and ends the connection with it",
+    async (between, pong) => {
+      const rig = await RedisRig.quiet();
+      const [client, other] = [rig.client(), rig.client()];
+      client.bytes(`BLPOP l 0\r\n${between}*x\r\n`);
+      await turns();
+      expect(rig.timers.size).toBe(0);
+      await rig.evict();
+      expect(await client.says("SET m 1")).toBe("");
+      await other.says("RPUSH l a");
+      const error = "-ERR Protocol error: invalid multibulk length\r\n";
+      expect(client.heard()).toBe(popped("l", "a") + pong + error);
+      expect(client.socket.closed).toBe(1);
+      expect(await other.says("EXISTS m")).toBe(":0\r\n");
+    },
+  );
+
   test("unless its call is too long to be kept: then it is held for a time, and ended", async () => {
     const rig = await RedisRig.quiet();
     const long = "n".repeat(limits.redisNameBytesMax);

@@ -86,7 +86,12 @@ export class RedisClient {
 
   /** Sends calls in one message. */
   call(calls: readonly Call[]): void {
-    const bytes = new Uint8Array(Buffer.from(calls.map(encodeCall).join(""), "latin1"));
+    this.bytes(calls.map(encodeCall).join(""));
+  }
+
+  /** Sends bytes in one message, as they are. */
+  bytes(text: string): void {
+    const bytes = new Uint8Array(Buffer.from(text, "latin1"));
     this.#rig.connections.hear(this.socket, bytes.buffer).catch(this.#rig.abort);
   }
 
