@@ -14,8 +14,12 @@ export const redisLimits = {
   /** Calls of one run: a longer pipeline is several of them. */
   redisCallsMax: 1000,
   redisWatchedMax: 1000,
-  /** Events of what is published that are held for a reader by HTTP which does not take them. */
-  redisEventsBehindMax: 1000,
+  /**
+   * Bytes of what is published that are held for a reader by HTTP which does not take them: twice the longest message. Each event counts as some at
+   * least, for what it costs besides, so that they are 1,024 at most.
+   */
+  redisEventsBehindBytesMax: 16 * MiB,
+  redisEventBytesLeast: 16 * KiB,
   /** Channels and patterns that a connection follows. */
   redisFollowedMax: 1000,
   /** Elements that one call moves, removes or copies, and that it looks at to find others. */

@@ -33,8 +33,8 @@ export function eventsOf(socket: WebSocket, call: Call, signal: AbortSignal): Re
       const tell = (text: string): void => {
         if (isOver) return;
         controller.enqueue(encoder.encode(text));
-        // Chunks that the reader has not taken: it is cut off, as a client of Redis is whose buffer is full.
-        if (-(controller.desiredSize ?? 0) > limits.redisEventsBehindMax) stop();
+        // What the reader has not taken: it is cut off, as a client of Redis is whose buffer is full.
+        if (-(controller.desiredSize ?? 0) > limits.redisEventsBehindBytesMax) stop();
       };
       signal.addEventListener("abort", stop);
       say(socket, call, { tell: (frame) => tell(eventOf(frame)), lost: stop });
@@ -43,11 +43,15 @@ export function eventsOf(socket: WebSocket, call: Call, signal: AbortSignal): Re
     cancel: () => leave(),
   };
   // Without a mark, what the reader has not taken is all that `desiredSize` counts.
-  const body = new ReadableStream(source, { highWaterMark: 0 });
+  const body = new ReadableStream(source, { highWaterMark: 0, size: weightOf });
   return new Response(body, {
     headers: { "content-type": "text/event-stream", "cache-control": "no-store" },
   });
 }
+
+/** What an event counts that is held. */
+const weightOf = ({ byteLength }: Uint8Array): number =>
+  Math.max(byteLength, limits.redisEventBytesLeast);
 
 /** @example eventOf({ push: ["message", "news", "hello"] }) // "data: message,news,hello\n\n" */
 function eventOf(frame: GateReply): string {

@@ -16,15 +16,17 @@ function following(signal = new AbortController().signal) {
   const { body } = eventsOf(theirs, ["SUBSCRIBE", "c"], signal);
   if (body === null) throw new Error("there is no body");
   ours.send(Buffer.from("+greeting\r\n"));
+  const say = (text: string) =>
+    ours.send(Buffer.from(`>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$${text.length}\r\n${text}\r\n`));
   const publish = (count: number) => {
-    const push = (n: number) =>
-      `>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$${String(n).length}\r\n${n}\r\n`;
-    ours.send(Buffer.from(Array.from({ length: count }, (_, n) => push(n)).join("")));
+    for (let n = 0; n < count; n += 1) say(String(n));
   };
-  return { reader: body.getReader(), publish, closed: closed.promise };
+  return { reader: body.getReader(), say, publish, closed: closed.promise };
 }
 
-const eventOf = (n: number) => `data: message,c,${n}\n\n`;
+const eventOf = (text: number | string) => `data: message,c,${text}\n\n`;
+/** How many short events are held. */
+const most = limits.redisEventsBehindBytesMax / limits.redisEventBytesLeast;
 
 async function read(reader: ReadableStreamDefaultReader<Uint8Array>, count: number) {
   let text = "";
@@ -38,7 +40,6 @@ async function read(reader: ReadableStreamDefaultReader<Uint8Array>, count: numb
 
 test("a reader that is as many events behind as are held for it is told them all, and of what comes then", async () => {
   const { reader, publish } = following();
-  const most = limits.redisEventsBehindMax;
   publish(most);
   const all = Array.from({ length: most }, (_, n) => eventOf(n)).join("");
   // The first one has come, and so have all that came with it.
@@ -50,10 +51,23 @@ test("a reader that is as many events behind as are held for it is told them all
 
 test("one that is one event more behind is cut off, and its connection to the queue closed", async () => {
   const { reader, publish, closed } = following();
-  publish(limits.redisEventsBehindMax + 1);
+  publish(most + 1);
   await closed;
-  const text = await read(reader, limits.redisEventsBehindMax + 2);
-  expect(text.endsWith(`${eventOf(limits.redisEventsBehindMax)}END`)).toBe(true);
+  const text = await read(reader, most + 2);
+  expect(text.endsWith(`${eventOf(most)}END`)).toBe(true);
+});
+
+test("of long events so many are held as have the bytes, and one more cuts a reader off", async () => {
+  const half = limits.redisEventsBehindBytesMax / 2;
+  const texts = [0, 1].map((n) => String(n).repeat(half - eventOf("").length));
+  const { reader, say, publish, closed } = following();
+  for (const text of texts) say(text);
+  for (const text of texts) expect(await read(reader, 1)).toBe(eventOf(text));
+  publish(1);
+  expect(await read(reader, 1)).toBe(eventOf(0));
+  for (const text of [...texts, "more"]) say(text);
+  await closed;
+  expect(await read(reader, 4)).toBe(`${[...texts, "more"].map(eventOf).join("")}END`);
 });
 
 test("a reader that goes has its connection to the queue closed", async () => {
