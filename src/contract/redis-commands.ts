@@ -2,6 +2,7 @@
  * The table of Redis commands: which there are, how many arguments they take, which of those are names, and who performs them.
  * Invariant: arity, flags and places are those of Redis 7.0.15; a command that is not here is not known.
  */
+import { limits } from "./limits.ts";
 
 /** Who performs a command: the queue, in its log; or the gate, for one connection. */
 export type RedisPerformer = "queue" | "gate";
@@ -261,6 +262,12 @@ export function namesOfCall(command: RedisCommand, call: readonly string[]): str
 export function takesArguments({ arity }: RedisCommand, count: number): boolean {
   return arity >= 0 ? count === arity : count >= -arity;
 }
+
+/** What is told of a name that is too long. */
+export const LONG_NAME = `ERR a key may have at most ${limits.redisNameBytesMax} bytes`;
+
+/** Whether a binary text is too long for a name. */
+export const isLongName = (name: string): boolean => name.length > limits.redisNameBytesMax;
 
 /** What Redis answers to a wrong number of arguments. */
 export const wrongArity = (name: string): string =>

@@ -9,6 +9,8 @@ import { limits } from "../contract/limits.ts";
 import { versionOfNothing } from "../contract/names.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import {
+  isLongName,
+  LONG_NAME,
   namesOfCall,
   type RedisCommand,
   redisCommandTable,
@@ -128,10 +130,8 @@ function checkWords(
   if (isFull && command.flags.includes("denyoom")) {
     throw new RedisError("OOM command not allowed when used memory > 'maxmemory'.");
   }
-  const { redisNameBytesMax, redisValueBytesMax } = limits;
-  if (namesOfCall(command, words).some((name) => name.length > redisNameBytesMax)) {
-    throw new RedisError(`ERR a key may have at most ${redisNameBytesMax} bytes`);
-  }
+  if (namesOfCall(command, words).some(isLongName)) throw new RedisError(LONG_NAME);
+  const { redisValueBytesMax } = limits;
   if (words.some((word) => word.length > redisValueBytesMax)) {
     throw new RedisError(`ERR an argument may have at most ${redisValueBytesMax} bytes`);
   }

@@ -5,7 +5,7 @@
 import { limits } from "../contract/limits.ts";
 import { versionOfNothing } from "../contract/names.ts";
 import type { RedisReply } from "../contract/redis.ts";
-import { wrongArity } from "../contract/redis-commands.ts";
+import { isLongName, LONG_NAME, wrongArity } from "../contract/redis-commands.ts";
 import {
   bigintOf,
   INT32_MAX,
@@ -151,6 +151,7 @@ const discard: GateCommand = ({ transaction }) => {
 /** Remembers the versions of names as of now; a name that is watched already keeps the one that it has. */
 const watch = async ({ transaction, ports }: GateContext, call: Call): Promise<GateReply> => {
   if (transaction.isOpen) return { error: "ERR WATCH inside MULTI is not allowed" };
+  if (call.slice(1).some(isLongName)) return { error: LONG_NAME };
   const names = transaction.unwatched(call.slice(1));
   if (transaction.watching + names.length > limits.redisWatchedMax) {
     return { error: `ERR a connection watches at most ${limits.redisWatchedMax} names` };

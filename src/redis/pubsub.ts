@@ -3,6 +3,7 @@
  * Invariant: replies and errors are those of Redis 7.0.15; what a connection follows stands in its session.
  */
 import { limits } from "../contract/limits.ts";
+import { isLongName } from "../contract/redis-commands.ts";
 import type { GateReply } from "./frames.ts";
 import type { GateCommand, GateContext, Subcommands } from "./gate-command.ts";
 import type { Call } from "./requests.ts";
@@ -27,9 +28,17 @@ export function refusedWhileFollowing(session: Session, name: string, full: stri
 
 const TOO_MANY = `ERR a connection follows at most ${limits.redisFollowedMax} channels`;
 
+const TOO_LONG = `ERR a channel may have at most ${limits.redisNameBytesMax} bytes`;
+
 /** The names of which a call wants to be told. */
 export const namesToFollow = ([command = "", ...names]: Call): readonly string[] =>
   /^p?subscribe$/i.test(command) ? names : [];
+
+/** Why names are not followed, beside so many others. */
+function refusedToFollow(names: readonly string[], others: number): string | undefined {
+  if (names.some(isLongName)) return TOO_LONG;
+  return others + names.length > limits.redisFollowedMax ? TOO_MANY : undefined;
+}
 
 /**
  * Why a call is not queued behind MULTI: at EXEC it might follow too much. There, an error in the place of its frames would leave the bridge
@@ -40,10 +49,9 @@ export function refusedBeforeExec(
   transaction: Transaction,
   call: Call,
 ): string | undefined {
-  const more = namesToFollow(call).length;
-  if (more === 0) return undefined;
-  const all = following(session) + transaction.toFollow + more;
-  return all > limits.redisFollowedMax ? TOO_MANY : undefined;
+  const names = namesToFollow(call);
+  if (names.length === 0) return undefined;
+  return refusedToFollow(names, following(session) + transaction.toFollow);
 }
 
 /** What is told of each name: each is a frame of its own, also within the reply to EXEC, which has as many elements as there were calls. */
@@ -55,7 +63,8 @@ const subscribe =
   (what: Followed, command: string): GateCommand =>
   ({ session, ports }, [, ...names]) => {
     const more = names.filter((name) => !session[what].includes(name));
-    if (following(session) + more.length > limits.redisFollowedMax) return { error: TOO_MANY };
+    const error = refusedToFollow(more, following(session));
+    if (error !== undefined) return { error };
     const several = names.map((name) => {
       if (!session[what].includes(name)) {
         session[what] = [...session[what], name];

@@ -77,6 +77,20 @@ test("a transaction that would follow too much is refused before EXEC", async ()
   );
 });
 
+test.each(["SUBSCRIBE", "PSUBSCRIBE"])(
+  "%s takes names as long as a key may be, and no longer ones, also within MULTI",
+  async (command) => {
+    const client = new RedisRig().client();
+    const longest = "c".repeat(limits.redisNameBytesMax);
+    const error = "-ERR a channel may have at most 1024 bytes\r\n";
+    expect(await client.says("MULTI", `${command} ${longest}c`, "EXEC")).toBe(
+      `+OK\r\n${error}-EXECABORT Transaction discarded because of previous errors.\r\n`,
+    );
+    expect(await client.says(`${command} a ${longest}c`)).toBe(error);
+    expect(await client.says(`${command} ${longest}`)).toMatch(/:1\r\n$/);
+  },
+);
+
 test("a star matches every channel but that without a name, as in Redis", async () => {
   const rig = new RedisRig();
   const [follower, other] = [rig.client(), rig.client()];
@@ -92,12 +106,12 @@ test("a star matches every channel but that without a name, as in Redis", async 
 test("what is published is compared with patterns for so long, and then told to nobody", async () => {
   const rig = new RedisRig();
   const [follower, other] = [rig.client(), rig.client()];
-  const channel = "a".repeat(20_000);
-  await follower.says(`SUBSCRIBE ${channel}`, `PSUBSCRIBE *${"a".repeat(10_000)}b`);
+  const names = Array.from({ length: 100 }, (_, n) => `${n}`.padEnd(1000, "a"));
+  await follower.says(`SUBSCRIBE ${names.join(" ")}`, `PSUBSCRIBE *${"a".repeat(1000)}b`);
   follower.heard();
   const tooLong = /^-ERR 'pub[a-z]+' would compare too long with its pattern/;
-  expect(await other.says(`PUBLISH ${channel} x`)).toMatch(tooLong);
-  expect(await other.says(`PUBSUB CHANNELS *${"a".repeat(10_000)}b`)).toMatch(tooLong);
+  expect(await other.says(`PUBLISH ${"a".repeat(30_000)} x`)).toMatch(tooLong);
+  expect(await other.says(`PUBSUB CHANNELS *${"a".repeat(500)}b`)).toMatch(tooLong);
   expect(follower.heard()).toBe("");
 });
 

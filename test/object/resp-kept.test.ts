@@ -14,7 +14,7 @@ async function following(chars: number) {
   let kept = await follow("c");
   const room = () => chars - JSON.stringify(kept).length;
   // A name takes two quotes and a comma besides.
-  for (let n = 0; room() > 1500; n += 1) kept = await follow(`${n}`.padEnd(900, "x"));
+  for (let n = 0; room() > 1000; n += 1) kept = await follow(`${n}`.padEnd(900, "x"));
   kept = await follow("y".repeat(room() - 3));
   return { rig, client, kept };
 }

@@ -118,6 +118,17 @@ describe("a transaction", () => {
     ]);
   });
 
+  test("watches names as long as a key may be, and no longer ones", async () => {
+    const { conversation, say } = begin();
+    const longest = "n".repeat(limits.redisNameBytesMax);
+    expect(await say(`WATCH a ${longest}n`)).toEqual([
+      error("ERR a key may have at most 1024 bytes"),
+    ]);
+    expect(conversation.isHeld).toBe(false);
+    expect(await say(`WATCH ${longest}`)).toEqual([OK]);
+    expect(conversation.isHeld).toBe(true);
+  });
+
   test("that the queue refuses is told so", async () => {
     const { queue, say } = begin();
     queue.refusal = refuse("entry_too_large", "too large");
