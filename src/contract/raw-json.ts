@@ -57,6 +57,19 @@ export function withoutSpace(text: JsonText): JsonText {
   return without + text.slice(from);
 }
 
+/** Whether more arrays and objects stand within one another than so many. @example isDeeper('{"a":[1]}', 1) // true */
+export function isDeeper(text: JsonText, most: number): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length; ) {
+    const unit = text.charCodeAt(at);
+    if (unit === OPEN_OBJECT || unit === OPEN_ARRAY) depth += 1;
+    else if (unit === CLOSE_OBJECT || unit === CLOSE_ARRAY) depth -= 1;
+    if (depth > most) return true;
+    at = unit === QUOTE ? afterString(text, at) : at + 1;
+  }
+  return false;
+}
+
 /** Past the number, true, false or null that begins at `start`. */
 function afterScalar(text: string, start: number): number {
   for (let at = start; ; at++) {

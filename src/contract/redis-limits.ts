@@ -32,6 +32,9 @@ export const redisLimits = {
   /** Bytes of replies behind which a request by HTTP asks the queue for no more: its answer stands in memory as a whole. */
   redisAnswerBytesMax: 16 * MiB,
 
+  /** Arrays and objects within one another in a request by HTTP: what of them is an argument is written again, for which the engine calls itself. */
+  redisJsonDepthMax: 1000,
+
   /** RESP: a line without its end, arguments of a call, and bytes of a call between them. */
   respLineBytesMax: 64 * KiB,
   respArgumentsMax: 100_000,

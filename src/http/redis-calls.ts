@@ -6,7 +6,9 @@
 import { Buffer } from "node:buffer";
 import { accept, type Checked, isRejected, reject } from "../contract/checked.ts";
 import { exactJson } from "../contract/exact-json.ts";
+import { limits } from "../contract/limits.ts";
 import { parseJson } from "../contract/parse-json.ts";
+import { isDeeper } from "../contract/raw-json.ts";
 import { refuse } from "../contract/refusals.ts";
 import { textOf } from "../redis/binary.ts";
 import type { Call } from "../redis/requests.ts";
@@ -79,12 +81,18 @@ function jsonIn(body: Uint8Array): Checked<unknown> {
   const text = textIn(body);
   if (isRejected(text)) return text;
   const json = parseJson(text.value);
-  return isRejected(json) || !mayLose.test(text.value) ? json : accept(exactJson(text.value));
+  if (isRejected(json)) return json;
+  if (isDeeper(text.value, limits.redisJsonDepthMax)) return reject(tooDeep);
+  return mayLose.test(text.value) ? accept(exactJson(text.value)) : json;
 }
 
 /** Where a number may stand that JavaScript has no room for. One of fewer digits loses none, and to keep them takes ten times as long. */
 const mayLose = /\d{16}|\de[+-]?\d{3}/i;
 
+const tooDeep = refuse(
+  "input_invalid",
+  `the body may have ${limits.redisJsonDepthMax} arrays and objects within one another`,
+);
 const badPath = refuse("input_invalid", "the path is not percent-encoded UTF-8");
 const badCall = refuse("input_invalid", 'the body must be one command: ["SET", "name", "value"]');
 const badCalls = refuse(

@@ -51,9 +51,9 @@ export async function answerRest(
   const authorization = token === null ? request.headers.get("authorization") : `Bearer ${token}`;
   const refusal = gate.denied(authorization) ?? gate.misnamed();
   if (refusal !== undefined) return refused(refusal);
-  const asked = await restRequest(request, path, query);
-  if (isRejected(asked)) return refused(asked.refusal);
   try {
+    const asked = await restRequest(request, path, query);
+    if (isRejected(asked)) return refused(asked.refusal);
     const { kind, calls } = asked.value;
     if (kind === "events") return eventsOf(await gate.connect(), calls[0] ?? [], request.signal);
     return await performed(asked.value, request.signal, gate);

@@ -2,6 +2,7 @@
  * Upstash's REST protocol at the gate: what reaches the queue, and with which status the answer leaves.
  */
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
 import type { RedisRunInput } from "../../src/contract/redis.ts";
 import { refuse } from "../../src/contract/refusals.ts";
 import { Recorder, token } from "./recorder.ts";
@@ -133,6 +134,32 @@ describe("a request", () => {
     for (const number of ["1e400", "-12.5E+0999", "1e-400"]) {
       const { text } = await sent(gate, "POST", "", `["SET", "a", ${number}]`);
       expect(JSON.parse(text)).toEqual({ result: number });
+    }
+  });
+
+  test("has arrays and objects within one another, to a depth", async () => {
+    const most = limits.redisJsonDepthMax - 1;
+    for (const [open, number, close] of [
+      ["[", "12345678901234567890", "]"],
+      ['{"a":', "1", "}"],
+    ] as const) {
+      const deep = (depth: number) => open.repeat(depth) + number + close.repeat(depth);
+      const gate = echoing();
+      const { text } = await sent(gate, "POST", "", `["SET", "[[", ${deep(most)}]`);
+      expect(JSON.parse(text)).toEqual({ result: deep(most) });
+      for (const depth of [most + 1, 100_000]) {
+        const { status, text: refused } = await sent(
+          gate,
+          "POST",
+          "",
+          `["SET", "a", ${deep(depth)}]`,
+        );
+        expect(status).toBe(400);
+        expect(refused).toBe(
+          '{"error":"ERR the body may have 1000 arrays and objects within one another"}',
+        );
+      }
+      expect(gate.calls).toHaveLength(1);
     }
   });
 
