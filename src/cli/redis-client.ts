@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import { redisCommandTable } from "../contract/redis-commands.ts";
 import { encodeCall, encodeReply } from "../redis/frames.ts";
 import { type Frame, ReplyScanner } from "../redis/reply-scanner.ts";
-import { bytesOf, type Call, RequestParser } from "../redis/requests.ts";
+import { bytesOf, type Call, RequestParser, type Trust } from "../redis/requests.ts";
 import type { Link } from "./redis-link.ts";
 import { isTelling, RedisPrologue } from "./redis-prologue.ts";
 
@@ -41,6 +41,8 @@ const unanswered = (call: Call, bytes: number, isRepeated = false): Unanswered =
   call: isTelling(call) ? call : [],
 });
 
+const nothing = Buffer.alloc(0);
+
 /** The words of frames that answer who changes what is followed, and of those that tell what was published. */
 const confirmation = /^p?(un)?subscribe$/;
 const publication = /^p?message$/;
@@ -49,6 +51,7 @@ export class BridgedClient {
   readonly #socket: Socket;
   readonly #connect: () => Promise<Link>;
   readonly #tell: (text: string) => void;
+  readonly #isKnown: boolean;
   readonly #parser = new RequestParser();
   readonly #prologue = new RedisPrologue();
   #scanner = new ReplyScanner();
@@ -76,10 +79,17 @@ export class BridgedClient {
   /** Its end is on its way to it: nothing that it still says is performed, as by a Redis that has closed. */
   #isOver = false;
 
-  constructor(socket: Socket, connect: () => Promise<Link>, tell: (text: string) => void) {
+  /** `isKnown`: it need not show the token itself. */
+  constructor(
+    socket: Socket,
+    connect: () => Promise<Link>,
+    tell: (text: string) => void,
+    isKnown: boolean,
+  ) {
     this.#socket = socket;
     this.#connect = connect;
     this.#tell = tell;
+    this.#isKnown = isKnown;
     socket.on("data", (bytes) => this.#hear(bytes));
     socket.on("drain", () => this.#pace());
     socket.on("end", () => this.#hearEnd());
@@ -101,11 +111,17 @@ export class BridgedClient {
 
   #hear(bytes: Buffer): void {
     if (this.#isOver) return;
-    const calls = this.#parser.push(bytes);
+    const calls = this.#parser.push(bytes, this.#trust);
     for (const call of calls) this.#takeOrHold(call);
     if (this.#parser.error !== undefined) this.end();
     if (calls.length > 0) this.#send();
     this.#pace();
+  }
+
+  /** Whether it has shown the token, by what the queue has answered. */
+  get #trust(): Trust {
+    if (this.#isKnown || this.#prologue.isProven) return "known";
+    return this.#unanswered.length + this.#behind.length > 0 ? "pending" : "stranger";
   }
 
   /** The client says nothing more. Nobody may be there to be told what a call that waits would take. */
@@ -230,6 +246,8 @@ export class BridgedClient {
       return;
     }
     if (this.#mayWait && this.#unanswered.length === 0) this.#goOn();
+    // The replies may tell who it is.
+    if (this.#parser.isStopped) this.#hear(nothing);
     this.#pace();
     this.#leaveWhenDone();
   }
@@ -273,6 +291,7 @@ export class BridgedClient {
   /** Reads from the client as long as it and the queue keep up. */
   #pace(): void {
     const isBehind =
+      this.#parser.isStopped ||
       this.#unanswered.length + this.#behind.length > CALLS_MAX ||
       this.#unansweredBytes + this.#behindBytes > BYTES_MAX ||
       this.#socket.writableNeedDrain;

@@ -69,6 +69,11 @@ export class RedisPrologue {
     return this.#isOpen;
   }
 
+  /** Whether it has shown the token. */
+  get isProven(): boolean {
+    return [...this.#said.values()].some(isProof);
+  }
+
   /** What is published comes as pushes: an array is a reply, whatever it says. */
   get isResp3(): boolean {
     return this.#isResp3;

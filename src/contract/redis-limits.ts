@@ -39,6 +39,9 @@ export const redisLimits = {
   respLineBytesMax: 64 * KiB,
   respArgumentsMax: 100_000,
   respCallBytesMax: 8 * MiB,
+  /** Arguments of a call of who has still to show the token, and bytes of each: so Redis has it. */
+  respStrangerArgumentsMax: 10,
+  respStrangerArgumentBytesMax: 16 * KiB,
   /** Calls of one connection that wait for their turn, and their bytes: what is more closes it. */
   respPendingCallsMax: 20_000,
   respPendingBytesMax: 16 * MiB,

@@ -116,7 +116,15 @@ export class Connection {
   /** Takes bytes. Resolves once all calls that are whole are answered, or one of them waits. */
   receive(bytes: Uint8Array): Promise<void> {
     if (this.#isEnded) return Promise.resolve();
-    for (const call of this.#parser.push(bytes)) {
+    this.#read(bytes, this.#isBusy || this.#waiting.length > 0);
+    return this.#go();
+  }
+
+  /** Reads on. `isPending`: calls before these bytes are still to be performed, and may show the token. */
+  #read(bytes: Uint8Array, isPending: boolean): void {
+    const unproven = isPending ? "pending" : "stranger";
+    const trust = this.session.isAuthorized ? "known" : unproven;
+    for (const call of this.#parser.push(bytes, trust)) {
       this.#waiting.push(call);
       this.#waitingBytes += bytesOf(call);
     }
@@ -124,7 +132,6 @@ export class Connection {
       this.#waiting.length > limits.respPendingCallsMax ||
       this.#waitingBytes > limits.respPendingBytesMax;
     if (isTooMuch) this.fail(tooMuch);
-    return this.#go();
   }
 
   #go(): Promise<void> {
@@ -168,6 +175,7 @@ export class Connection {
         this.#flush();
         if (waiting !== undefined && !this.#isEnded) this.#block(waiting);
         if (this.session.isOver) this.#end();
+        if (this.#parser.isStopped) this.#read(nothing, this.#waiting.length > 0);
       }
       const { error } = this.#parser;
       if (error !== undefined && this.#blocked === undefined) {
@@ -204,4 +212,5 @@ export class Connection {
   }
 }
 
+const nothing = new Uint8Array();
 const tooMuch = `ERR Protocol error: at most ${limits.respPendingCallsMax} calls, of ${limits.respPendingBytesMax} bytes between them, may wait for their replies`;

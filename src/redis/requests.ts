@@ -33,6 +33,9 @@ const numberIn = (text: string): number =>
  */
 const isOfHttp = ([name = ""]: Call): boolean => /^(post|host:)$/i.test(name);
 
+/** Whether a client has shown the token, as far as it has to; pending: calls tell that are not performed yet. */
+export type Trust = "known" | "pending" | "stranger";
+
 /**
  * @example
  * const parser = new RequestParser();
@@ -53,6 +56,8 @@ export class RequestParser {
   #length: number | undefined;
   #room = 0;
   #error: string | undefined;
+  #trust: Trust = "known";
+  #isStopped = false;
 
   /** @param error Why nothing is read, where that is known already. */
   constructor(error?: string) {
@@ -69,10 +74,17 @@ export class RequestParser {
     return this.#error === undefined && (this.#size > 0 || this.#call !== undefined);
   }
 
+  /** Whether it cannot read on before it is known who the client is: then it is to be given more bytes, or none. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   /** Takes more bytes, which it keeps. Returns the calls that are whole by them. */
-  push(bytes: Uint8Array): Call[] {
+  push(bytes: Uint8Array, trust: Trust = "known"): Call[] {
     const calls: Call[] = [];
     if (this.#error !== undefined) return calls;
+    this.#trust = trust;
+    this.#isStopped = false;
     this.#pieces.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     this.#size += bytes.byteLength;
     if (this.#size < this.#needed) return calls;
@@ -95,15 +107,19 @@ export class RequestParser {
   /** Reads on. Returns whether there is a point in going on. */
   #step(calls: Call[]): boolean {
     if (this.#call !== undefined) return this.#argument(this.#call, calls);
-    return this.#buffer[this.#at] === STAR ? this.#count() : this.#inline(calls);
+    return this.#buffer[this.#at] === STAR ? this.#count(calls) : this.#inline(calls);
   }
 
   /** `*3`: how many arguments a call has. */
-  #count(): boolean {
+  #count(calls: readonly Call[]): boolean {
+    const from = this.#at;
     const count = this.#number("too big mbulk count string");
     if (count === undefined) return false;
     if (Number.isNaN(count) || count > limits.respArgumentsMax) {
       return this.#fail("invalid multibulk length");
+    }
+    if (count > limits.respStrangerArgumentsMax && this.#trust !== "known") {
+      return this.#stopOrFail(from, "unauthenticated multibulk length", calls);
     }
     // Redis passes over calls of nothing.
     if (count <= 0) return true;
@@ -115,7 +131,7 @@ export class RequestParser {
 
   /** `$3`, then three bytes and a line's end. */
   #argument(call: string[], calls: Call[]): boolean {
-    if (this.#length === undefined && !this.#announced()) return false;
+    if (this.#length === undefined && !this.#announced(calls)) return false;
     const length = this.#length ?? 0;
     if (this.#buffer.length - this.#at < length + END) return false;
     call.push(this.#buffer.toString("latin1", this.#at, this.#at + length));
@@ -129,7 +145,8 @@ export class RequestParser {
   }
 
   /** Reads how long the next argument is. */
-  #announced(): boolean {
+  #announced(calls: readonly Call[]): boolean {
+    const from = this.#at;
     const type = this.#buffer[this.#at] ?? 0;
     const length = this.#number("too big bulk count string");
     if (length === undefined) return false;
@@ -138,6 +155,9 @@ export class RequestParser {
     }
     if (Number.isNaN(length) || length < 0 || length > this.#room) {
       return this.#fail("invalid bulk length");
+    }
+    if (length > limits.respStrangerArgumentBytesMax && this.#trust !== "known") {
+      return this.#stopOrFail(from, "unauthenticated bulk length", calls);
     }
     this.#room -= length;
     this.#length = length;
@@ -203,6 +223,14 @@ export class RequestParser {
     if (end !== -1) return this.#at + end;
     if (this.#buffer.length > last) this.#fail(tooBig);
     return undefined;
+  }
+
+  /** A line says more than a stranger may: it is read once it is known whether this is one, for which the calls before it may be performed first. */
+  #stopOrFail(from: number, error: string, before: readonly Call[]): false {
+    if (this.#trust === "stranger" && before.length === 0) return this.#fail(error);
+    this.#at = from;
+    this.#isStopped = true;
+    return false;
   }
 
   #fail(error: string): false {

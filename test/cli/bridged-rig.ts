@@ -58,7 +58,13 @@ export class BridgedRig {
   readonly #link: MakeLink;
   #news = Promise.withResolvers<void>();
 
-  private constructor(server: Server, client: Socket, theirs: Socket, link: MakeLink) {
+  private constructor(
+    server: Server,
+    client: Socket,
+    theirs: Socket,
+    link: MakeLink,
+    isKnown: boolean,
+  ) {
     this.#server = server;
     this.#link = link;
     this.client = client;
@@ -72,13 +78,14 @@ export class BridgedRig {
     const tell = (text: string): void => {
       this.told += text;
     };
-    new BridgedClient(theirs, () => this.#connect(), tell);
+    new BridgedClient(theirs, () => this.#connect(), tell, isKnown);
   }
 
-  /** With `isHalfOpen` the client may go on saying something behind the end of what it hears. `link`: what the bridge connects to. */
+  /** With `isHalfOpen` the client may go on saying something behind the end of what it hears. `link`: what the bridge connects to. `isKnown`: the client need not show the token. */
   static async open(
     isHalfOpen = false,
     link: MakeLink = (tell) => new TestLink(tell),
+    isKnown = true,
   ): Promise<BridgedRig> {
     const server = createServer({ allowHalfOpen: true });
     server.listen(0, "127.0.0.1");
@@ -86,7 +93,7 @@ export class BridgedRig {
     const { port } = server.address() as AddressInfo;
     const client = connect({ port, host: "127.0.0.1", allowHalfOpen: isHalfOpen });
     const [theirs] = (await once(server, "connection")) as [Socket];
-    return new BridgedRig(server, client, theirs, link);
+    return new BridgedRig(server, client, theirs, link, isKnown);
   }
 
   /** Something has happened: whoever waits looks again. */

@@ -4,6 +4,7 @@
  */
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
 import { encodeCall, encodeReply, type GateReply } from "../../src/redis/frames.ts";
 import { BridgedRig, type TestLink } from "./bridged-rig.ts";
 
@@ -11,6 +12,11 @@ let rig: BridgedRig;
 beforeEach(async () => {
   rig = await BridgedRig.open(true);
 });
+/** Has the client show the token before the queue takes anything of it. */
+async function unknown(): Promise<void> {
+  rig.close();
+  rig = await BridgedRig.open(true, undefined, false);
+}
 afterEach(() => rig.close());
 
 const call = (...words: string[]): string => encodeCall(words);
@@ -124,4 +130,36 @@ test("a batch that comes to wait is cut off", async () => {
   rig.client.end();
   await once(rig.theirs, "close");
   expect([rig.heard, link.isClosed]).toEqual(["", true]);
+});
+
+const long = call("SET", "a", "x".repeat(limits.respStrangerArgumentBytesMax + 1));
+
+test.each(["", call("AUTH", "wrong")])(
+  "a client that has to show the token, and has not, is read to a size: behind %j",
+  async (before) => {
+    await unknown();
+    rig.client.write(before + long, "latin1");
+    if (before !== "") {
+      await rig.until(() => rig.links[0]?.said === before);
+      rig.links[0]?.answer("-WRONGPASS no\r\n");
+    }
+    await once(rig.client, "end");
+    const refused = "-ERR Protocol error: unauthenticated bulk length\r\n";
+    expect(rig.heard).toBe(before === "" ? refused : `-WRONGPASS no\r\n${refused}`);
+    expect(rig.links[0]?.said ?? "").toBe(before);
+  },
+);
+
+test("one that has shown it is read as any other, also in what it says at once behind that", async () => {
+  await unknown();
+  const auth = call("AUTH", "token");
+  rig.client.end(auth + long, "latin1");
+  await rig.until(() => rig.links[0]?.said === auth);
+  const [link] = rig.links;
+  link?.answer("+OK\r\n");
+  await rig.until(() => link?.said === auth + long);
+  const ended = once(rig.client, "end");
+  link?.answer("+OK\r\n");
+  await ended;
+  expect(rig.heard).toBe("+OK\r\n+OK\r\n");
 });

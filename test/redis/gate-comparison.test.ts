@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encodeCall } from "../../src/redis/frames.ts";
-import { randomOf } from "./bytes.ts";
+import { randomOf, slices } from "./bytes.ts";
 import { drawBytes } from "./drawn-bytes.ts";
 import { FakeQueue, TOKEN } from "./fake-queue.ts";
 import { Line } from "./line.ts";
@@ -144,5 +144,29 @@ describe.runIf(hasServer)("beside a real Redis", () => {
     const stranger = new Line(new FakeQueue(), true);
     await stranger.hear(all);
     expect(stranger.sent).toBe(await server.answerTo(all));
+  });
+
+  const large = encodeCall(["ECHO", "x".repeat(16_385)]);
+  const long = encodeCall(["WATCH", ..."abcdefghij"]);
+  // What is refused as it is announced does not come: Redis would close before it had read all of it, which may cost the answer.
+  const announced = large.slice(0, large.indexOf("x"));
+  test.each([
+    ["a long argument", announced],
+    ["many arguments", long],
+    ["as long an argument as may be", encodeCall(["ECHO", "x".repeat(16_384)])],
+    ["a long argument behind calls", `PING\r\nGET a\r\n${announced}`],
+    ["a long argument behind the wrong password", `AUTH x\r\n${announced}`],
+    ["the password, and then more", `AUTH ${TOKEN}\r\n${large}${long}PING\r\n`],
+    ["the password within HELLO", `HELLO 2 AUTH default ${TOKEN}\r\n${long}`],
+  ])("a stranger may say less: %s", async (_, said) => {
+    const all = said + encodeCall(["QUIT"]);
+    const theirs = alike(await server.answerTo(all));
+    const random = randomOf(1);
+    for (const longest of [7, 5_000, all.length]) {
+      const stranger = new Line(new FakeQueue(), true);
+      const heard = slices(all, random, longest).map((each) => stranger.connection.receive(each));
+      await Promise.all(heard);
+      expect(alike(stranger.sent)).toBe(theirs);
+    }
   });
 });

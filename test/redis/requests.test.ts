@@ -90,6 +90,39 @@ describe("errors", () => {
   });
 });
 
+describe("a stranger", () => {
+  const { respStrangerArgumentsMax: count, respStrangerArgumentBytesMax: size } = limits;
+  const large = [
+    [encodeCall(Array(count).fill("a")), encodeCall(Array(count + 1).fill("a")), "multibulk"],
+    [encodeCall(["x".repeat(size)]), encodeCall(["x".repeat(size + 1)]), "bulk"],
+  ] as const;
+
+  test.each(large)("is read up to a size, and one past it is an error", (most, more, what) => {
+    const parser = new RequestParser();
+    expect(parser.push(bytes(most), "stranger")).toHaveLength(1);
+    expect(parser.push(bytes(more), "stranger")).toEqual([]);
+    expect([parser.error, parser.isStopped]).toEqual([`unauthenticated ${what} length`, false]);
+    expect(readWhole(more).calls).toHaveLength(1);
+  });
+
+  const before = [
+    ["PING\r\n", "stranger", 1],
+    ["", "pending", 0],
+  ] as const;
+  test.each(large)("may turn out to be none: more is read once that is known", (_, more) => {
+    for (const [said, trust, whole] of before) {
+      for (const proven of ["known", "stranger"] as const) {
+        const parser = new RequestParser();
+        expect(parser.push(bytes(said + more), trust)).toHaveLength(whole);
+        expect([parser.error, parser.isStopped, parser.isWithin]).toEqual([undefined, true, true]);
+        const isKnown = proven === "known";
+        expect(parser.push(bytes(""), proven)).toHaveLength(isKnown ? 1 : 0);
+        expect([parser.error === undefined, parser.isStopped]).toEqual([isKnown, false]);
+      }
+    }
+  });
+});
+
 test("a value that comes in many slices is put together once", () => {
   const frame = bytes(encodeCall(["SET", "a", "x".repeat(limits.respCallBytesMax - 4)]));
   const parts = Array.from({ length: Math.ceil(frame.length / 64) }, (_, i) =>
