@@ -7,7 +7,7 @@ import { limits } from "../contract/limits.ts";
 import { textOf } from "../redis/binary.ts";
 import type { GateReply } from "../redis/frames.ts";
 import type { Call } from "../redis/requests.ts";
-import { say } from "./redis-socket.ts";
+import { listen, say } from "./redis-socket.ts";
 
 /** How often a reader is sent a comment: either side learns whether the other is there. */
 const PULSE_MS = 10_000;
@@ -37,7 +37,8 @@ export function eventsOf(socket: WebSocket, call: Call, signal: AbortSignal): Re
         if (-(controller.desiredSize ?? 0) > limits.redisEventsBehindBytesMax) stop();
       };
       signal.addEventListener("abort", stop);
-      say(socket, call, { tell: (frame) => tell(eventOf(frame)), lost: stop });
+      listen(socket, { tell: (frame) => tell(eventOf(frame)), lost: stop });
+      say(socket, call);
       if (signal.aborted) stop();
     },
     cancel: () => leave(),

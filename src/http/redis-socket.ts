@@ -1,6 +1,6 @@
 /**
- * A Redis connection of the Worker's own to a queue's object, over which it says one call, in RESP3.
- * Invariant: what is said is told to the end: each frame behind the greeting's, or that the connection is lost.
+ * A Redis connection of the Worker's own to a queue's object, in RESP3.
+ * Invariant: what comes of a call is told to the end: each frame behind the greeting's, or that the connection is lost.
  */
 import { Buffer } from "node:buffer";
 import { encodeCall, type GateReply } from "../redis/frames.ts";
@@ -14,8 +14,8 @@ interface Listener {
   lost(): void;
 }
 
-/** Says a call on a socket, and listens to what comes of it. */
-export function say(socket: WebSocket, call: Call, { tell, lost }: Listener): void {
+/** Takes a socket, greets the queue on it, and listens to what comes behind the greeting. */
+export function listen(socket: WebSocket, { tell, lost }: Listener): void {
   const parser = new ReplyParser();
   let isGreeted = false;
   socket.binaryType = "arraybuffer";
@@ -28,5 +28,45 @@ export function say(socket: WebSocket, call: Call, { tell, lost }: Listener): vo
   socket.addEventListener("close", lost);
   socket.addEventListener("error", lost);
   socket.accept();
-  socket.send(Buffer.from(encodeCall(["HELLO", "3"]) + encodeCall(call), "latin1"));
+  say(socket, ["HELLO", "3"]);
+}
+
+/** Says a call on a socket. */
+export const say = (socket: WebSocket, call: Call): void =>
+  socket.send(Buffer.from(encodeCall(call), "latin1"));
+
+/** A connection that is asked one thing after another. */
+export class RedisCaller {
+  readonly #socket: WebSocket;
+  #heard = Promise.withResolvers<GateReply>();
+  #isLost = false;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    listen(socket, {
+      tell: (frame) => this.#heard.resolve(frame),
+      lost: () => {
+        this.#isLost = true;
+        this.#heard.reject(new Error("the connection of a call was lost"));
+      },
+    });
+    // It may be lost while nothing is asked.
+    this.#heard.promise.catch(() => undefined);
+  }
+
+  /** Whether nothing can be asked any more. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  /** The reply to a call. Rejects where the connection is lost before. */
+  ask(call: Call): Promise<GateReply> {
+    this.#heard = Promise.withResolvers();
+    say(this.#socket, call);
+    return this.#heard.promise;
+  }
+
+  close(): void {
+    this.#socket.close(1000, "done");
+  }
 }

@@ -1,6 +1,6 @@
 /**
  * Calls of a request of Upstash's protocol that need a Redis connection to the queue's object: those that wait, PUBLISH and PUBSUB.
- * Invariant: a request waits no longer than the limit, whatever its calls say; while it waits its caller is sent spaces, one that hangs up is noticed by
+ * Invariant: a request has one such connection, however many they are, and waits no longer than the limit, whatever its calls say; while it waits its caller is sent spaces, one that hangs up is noticed by
  * them, and nothing more is taken for it.
  */
 import { limits } from "../contract/limits.ts";
@@ -8,7 +8,7 @@ import type { Waiting } from "../redis/conversation.ts";
 import type { GateReply } from "../redis/frames.ts";
 import type { Call } from "../redis/requests.ts";
 import { probed, within } from "./pulses.ts";
-import { say } from "./redis-socket.ts";
+import { RedisCaller } from "./redis-socket.ts";
 
 /** How often a caller that waits is sent a space. What is taken for one that has gone is lost, where a job would come back: so it is often. */
 const PULSE_MS = 1_000;
@@ -24,11 +24,13 @@ export interface WaitPorts {
   readonly canWait: boolean;
 }
 
-/** The connections of one request. */
+/** The connection of one request, which the first call opens that needs it. */
 export class RestWaits {
   readonly #ports: WaitPorts;
   readonly #until: number;
-  readonly #leaving = new AbortController();
+  readonly #gone = Promise.withResolvers<null>();
+  #isGone = false;
+  #caller: RedisCaller | undefined;
 
   constructor(ports: WaitPorts) {
     this.#ports = ports;
@@ -40,7 +42,15 @@ export class RestWaits {
 
   /** The caller has gone. */
   leave(): void {
-    this.#leaving.abort();
+    this.#isGone = true;
+    this.#gone.resolve(null);
+    this.end();
+  }
+
+  /** Nothing more is asked for. */
+  end(): void {
+    this.#caller?.close();
+    this.#caller = undefined;
   }
 
   /**
@@ -51,8 +61,8 @@ export class RestWaits {
     if (!this.#ports.canWait) return cannotWait;
     const left = this.#until - this.#ports.now();
     if (left <= 0) return null;
-    const socket = await this.#ports.connect();
-    const reply = this.#said(socket, withTimeout(call, ms === 0 ? left : Math.min(ms, left)));
+    const caller = await this.#connected();
+    const reply = this.#ask(caller, withTimeout(call, ms === 0 ? left : Math.min(ms, left)));
     // It may be lost while nobody takes the next space: that is told when somebody does.
     reply.catch(() => undefined);
     // A response begins with something, or its caller would not hear of it before its first sign of life.
@@ -67,31 +77,27 @@ export class RestWaits {
   async *isAbandoned(): AsyncGenerator<string, boolean> {
     if (!this.#ports.canWait) return false;
     yield " ";
-    return yield* probed(() => this.#leaving.signal.aborted);
+    return yield* probed(() => this.#isGone);
   }
 
-  /** The reply to a call on a connection of its own. Rejects where that is lost. */
+  /** The reply to a call. Throws as `reply` does. */
   async perform(call: Call): Promise<GateReply> {
-    return await this.#said(await this.#ports.connect(), call);
+    return await this.#ask(await this.#connected(), call);
   }
 
-  /** The reply to a call on a connection that is closed behind it; nil where the caller goes before. */
-  async #said(socket: WebSocket, call: Call): Promise<GateReply> {
-    const { promise, resolve, reject } = Promise.withResolvers<GateReply>();
-    const { signal } = this.#leaving;
-    const gone = (): void => resolve(null);
-    signal.addEventListener("abort", gone);
-    if (signal.aborted) gone();
-    try {
-      say(socket, call, {
-        tell: resolve,
-        lost: () => reject(new Error("the connection of a call was lost")),
-      });
-      return await promise;
-    } finally {
-      signal.removeEventListener("abort", gone);
-      socket.close(1000, "done");
+  async #connected(): Promise<RedisCaller> {
+    if (this.#caller === undefined || this.#caller.isLost) {
+      this.#caller = new RedisCaller(await this.#ports.connect());
     }
+    return this.#caller;
+  }
+
+  /** The reply to a call; nil where who asks for it goes before. */
+  async #ask(caller: RedisCaller, call: Call): Promise<GateReply> {
+    if (!this.#isGone) return await Promise.race([caller.ask(call), this.#gone.promise]);
+    // It has gone while the connection was opened.
+    this.end();
+    return null;
   }
 }
 

@@ -128,13 +128,17 @@ async function* converse(
   tell: (reply: GateReply) => void,
 ): AsyncGenerator<string, void> {
   const conversation = new Conversation(newSession(0, ports.now()), ports);
-  for (let rest = calls; rest.length > 0; ) {
-    const waiting = await conversation.perform(rest, tell);
-    if (waiting === undefined) return;
-    tell(yield* ports.waits.reply(waiting));
-    rest = waiting.behind;
-    // Nobody is there to be told what the calls behind it would take.
-    if (rest.length > 0 && (yield* ports.waits.isAbandoned())) return;
+  try {
+    for (let rest = calls; rest.length > 0; ) {
+      const waiting = await conversation.perform(rest, tell);
+      if (waiting === undefined) return;
+      tell(yield* ports.waits.reply(waiting));
+      rest = waiting.behind;
+      // Nobody is there to be told what the calls behind it would take.
+      if (rest.length > 0 && (yield* ports.waits.isAbandoned())) return;
+    }
+  } finally {
+    ports.waits.end();
   }
 }
 

@@ -10,8 +10,11 @@ import { answerRest } from "../../../src/http/redis.ts";
 const GREETING = "+greeting\r\n";
 const unanswered = "ERR the queue did not answer: what was done is not known";
 
-/** A gate before a queue in which BLPOP finds nothing, and to which a connection leads that says as it is told. */
-function gateTo(connections = Number.POSITIVE_INFINITY) {
+/** A gate before a queue in which BLPOP finds nothing, and to which so many connections lead that say as they are told, or answer themselves. */
+function gateTo(
+  connections = Number.POSITIVE_INFINITY,
+  answer: (said: string) => string | undefined = () => undefined,
+) {
   const performed: string[] = [];
   const sockets: { readonly socket: WebSocket; readonly closed: Promise<void> }[] = [];
   const reported: unknown[] = [];
@@ -19,6 +22,11 @@ function gateTo(connections = Number.POSITIVE_INFINITY) {
     if (sockets.length >= connections) return Promise.reject(new Error("unreachable"));
     const { 0: theirs, 1: socket } = new WebSocketPair();
     const { promise: closed, resolve } = Promise.withResolvers<void>();
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("message", ({ data }) => {
+      const answered = answer(Buffer.from(data as ArrayBuffer).toString());
+      if (answered !== undefined) socket.send(Buffer.from(answered));
+    });
     socket.accept();
     socket.addEventListener("close", () => resolve());
     sockets.push({ socket, closed });
@@ -140,6 +148,7 @@ test("where there is no connection, the status says so, unless the answer has be
     ["BLPOP", "q", 0],
   ]);
   sockets[0]?.socket.send(popped);
+  sockets[0]?.socket.close(1011, "gone");
   expect(await response.json()).toEqual([{ result: ["q", "x"] }, { error: unanswered }]);
 });
 
@@ -167,4 +176,21 @@ test.each<RequestInit>([
     );
   expect(sockets).toEqual([]);
   expect(performed).toEqual(isHead ? [] : ["LPOP b"]);
+});
+
+test("all calls of a request that need a connection have one, in their order, and it is closed behind them", async () => {
+  let number = 0;
+  const { send, sockets } = gateTo(1, (said) => {
+    if (said.includes("HELLO")) return GREETING;
+    number += 1;
+    return `:${number}\r\n`;
+  });
+  const response = await send("pipeline", [
+    ["PUBLISH", "a", "x"],
+    ["PUBLISH", "b", "x"],
+    ["BLPOP", "q", 0],
+    ["PUBSUB", "NUMPAT"],
+  ]);
+  expect(await response.json()).toEqual([1, 2, 3, 4].map((result) => ({ result })));
+  await sockets[0]?.closed;
 });
