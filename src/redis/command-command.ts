@@ -32,7 +32,7 @@ const categoriesOf = ({ flags, group }: RedisCommand): string[] => [
   ...(flags.includes("blocking") ? ["blocking"] : []),
 ];
 
-/** Name, arity, flags, places of the names, categories; then tips, key specifications and subcommands, of which none are told. */
+/** Name, arity, flags, places of the names, categories; then the sets of tips, key specifications and subcommands, of which none are told. */
 function rowOf(command: RedisCommand): RedisReply {
   const { name, arity, flags, places } = command;
   return [
@@ -41,9 +41,9 @@ function rowOf(command: RedisCommand): RedisReply {
     { set: flags.map((flag) => ({ ok: flag })) },
     ...places,
     { set: categoriesOf(command).map((category) => ({ ok: `@${category}` })) },
-    [],
-    [],
-    [],
+    { set: [] },
+    { set: [] },
+    { set: [] },
   ];
 }
 

@@ -6,15 +6,16 @@ import { wrongArity } from "../contract/redis-commands.ts";
 import { clientSubcommands } from "./client-command.ts";
 import { commandSubcommands } from "./command-command.ts";
 import type { GateCommand, Subcommands } from "./gate-command.ts";
+import { help } from "./help.ts";
 import { pubsubSubcommands } from "./pubsub.ts";
 import type { Call } from "./requests.ts";
 import { configSubcommands } from "./server-commands.ts";
 
 const families: Readonly<Record<string, Subcommands>> = {
-  client: clientSubcommands,
-  command: commandSubcommands,
-  config: configSubcommands,
-  pubsub: pubsubSubcommands,
+  client: { ...clientSubcommands, help: [2, help.client] },
+  command: { ...commandSubcommands, help: [2, help.command] },
+  config: { ...configSubcommands, help: [2, help.config] },
+  pubsub: { ...pubsubSubcommands, help: [2, help.pubsub] },
 };
 
 /** What performs a call of a family, or why nothing does; undefined of a command that is none, or that says no second word. */

@@ -8,7 +8,8 @@ import { begin, error } from "./talk.ts";
 describe("about the server", () => {
   test("COMMAND tells the table", async () => {
     const { say } = begin();
-    const [count, list, all, infos, keys, none] = await say(
+    const none = { set: [] };
+    const [count, list, all, infos, keys, nameless] = await say(
       "COMMAND COUNT",
       "COMMAND LIST",
       "COMMAND",
@@ -18,10 +19,29 @@ describe("about the server", () => {
     );
     expect(list).toHaveLength(count as number);
     expect(all).toHaveLength(count as number);
-    expect(infos).toMatchObject([["get", 2, {}, 1, 1, 1, {}, [], [], []], null]);
+    expect(infos).toMatchObject([["get", 2, {}, 1, 1, 1, {}, none, none, none], null]);
     expect(keys).toEqual(["a", "b"]);
-    expect(none).toEqual(error("ERR The command has no key arguments"));
+    expect(nameless).toEqual(error("ERR The command has no key arguments"));
   });
+
+  test.each(["CLIENT", "COMMAND", "CONFIG", "PUBSUB"])(
+    "%s HELP tells of each subcommand that there is",
+    async (family) => {
+      const { say } = begin();
+      const [help, wrong, unknown] = await say(
+        `${family} HELP`,
+        `${family} HELP x`,
+        `${family} NOPE`,
+      );
+      const lines = (help as { ok: string }[]).map(({ ok }) => ok);
+      expect(lines[0]).toBe(`${family} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:`);
+      const told = lines.slice(1).flatMap((line) => /^[A-Z]+(-[A-Z]+)?/.exec(line)?.[0] ?? []);
+      const known = / knows [A-Z]+ (.*)\.$/.exec((unknown as { error: string }).error)?.[1];
+      expect(told.toSorted()).toEqual(known?.split(", ").toSorted());
+      const name = `${family.toLowerCase()}|help`;
+      expect(wrong).toEqual(error(`ERR wrong number of arguments for '${name}' command`));
+    },
+  );
 
   test("COMMAND GETKEYS refuses a call that counts more names than it has", async () => {
     const { say } = begin();
