@@ -7,6 +7,9 @@ import type { Mutant } from "./mutants-table.ts";
 const client = "src/cli/redis-client.ts";
 const prologue = "src/cli/redis-prologue.ts";
 const said = "test/cli/redis-prologue.test.ts";
+const requests = "src/redis/requests.ts";
+const parsed = "test/redis/requests.test.ts";
+const pubsub = "test/object/pubsub.test.ts";
 
 export const bridgeMutants: readonly Mutant[] = [
   {
@@ -88,5 +91,46 @@ export const bridgeMutants: readonly Mutant[] = [
     from: "|\\de[+-]?\\d{3}/i",
     to: "/",
     tests: ["test/http/redis.test.ts"],
+  },
+  {
+    name: "unnoticed-hang-up",
+    breaks: "what is pushed within a minute is taken for a caller who hung up while a call waited",
+    file: "src/http/redis-waits.ts",
+    from: "const told = await within(reply, PULSE_MS);",
+    to: "const told = { come: await reply };",
+    tests: ["test/http/redis-hang-up.test.ts"],
+  },
+  {
+    name: "error-forgotten-asleep",
+    breaks:
+      "what stands behind a protocol error is performed where the object slept over a call before it",
+    file: "src/object/resp-kept.ts",
+    from: "behind, error, claim",
+    to: "behind, claim",
+    tests: ["test/object/blocked.test.ts"],
+  },
+  {
+    name: "channel-of-any-length",
+    breaks: "a connection follows names of 8 MiB, a thousand of them",
+    file: "src/redis/pubsub.ts",
+    from: "if (names.some(isLongName)) return TOO_LONG;",
+    to: "",
+    tests: [pubsub],
+  },
+  {
+    name: "stranger-of-any-size",
+    breaks: "a client that has not shown the token has calls of 8 MiB kept",
+    file: requests,
+    from: 'this.#trust === "stranger" && before.length === 0',
+    to: "before.length < 0",
+    tests: [parsed],
+  },
+  {
+    name: "proof-too-late",
+    breaks: "a large call that comes at once behind the token ends its connection",
+    file: requests,
+    from: 'this.#trust === "stranger" && before.length === 0',
+    to: 'this.#trust !== "known"',
+    tests: [parsed],
   },
 ];
