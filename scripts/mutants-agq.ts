@@ -5,6 +5,7 @@
 import type { Mutant } from "./mutants-table.ts";
 
 const jobs = "test/object/agq-jobs.test.ts";
+const lists = "test/object/agq-lists.test.ts";
 const plain = "test/object/agq-plain.test.ts";
 const queue = "test/object/agq-queue.test.ts";
 const waits = "test/object/agq-waits.test.ts";
@@ -98,6 +99,14 @@ export const agqMutants: readonly Mutant[] = [
     from: "if (held === undefined || held.isSettled) return;\n  const { id, token } = held;\n  // One that",
     to: "return;\n  const { id, token } = held as HeldJob;\n  // One that",
     tests: ["test/scenarios/scenarios.test.ts"],
+  },
+  {
+    name: "agq-reads-plans-again",
+    breaks: "a list of whole jobs reads their plan for each of them",
+    file: "src/redis/agq/items.ts",
+    from: "known.set(version, texts);",
+    to: "void version;",
+    tests: [lists],
   },
   {
     name: "agq-heartbeat-keeps-nothing",

@@ -33,6 +33,9 @@ export type RedisReply =
   /** In Redis's own spelling; a bulk string in RESP2. */
   | { readonly double: string };
 
+/** What is said in place of replies that are too large. */
+export const repliesTooLarge = `the replies would be over ${limits.redisReplyBytesMax} bytes: ask for less at once, or in steps with a cursor`;
+
 const binary = z.string().regex(/^[\0-\xff]*$/, "characters U+0000–U+00FF, one for each byte");
 
 export const redisRun = z.strictObject({

@@ -4,7 +4,7 @@
  */
 import { limits } from "../contract/limits.ts";
 import type { NameType } from "../contract/names.ts";
-import type { RedisReply } from "../contract/redis.ts";
+import { type RedisReply, repliesTooLarge } from "../contract/redis.ts";
 import { type NameRow, namedBy } from "../store/names.ts";
 import type { Transaction } from "./decide.ts";
 
@@ -105,10 +105,7 @@ export class Call {
   told(text: string): string {
     this.#room.bytes -= text.length + REPLY_OVERHEAD_BYTES;
     if (this.#room.bytes >= 0) return text;
-    const bytes = limits.redisReplyBytesMax;
-    throw new RedisError(
-      `ERR the replies would be over ${bytes} bytes: ask for less at once, or in steps with a cursor`,
-    );
+    throw new RedisError(`ERR ${repliesTooLarge}`);
   }
 
   /** Checks a value of which a part is new. */

@@ -159,7 +159,7 @@ const listActions: AgqPerform = async (context, [status = "all", ...rest]) => {
   // An action runs from its first moment on.
   if (isNone) return "[]";
   const asked = isStatus(status) ? { status } : {};
-  const actions = (await listed(context, "action.list", asked)).map(({ item }) => item);
+  const actions = await listed(context, "action.list", asked);
   const oldestFirst = actions.sort((a, b) => a.createdAt - b.createdAt);
   const items = pageOf(oldestFirst, page).map((action) => ({
     ...summaryOf(action),

@@ -165,7 +165,7 @@ function statesOf(status: string): readonly JobState[] {
 /** The ids of an action's jobs, in the order of its inputs. */
 export async function jobIdsOf(context: AgqContext, action: string): Promise<string[]> {
   if (!JOB_ID.test(action)) return [];
-  return (await listed(context, "job.list", { action })).map(({ item }) => item.id);
+  return (await listed(context, "job.list", { action })).map(({ id }) => id);
 }
 
 const listJobsOf: AgqPerform = async (context, [name = "", status]) => {
@@ -173,21 +173,21 @@ const listJobsOf: AgqPerform = async (context, [name = "", status]) => {
   const states = status === undefined ? jobStates : statesOf(status);
   if (!JOB_ID.test(action)) return [];
   const jobs = await listed(context, "job.list", { action });
-  return jobs.flatMap(({ item }) => (states.includes(item.state) ? [item.id] : []));
+  return jobs.flatMap(({ id, state }) => (states.includes(state) ? [id] : []));
 };
 
 /** Jobs of all states in the order of their ids: those that the queue named stand in the order in which they came. */
 const listJobs: AgqPerform = async (context, args) => {
   const page = pageIn(args, { limit: 100, most: 1000 });
   const jobs = await listed(context, "job.list", {}, page.offset + page.limit);
-  return pageOf(jobs, page).map(({ item }) =>
+  return pageOf(jobs, page).map(({ action, createdAt, id, plan, state }) =>
     bulk(
       sortedJson({
-        action_id: item.action,
-        created_at: seconds(item.createdAt),
-        job_id: item.id,
-        plan_id: item.plan,
-        status: statusOf(item.state),
+        action_id: action,
+        created_at: seconds(createdAt),
+        job_id: id,
+        plan_id: plan,
+        status: statusOf(state),
       }),
     ),
   );

@@ -185,7 +185,7 @@ const toItem = ({ id, description, taskCount, createdAt, usage }: PlanSummary): 
 
 const listPlans: AgqPerform = async (context, args) => {
   const page = pageIn(args, { limit: 50, most: 100 });
-  const plans = (await listed(context, "plan.list", {})).map(({ item }) => item);
+  const plans = await listed(context, "plan.list", {});
   const sorted = plans.sort((a, b) => a.createdAt - b.createdAt);
   if (args.length === 0) return sorted.map((plan) => bulk(toLine(plan)));
   return bulk(`[${pageOf(sorted, page).map(toItem).join(",")}]`);

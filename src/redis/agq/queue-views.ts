@@ -12,24 +12,24 @@ import { rawMembers, withoutSpace } from "../../contract/raw-json.ts";
 import type { RedisReply } from "../../contract/redis.ts";
 import type { CommandAnswer } from "../../contract/rpc.ts";
 import { ATTEMPTS } from "./actions.ts";
-import { checkIdentifier, isInteger, objectIn, REACH_MAX, required } from "./arguments.ts";
+import { checkIdentifier, isInteger, objectIn, required } from "./arguments.ts";
 import {
   type AgqContext,
   AgqError,
   type AgqPerform,
   ask,
   between,
-  bulk,
   exactly,
   OK,
   textArgument,
   unless,
 } from "./command.ts";
-import { type FoundJob, jobNotFound, jobOf, neededJob } from "./jobs.ts";
-import { fieldsJson, rustNumber, sortedJson } from "./json.ts";
+import { type Item, itemOf, itemsBetween } from "./items.ts";
+import { jobNotFound, jobOf, neededJob } from "./jobs.ts";
+import { rustNumber } from "./json.ts";
 import { claimOf, giveBack, handedBy, heldOf } from "./leases.ts";
-import { listed } from "./pages.ts";
-import { planOf, submit } from "./plans.ts";
+import { listed, pagesOf } from "./pages.ts";
+import { submit } from "./plans.ts";
 
 const plural = (name: string): JobState => (name === "queue:processing" ? "running" : "ready");
 
@@ -37,44 +37,6 @@ const plural = (name: string): JobState => (name === "queue:processing" ? "runni
 async function countOf(context: AgqContext, state: JobState): Promise<number> {
   const stats = await unless(ask(context, "queue.stats", {}), "queue_unknown");
   return stats?.counts[state] ?? 0;
-}
-
-/** A job as it stands in a list: a G2 worker is given its id, a G1 worker all of it. */
-async function itemOf(context: AgqContext, { job, input }: FoundJob, body?: unknown) {
-  if (context.memory.form === "g2") return job.id;
-  const { plan: id, planVersion } = job;
-  const known =
-    body ?? (id === undefined ? undefined : (await planOf(context, id, planVersion))?.plan);
-  const plan = (known ?? {}) as { readonly plan_description?: string; readonly tasks?: unknown };
-  const { plan_description, tasks = [] } = plan;
-  const json = fieldsJson({
-    input,
-    input_index: String(job.inputIndex ?? 0),
-    job_id: JSON.stringify(job.id),
-    plan_description: plan_description === undefined ? undefined : sortedJson(plan_description),
-    plan_id: JSON.stringify(id ?? ""),
-    tasks: sortedJson(tasks),
-  });
-  return bulk(json);
-}
-
-/** Jobs of a state in the order of its list, each as it stands there; the ones before `from` are not shown. */
-async function itemsOf(
-  context: AgqContext,
-  state: JobState,
-  from: number,
-  end: number,
-): Promise<{ readonly job: JobRecord; readonly item: string }[]> {
-  if (end <= from) return [];
-  const isWhole = context.memory.form === "g1";
-  const asked = isWhole ? ({ state, include: "payload" } as const) : { state };
-  const jobs = (await listed(context, "job.list", asked, end)).slice(from);
-  const found = [];
-  for (const { item: job, text, index } of jobs) {
-    const input = isWhole ? rawMembers(text, ["payload"], "jobs")[index] : undefined;
-    found.push({ job, item: await itemOf(context, { job, input: input ?? "null" }) });
-  }
-  return found;
 }
 
 /** The part of `count` elements between two indexes, of which negative ones are counted from the end. */
@@ -90,29 +52,36 @@ const range: AgqPerform = async (context, [name = "", start = "", stop = ""]) =>
   const state = plural(name);
   const count = await countOf(context, state);
   const { from, end } = rangeOf(count, start, stop);
-  const items = await itemsOf(context, state, count - end, count - from);
+  const items = await itemsBetween(context, state, count - end, count - from);
   return items.reverse().map(({ item }) => item);
 };
 
 /** Seconds, as a sorted set's score, of an instant. */
 const scoreOf = ({ runAt = 0 }: JobRecord): string => rustNumber(runAt / 1000);
 
-const scored = (all: readonly { readonly job: JobRecord; readonly item: string }[]): RedisReply =>
+const scored = (all: readonly Item[]): RedisReply =>
   all.flatMap(({ job, item }) => [item, scoreOf(job)]);
 
 const scheduledCount: AgqPerform = (context) => countOf(context, "scheduled");
 
 const scheduledRange: AgqPerform = async (context, [, start = "", stop = ""]) => {
   const { from, end } = rangeOf(await countOf(context, "scheduled"), start, stop);
-  return scored(await itemsOf(context, "scheduled", from, end));
+  return scored(await itemsBetween(context, "scheduled", from, end));
 };
 
+/** They stand in the order of their times: none is looked at behind the first page that goes beyond the last time asked for. */
 const scheduledByScore: AgqPerform = async (context, [, min = "", max = ""]) => {
-  const count = await countOf(context, "scheduled");
-  const all = await itemsOf(context, "scheduled", 0, Math.min(count, REACH_MAX + 1));
-  const isWithin = ({ runAt = 0 }: JobRecord) =>
-    runAt >= Number(min) * 1000 && runAt <= Number(max) * 1000;
-  return scored(all.filter(({ job }) => isWithin(job)));
+  const [first, last] = [Number(min) * 1000, Number(max) * 1000];
+  let before = 0;
+  let upTo = 0;
+  for await (const { items: jobs } of pagesOf(context, "job.list", { state: "scheduled" })) {
+    before += jobs.filter(({ runAt = 0 }) => runAt < first).length;
+    upTo += jobs.filter(({ runAt = 0 }) => runAt <= last).length;
+    if ((jobs.at(-1)?.runAt ?? 0) > last) break;
+  }
+  const items = await itemsBetween(context, "scheduled", before, upTo);
+  // One may have come or gone since they were counted.
+  return scored(items.filter(({ job: { runAt = 0 } }) => runAt >= first && runAt <= last));
 };
 
 const scheduledScore: AgqPerform = async (context, [, member = ""]) => {
@@ -213,7 +182,7 @@ export async function handOut(context: AgqContext, answer: CommandAnswer): Promi
   if (context.memory.form === "g2") return job.id;
   // Which of its action's inputs it is stands with the job, and not with the claim.
   const { job: record } = await neededJob(context, job.id);
-  return await itemOf(context, { job: record, input }, plan);
+  return itemOf(context, { job: record, input }, plan);
 }
 
 /** Whether a job that has ended was in the hands of this connection's worker: for everybody else it has left the list already. */
@@ -256,7 +225,7 @@ const peek: AgqPerform = async (context, [name = "", count = "10"]) => {
   }
   if (!isInteger(count) || Number(count) < 1)
     throw new AgqError("count must be a positive integer");
-  return (await listed(context, "job.list", { state }, Number(count))).map(({ item }) => item.id);
+  return (await listed(context, "job.list", { state }, Number(count))).map(({ id }) => id);
 };
 
 const pause: AgqPerform = async (context) => {

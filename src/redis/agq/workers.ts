@@ -128,7 +128,7 @@ const unregisterWorker: AgqPerform = async (context, [id = ""]) => {
 };
 
 const listWorkers: AgqPerform = async (context) => {
-  const workers = (await listed(context, "worker.list", {})).map(({ item }) => item);
+  const workers = await listed(context, "worker.list", {});
   return workers
     .filter(({ state }) => state !== "dead")
     .sort((a, b) => b.seenAt - a.seenAt)
