@@ -8,6 +8,7 @@ const jobs = "test/object/agq-jobs.test.ts";
 const lists = "test/object/agq-lists.test.ts";
 const plain = "test/object/agq-plain.test.ts";
 const queue = "test/object/agq-queue.test.ts";
+const workers = "test/object/agq-workers.test.ts";
 const waits = "test/object/agq-waits.test.ts";
 
 export const agqMutants: readonly Mutant[] = [
@@ -96,9 +97,26 @@ export const agqMutants: readonly Mutant[] = [
     name: "agq-two-jobs",
     breaks: "a worker that asks for another job keeps the one before as well",
     file: "src/redis/agq/leases.ts",
-    from: "if (held === undefined || held.isSettled) return;\n  const { id, token } = held;\n  // One that",
-    to: "return;\n  const { id, token } = held as HeldJob;\n  // One that",
+    from: "delete context.memory.held;\n  await release(context, leases);",
+    to: "delete context.memory.held;\n  void leases;",
     tests: ["test/scenarios/scenarios.test.ts"],
+  },
+  {
+    name: "agq-two-waits-two-jobs",
+    breaks: "a worker with two calls that wait is left with two jobs",
+    file: "src/redis/agq/leases.ts",
+    from: "await release(context, leases.slice(0, Math.max(0, place)));",
+    to: "void leases.slice(0, Math.max(0, place));",
+    tests: [workers],
+  },
+  {
+    name: "agq-holds-by-connection",
+    breaks:
+      "a worker loses the job that it keeps by another connection than the one it was handed it over",
+    file: "src/redis/agq/leases.ts",
+    from: "return isMore ? [held, ...leases] : leases;",
+    to: "return isMore ? [held] : [];",
+    tests: [workers],
   },
   {
     name: "agq-reads-plans-again",

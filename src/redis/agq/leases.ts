@@ -1,10 +1,17 @@
 /**
  * The job in a worker's hands: handed out, kept by heartbeats, told about, settled, given back.
- * Invariant: only the worker that was handed a job last says what it came to, by the token of its lease; what it says is kept at once.
+ * Invariant: only the worker that was handed a job last says what it came to, by the token of its lease; what it says is kept at once. A worker that has
+ * said who it is holds what it was handed over any of its connections, and no more than the last of it.
  */
 import { utf8Bytes } from "../../contract/fields.ts";
 import { JOB_ID } from "../../contract/ids.ts";
-import type { ClaimedJob, ClaimInput, ClaimReply, Settlement } from "../../contract/leases.ts";
+import type {
+  ClaimedJob,
+  ClaimInput,
+  ClaimReply,
+  HeldLease,
+  Settlement,
+} from "../../contract/leases.ts";
 import { limits } from "../../contract/limits.ts";
 import { rawMembers } from "../../contract/raw-json.ts";
 import type { CommandAnswer } from "../../contract/rpc.ts";
@@ -30,50 +37,85 @@ export function claimOf({ memory, ports }: Pick<AgqContext, "memory" | "ports">)
   return { max: 1, kinds: ["plan"], leaseMs: LEASE_MS, takesAny: true, ...whose };
 }
 
+/** A lease, as far as something is said by it. */
+type Lease = Pick<HeldLease, "id" | "token">;
+
+/** What the worker of this connection was handed over whichever one, the latest last; nothing where it has not said who it is. */
+function leasesOf({ memory, ports }: AgqContext): readonly Lease[] {
+  return memory.worker === undefined ? [] : ports.leasesOf(memory.worker);
+}
+
+/** The same, and what this connection was handed, which comes first: it may be lost, or have been handed to nobody by name. */
+function inHand(context: AgqContext): readonly Lease[] {
+  const leases = leasesOf(context);
+  const { held } = context.memory;
+  const isMore = held !== undefined && !held.isSettled && !leases.some(({ id }) => id === held.id);
+  return isMore ? [held, ...leases] : leases;
+}
+
+/** The job that the worker of this connection has, or had last. */
+export const latestJob = (context: AgqContext): string | undefined =>
+  inHand(context).at(-1)?.id ?? context.memory.held?.id;
+
 /** What a claim has handed the worker of this connection. Throws a `Refused`. */
-export function handedBy({ memory }: AgqContext, answer: CommandAnswer): Handed | undefined {
+export async function handedBy(
+  context: AgqContext,
+  answer: CommandAnswer,
+): Promise<Handed | undefined> {
   if ("refusal" in answer) throw new Refused(answer.refusal);
   const { jobs, plans } = JSON.parse(answer.reply) as ClaimReply;
   const [job] = jobs;
   if (job === undefined) return undefined;
-  memory.held = { id: job.id, token: job.token };
+  context.memory.held = { id: job.id, token: job.token };
+  // What it was handed over another connection since it asked is the one before. Of two at once each sees the same order.
+  const leases = leasesOf(context);
+  const place = leases.findIndex(({ token }) => token === job.token);
+  await release(context, leases.slice(0, Math.max(0, place)));
   const [payload = "null"] = rawMembers(answer.reply, ["payload"], "jobs");
   return { job, input: payload, plan: plans?.[0]?.body };
 }
 
-/** An AGW works on one job: when it asks for another, it has not got, or has done, the one before. */
-export async function giveBack(context: AgqContext): Promise<void> {
-  const { held } = context.memory;
-  delete context.memory.held;
-  if (held === undefined || held.isSettled) return;
-  const { id, token } = held;
+async function release(context: AgqContext, leases: readonly Lease[]): Promise<void> {
+  if (leases.length === 0) return;
+  const items = leases.map(({ id, token }) => ({ op: "release" as const, id, token }));
   // One that is not held any more is refused, and needs no giving back.
-  const release = ask(context, "lease.settle", { items: [{ op: "release", id, token }] });
-  await unless(release, "queue_unknown");
-}
-
-/** The worker lives: the lease of its job goes on. */
-export async function keepJob(context: AgqContext): Promise<void> {
-  const { held } = context.memory;
-  if (held === undefined || held.isSettled) return;
-  const { id, token } = held;
-  const items = [{ op: "extend" as const, id, token, leaseMs: LEASE_MS }];
-  // Where it was lost, the worker is told once it says what the job came to: a PING has no words for it.
   await unless(ask(context, "lease.settle", { items }), "queue_unknown");
 }
 
-/** Remembers what a worker holds that has come back on a new connection. */
-export function findJob({ memory, ports }: AgqContext, worker: string): void {
-  const lease = ports.leasesOf(worker).at(-1);
-  if (lease !== undefined) memory.held = { id: lease.id, token: lease.token };
+/** An AGW works on one job: when it asks for another, it has not got, or has done, the one before. */
+export async function giveBack(context: AgqContext): Promise<void> {
+  const leases = inHand(context);
+  delete context.memory.held;
+  await release(context, leases);
+}
+
+/**
+ * The worker lives: the lease of its job goes on. Where this connection was handed none, or has lost it, what the worker has by another one is
+ * in its hands from now on.
+ */
+export async function keepJob(context: AgqContext): Promise<void> {
+  const leases = inHand(context);
+  if (leases.length === 0) return;
+  const items = leases.map(({ id, token }) => {
+    return { op: "extend" as const, id, token, leaseMs: LEASE_MS };
+  });
+  // Where one was lost, the worker is told once it says what the job came to: a PING has no words for it.
+  const reply = await unless(ask(context, "lease.settle", { items }), "queue_unknown");
+  const kept = leases.filter((_, i) => reply?.items[i]?.ok === true);
+  const { memory } = context;
+  const held = kept.find(({ id }) => id === memory.held?.id) ?? kept.at(-1);
+  if (held !== undefined) memory.held = { id: held.id, token: held.token };
 }
 
 const lost = (): AgqError => new AgqError("lease lost");
 
-/** The lease of a job that this connection's worker was handed last. Throws where that is another one. */
-export function heldOf({ memory }: AgqContext, id: string): HeldJob {
-  if (memory.held?.id !== id) throw lost();
-  return memory.held;
+/** The lease of a job that this connection, or its worker, was handed last. Throws where that is somebody else. */
+export function heldOf(context: AgqContext, id: string): HeldJob {
+  const { held } = context.memory;
+  const lease = leasesOf(context).find((each) => each.id === id);
+  if (lease !== undefined) return lease;
+  if (held?.id !== id) throw lost();
+  return held;
 }
 
 /** Settles; the last item is what counts. Throws where the lease is not held. */

@@ -21,6 +21,7 @@ import {
   unless,
 } from "./command.ts";
 import { isoTime, seconds, sortedJson } from "./json.ts";
+import { latestJob } from "./leases.ts";
 import { listed, pageOf } from "./pages.ts";
 
 const PLAN_FIELDS = ["plan_id", "plan_description", "tasks"];
@@ -204,10 +205,12 @@ const deletePlan: AgqPerform = async (context, [name = ""]) => {
 /** `GET plan:<id>`: the plan as a worker reads it; the version that its job is of, if it has one of this plan. */
 export const viewPlan: AgqPerform = async (context, [name = ""]) => {
   const id = name.slice("plan:".length);
-  const { held } = context.memory;
+  const latest = latestJob(context);
   const job =
-    held &&
-    (await unless(ask(context, "job.get", { id: held.id }), "job_unknown", "queue_unknown"))?.job;
+    latest === undefined
+      ? undefined
+      : (await unless(ask(context, "job.get", { id: latest }), "job_unknown", "queue_unknown"))
+          ?.job;
   const found = await planOf(context, id, job?.plan === id ? job.planVersion : undefined);
   return found === undefined ? null : bulk(planText(found.plan));
 };

@@ -176,7 +176,7 @@ export const WAIT_SECS_MAX = 3600;
 
 /** What a claim has brought, as it stands in the list; nil where that is nothing. */
 export async function handOut(context: AgqContext, answer: CommandAnswer): Promise<string | null> {
-  const handed = handedBy(context, answer);
+  const handed = await handedBy(context, answer);
   if (handed === undefined) return null;
   const { job, input, plan } = handed;
   if (context.memory.form === "g2") return job.id;

@@ -19,7 +19,7 @@ import {
   unless,
 } from "./command.ts";
 import { seconds, sortedJson } from "./json.ts";
-import { findJob, keepJob, LEASE_MS } from "./leases.ts";
+import { keepJob, LEASE_MS } from "./leases.ts";
 import { listed } from "./pages.ts";
 
 const HEARTBEAT_SECS = 30;
@@ -41,11 +41,7 @@ const heartbeat = (context: AgqContext, id: string) =>
 
 /** This connection is the worker's from now on, and whatever it was handed before is in its hands. */
 async function recognize(context: AgqContext, id: string): Promise<void> {
-  const { memory } = context;
-  if (memory.worker !== id) {
-    memory.worker = id;
-    if (memory.held === undefined) findJob(context, id);
-  }
+  context.memory.worker = id;
   await keepJob(context);
 }
 
