@@ -119,6 +119,14 @@ export const agqMutants: readonly Mutant[] = [
     tests: [workers],
   },
   {
+    name: "agq-can-do-anything",
+    breaks: "a worker that was removed is registered as one that can do anything",
+    file: "src/redis/agq/workers.ts",
+    from: "register(context, id, toolsBefore(context, id))",
+    to: "register(context, id, [])",
+    tests: [workers],
+  },
+  {
     name: "agq-reads-plans-again",
     breaks: "a list of whole jobs reads their plan for each of them",
     file: "src/redis/agq/items.ts",

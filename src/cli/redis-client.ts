@@ -5,6 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { Socket } from "node:net";
+import type { Dialect } from "../contract/dialects.ts";
 import { redisCommandTable } from "../contract/redis-commands.ts";
 import { encodeCall, encodeReply } from "../redis/frames.ts";
 import { type Frame, ReplyScanner } from "../redis/reply-scanner.ts";
@@ -47,13 +48,20 @@ const nothing = Buffer.alloc(0);
 const confirmation = /^p?(un)?subscribe$/;
 const publication = /^p?message$/;
 
+/** What is known of a client before it says a word. */
+export interface ClientKind {
+  /** It need not show the token itself. */
+  readonly isKnown: boolean;
+  readonly dialect: Dialect;
+}
+
 export class BridgedClient {
   readonly #socket: Socket;
   readonly #connect: () => Promise<Link>;
   readonly #tell: (text: string) => void;
   readonly #isKnown: boolean;
   readonly #parser = new RequestParser();
-  readonly #prologue = new RedisPrologue();
+  readonly #prologue: RedisPrologue;
   #scanner = new ReplyScanner();
   #link: Link | undefined;
   #isConnecting = false;
@@ -79,13 +87,13 @@ export class BridgedClient {
   /** Its end is on its way to it: nothing that it still says is performed, as by a Redis that has closed. */
   #isOver = false;
 
-  /** `isKnown`: it need not show the token itself. */
   constructor(
     socket: Socket,
     connect: () => Promise<Link>,
     tell: (text: string) => void,
-    isKnown: boolean,
+    { isKnown, dialect }: ClientKind,
   ) {
+    this.#prologue = new RedisPrologue(dialect);
     this.#socket = socket;
     this.#connect = connect;
     this.#tell = tell;

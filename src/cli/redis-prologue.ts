@@ -3,6 +3,7 @@
  * Invariant: a call counts from its reply on and only if that is no error, one between MULTI and EXEC from the reply to EXEC on; of calls that set the
  * same thing the last one is kept; names that are watched and open transactions cannot be said again.
  */
+import type { Dialect } from "../contract/dialects.ts";
 
 /** Channels and patterns that a connection follows. */
 interface FollowedNames {
@@ -13,8 +14,13 @@ interface FollowedNames {
 /** What a call makes of a connection depends on its reply. */
 const telling = /^(auth|client|discard|exec|hello|multi|ping|p?(un)?subscribe|reset|(un)?watch)$/i;
 
+/** Whether a worker of AGQ says what it can do. To a Redis the same is a value like any other. */
+const isOfTools = ([command = "", name = ""]: readonly string[]): boolean =>
+  /^set$/i.test(command) && /^worker:[^:]*:tools$/.test(name);
+
 /** Whether a call may change what is known of a connection, or has more than one frame: such a one is to be settled. */
-export const isTelling = ([command = ""]: readonly string[]): boolean => telling.test(command);
+export const isTelling = (call: readonly string[]): boolean =>
+  telling.test(call[0] ?? "") || isOfTools(call);
 
 const isSubscription = (name: string): boolean => /^p?(un)?subscribe$/.test(name);
 
@@ -51,6 +57,7 @@ function follow(followed: FollowedNames, call: readonly string[]): void {
 }
 
 export class RedisPrologue {
+  readonly #isRedis: boolean;
   readonly #said = new Map<string, readonly string[]>();
   readonly #followed: FollowedNames = { channels: new Set(), patterns: new Set() };
   /** All calls between MULTI and EXEC, of some no words, until it is known what became of them. */
@@ -58,6 +65,10 @@ export class RedisPrologue {
   #isOpen = false;
   #isWatching = false;
   #isResp3 = false;
+
+  constructor(dialect: Dialect) {
+    this.#isRedis = dialect === "redis";
+  }
 
   /** Whether the connection has what a new one would lack. */
   get isHeld(): boolean {
@@ -155,7 +166,9 @@ export class RedisPrologue {
     else if (name === "reset") this.#reset();
     else if (name === "auth") this.#say("auth", call);
     else if (name === "hello" && call.length > 1) this.#greet(call);
-    // So a worker of AGQ says who it is.
+    // So a worker of AGQ says what it can do: again only if the queue does not know, since that makes it work which was to have no more jobs.
+    else if (!this.#isRedis && isOfTools(call)) this.#say("tools", [...call.slice(0, 3), "NX"]);
+    // And so who it is.
     else if (name === "ping" && call.length > 1) this.#say("ping", call);
     else if (name === "client" && word === "setname") this.#say("name", call);
     else if (name === "client" && word === "setinfo") this.#say(`info ${option}`, call);

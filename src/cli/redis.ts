@@ -87,7 +87,8 @@ export async function listen(
   const clients = new Set<BridgedClient>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const connect = () => RedisLink.open(address.href, token, retryForMs);
-    const client = new BridgedClient(socket, connect, session.io.err, !requireAuth);
+    const kind = { isKnown: !requireAuth, dialect };
+    const client = new BridgedClient(socket, connect, session.io.err, kind);
     clients.add(client);
     socket.once("close", () => clients.delete(client));
   });

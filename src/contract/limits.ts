@@ -329,6 +329,6 @@ assertRelation(
 assertRelation(
   // A character may be of two bytes, as storage has it.
   2 * limits.respKeptCharsMax < limits.attachmentBytesMax &&
-    3 * limits.respNameCharsMax < limits.respKeptCharsMax,
+    3 * limits.respNameCharsMax + limits.agqToolsCharsMax + 900 < limits.respKeptCharsMax,
   "a Redis connection fits its socket's attachment",
 );

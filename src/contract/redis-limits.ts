@@ -53,6 +53,8 @@ export const redisLimits = {
   respHeldMsMax: 60_000,
   /** A connection's name, and those of its library: they stand in the attachment. */
   respNameCharsMax: KiB,
+  /** The names of an AGQ worker's tools, as they stand there: of a worker with longer ones it is remembered that it has some. */
+  agqToolsCharsMax: 4000,
   /** What stands in a connection's attachment as JSON, where a call waits; what is longer keeps the object awake. */
   respKeptCharsMax: 8000,
   /** A message on the socket; longer replies are several. */

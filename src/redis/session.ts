@@ -34,6 +34,15 @@ export interface AgqMemory {
   held?: HeldJob;
   /** How many of its claims have waited. */
   waits?: number;
+  /** What its worker can do, if that has said so: for when it is registered no more. */
+  tools?: KnownTools;
+}
+
+/** The tools that a worker has announced. */
+interface KnownTools {
+  readonly worker: string;
+  /** With commas between them; left out where they are too long to be kept with a socket. */
+  readonly names?: string;
 }
 
 /** A job in an AGQ worker's hands. */

@@ -5,7 +5,7 @@
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import { BridgedClient } from "../../src/cli/redis-client.ts";
+import { BridgedClient, type ClientKind } from "../../src/cli/redis-client.ts";
 import type { Link, LinkListener } from "../../src/cli/redis-link.ts";
 
 /** A link of which the test is the other end. `tell` is told of all that the bridge does to it. */
@@ -63,7 +63,7 @@ export class BridgedRig {
     client: Socket,
     theirs: Socket,
     link: MakeLink,
-    isKnown: boolean,
+    kind: ClientKind,
   ) {
     this.#server = server;
     this.#link = link;
@@ -78,14 +78,14 @@ export class BridgedRig {
     const tell = (text: string): void => {
       this.told += text;
     };
-    new BridgedClient(theirs, () => this.#connect(), tell, isKnown);
+    new BridgedClient(theirs, () => this.#connect(), tell, kind);
   }
 
-  /** With `isHalfOpen` the client may go on saying something behind the end of what it hears. `link`: what the bridge connects to. `isKnown`: the client need not show the token. */
+  /** With `isHalfOpen` the client may go on saying something behind the end of what it hears. `link`: what the bridge connects to. `kind`: by default it speaks Redis and need not show the token. */
   static async open(
     isHalfOpen = false,
     link: MakeLink = (tell) => new TestLink(tell),
-    isKnown = true,
+    kind: Partial<ClientKind> = {},
   ): Promise<BridgedRig> {
     const server = createServer({ allowHalfOpen: true });
     server.listen(0, "127.0.0.1");
@@ -93,7 +93,11 @@ export class BridgedRig {
     const { port } = server.address() as AddressInfo;
     const client = connect({ port, host: "127.0.0.1", allowHalfOpen: isHalfOpen });
     const [theirs] = (await once(server, "connection")) as [Socket];
-    return new BridgedRig(server, client, theirs, link, isKnown);
+    return new BridgedRig(server, client, theirs, link, {
+      isKnown: true,
+      dialect: "redis",
+      ...kind,
+    });
   }
 
   /** Something has happened: whoever waits looks again. */

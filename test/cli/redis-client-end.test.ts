@@ -15,7 +15,7 @@ beforeEach(async () => {
 /** Has the client show the token before the queue takes anything of it. */
 async function unknown(): Promise<void> {
   rig.close();
-  rig = await BridgedRig.open(true, undefined, false);
+  rig = await BridgedRig.open(true, undefined, { isKnown: false });
 }
 afterEach(() => rig.close());
 

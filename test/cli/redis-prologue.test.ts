@@ -3,7 +3,7 @@
  * Invariant: a call counts only from the reply on that says so; each reply has as many frames as the queue sends.
  */
 import { once } from "node:events";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { encodeCall, encodeReply } from "../../src/redis/frames.ts";
 import { splitInline } from "../../src/redis/inline.ts";
 import { BridgedRig, type TestLink } from "./bridged-rig.ts";
@@ -104,6 +104,37 @@ test("what erred within an EXEC is not said again", async () => {
   link.lose();
   const again = framesOf(["HELLO 2", "CLIENT SETNAME ada", "subscribe x y"]);
   await rig.until(() => rig.links[1]?.said === again);
+});
+
+describe("what a worker can do", () => {
+  const said = ["SET worker:w1:tools sort,grep", "PING w1"];
+  const replies = "+OK\r\n$2\r\nw1\r\n";
+
+  test("is said again for a worker of AGQ where the queue does not know it", async () => {
+    rig.close();
+    rig = await BridgedRig.open(false, undefined, { dialect: "agq-g2" });
+    await answers(await says([...said, "SET worker:w1:tools x y"]), `${replies}-ERR\r\n`);
+    const again = framesOf(["SET worker:w1:tools sort,grep NX", "PING w1"]);
+    // So often as its link is lost, whatever it says of itself between.
+    for (const place of [1, 2]) {
+      rig.links.at(-1)?.lose();
+      rig.client.write(framesOf(["PING w1"]));
+      await rig.until(() => rig.links[place]?.said === again);
+      const link = rig.links[place] as TestLink;
+      link.said = "";
+      link.answer("$-1\r\n$2\r\nw1\r\n");
+      await rig.until(() => link.said === framesOf(["PING w1"]));
+      await answers(link, "$2\r\nw1\r\n");
+    }
+  });
+
+  test("is a value like any other to a Redis, which may have another one since", async () => {
+    const link = await says(said);
+    await answers(link, replies);
+    link.lose();
+    rig.client.write(framesOf(["GET a"]));
+    await rig.until(() => rig.links[1]?.said === framesOf(["PING w1"]));
+  });
 });
 
 test("the token is shown before all else that is said again", async () => {

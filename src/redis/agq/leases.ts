@@ -30,11 +30,13 @@ export interface Handed {
   readonly plan: unknown;
 }
 
-/** What the worker of this connection claims: any job of a plan, where it has announced no tools. */
+/** What the worker of this connection claims: any job of a plan, unless it has announced tools, also where it is registered no more. */
 export function claimOf({ memory, ports }: Pick<AgqContext, "memory" | "ports">): ClaimInput {
-  const { worker } = memory;
-  const whose = worker === undefined ? {} : { worker, session: ports.sessionOf(worker) };
-  return { max: 1, kinds: ["plan"], leaseMs: LEASE_MS, takesAny: true, ...whose };
+  const { worker, tools } = memory;
+  const claim = { max: 1, kinds: ["plan" as const], leaseMs: LEASE_MS };
+  if (worker === undefined) return { ...claim, takesAny: true };
+  const takesAny = tools?.worker !== worker && { takesAny: true as const };
+  return { ...claim, ...takesAny, worker, session: ports.sessionOf(worker) };
 }
 
 /** A lease, as far as something is said by it. */

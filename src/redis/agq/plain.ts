@@ -158,9 +158,11 @@ const set: AgqPerform = async (context, [name = "", value = "", ...options]) => 
   return reply;
 };
 
-/** SET of a name of AGQ's takes no options. */
+/** SET of a name of AGQ's takes no options, but for NX of a worker's tools. */
 const checkSet = ([name = "", , ...options]: readonly string[]): void => {
-  if (isAgqName(name) && options.length > 0) throw new AgqError(`SET ${name} takes no options`);
+  if (!isAgqName(name) || options.length === 0) return;
+  const isNew = formOf(name) === "worker:*:tools" && /^nx$/i.test(options.join(" "));
+  if (!isNew) throw new AgqError(`SET ${name} takes no options`);
 };
 
 const hincrby: AgqPerform = async (context: AgqContext, [key = "", field = "", increment = ""]) => {

@@ -1,6 +1,7 @@
 /**
  * PING, WORKER.* and WORKERS.LIST, and the names `worker:<id>`: workers as AGQ's programs tell of them.
- * Invariant: a PING with a name is a worker's heartbeat, which registers it, keeps its job, and says whose connection this is.
+ * Invariant: a PING with a name is a worker's heartbeat, which registers it, keeps its job, and says whose connection this is. What a worker has
+ * announced that it can do holds also where its registration is gone.
  */
 import { CAPABILITY } from "../../contract/ids.ts";
 import { limits } from "../../contract/limits.ts";
@@ -27,10 +28,29 @@ const HEARTBEAT_SECS = 30;
 /** Throws unless a worker may be called so. */
 const checkId = (id: string): void => checkIdentifier(id, "worker_id");
 
+/** Remembers what a worker can do, as far as that can be kept with its socket. */
+function remember({ memory }: AgqContext, worker: string, tools: readonly string[]): void {
+  const names = tools.join(",");
+  if (names === "") delete memory.tools;
+  else memory.tools = names.length > limits.agqToolsCharsMax ? { worker } : { worker, names };
+}
+
+/** What a worker whose registration is gone has announced on this connection. Throws where that could not be remembered. */
+function toolsBefore({ memory: { tools } }: AgqContext, worker: string): string[] {
+  if (tools?.worker !== worker) return [];
+  if (tools.names !== undefined) return tools.names.split(",");
+  throw new AgqError(
+    `Worker not registered: ${worker}: say by SET worker:${worker}:tools what it can do`,
+  );
+}
+
 async function register(context: AgqContext, id: string, capabilities: string[]): Promise<void> {
   const said = { id, kinds: ["plan" as const], capabilities, ttlMs: LEASE_MS, slots: 1 };
   const registration = ask(context, "worker.register", said);
-  if ((await unless(registration, "workers_limit")) !== undefined) return;
+  if ((await unless(registration, "workers_limit")) !== undefined) {
+    remember(context, id, capabilities);
+    return;
+  }
   throw new AgqError(
     `Protocol error: Maximum worker limit reached (${limits.workersMax} workers). Cannot register new worker.`,
   );
@@ -48,7 +68,9 @@ async function recognize(context: AgqContext, id: string): Promise<void> {
 const ping: AgqPerform = async (context, [id]) => {
   if (id === undefined) return { ok: "PONG" };
   checkId(id);
-  if ((await heartbeat(context, id)) === undefined) await register(context, id, []);
+  const known = await heartbeat(context, id);
+  if (known === undefined) await register(context, id, toolsBefore(context, id));
+  else remember(context, id, known.worker.capabilities);
   await recognize(context, id);
   return id;
 };
@@ -69,11 +91,17 @@ function toolsIn(said: unknown): string[] {
 
 const idIn = (name: string): string => name.split(":")[1] ?? "";
 
-/** `SET worker:<id>:tools`: what a worker can do. */
-const setTools: AgqPerform = async (context, [name = "", value = ""]) => {
+/** `SET worker:<id>:tools`: what a worker can do; with NX only of one of which that is not known. */
+const setTools: AgqPerform = async (context, [name = "", value = "", isNew]) => {
   const id = idIn(name);
   checkId(id);
-  await register(context, id, toolsIn(textArgument(value)));
+  const tools = toolsIn(textArgument(value));
+  const before = isNew === undefined ? undefined : await workerOf(context, id);
+  if (before !== undefined && before.capabilities.length > 0) {
+    remember(context, id, before.capabilities);
+    return null;
+  }
+  await register(context, id, tools);
   return OK;
 };
 
@@ -103,9 +131,9 @@ const registerWorker: AgqPerform = async (context, [json = ""]) => {
 
 const heartbeatWorker: AgqPerform = async (context, [id = ""]) => {
   checkId(id);
-  if ((await heartbeat(context, id)) === undefined) {
-    throw new AgqError(`Worker not registered: ${id}`);
-  }
+  const known = await heartbeat(context, id);
+  if (known === undefined) throw new AgqError(`Worker not registered: ${id}`);
+  remember(context, id, known.worker.capabilities);
   await recognize(context, id);
   return OK;
 };
@@ -119,6 +147,7 @@ const unregisterWorker: AgqPerform = async (context, [id = ""]) => {
   if (context.memory.worker === id) {
     delete context.memory.worker;
     delete context.memory.held;
+    delete context.memory.tools;
   }
   return OK;
 };
