@@ -183,8 +183,16 @@ const ofFlows: readonly Mutant[] = [
     name: "orphan-taken",
     breaks: "a job waits for one that is not there, for ever",
     file: "src/machine/flows.ts",
-    from: "if (tx.tables.jobs.get([id]) !== undefined) continue;",
-    to: "if (tx.tables.jobs.get([id]) !== null) continue;",
+    from: "if (id === undefined || tx.tables.jobs.get([id]) === undefined)",
+    to: "if (id === undefined)",
+    tests: [flows],
+  },
+  {
+    name: "refused-parent-taken",
+    breaks: "a job waits for another one in place of the refused one of its request",
+    file: "src/machine/jobs.ts",
+    from: "request.named.set(spec.id, isRefusal(result) ? undefined : result.id);",
+    to: "if (!isRefusal(result)) request.named.set(spec.id, result.id);",
     tests: [flows],
   },
   {

@@ -70,19 +70,35 @@ function cycle({ id }: JobSpec, i: number): Refusal {
   };
 }
 
-/** Why a job cannot wait for what it names: it is not there. */
-export function whyOrphan(tx: Transaction, { after = [] }: JobSpec): Refusal | undefined {
-  for (const { id } of after) {
-    settleDue(tx, id);
-    if (tx.tables.jobs.get([id]) !== undefined) continue;
-    return refuse(
-      "parent_unknown",
-      `There is no job ${id} to wait for: it was never here, was refused, or was removed.`,
-      { parent: id },
-    );
+/**
+ * The ids that the jobs of a request give themselves, each with the id of the job that it came to: another one's, where that has its
+ * unique key; undefined where it was refused.
+ */
+export type Named = Map<string, string | undefined>;
+
+/** Whom a job waits for, each once, or why it cannot: one that it names is not there, or was refused in the same request. */
+export function parentsFor(
+  tx: Transaction,
+  { after }: JobSpec,
+  named: Named,
+): readonly Parent[] | Refusal | undefined {
+  if (after === undefined) return undefined;
+  const parents = new Map<string, Parent>();
+  for (const parent of after) {
+    const id = named.has(parent.id) ? named.get(parent.id) : parent.id;
+    if (id !== undefined) settleDue(tx, id);
+    if (id === undefined || tx.tables.jobs.get([id]) === undefined) return orphan(parent.id);
+    if (!parents.has(id)) parents.set(id, id === parent.id ? parent : { ...parent, id });
   }
-  return undefined;
+  return [...parents.values()];
 }
+
+const orphan = (parent: string): Refusal =>
+  refuse(
+    "parent_unknown",
+    `There is no job ${parent} to wait for: it was never here, was refused, or was removed.`,
+    { parent },
+  );
 
 /** What a job counts for where it ends, or begins to wait: as many as it names, since each of these is told. */
 export const namesOf = (job: JobRow | undefined): number => job?.after?.length ?? 1;

@@ -14,7 +14,7 @@ import { MIXED, orderOf } from "../store/keys.ts";
 import { laneName, PLAIN_LANE, requirements } from "../store/lanes.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
 import { jobAsOfNow } from "./due.ts";
-import { haveHeard, inFlowOrder, whyOrphan } from "./flows.ts";
+import { haveHeard, inFlowOrder, type Named, parentsFor } from "./flows.ts";
 import { jobUnknown, toRecord } from "./jobs-read.ts";
 import { mismatch, type RunnablePlan, runnable, versionOf } from "./plans.ts";
 import { whyFull, whyKeyFull } from "./room.ts";
@@ -24,10 +24,13 @@ export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
   const order = inFlowOrder(jobs);
   if (isRefusal(order)) return order;
   let refused = 0;
-  const idOf = jobIds(tx.identity);
-  const plans = new Map<string, RunnablePlan>();
+  const request = aRequest(tx);
   const take = (spec: JobSpec) => {
-    const result = enqueueOne(tx, spec, idOf, plans);
+    const result = enqueueOne(tx, spec, request);
+    // Of several jobs with one id the first is the one that others wait for.
+    if (spec.id !== undefined && !request.named.has(spec.id)) {
+      request.named.set(spec.id, isRefusal(result) ? undefined : result.id);
+    }
     if (!isRefusal(result)) return result;
     refused += 1;
     return { problem: problemOf(result) };
@@ -39,6 +42,20 @@ export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
   return { now: tx.at, results, refused };
 };
 
+/** What the jobs of one request share. */
+interface Request {
+  readonly idOf: (seq: number) => string;
+  /** The plans that were found already. */
+  readonly plans: Map<string, RunnablePlan>;
+  readonly named: Named;
+}
+
+export const aRequest = (tx: Transaction): Request => ({
+  idOf: jobIds(tx.identity),
+  plans: new Map(),
+  named: new Map(),
+});
+
 /** Which schedule makes a job or an action, and for which of its slots. */
 export interface OfSchedule {
   readonly schedule: string;
@@ -49,8 +66,7 @@ export interface OfSchedule {
 export function enqueueOne(
   tx: Transaction,
   spec: JobSpec,
-  idOf: (seq: number) => string,
-  plans: Map<string, RunnablePlan>,
+  { idOf, plans, named }: Request,
   of?: OfSchedule,
 ): EnqueueResult | Refusal {
   const repeat = findRepeat(tx, spec);
@@ -63,8 +79,8 @@ export function enqueueOne(
   }
   const ofPlan = planFor(tx, spec, plans);
   if (isRefusal(ofPlan)) return ofPlan;
-  const orphan = whyOrphan(tx, spec);
-  if (orphan !== undefined) return orphan;
+  const parents = parentsFor(tx, spec, named);
+  if (isRefusal(parents)) return parents;
   const payloadBytes = utf8Bytes(spec.payload);
   const full = whyKeyFull(tx, spec.key, 1) ?? whyFull(tx, 1, payloadBytes);
   if (full !== undefined) return full;
@@ -78,7 +94,7 @@ export function enqueueOne(
   const runAt = runAtSpec ?? (delayMs === undefined ? undefined : tx.at + delayMs);
   const isLater = runAt !== undefined && runAt > tx.at;
   const facts = { ...options, ...of, kind, planVersion, id, seq, ...lanes, payload, payloadBytes };
-  const after = met === undefined ? spec.after : behind(met, spec.after);
+  const after = met === undefined ? parents : behind(met, parents);
   tx.emit("job.enqueued", { ...facts, ...(after && { after }), ...(isLater && { runAt }) });
   keepItem(tx, spec, id);
   return { id };

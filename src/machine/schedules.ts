@@ -5,7 +5,6 @@
 import type { CommandName } from "../contract/commands.ts";
 import type { EventFacts } from "../contract/events.ts";
 import { isEndState, utf8Bytes } from "../contract/fields.ts";
-import { jobIds } from "../contract/ids.ts";
 import type { JobReference } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
@@ -18,7 +17,7 @@ import { pageOf } from "./cursors.ts";
 import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
 import { jobAsOfNow } from "./due.ts";
 import { matcher } from "./glob.ts";
-import { enqueueOne } from "./jobs.ts";
+import { aRequest, enqueueOne } from "./jobs.ts";
 import { mismatch, runnable } from "./plans.ts";
 import { whyFull } from "./room.ts";
 import { lastSlot, nextSlot, slotsAfter } from "./slots.ts";
@@ -244,7 +243,7 @@ function make(
     return isRefusal(reply) ? reply : { action: reply.action.id };
   }
   if (job === undefined) throw new Error(`schedule ${schedule} makes nothing`);
-  const result = enqueueOne(tx, job, jobIds(tx.identity), new Map(), of);
+  const result = enqueueOne(tx, job, aRequest(tx), of);
   return isRefusal(result) ? result : { job: result.id };
 }
 

@@ -165,6 +165,46 @@ test("a job that waits for an unknown one is refused for itself, and so is one t
   expect(await q.ids()).toEqual(["b"]);
 });
 
+test("a job that waits for one of its request that was refused is refused, though another job with that id is there", async () => {
+  const q = await openEngine({ config: {} });
+  await q.enqueue({ id: "p", fingerprint: "x" });
+  await end(q, "p");
+  const second = { id: "p", fingerprint: "y" };
+  const unknown = { code: "parent_unknown" };
+  expect(await enqueueAll(q, [{ id: "c", ...after("p") }, second])).toEqual([
+    unknown,
+    { code: "job_exists" },
+  ]);
+  const again = await enqueueAll(q, [
+    { id: "p", fingerprint: "x" },
+    second,
+    { id: "c", ...after("p") },
+  ]);
+  expect(again).toEqual([{ id: "p", deduplicated: true }, { code: "job_exists" }, { id: "c" }]);
+});
+
+test.each([
+  ["return", { deduplicated: true }],
+  ["replace", { replaced: true }],
+] as const)(
+  "a job that waits for one of its request which %s answers with another waits for that, once",
+  async (onConflict, said) => {
+    const q = await openEngine({ config: {} });
+    const unique = { key: "U", onConflict };
+    const results = await enqueueAll(q, [
+      { id: "c", after: [{ id: "b", onFail: "continue" }, { id: "a" }] },
+      { id: "a", unique },
+      { id: "b", unique },
+    ]);
+    expect(results).toEqual([{ id: "c" }, { id: "b", ...said }, { id: "b" }]);
+    const waits = await q.job("c");
+    expect(waits).toMatchObject({ pending: 1, after: [{ id: "b", onFail: "continue" }] });
+    await end(q, "b");
+    await end(q, "c");
+    expect(q.faults).toEqual([]);
+  },
+);
+
 test("a request names its own jobs in any order, and is answered in its own", async () => {
   const q = await openEngine();
   const jobs = [{ id: "c", ...after("b") }, { id: "b", ...after("a") }, { id: "a" }];

@@ -126,12 +126,13 @@ export class Gatekeeper {
     return enqueue({ payload: "1", id, fingerprint: id, unique, delayMs: 60_000 });
   }
 
-  /** A job runs again and is gone: a repeat of its retry has nothing to show. */
+  /** A job runs again, is changed and is gone: a repeat of its retry, or of the change, has nothing to show. */
   #vanish(): Wish {
     const id = "again";
     const cancel: Draw = () => ({ name: "job.cancel", input: { id } });
     const retry: Draw = () => ({ name: "job.retry", input: { id } });
-    this.#next = [cancel, retry, cancel, () => ({ name: "job.remove", input: { id } })];
+    const update: Draw = () => ({ name: "job.update", input: { id, priority: 1 } });
+    this.#next = [cancel, retry, update, cancel, () => ({ name: "job.remove", input: { id } })];
     return enqueue({ payload: "1", id, fingerprint: id });
   }
 

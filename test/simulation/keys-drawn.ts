@@ -92,7 +92,10 @@ export const someTies = (random: Random) => ({
   after: maybe(random, 0.12, () => someParents(random)),
 });
 
-/** A graph that can be taken as a whole: each waits for some of those before it; told in any order, or in a circle. */
+/**
+ * A graph that can mostly be taken as a whole: each waits for some of those before it; told in any order, or in a circle. Some are refused, since
+ * their id is another's, or answered with the job that has their unique key.
+ */
 export function someGraph(random: Random): Job[] {
   const tag = random.pick(["x", "y", "z"]);
   const count = random.between(2, 5);
@@ -105,7 +108,9 @@ export function someGraph(random: Random): Job[] {
         onFail: maybe(random, 0.4, () => random.pick(["fail", "continue", "cancel"] as const)),
       }),
     );
-    const job = { payload: "1", id, fingerprint: id, key: someKey(random, 0.3) };
+    const fingerprint = random.chance(0.9) ? id : `${id}'`;
+    const unique = maybe(random, 0.15, () => someUnique(random));
+    const job = { payload: "1", id, fingerprint, key: someKey(random, 0.3), unique };
     return defined({ ...job, after: after.length > 0 ? after : undefined }) as Job;
   });
   const last = names.at(-1) ?? "";

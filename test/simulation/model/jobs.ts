@@ -31,13 +31,23 @@ export function enqueue(turn: Turn, { jobs }: CommandInputs["job.enqueue"]): Ans
   const order = inFlowOrder(jobs);
   if ("refusal" in order || "reply" in order) return order;
   // Those that wait are taken behind those they wait for, and answered in the order of the request.
-  const taken = new Map(order.map((spec) => [spec, enqueueOne(turn, spec)]));
+  const cameTo: CameTo = new Map();
+  const taken = new Map<Spec, Item>();
+  for (const spec of order) {
+    const item = enqueueOne(turn, spec, cameTo);
+    taken.set(spec, item);
+    const isFirst = spec.id === undefined || jobs.find(({ id }) => id === spec.id) === spec;
+    if (isFirst) cameTo.set(spec.id ?? "", "problem" in item ? undefined : item.id);
+  }
   const results = jobs.map((spec) => taken.get(spec) as Item);
   const refusals = results.filter((item) => "problem" in item).length;
   return { reply: { now: turn.at, results, refused: refusals } };
 }
 
 const problem = (code: string, facts: object = {}): Item => ({ problem: { code, ...facts } });
+
+/** By the ids that the jobs of a request have in it: the job that each came to; undefined for one that was refused. */
+export type CameTo = Map<string, string | undefined>;
 
 /** Which schedule makes a job, and for which of its slots. */
 export interface OfSchedule {
@@ -46,7 +56,7 @@ export interface OfSchedule {
 }
 
 /** Takes a job, or says why not. */
-export function enqueueOne(turn: Turn, spec: Spec, of?: OfSchedule): Item {
+export function enqueueOne(turn: Turn, spec: Spec, cameTo: CameTo, of?: OfSchedule): Item {
   const repeat = repeatOf(turn, spec);
   if (repeat !== undefined) return repeat;
   const met = meetHolder(turn, spec);
@@ -57,9 +67,14 @@ export function enqueueOne(turn: Turn, spec: Spec, of?: OfSchedule): Item {
   }
   const fit = spec.plan === undefined ? undefined : fitOf(turn.state, spec, [spec.payload]);
   if (fit !== undefined && "code" in fit) return { problem: told(fit) };
-  for (const { id: parent } of spec.after ?? []) {
-    if (turn.asOfNow(parent) === undefined) return problem("parent_unknown", { parent });
+  const parents: NonNullable<Spec["after"]> = [];
+  for (const { id: parent, ...rest } of spec.after ?? []) {
+    const id = cameTo.has(parent) ? cameTo.get(parent) : parent;
+    if (id === undefined || turn.asOfNow(id) === undefined)
+      return problem("parent_unknown", { parent });
+    if (!parents.some((each) => each.id === id)) parents.push({ id, ...rest });
   }
+  const waits = spec.after && parents;
   const bytes = Buffer.byteLength(spec.payload);
   const full = whyKeyFull(turn, spec.key, 1) ?? whyFull(turn, 1, bytes);
   if (full !== undefined) return { problem: full };
@@ -67,7 +82,7 @@ export function enqueueOne(turn: Turn, spec: Spec, of?: OfSchedule): Item {
   const requires = fit === undefined ? spec.requires : needsOf(fit.version, spec.requires);
   if (isOverLimit(turn, { kind, requires })) return problem("requires_limit");
   const planVersion = fit?.version.version;
-  const after = met === undefined ? spec.after : behind(met.follows, spec.after);
+  const after = met === undefined ? waits : behind(met.follows, waits);
   const { id } = takeJob(turn, { ...spec, ...of, kind, requires, planVersion, after });
   keepItem(turn, spec, id);
   return { id };

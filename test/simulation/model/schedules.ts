@@ -265,7 +265,7 @@ function make(
     return { action: (answer.reply as { readonly action: { readonly id: string } }).action.id };
   }
   if (job === undefined) throw new Error("a schedule makes nothing");
-  const item = enqueueOne(turn, job, of);
+  const item = enqueueOne(turn, job, new Map(), of);
   return "problem" in item ? item.problem : { job: item.id };
 }
 
