@@ -10,6 +10,7 @@ const resize = "test/machine/flow-resize.test.ts";
 const keys = "test/machine/keys.test.ts";
 const order = "test/machine/strict-order.test.ts";
 const rates = "test/machine/rates.test.ts";
+const holds = "test/machine/holds.test.ts";
 const refunds = "test/machine/refunds.test.ts";
 const heads = "test/machine/heads.test.ts";
 const turns = "test/machine/turns.test.ts";
@@ -260,7 +261,15 @@ const ofRates: readonly Mutant[] = [
     file: "src/store/key-edits.ts",
     from: "row.heldUntil = Math.max(row.heldUntil ?? 0, until);",
     to: "row.heldUntil = Math.min(row.heldUntil ?? 0, until);",
-    tests: [rates, keys],
+    tests: [holds, keys],
+  },
+  {
+    name: "hold-not-lifted",
+    breaks: "a key that a release holds is not resumed by hand",
+    file: "src/store/key-writers.ts",
+    from: "if (lifted) row.heldUntil = undefined;",
+    to: "void lifted;",
+    tests: [holds],
   },
 ];
 

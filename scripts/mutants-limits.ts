@@ -167,8 +167,8 @@ export const limitMutants: readonly Mutant[] = [
     name: "removed-key-stays-paused",
     breaks: "a key that is left to the defaults stays paused",
     file: "src/machine/keys.ts",
-    from: '  if (row.paused !== undefined) tx.emit("key.resumed", { key });',
-    to: "  void row.paused;",
+    from: "  resume(tx, key, row);\n  return",
+    to: "  return",
     tests: [limits],
   },
   {

@@ -32,9 +32,11 @@ export function addKeyCommands(program: Command, session: Session): void {
       const { keys } = session.queue(queue);
       session.show(await keys.pause(key, reason), () => `${key} is paused.`);
     });
-  ofOne("resume", "hand out jobs of a key again").action(async (queue: string, key: string) => {
-    session.show(await session.queue(queue).keys.resume(key), () => `${key} hands out jobs.`);
-  });
+  ofOne("resume", "hand out jobs of a key again, also of one that a release holds").action(
+    async (queue: string, key: string) => {
+      session.show(await session.queue(queue).keys.resume(key), () => `${key} hands out jobs.`);
+    },
+  );
   ofOne("reset", "leave a key to the queue's defaults, and resume it").action(
     async (queue: string, key: string) => {
       session.show(await session.queue(queue).keys.remove(key), keyText);

@@ -57,7 +57,7 @@ export class Keys {
     return (await this.#transport.write<KeyReply>("PUT", this.#of(key), text)).key;
   }
 
-  /** Leaves a key to the queue's defaults, and resumes it. Its jobs stay. */
+  /** Leaves a key to the queue's defaults, and resumes it, as `resume` does. Its jobs stay. */
   async remove(key: string): Promise<KeyRecord> {
     return (await this.#transport.write<KeyReply>("DELETE", this.#of(key))).key;
   }
@@ -67,6 +67,7 @@ export class Keys {
     return this.put(key, { paused: true, reason });
   }
 
+  /** Hands out jobs of a key again, which was paused, or which a release holds. */
   resume(key: string): Promise<KeyRecord> {
     return this.put(key, { paused: false });
   }

@@ -24,7 +24,7 @@ export class RetryLater extends Error {
 export interface ReleaseOptions {
   /** The job itself, in ms from now. */
   readonly delayMs?: number | undefined;
-  /** Every job of its key, in ms from now: for an API that asked for time. A job without a key waits for so long itself. */
+  /** Every job of its key, in ms from now, up to a day: for an API that asked for time. A job without a key waits for so long itself. */
   readonly holdKeyMs?: number | undefined;
 }
 

@@ -170,7 +170,11 @@ export interface EventFacts
   /** What a key says for itself; empty: nothing any more. */
   "key.put": { key: string; settings: KeySettings };
   "key.paused": { key: string; reason?: string | undefined; job?: string };
-  "key.resumed": { key: string };
+  "key.resumed": {
+    key: string;
+    /** It is not held any more either, for the time that a release asked for. */
+    lifted?: true | undefined;
+  };
   /** Time, or a change of the queue's defaults, may have opened or closed it: its place in the turns is brought up to date. */
   "key.refreshed": { key: string };
   /** The worker of a job that was cancelled or expired in its hands has let go of it, or its lease has ended. */

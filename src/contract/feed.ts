@@ -42,7 +42,7 @@ export const feedFields = {
   "job.parent_ended": ["id", "children"],
   "key.put": ["key", "settings"],
   "key.paused": ["key", "reason", "job"],
-  "key.resumed": ["key"],
+  "key.resumed": ["key", "lifted"],
   "lingering.ended": ["id"],
   "unique.expired": ["key"],
   "task.reported": [

@@ -57,6 +57,7 @@ export const keyPut = z
     order: keyLimits.order.unwrap().nullable().optional(),
     onRetry: keyLimits.onRetry.unwrap().nullable().optional(),
     onFail: keyLimits.onFail.unwrap().nullable().optional(),
+    /** Whether it hands out nothing; `false` also ends the time for which a release holds it. */
     paused: z.boolean().optional(),
     /** Why it is paused. */
     reason: reason.optional(),

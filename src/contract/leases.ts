@@ -117,7 +117,7 @@ export const settlementWire = z.discriminatedUnion("op", [
     ...held,
     delayMs: duration.optional(),
     /** For so long no job of its key is handed out, nor the job itself without one: what an API that asked for time is given. */
-    holdKeyMs: duration.optional(),
+    holdKeyMs: integer(0, limits.holdKeyMsMax).optional(),
   }),
   z.strictObject({ op: z.literal("extend"), ...held, leaseMs: leaseMs.optional() }),
   z.strictObject({ op: z.literal("progress"), ...held, progress: z.unknown() }),

@@ -56,6 +56,8 @@ export const limits = {
   priorityMax: 1000,
   /** Delays, times to live and retention: beyond ten years is a mistake. */
   delayMsMax: 3650 * DAY_MS,
+  /** How long a release may hold its key, with all its jobs: beyond a day it is a mistake, as seconds taken for milliseconds are. */
+  holdKeyMsMax: DAY_MS,
   /** The last millisecond of the year 9999: what every date library and the format of RFC 3339 can say. */
   instantMax: 253_402_300_799_999,
   /** An alarm is set at most this far ahead, since the platform takes no date after 2189; it fires and is set again. */

@@ -111,7 +111,7 @@ export const putKey: Decide<"key.put"> = (tx, { key, paused, reason, ...change }
   // A key that is parked still names the job that failed.
   const parked = row.paused?.job === undefined ? {} : { job: row.paused.job };
   if (paused === true && !isSame) tx.emit("key.paused", { key, reason, ...parked });
-  if (paused === false && row.paused !== undefined) tx.emit("key.resumed", { key });
+  if (paused === false) resume(tx, key, row);
   return replyWith(tx, key);
 };
 
@@ -119,9 +119,15 @@ export const removeKey: Decide<"key.remove"> = (tx, { key }) => {
   const row = tx.tables.keys.get([key]) ?? freshKey;
   const refusal = setKey(tx, key, row, {});
   if (refusal !== undefined) return refusal;
-  if (row.paused !== undefined) tx.emit("key.resumed", { key });
+  resume(tx, key, row);
   return replyWith(tx, key);
 };
+
+/** Jobs of a key are handed out again, whether it was paused or a release holds it. */
+function resume(tx: Transaction, key: string, { paused, heldUntil = 0 }: KeyRow): void {
+  const lifted = heldUntil > tx.at ? { lifted: true as const } : {};
+  if (paused !== undefined || lifted.lifted) tx.emit("key.resumed", { key, ...lifted });
+}
 
 /** Says what a key says for itself, or why it may not. */
 function setKey(

@@ -37,9 +37,10 @@ function paused(tables: SluiceTables, event: EventOf<"key.paused">, at: number):
   });
 }
 
-function resumed(tables: SluiceTables, { key }: EventOf<"key.resumed">, at: number): void {
+function resumed(tables: SluiceTables, { key, lifted }: EventOf<"key.resumed">, at: number): void {
   change(tables, at, key, (row) => {
     row.paused = undefined;
+    if (lifted) row.heldUntil = undefined;
   });
 }
 

@@ -290,6 +290,12 @@ describe("settlements", () => {
       "payload_too_large",
       "/items/0/result",
     ],
+    [
+      { op: "release", ...held, holdKeyMs: limits.holdKeyMsMax + 1 },
+      422,
+      "input_invalid",
+      "/items/0/holdKeyMs",
+    ],
   ];
   test.each(bad)("of one item %o are refused: %i %s at %s", async (item, status, code, pointer) => {
     const problem = await refused(`${q}/settle`, { items: [item] }, status, code);
@@ -301,9 +307,10 @@ describe("settlements", () => {
       { op: "fail", ...held, error: "é".repeat(512) },
       { op: "progress", ...held, progress: "x".repeat(1022) },
       { op: "complete", ...held, result: "x".repeat(limits.resultBytesMax - 2) },
+      { op: "release", ...held, holdKeyMs: limits.holdKeyMsMax },
     ];
     const input = (await passed(`${q}/settle`, { items })) as { items: unknown[] };
-    expect(input.items).toHaveLength(3);
+    expect(input.items).toHaveLength(items.length);
   });
 });
 

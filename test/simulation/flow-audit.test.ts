@@ -77,6 +77,10 @@ describe("a limit that is passed is found", () => {
     const jobs = [enqueued("1", a), claimed("1"), held];
     expect(() => judge({}, ...jobs, claimed("1", 2999))).toThrow("I6");
     expect(() => judge({}, ...jobs, claimed("1", 3000))).not.toThrow();
+    const resumed: Told = ["key.resumed", { key: "a" }];
+    const lifted: Told = ["key.resumed", { key: "a", lifted: true }];
+    expect(() => judge({}, ...jobs, resumed, claimed("1", 2999))).toThrow("I6");
+    expect(() => judge({}, ...jobs, lifted, claimed("1", 2999))).not.toThrow();
   });
 
   test("of a rate, of which what was released is taken back", () => {

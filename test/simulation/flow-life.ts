@@ -216,7 +216,8 @@ export class FlowLife {
       this.#changeRates();
     },
     "key.paused": ({ key }) => this.#setKey(key, { isPaused: true }),
-    "key.resumed": ({ key }) => this.#setKey(key, { isPaused: false }),
+    "key.resumed": ({ key, lifted }) =>
+      this.#setKey(key, { isPaused: false, ...(lifted && { heldUntil: 0 }) }),
     "job.enqueued": ({ id, ...said }, at) => this.#enter(id, said, at),
     "action.submitted": ({ jobIds, firstSeq, lengths, options }, at) => {
       const [queueId, term] = jobIds;

@@ -71,7 +71,7 @@ function set(turn: Turn, name: string, settings: Partial<Limits>): Answer | unde
 
 export function putKey(turn: Turn, input: CommandInputs["key.put"]): Answer {
   const { key, paused, reason, ...change } = input;
-  const { state, at } = turn;
+  const { state } = turn;
   const settings: Record<string, unknown> = { ...state.keys.get(key)?.settings };
   for (const [name, value] of Object.entries(change)) {
     if (value === null) delete settings[name];
@@ -83,20 +83,23 @@ export function putKey(turn: Turn, input: CommandInputs["key.put"]): Answer {
   const isSame = now !== undefined && now.reason === reason;
   if (paused === true && !isSame)
     turn.pauseKey(key, { reason, ...(now?.job !== undefined && { job: now.job }) });
-  if (paused === false && now !== undefined) {
-    turn.emit("key.resumed");
-    touch(state, at, key, { paused: undefined });
-  }
+  if (paused === false) resume(turn, key);
   return show(turn, key);
+}
+
+/** A key is open again, but for its limits: neither paused nor held. */
+function resume(turn: Turn, name: string): void {
+  const { paused, heldUntil = 0 } = turn.state.keys.get(name) ?? {};
+  if (paused === undefined && heldUntil <= turn.at) return;
+  turn.emit("key.resumed");
+  const isHeld = heldUntil > turn.at;
+  touch(turn.state, turn.at, name, { paused: undefined, ...(isHeld && { heldUntil: undefined }) });
 }
 
 export function removeKey(turn: Turn, { key }: CommandInputs["key.remove"]): Answer {
   const refusal = set(turn, key, {});
   if (refusal !== undefined) return refusal;
-  if (turn.state.keys.get(key)?.paused !== undefined) {
-    turn.emit("key.resumed");
-    touch(turn.state, turn.at, key, { paused: undefined });
-  }
+  resume(turn, key);
   return show(turn, key);
 }
 
