@@ -131,11 +131,11 @@ function checkOrder(key: string, row: KeyRow, hasOpen: boolean, jobs: Jobs): voi
   }
 }
 
-/** When a bucket gives the next token, said in another way than the code does. */
+/** When a bucket gives the next token, said in another way than the code does; a double of this millennium has thousandths of a ms. */
 function isRateOpen(usedUntil: number | undefined, rate: Rate | null, at: number): boolean {
   if (rate === null || usedUntil === undefined) return true;
   const { limit, perMs, burst = limit } = rate;
-  return usedUntil - at <= ((burst - 1) * perMs) / limit + 1e-6;
+  return usedUntil - at <= ((burst - 1) * perMs) / limit + 1e-3;
 }
 
 function isOpen(row: KeyRow, all: KeyLimits, at: number): boolean {

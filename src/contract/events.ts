@@ -116,6 +116,8 @@ export interface EventFacts
      * there were as it began, and counts turns. Without it, as in entries of before these rules, it does none of this.
      */
     fair?: true | undefined;
+    /** What it takes of rates is kept in whole parts of a ms; without it, as in entries of before, as doubles add up. */
+    parts?: true | undefined;
   };
   "job.completed": { id: string; result?: JsonText; late?: true };
   /** An attempt failed. With `runAt` the job waits for its next attempt, without it the job has failed. */

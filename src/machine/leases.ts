@@ -145,8 +145,9 @@ function handOut(
   const { worker, session } = input;
   const facts = { id, grant, leaseUntil, worker, leaseMs: input.leaseMs };
   const said = session === undefined ? facts : { ...facts, session };
-  const fair = job.key !== undefined || hasRate(tx, job) ? { fair: true as const } : {};
-  tx.emit("job.claimed", { ...said, ...(isTracked && { tracked: true }), ...fair });
+  const parts = hasRate(tx, job) ? { parts: true as const } : {};
+  const fair = job.key !== undefined || parts.parts ? { fair: true as const } : {};
+  tx.emit("job.claimed", { ...said, ...(isTracked && { tracked: true }), ...fair, ...parts });
   return toClaimed(tx, id, job, { token, leaseUntil, deliveries: job.deliveries + 1 });
 }
 

@@ -105,6 +105,7 @@ const job = {
   claimLeaseMs: leaseMs.optional(),
   queueCost: usedUntil.optional(),
   keyCost: usedUntil.optional(),
+  inParts: flag,
   leaseUntil: instant.optional(),
   leaseEndedAt: instant.optional(),
   outcome: z.enum(["completed", "failed", "released", "expired"]).optional(),

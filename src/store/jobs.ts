@@ -83,6 +83,8 @@ export interface JobRow {
   /** What its hand-out used of the rates of the queue and of its key, in ms, for as long as it may be given back. */
   readonly queueCost?: number | undefined;
   readonly keyCost?: number | undefined;
+  /** That was kept in whole parts, and so is what comes back. */
+  readonly inParts?: true | undefined;
   readonly leaseUntil?: number | undefined;
   /** When its latest lease that is over ended. */
   readonly leaseEndedAt?: number | undefined;

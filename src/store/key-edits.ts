@@ -94,7 +94,7 @@ export function countInKey(
     moveHolder(row, all, id, before, after);
     moveInLane(row, before, after);
     if (before?.state !== "ready" || after?.state !== "running") return undefined;
-    if (all.rate !== null) row.usedUntil = take(row.usedUntil, all.rate, at);
+    if (all.rate !== null) row.usedUntil = take(row.usedUntil, all.rate, at, after.inParts);
     return { index: laneIndexOf(after), isFair };
   });
 }

@@ -54,6 +54,7 @@ function claimed(tables: SluiceTables, event: EventOf<"job.claimed">, at: number
     leaseUntil: event.leaseUntil,
     claimLeaseMs: event.leaseMs,
     ...(event.fair && costsOf(tables, before)),
+    inParts: event.parts,
     startedAt: at,
     ttlUntil: undefined,
     outcome: undefined,

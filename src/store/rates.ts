@@ -30,16 +30,16 @@ export function costsOf(
  * of each.
  */
 export function refundRates(tables: SluiceTables, at: number, job: JobRow, isExact: boolean): void {
-  const { key } = job;
+  const { key, inParts } = job;
   const { queueCost, keyCost } = isExact ? job : aToken;
   const { rate } = readQueue(tables).config;
   const counters = tables.counters.get([0]);
   if (queueCost !== undefined && rate !== null && counters !== undefined) {
-    editCounters(tables).used_until = refund(counters.used_until, rate, queueCost) ?? 0;
+    editCounters(tables).used_until = refund(counters.used_until, rate, queueCost, inParts) ?? 0;
   }
   if (key === undefined || keyCost === undefined) return;
   editKey(tables, at, key, (row, all) => {
-    if (all.rate !== null) row.usedUntil = refund(row.usedUntil, all.rate, keyCost);
+    if (all.rate !== null) row.usedUntil = refund(row.usedUntil, all.rate, keyCost, inParts);
     return undefined;
   });
 }

@@ -231,9 +231,14 @@ function recount(
 }
 
 /** The queue's rate, and the round of the jobs without a key, which is one turn long, of which one was handed out. */
-function countHandOut(tables: SluiceTables, counters: Counters, at: number, { key }: JobRow): void {
+function countHandOut(
+  tables: SluiceTables,
+  counters: Counters,
+  at: number,
+  { key, inParts }: JobRow,
+): void {
   const { rate } = readQueue(tables).config;
-  if (rate !== null) counters.used_until = take(counters.used_until, rate, at);
+  if (rate !== null) counters.used_until = take(counters.used_until, rate, at, inParts);
   if (key !== undefined || counters.turns === 0) return;
   counters.plain_passed = pass(tables, counters.plain_passed, 1);
 }
@@ -283,7 +288,12 @@ export function rowOf(tables: SluiceTables, id: string): JobRow {
 }
 
 /** What is not said any more of a job that nobody holds. */
-export const letGo = { leaseUntil: undefined, queueCost: undefined, keyCost: undefined } as const;
+export const letGo = {
+  leaseUntil: undefined,
+  queueCost: undefined,
+  keyCost: undefined,
+  inParts: undefined,
+} as const;
 
 /** Ends a job; one whose state is kept for no time at all is removed at once, unless its action keeps it. */
 export function end(

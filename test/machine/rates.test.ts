@@ -173,6 +173,37 @@ test("a faster rate opens its key at once, a slower one takes nothing back", asy
   expect(await take(q, 5)).toHaveLength(5);
 });
 
+const full = [6, 7, 60, 150, 600].flatMap((limit) => [
+  [limit, 1000],
+  [limit, 60_000],
+]);
+test.each(full)(
+  "a full bucket gives all of %i tokens each %i ms at once, and the next when they come",
+  async (limit, perMs) => {
+    const q = await openEngine({ config: { rate: { limit, perMs } } });
+    await q.run("key.put", { key: "k", rate: { limit, perMs } });
+    await enqueueMany(q, "j", 1000, { key: "k" });
+    await enqueueMany(q, "k", 1000, { key: "k" });
+    expect(await take(q, 1000)).toHaveLength(limit);
+    const half = Math.floor(limit / 2);
+    await q.advance(perMs / 2);
+    expect(await take(q, 1000)).toHaveLength(half);
+    await q.advance(perMs / 2);
+    expect(await take(q, 1000)).toHaveLength(limit - half);
+  },
+);
+
+test("what is given back is all there again, however often", async () => {
+  const q = await openEngine({ config: { rate: { limit: 7, perMs: 1000 } } });
+  await enqueueMany(q, "a", 7);
+  for (let round = 0; round < 20; round += 1) {
+    const jobs = await q.claim({ max: 10 });
+    expect(jobs).toHaveLength(7);
+    const items = jobs.map(({ id, token }) => ({ op: "release" as const, id, token }));
+    await q.run("lease.settle", { items });
+  }
+});
+
 test("a changed rate of the queue holds at once", async () => {
   const q = await queueAt({ limit: 1, perMs: 10_000 });
   await take(q);

@@ -40,12 +40,15 @@ export function rateOpensAt(usedUntil: number | undefined, rate: Rate | null): n
   return Math.ceil(usedUntil - (burst - 1) * (perMs / limit));
 }
 
-export const used = (before: number | undefined, { limit, perMs }: Rate, at: number): number =>
-  Math.max(before ?? 0, at) + perMs / limit;
+/** To the nearest time at which a token may come: the rates drawn are so small that this is exact. */
+const whole = (time: number, { limit }: Rate): number => Math.round(time * limit) / limit;
+
+export const used = (before: number | undefined, rate: Rate, at: number): number =>
+  whole(Math.max(before ?? 0, at) + rate.perMs / rate.limit, rate);
 
 /** Of what was taken no more than a token of the rate that holds now is given back. */
-export const refunded = (before: number, { limit, perMs }: Rate, taken: number): number =>
-  Math.max(0, before - Math.min(taken, perMs / limit));
+export const refunded = (before: number, rate: Rate, taken: number): number =>
+  whole(Math.max(0, before - Math.min(taken, rate.perMs / rate.limit)), rate);
 
 /** What a hand-out takes of the rates of the queue and of its key. */
 export function costsOf(state: State, { key }: Job): Pick<Job, "queueCost" | "keyCost"> {
