@@ -1,7 +1,8 @@
 /**
  * Joins concurrent enqueues into requests: what is said in one turn, or while a request is under
  * way, travels together.
- * Invariant: one request at a time, so jobs reach the queue in the order in which they were given.
+ * Invariant: one request at a time, so jobs reach the queue in the order in which they were given; one that is tried again goes behind
+ * those it waits for, as far as these are tried again too.
  */
 import type { EnqueueReply, EnqueueResult } from "../contract/jobs.ts";
 import { SluiceError } from "./errors.ts";
@@ -11,10 +12,19 @@ import type { Transport } from "./transport.ts";
 
 type Answer = EnqueueReply["results"][number];
 
+/** A job under way that has an id. */
+interface Pending {
+  /** Whether it was taken; never rejects. */
+  readonly isTaken: Promise<boolean>;
+  /** The one behind which it is tried again. */
+  behind?: Pending | undefined;
+}
+
 export class Enqueuer {
   readonly #transport: Transport;
   readonly #path: string;
   readonly #outbox = new Outbox<Answer>();
+  readonly #pending = new Map<string, Pending>();
   #sending = false;
 
   constructor(transport: Transport, path: string) {
@@ -23,20 +33,49 @@ export class Enqueuer {
   }
 
   /**
-   * Enqueues one job, given as JSON text.
+   * Enqueues one job, given as JSON text, with the id that it has there.
    * A job that was refused alone and may succeed later (the queue is full) is tried again, as whole
-   * requests are.
+   * requests are; so is one that was refused since the job it waits for was not taken yet.
    */
-  enqueue(text: string): Promise<EnqueueResult> {
+  async enqueue(text: string, id?: string): Promise<EnqueueResult> {
     const { clock, retryForMs } = this.#transport;
-    const attempt = async (): Promise<Attempt<EnqueueResult>> => {
+    const own = Promise.withResolvers<boolean>();
+    const pending: Pending = { isTaken: own.promise };
+    const isFirst = id !== undefined && !this.#pending.has(id);
+    if (isFirst) this.#pending.set(id, pending);
+    const attempt = () => this.#attempt(text, pending);
+    try {
+      const result = await retry(attempt, { clock, forMs: retryForMs });
+      own.resolve(true);
+      return result;
+    } finally {
+      own.resolve(false);
+      if (isFirst) this.#pending.delete(id);
+    }
+  }
+
+  async #attempt(text: string, pending: Pending): Promise<Attempt<EnqueueResult>> {
+    for (;;) {
       const answer = await this.#post(text);
       if (!("problem" in answer)) return { done: answer };
       const error = new SluiceError(answer.problem);
       if (error.retryable) return { again: error };
-      throw error;
-    };
-    return retry(attempt, { clock, forMs: retryForMs });
+      if (error.code !== "parent_unknown" || !(await this.#comes(error, pending))) throw error;
+    }
+  }
+
+  /** Waits for the job that another one could not wait for: whether it is under way, and is taken in the end. */
+  async #comes({ facts }: SluiceError, pending: Pending): Promise<boolean> {
+    const parent = this.#pending.get(String(facts["parent"]));
+    // Jobs that wait for one another in a circle would never be tried again.
+    for (let next = parent; next !== undefined; next = next.behind) {
+      if (next === pending) return false;
+    }
+    if (parent === undefined) return false;
+    pending.behind = parent;
+    const isTaken = await parent.isTaken;
+    pending.behind = undefined;
+    return isTaken;
   }
 
   #post(text: string): Promise<Answer> {

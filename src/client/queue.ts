@@ -93,17 +93,17 @@ export class Queue<Payload = unknown, Result = unknown> {
    * already, and `replaced` when that one now has this payload.
    */
   async enqueue(payload: Payload, options: t.EnqueueOptions = {}): Promise<t.EnqueueResult> {
-    return this.#enqueuer.enqueue(JSON.stringify({ payload, ...options }));
+    return this.#enqueuer.enqueue(JSON.stringify({ payload, ...options }), options.id);
   }
 
   /**
    * Enqueues many jobs, in as many requests as they need. Never rejects for one job: see each
-   * outcome.
+   * outcome. While a job is tried again, those that wait for it (`after`) are too, behind it.
    */
   async enqueueMany(jobs: readonly t.JobInput<Payload>[]): Promise<t.EnqueueOutcome[]> {
-    const outcome = async (text: string): Promise<t.EnqueueOutcome> => {
+    const outcome = async (text: string, place: number): Promise<t.EnqueueOutcome> => {
       try {
-        return await this.#enqueuer.enqueue(text);
+        return await this.#enqueuer.enqueue(text, jobs[place]?.id);
       } catch (error) {
         if (error instanceof SluiceError || error instanceof UnreachableError) return { error };
         throw error;

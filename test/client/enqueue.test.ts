@@ -101,6 +101,48 @@ describe("enqueue", () => {
     expect(await queue.enqueue(2)).toHaveProperty("id");
   });
 
+  test("jobs that wait for one that is tried again are taken behind it, in whatever order they are given", async () => {
+    const clock = new TestClock();
+    const queue = at.queue<number>(clock);
+    await queue.configure({ keys: { maxBacklog: 1 } });
+    const { id } = await queue.enqueue(0, { key: "k" });
+    const outcomes = queue.enqueueMany([
+      { payload: 3, id: "grandchild", after: ["child"] },
+      { payload: 2, id: "child", after: ["parent"] },
+      { payload: 1, id: "parent", key: "k" },
+    ]);
+    await clock.asleep(1);
+    await queue.cancel(id);
+    clock.advance(1000);
+    expect(await outcomes).toEqual([{ id: "grandchild" }, { id: "child" }, { id: "parent" }]);
+    expect((await queue.stats()).counts).toMatchObject({ ready: 1, blocked: 2 });
+  });
+
+  test("jobs that wait for one that is given up are refused, and so are those that wait in a circle of several requests", async () => {
+    const queue = at.queue<number | string>(new TestClock({ skipMs: 5_000 }));
+    await queue.configure({ keys: { maxBacklog: 0 } });
+    const codes = async (jobs: Parameters<typeof queue.enqueueMany>[0]) =>
+      (await queue.enqueueMany(jobs)).map((each) => ("error" in each ? codeOf(each.error) : each));
+    expect(
+      await codes([
+        { payload: 1, id: "parent", key: "k" },
+        { payload: 2, id: "child", after: ["parent"] },
+      ]),
+    ).toEqual(["key_full", "parent_unknown"]);
+    const payload = "x".repeat(250_000);
+    const others = ["1", "2", "3", "4"].map((id) => ({ payload, id }));
+    const circle = await codes([
+      { payload, id: "a", after: ["b"] },
+      ...others,
+      { payload, id: "b", after: ["a"] },
+    ]);
+    expect(circle).toEqual([
+      "parent_unknown",
+      ...others.map(({ id }) => ({ id })),
+      "parent_unknown",
+    ]);
+  });
+
   test("a payload that is no JSON value stops all before the first is sent", async () => {
     const queue = at.queue<unknown>();
     await expect(queue.enqueueMany([{ payload: 1 }, { payload: 1n }])).rejects.toThrow(TypeError);
