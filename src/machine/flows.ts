@@ -7,7 +7,7 @@ import type { Parent } from "../contract/flows.ts";
 import { encodeJob, type JobRecord, type JobSpec } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
-import { isEnough, nextEdges, ownParents } from "../store/flows.ts";
+import { isEnough, isLaterThan, nextEdges, ownParents } from "../store/flows.ts";
 import type { JobRow } from "../store/jobs.ts";
 import { pageOf } from "./cursors.ts";
 import { queueOf, type Read, type Transaction, type View } from "./decide.ts";
@@ -165,7 +165,10 @@ export function resolveChildren(tx: Transaction, id: string, most: number): numb
   return told;
 }
 
-/** The jobs that a job waits for or waited for, in the order in which it names them, with their results: as far as they are kept. */
+/**
+ * The jobs that a job waits for or waited for, in the order in which it names them, with their results: as far as they are kept. A later
+ * job with the id of one that is gone is none of them.
+ */
 export const listParents: Read<"job.parents"> = (view, { id, limit, cursor }) => {
   const child = view.tables.jobs.get([id]);
   if (child === undefined) return jobUnknown(id);
@@ -177,7 +180,7 @@ export const listParents: Read<"job.parents"> = (view, { id, limit, cursor }) =>
     bytesOf: (job: JobRecord) => utf8Bytes(encodeJob(job)),
     rows: (after) => rowsBehind(view, parents, after),
     show: (parent, job): JobRecord | undefined => {
-      if (job === undefined) return undefined;
+      if (job === undefined || isLaterThan(job, child)) return undefined;
       const { payload: _, ...record } = toRecord(parent, job, queueOf(view).config);
       return record;
     },

@@ -136,6 +136,22 @@ test("a retried job names only those that are still kept", async () => {
   expect(await q.job("c")).toMatchObject({ state: "ready", ...after("b") });
 });
 
+test.each([0, 1])(
+  "a job is shown none of a later one as its parent, made %i ms after it",
+  async (ms) => {
+    const q = await openEngine({ config: {} });
+    await enqueueAll(q, [{ id: "p" }, { id: "o" }, { id: "c", ...after("p", "o") }]);
+    const parents = async () => idsOf((await q.run("job.parents", { id: "c" })).jobs);
+    for (const id of ["p", "o", "c"]) await end(q, id);
+    expect(await parents()).toEqual(["p", "o"]);
+    await q.run("job.remove", { id: "p" });
+    await q.advance(ms);
+    await q.enqueue({ id: "p" });
+    await end(q, "p", { result: '"another"' } as never);
+    expect(await parents()).toEqual(["o"]);
+  },
+);
+
 test("a blocked job is cancelled at once, not changed, and not removed", async () => {
   const q = await pair();
   const refusalCode = "job_state";

@@ -4,6 +4,7 @@
  */
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { type Answer, refused } from "./answers.ts";
+import { isOwnParent } from "./kin.ts";
 import { type Cursor, type Page, pageOf } from "./pages.ts";
 import { record } from "./show.ts";
 import type { State } from "./state.ts";
@@ -47,7 +48,7 @@ export function listParents(
     ...{ input, meaning, list: `parents ${id}`, ids: named, isInOrder: true },
     show: (parent) => {
       const job = state.jobs.get(parent);
-      if (job === undefined) return undefined;
+      if (!isOwnParent(job, child)) return undefined;
       const { payload: _, ...shown } = record(job, config) as Record<string, unknown>;
       return shown;
     },

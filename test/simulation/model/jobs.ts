@@ -6,12 +6,12 @@ import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { type Answer, type Refused, refused } from "./answers.ts";
 import { meetHolder, whyTaken } from "./conflicts.ts";
 import { inFlowOrder } from "./flows.ts";
-import { haveHeard, isParent, waitsFor } from "./kin.ts";
+import { haveHeard, isParent, ownParents, waitsFor } from "./kin.ts";
 import { fitOf, needsOf, versionOf } from "./plans.ts";
 import { isOverLimit, whyFull, whyKeyFull } from "./room.ts";
 import { isStrict, openOf } from "./rounds.ts";
 import { setOf } from "./show.ts";
-import { defined, isEnded, type Job, type Parent, type Queue, type State } from "./state.ts";
+import { defined, isEnded, type Job, type Queue, type State } from "./state.ts";
 import type { Turn } from "./turn.ts";
 import { take } from "./uniques.ts";
 
@@ -251,16 +251,6 @@ export function runAgain(turn: Turn, job: Job): Answer | undefined {
   });
   if (job.unique !== undefined && !state.uniques.has(job.unique.key)) take(state, turn.at, again);
   return undefined;
-}
-
-/** Those that a job named which are still there, and not later ones of their ids. */
-export const ownParents = ({ jobs }: State, job: Job): readonly Parent[] =>
-  (job.after ?? []).filter(({ id }) => isOwnParent(jobs.get(id), job));
-
-function isOwnParent(parent: Job | undefined, child: Job): boolean {
-  if (parent === undefined) return false;
-  if (parent.createdAt !== child.createdAt) return parent.createdAt < child.createdAt;
-  return parent.run > 1 || parent.seq < child.seq;
 }
 
 /** Whether a job is of an action that has open jobs, or named by open jobs: then its record must stay. */

@@ -21,11 +21,22 @@ export const isParent = ({ jobs }: State, parent: string): boolean =>
     ({ state, after }) => !isEnded(state) && after?.some(({ id }) => id === parent),
   );
 
+/** Whether a job is still there that another one named, and not a later one of its id. */
+export function isOwnParent(parent: Job | undefined, child: Job): parent is Job {
+  if (parent === undefined) return false;
+  if (parent.createdAt !== child.createdAt) return parent.createdAt < child.createdAt;
+  return parent.run > 1 || parent.seq < child.seq;
+}
+
 /** Those that wait for a job, by their ids. */
 export const waitingFor = ({ jobs }: State, parent: string): Job[] =>
   [...jobs.values()]
     .filter(({ waits }) => waits?.includes(parent))
     .sort((a, b) => (a.id < b.id ? -1 : 1));
+
+/** Those that a job named which are still there, and not later ones of their ids. */
+export const ownParents = ({ jobs }: Pick<State, "jobs">, job: Job): readonly Parent[] =>
+  (job.after ?? []).filter(({ id }) => isOwnParent(jobs.get(id), job));
 
 const isEnough = (state: string, { onFail }: Parent): boolean =>
   state === "completed" || onFail === "continue";

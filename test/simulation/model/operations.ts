@@ -5,8 +5,8 @@
 import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { small } from "../small.ts";
 import type { Answer } from "./answers.ts";
-import { idOf, isNeeded, ownParents, pad, runAgain } from "./jobs.ts";
-import { haveHeard } from "./kin.ts";
+import { idOf, isNeeded, pad, runAgain } from "./jobs.ts";
+import { haveHeard, ownParents } from "./kin.ts";
 import { isOfFilter } from "./reads.ts";
 import { bounded, limitsOf, openOf, opensAt, touch } from "./rounds.ts";
 import { countsOf, inOrder, isBefore, operationRecord, placeIn } from "./show.ts";
