@@ -7,11 +7,16 @@ import { flowKey, integer, reason } from "./fields.ts";
 import { limits } from "./limits.ts";
 
 /** A token bucket: `limit` hand-outs per `perMs`, and at most `burst` at once (`limit`, unless it says otherwise). */
-export const rate = z.strictObject({
-  limit: integer(1, limits.rateMax),
-  perMs: integer(1, limits.ratePerMsMax),
-  burst: integer(1, limits.rateMax).optional(),
-});
+export const rate = z
+  .strictObject({
+    limit: integer(1, limits.rateMax),
+    perMs: integer(1, limits.ratePerMsMax),
+    burst: integer(1, limits.rateMax).optional(),
+  })
+  .refine(({ limit, perMs, burst = limit }) => burst * (perMs / limit) <= limits.rateFillMsMax, {
+    message: "a burst of at most what the rate gives in ten years",
+    path: ["burst"],
+  });
 export type Rate = z.output<typeof rate>;
 
 /** Jobs that run at once; null: as many as there are. */

@@ -89,6 +89,8 @@ export const limits = {
   concurrencyMax: 1_000_000,
   rateMax: 1_000_000_000,
   ratePerMsMax: 365 * DAY_MS,
+  /** How long a token bucket may take to fill: the time that was used lies no further ahead. */
+  rateFillMsMax: 3650 * DAY_MS,
   /** Jobs of one turn: more would be no turn. */
   weightMax: 1000,
   /** Jobs that one job may wait for. */

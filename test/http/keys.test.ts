@@ -111,7 +111,8 @@ describe("a change of a key", () => {
       onRetry: null,
       onFail: null,
     };
-    for (const body of [said, none, {}]) {
+    const most = { rate: { limit: 2, perMs: 31_536_000_000, burst: 20 } };
+    for (const body of [said, none, most, {}]) {
       const gate = new Recorder();
       await gate.send("PUT", `${q}/keys/k`, body);
       expect(gate.calls[0]?.request.input).toEqual({ ...body, key: "k" });
@@ -121,6 +122,7 @@ describe("a change of a key", () => {
   test.each([
     [{ concurrency: 0 }, "/concurrency"],
     [{ rate: { limit: 1 } }, "/rate/perMs"],
+    [{ rate: { limit: 2, perMs: 31_536_000_000, burst: 21 } }, "/rate/burst"],
     [{ order: "lifo" }, "/order"],
     [{ key: "other" }, "/key"],
   ])("%j is refused with its place", async (body, pointer) => {

@@ -1,6 +1,7 @@
 /** Rates of keys and of the queue: token buckets, taken at hand-outs. */
 import { expect, test } from "vitest";
 import type { Rate } from "../../src/contract/keys.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { type Harness, openEngine, START } from "../engine-harness.ts";
 import { end, enqueueMany, moved, take } from "./flow-rig.ts";
 
@@ -202,6 +203,18 @@ test("what is given back is all there again, however often", async () => {
     const items = jobs.map(({ id, token }) => ({ op: "release" as const, id, token }));
     await q.run("lease.settle", { items });
   }
+});
+
+test("of the slowest rate with the greatest burst a full bucket is used, carried elsewhere, and given back", async () => {
+  const rate = { limit: 1, perMs: limits.ratePerMsMax, burst: 10 };
+  const q = await openEngine({ config: { rate, keys: { rate } } });
+  await enqueueMany(q, "k", 11, { key: "k" });
+  const jobs = await q.claim({ max: 11 });
+  expect(jobs).toHaveLength(10);
+  const target = await moved(q);
+  expect(await take(target, 20)).toHaveLength(10);
+  const items = jobs.map(({ id, token }) => ({ op: "complete" as const, id, token }));
+  expect(await q.run("lease.settle", { items })).toMatchObject({ refused: 0 });
 });
 
 test("a changed rate of the queue holds at once", async () => {
