@@ -141,7 +141,7 @@ export const waitMutants: readonly Mutant[] = [
     name: "error-in-other-letters",
     breaks: "a filter by error takes errors that are written otherwise",
     file: "src/machine/jobs-read.ts",
-    from: "!job.error?.includes(error)",
+    from: "!isSaidIn(job, error)",
     to: "!job.error?.toLowerCase().includes(error.toLowerCase())",
     tests: [lists],
   },

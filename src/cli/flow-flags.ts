@@ -164,7 +164,7 @@ export function addFilterFlags(command: Command): Command {
   return command
     .option("--label <name[:value]>", "only jobs with this label")
     .option("--key <key>", "only jobs of this key")
-    .option("--error <text>", "only jobs whose last error has this in it")
+    .option("--error <text>", "only jobs whose last error, or reason, has this in it")
     .option("--ended-after <time>", "only jobs that ended then or later", instant)
     .option("--ended-before <time>", "only jobs that ended before this", instant);
 }

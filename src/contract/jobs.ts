@@ -168,7 +168,7 @@ export const jobList = z.strictObject({
   plan: jobId.optional(),
   action: jobId.optional(),
   key: flowKey.optional(),
-  /** A part of the error of its last attempt. */
+  /** A part of the error of its last attempt, or of its reason: `lease_expired`, `parent_failed`, … */
   error: z.string().min(1).max(256).optional(),
   endedAfter: instant.optional(),
   endedBefore: instant.optional(),

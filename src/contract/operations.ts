@@ -14,7 +14,7 @@ const endedJobs = <S extends EndState>(states: readonly [S, ...S[]]) =>
       states: z.array(z.enum(states)).min(1).optional(),
       label: z.string().min(1).max(512).optional(),
       key: flowKey.optional(),
-      /** A part of the error of the last attempt. */
+      /** A part of the error of the last attempt, or of the reason: `lease_expired`, `parent_failed`, … */
       error: z.string().min(1).max(256).optional(),
       endedAfter: instant.optional(),
       endedBefore: instant.optional(),

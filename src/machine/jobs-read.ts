@@ -208,13 +208,17 @@ type Filter = Pick<
   "plan" | "action" | "key" | "label" | "error" | "endedAfter" | "endedBefore"
 >;
 
+/** Whether a text is part of why a job failed: of what its worker said, or, as where its lease ended without a word, of the reason. */
+const isSaidIn = ({ error, reason }: JobRow, text: string): boolean =>
+  error?.includes(text) || reason?.includes(text) || false;
+
 /** Whether a job is what a filter looks for. What has not ended has no end that could be too early or late. */
 export function isOfFilter(job: JobRow, filter: Filter): boolean {
   const { plan, action, key, label, error, endedAfter = 0, endedBefore = Infinity } = filter;
   if (plan !== undefined && job.plan !== plan) return false;
   if (action !== undefined && job.action !== action) return false;
   if (key !== undefined && job.key !== key) return false;
-  if (error !== undefined && !job.error?.includes(error)) return false;
+  if (error !== undefined && !isSaidIn(job, error)) return false;
   const isTimed = filter.endedAfter !== undefined || filter.endedBefore !== undefined;
   if (isTimed && (job.endedAt ?? 0) < endedAfter) return false;
   if (isTimed && (job.endedAt ?? Infinity) >= endedBefore) return false;

@@ -60,6 +60,25 @@ test.each<[string, Filter, string[]]>([
   expect(await other.ids()).toEqual(["a", "b", "c"].filter((id) => !found.includes(id)));
 });
 
+test("failed jobs of which no worker said why are found, redriven and discarded by their reason", async () => {
+  const q = await openEngine({ config: { maxAttempts: 1 } });
+  await enqueueMany(q, "silent", 2);
+  await q.claim({ max: 2, leaseMs: 1000 });
+  await q.advance(1000);
+  await q.enqueue({ id: "p" });
+  await q.enqueue({ id: "c", after: [{ id: "p" }] });
+  await end(q, "p", { ...forGood, error: "no" });
+  expect(await list(q, { error: "lease_expired" })).toEqual(["silent0", "silent1"]);
+  expect(await list(q, { error: "parent_failed" })).toEqual(["c"]);
+  expect(await list(q, { error: "job p" })).toEqual(["c"]);
+  const of = { error: "lease_expired" };
+  expect(await q.run("job.redrive", of)).toMatchObject({ operation: { changed: 2 } });
+  await q.claim({ max: 2, leaseMs: 1000 });
+  await q.advance(1000);
+  expect(await q.run("job.discard", of)).toMatchObject({ operation: { changed: 2 } });
+  expect((await q.ids("failed")).sort()).toEqual(["c", "p"]);
+});
+
 test("failed jobs are found by key, label, a part of their error, and the time of their end", async () => {
   const q = await failures();
   const found: (readonly [Filter, string[]])[] = [

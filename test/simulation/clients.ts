@@ -323,7 +323,7 @@ export class Clients {
       state: random.chance(0.7) ? random.pickFrom(allStates) : undefined,
       label: random.chance(0.3) ? random.pick(["team", "team:blue", "a.b:1"]) : undefined,
       key: someKey(random, 0.2),
-      error: random.chance(0.1) ? random.pick(["no", "job "]) : undefined,
+      error: random.chance(0.1) ? random.pick(["no", "job ", "expired"]) : undefined,
       include: random.chance(0.3) ? ("payload" as const) : undefined,
       limit: random.chance(0.6) ? random.between(1, 5) : undefined,
       cursor: random.chance(0.05) ? "bm9uc2Vuc2U" : undefined,

@@ -43,7 +43,9 @@ export function someFilter(random: Random, now: number, isAny: boolean): object 
     states: states.length > 0 ? states : undefined,
     label: maybe(random, 0.2, () => random.pick(["team", "team:red", "none"])),
     key: someKey(random, 0.2),
-    error: maybe(random, 0.2, () => random.pick(["no", "job ", "other"])),
+    error: maybe(random, 0.2, () =>
+      random.pick(["no", "job ", "other", "lease_", "parent_failed"]),
+    ),
     endedAfter: maybe(random, 0.2, () => now - 5000),
     endedBefore: maybe(random, 0.2, () => now - 1000),
   });

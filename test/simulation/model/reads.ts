@@ -98,7 +98,8 @@ export function isOfFilter(job: Job, filter: Filter): boolean {
   if (plan !== undefined && job.plan !== plan) return false;
   if (action !== undefined && job.action !== action) return false;
   if (key !== undefined && job.key !== key) return false;
-  if (error !== undefined && job.error?.includes(error) !== true) return false;
+  const said = [job.error, job.reason].filter((text) => text !== undefined);
+  if (error !== undefined && !said.some((text) => text.includes(error))) return false;
   const isTimed = endedAfter !== undefined || endedBefore !== undefined;
   const { endedAt } = job;
   const isInTime =
