@@ -12,7 +12,7 @@ import type {
   RedriveInput,
   Unique,
 } from "../client/index.ts";
-import { duration, instant, integer, list } from "./values.ts";
+import { duration, instant, integer, labelFilter, list } from "./values.ts";
 
 /** A rate. @example rate("100/1s/20") // { limit: 100, perMs: 1000, burst: 20 } */
 export function rate(word: string): Rate {
@@ -157,12 +157,13 @@ export interface EndedFlags {
   readonly error?: string;
   readonly endedAfter?: number;
   readonly endedBefore?: number;
+  readonly all?: true;
 }
 
 /** Adds the flags that narrow by key, label, error and the time of the end. */
 export function addFilterFlags(command: Command): Command {
   return command
-    .option("--label <name[:value]>", "only jobs with this label")
+    .option("--label <name[=value]>", "only jobs with this label", labelFilter)
     .option("--key <key>", "only jobs of this key")
     .option("--error <text>", "only jobs whose last error, or reason, has this in it")
     .option("--ended-after <time>", "only jobs that ended then or later", instant)
@@ -171,5 +172,9 @@ export function addFilterFlags(command: Command): Command {
 
 /** Adds the flags that name ended jobs by a filter. */
 export function addEndedFlags(command: Command, states: string): Command {
-  return addFilterFlags(command.option("--state <states>", states, list));
+  const filtered = addFilterFlags(command.option("--state <states>", states, list));
+  return filtered.option(
+    "--all",
+    "all failed ones: said where no job is named, and nothing narrows them",
+  );
 }

@@ -2,7 +2,7 @@
  * Commands over many jobs: redrive, discard, purge, and the progress of each.
  * Invariant: a command ends once its work has begun; `operation` tells when it is done.
  */
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import type { OperationRecord, PurgeInput } from "../client/index.ts";
 import { addEndedFlags, type EndedFlags } from "./flow-flags.ts";
 import type { Session } from "./session.ts";
@@ -46,8 +46,15 @@ export function addOperationCommands(program: Command, session: Session): void {
     });
 }
 
-const endedJobs = (ids: string[], { state: states, ...same }: EndedFlags) =>
-  ids.length > 0 ? { ids, states, ...same } : { states, ...same };
+/** What to change. That it is all is said: words that another program was to give, and did not, must not mean it. */
+function endedJobs(ids: string[], { state: states, all, ...same }: EndedFlags) {
+  const filter = { states, ...same };
+  const isAll = ids.length === 0 && Object.values(filter).every((value) => value === undefined);
+  if (isAll !== (all === true)) {
+    throw new InvalidArgumentError("Name jobs, or narrow them by a filter, or say --all alone.");
+  }
+  return ids.length > 0 ? { ids, ...filter } : filter;
+}
 
 const DONE: Readonly<Record<OperationRecord["kind"], string>> = {
   purge: "removed",

@@ -4,6 +4,7 @@
  */
 import { Argument, InvalidArgumentError, Option } from "commander";
 import { exactJson } from "../contract/exact-json.ts";
+import { LABEL_NAME } from "../contract/ids.ts";
 
 const UNIT_MS: Readonly<Record<string, number>> = {
   ms: 1,
@@ -65,11 +66,25 @@ export function jsonObject(word: string): object {
   throw new InvalidArgumentError("Write a JSON object.");
 }
 
-/** Collects `name=value` words. */
+/** A label's name, and the text behind its `=` or `:`, of which a name has neither. */
+function labelIn(word: string): readonly [called: string, text?: string] | undefined {
+  const [called = ""] = word.split(/[=:]/, 1);
+  if (!LABEL_NAME.test(called)) return undefined;
+  return called === word ? [called] : [called, word.slice(called.length + 1)];
+}
+
+/** Collects labels, as `name=value` or `name:value`. */
 export function label(word: string, before: Record<string, string> = {}): Record<string, string> {
-  const at = word.indexOf("=");
-  if (at < 1) throw new InvalidArgumentError("Write a label as name=value.");
-  return { ...before, [word.slice(0, at)]: word.slice(at + 1) };
+  const [called, text] = labelIn(word) ?? [];
+  if (called !== undefined && text !== undefined) return { ...before, [called]: text };
+  throw new InvalidArgumentError("Write a label as name=value or name:value.");
+}
+
+/** A label to look for, as the server takes it. @example labelFilter("tenant=7") // "tenant:7" */
+export function labelFilter(word: string): string {
+  const found = labelIn(word);
+  if (found !== undefined) return found.join(":");
+  throw new InvalidArgumentError("Write a label as name, name=value or name:value.");
 }
 
 /** Collects words, also those joined by commas. */

@@ -66,7 +66,7 @@ describe("sluice", () => {
     const token = await claim();
     expect(await done("fail", queue, id, token, "no such address", "--final")).toContain("failed");
     expect((await sluice(["extend", queue, id, token])).code).toBe(1);
-    expect(await done("redrive", queue)).toBe("Done: 1 job to run again.");
+    expect(await done("redrive", queue, "--all")).toBe("Done: 1 job to run again.");
     expect(await done("purge", queue)).toBe("Done: 1 job removed.");
   });
 

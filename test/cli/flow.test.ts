@@ -199,6 +199,27 @@ describe("sluice result", () => {
   });
 });
 
+test("sluice finds a label however it is written, and changes all ended jobs only where that is said", async () => {
+  const { name } = queue;
+  await done("enqueue", name, "1", "--label", "tenant:7");
+  const id = await done("enqueue", name, "2", "--label", "tenant=8");
+  for (const { id: each } of await Array.fromAsync(queue.jobs({}))) await queue.cancel(each);
+  for (const label of ["tenant=8", "tenant:8"]) {
+    expect(await done("list", name, "--label", label)).toMatch(new RegExp(`^${id} `, "m"));
+  }
+  const ended = ["--state", "cancelled"];
+  for (const words of [[], ["--all", id], ["--all", "--label", "tenant"]]) {
+    expect(await sluice("discard", name, ...words)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("say --all alone") as unknown,
+    });
+  }
+  expect((await sluice("redrive", name)).code).toBe(2);
+  expect(await done("discard", name, ...ended, "--label", "tenant=8")).toBe("Done: 1 job removed.");
+  expect(await done("discard", name, "--all")).toBe("Done: 0 jobs removed.");
+  expect(await done("discard", name, ...ended)).toBe("Done: 1 job removed.");
+});
+
 test("sluice list, redrive and discard narrow by key, error and the time of the end", async () => {
   const { name } = queue;
   for (const [id, key] of [

@@ -4,7 +4,15 @@
  */
 import { describe, expect, test } from "vitest";
 import { bytesText, durationText, fields, table, timeText } from "../../src/cli/text.ts";
-import { duration, instant, integer, label, list, portNumber } from "../../src/cli/values.ts";
+import {
+  duration,
+  instant,
+  integer,
+  label,
+  labelFilter,
+  list,
+  portNumber,
+} from "../../src/cli/values.ts";
 
 describe("a word", () => {
   test("is a duration with its unit", () => {
@@ -31,7 +39,14 @@ describe("a word", () => {
       expect(() => portNumber(word)).toThrow("A port is 0 to 65535.");
     }
     expect(label("b=2=3", label("a="))).toEqual({ a: "", b: "2=3" });
-    expect(() => label("=x")).toThrow("name=value");
+    expect(label("b:2=3", label("a:"))).toEqual({ a: "", b: "2=3" });
+    for (const word of ["=x", ":x", "x", "", "a b=c"]) {
+      expect(() => label(word)).toThrow("Write a label as name=value or name:value.");
+    }
+    expect(["a", "a=", "b:2=3", "b=2:3"].map(labelFilter)).toEqual(["a", "a:", "b:2=3", "b:2:3"]);
+    for (const word of ["=x", "", "a b", "a/b=c"]) {
+      expect(() => labelFilter(word)).toThrow("Write a label as name, name=value or name:value.");
+    }
     expect(list("b,c", list("a"))).toEqual(["a", "b", "c"]);
   });
 });
