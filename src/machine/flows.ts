@@ -100,8 +100,8 @@ const orphan = (parent: string): Refusal =>
     { parent },
   );
 
-/** What a job counts for where it ends, or begins to wait: as many as it names, since each of these is told. */
-export const namesOf = (job: JobRow | undefined): number => job?.after?.length ?? 1;
+/** What a job counts for where it ends, or begins to wait: as many as it names, since each of these is told; at least for itself. */
+export const namesOf = (job: JobRow | undefined): number => Math.max(1, job?.after?.length ?? 0);
 
 /** Whether all that waited for an ended job have heard of it; a bounded number of them is told now. */
 export function haveHeard(tx: Transaction, id: string, { dependents }: JobRow): boolean {

@@ -5,6 +5,7 @@
 import type { Event, EventOf, EventType } from "../../src/contract/events.ts";
 import type { KeySettings, Rate } from "../../src/contract/keys.ts";
 import type { QueueConfig } from "../../src/contract/queue.ts";
+import { ownParents } from "./model/kin.ts";
 import type { State } from "./model/state.ts";
 
 export type Stage = "blocked" | "scheduled" | "ready" | "running" | "ended";
@@ -72,7 +73,8 @@ export class FlowLife {
     life.config = queue?.config as QueueConfig | undefined;
     for (const [id, job] of jobs) {
       const isOpen = ["blocked", "scheduled", "ready", "running"].includes(job.state);
-      const { seq, priority, set, key, runAt, readyAt, grant, unique, after = [] } = job;
+      const { seq, priority, set, key, runAt, readyAt, grant, unique } = job;
+      const after = ownParents({ jobs }, job);
       life.jobs.set(id, {
         ...{ seq, priority, set, key, runAt, readyAt, grant, unique, after },
         stage: isOpen ? (job.state as Stage) : "ended",
@@ -138,6 +140,11 @@ export class FlowLife {
 
   #enter(id: string, said: Omit<EventOf<"job.enqueued">, "type" | "v" | "id">, at: number): void {
     const { seq, lane, set, key, priority = 0, runAt, unique, after = [] } = said;
+    // Those that named one of this id before meant another job.
+    for (const [other, { after: named }] of this.jobs) {
+      const rest = named.filter((parent) => parent.id !== id);
+      if (rest.length < named.length) this.#put(other, { after: rest });
+    }
     const waits = after.filter(({ id: parent, onFail }) => {
       const job = this.jobs.get(parent);
       return job?.stage !== "ended" || !(job.isGood || onFail === "continue");
@@ -274,7 +281,6 @@ export class FlowLife {
       const job = this.jobs.get(id);
       if (job === undefined) return;
       const { key } = job;
-      // Another job of the id of one that is gone is none that it waits for.
       const after = job.after.filter(({ id: parent }) => this.jobs.has(parent));
       const open = after.filter(({ id: parent }) => this.jobs.get(parent)?.stage !== "ended");
       const isBlocked = open.length > 0;

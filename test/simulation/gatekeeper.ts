@@ -5,7 +5,15 @@
  */
 import type { CommandInputs } from "../../src/contract/commands.ts";
 import type { Wish } from "./clients.ts";
-import { flowKeys, someDelivery, someGraph, someKey, somePut, someUnique } from "./keys-drawn.ts";
+import {
+  flowKeys,
+  someDelivery,
+  someFamily,
+  someGraph,
+  someKey,
+  somePut,
+  someUnique,
+} from "./keys-drawn.ts";
 import { defined } from "./model/state.ts";
 import { maybe } from "./plans-drawn.ts";
 import type { Random } from "./random.ts";
@@ -76,6 +84,7 @@ export class Gatekeeper {
     [5, (random) => this.#unique(random)],
     [1, () => this.#meet()],
     [3, () => this.#vanish()],
+    [3, (random) => this.#revive(random)],
     [4, (random) => this.#strict(random)],
     [3, (random) => this.#linger(random)],
     [5, (random) => this.#fill(random)],
@@ -136,6 +145,28 @@ export class Gatekeeper {
     const update: Draw = () => ({ name: "job.update", input: { id, priority: 1 } });
     this.#next = [cancel, retry, update, cancel, () => ({ name: "job.remove", input: { id } })];
     return enqueue({ payload: "1", id, fingerprint: id });
+  }
+
+  /** A job ends, and with it those that wait for it; it is to run again with them, or before all of them have heard. */
+  #revive(random: Random): Wish {
+    const jobs = someFamily(random);
+    const ids = jobs.flatMap(({ id }) => id ?? []);
+    const root: Draw = () => ({ name: "job.cancel", input: { id: ids[0] ?? "" } });
+    const retry: Draw = () => ({ name: "job.retry", input: { id: ids[0] ?? "" } });
+    const again: Draw = (then) => ({
+      name: "job.redrive",
+      input: then.chance(0.5)
+        ? { ids: then.chance(0.5) ? ids : ids.toReversed() }
+        : { states: then.chance(0.5) ? ["failed", "cancelled"] : ["cancelled", "failed"] },
+    });
+    // From its end on, the last of a chain is the first to have ended.
+    const apart: Draw[] = ids
+      .toReversed()
+      .map((id) => () => ({ name: "job.cancel", input: { id } }));
+    this.#next = random.chance(0.4)
+      ? [...apart, again]
+      : [root, random.chance(0.5) ? retry : again];
+    return enqueue(...jobs);
   }
 
   /** In strict order: the first job fails, or is released, and holds the others back, or does not. */

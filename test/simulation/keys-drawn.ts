@@ -118,6 +118,16 @@ export function someGraph(random: Random): Job[] {
   return random.chance(0.5) ? jobs : jobs.toReversed();
 }
 
+/** Jobs that wait for the first of them at once, or one for the other; all of them ended badly once that does. */
+export function someFamily(random: Random): Job[] {
+  const isChain = random.chance(0.5);
+  const ids = Array.from({ length: random.between(5, 12) }, (_, i) => `${isChain ? "u" : "v"}${i}`);
+  return ids.map((id, i) => {
+    const after = i === 0 ? undefined : [{ id: ids[isChain ? i - 1 : 0] ?? "" }];
+    return defined({ payload: "1", id, fingerprint: id, after }) as Job;
+  });
+}
+
 const target = "https://jobs.example.com/";
 const secrets = [`whsec_${"A".repeat(32)}`];
 

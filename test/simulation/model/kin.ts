@@ -38,6 +38,9 @@ export const waitingFor = ({ jobs }: State, parent: string): Job[] =>
 export const ownParents = ({ jobs }: Pick<State, "jobs">, job: Job): readonly Parent[] =>
   (job.after ?? []).filter(({ id }) => isOwnParent(jobs.get(id), job));
 
+/** One that ends, or begins to wait, counts for all that it names. */
+export const weightOf = ({ after = [] }: Job): number => Math.max(1, after.length);
+
 const isEnough = (state: string, { onFail }: Parent): boolean =>
   state === "completed" || onFail === "continue";
 
@@ -90,7 +93,7 @@ export function tellChildren(turn: Turn, id: string, most: number): number {
       const error = `job ${id} is ${parent.state}`;
       turn.end("job.failed", child, "failed", { reason: "parent_failed", error });
     }
-    told += child.after?.length ?? 1;
+    told += weightOf(child);
   }
   return told;
 }

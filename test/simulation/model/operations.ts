@@ -6,7 +6,7 @@ import type { CommandInputs } from "../../../src/contract/commands.ts";
 import { small } from "../small.ts";
 import type { Answer } from "./answers.ts";
 import { idOf, isNeeded, pad, runAgain } from "./jobs.ts";
-import { haveHeard, ownParents } from "./kin.ts";
+import { haveHeard, ownParents, weightOf } from "./kin.ts";
 import { isOfFilter } from "./reads.ts";
 import { bounded, limitsOf, openOf, opensAt, touch } from "./rounds.ts";
 import { countsOf, inOrder, isBefore, operationRecord, placeIn } from "./show.ts";
@@ -119,9 +119,7 @@ export function start(
 
 function changeIds(turn: Turn, kind: Kind, ids: readonly string[]): Answer {
   const { seq } = begin(turn, { kind, states: [], total: ids.length });
-  const jobs = [...new Set(ids)]
-    .flatMap((id) => turn.asOfNow(id) ?? [])
-    .filter(({ state }) => isEnded(state));
+  const jobs = [...new Set(ids)].flatMap((id) => turn.asOfNow(id) ?? []);
   const named = new Set(ids);
   const isOf = (job: Job) => named.has(job.id) && isEnded(job.state);
   const { changed } =
@@ -155,7 +153,7 @@ function step(turn: Turn, operation: Operation, state: JobState, most: number): 
   // One counts for all that it names.
   const jobs = all.filter((job) => {
     if (left <= 0) return false;
-    left -= job.after?.length ?? 1;
+    left -= weightOf(job);
     return true;
   });
   const last = jobs.at(-1);
@@ -228,7 +226,7 @@ function runAllAgain(
     } else if (runAgain(turn, job) === undefined) {
       changed += 1;
       if (isOther) others += 1;
-      if (isOther) left -= job.after?.length ?? 1;
+      if (isOther) left -= weightOf(job);
     }
   };
   for (const { id } of jobs) if (!isCut) run(id);

@@ -4,7 +4,7 @@
  */
 import { removeOfAction } from "./actions.ts";
 import { type Due, nextDue, nextRemoval, type Timer } from "./due.ts";
-import { tellChildren } from "./kin.ts";
+import { tellChildren, weightOf } from "./kin.ts";
 import { expire, freeLeft } from "./names.ts";
 import { touch } from "./rounds.ts";
 import { passSlot } from "./schedules.ts";
@@ -28,8 +28,8 @@ function passTimer(turn: Turn, { kind, id, grant = 0 }: Timer, most: number): nu
 }
 
 /** One that ends counts for all that it names. */
-const weightOf = ({ after = [] }: Job, now: Job | undefined): number =>
-  (now === undefined || isEnded(now.state)) && after.length > 0 ? after.length : 1;
+const weightOfEnd = (job: Job, now: Job | undefined): number =>
+  now === undefined || isEnded(now.state) ? weightOf(job) : 1;
 
 /**
  * Does what is due, until that is so many changes, and then forgets what is over, names where it `isWhole`; only the last of it may pass that.
@@ -45,7 +45,7 @@ export function sweep(turn: Turn, most: number, isWhole: boolean): number {
   const live = () => nextDue(turn.state);
   for (let due = dueOf(live); due !== undefined; due = dueOf(live)) {
     let count = 1;
-    if ("job" in due) count = weightOf(due.job, turn.asOfNow(due.job.id));
+    if ("job" in due) count = weightOfEnd(due.job, turn.asOfNow(due.job.id));
     else if ("worker" in due) advanceWorker(turn, due.worker);
     if ("timer" in due) changes += passTimer(turn, due.timer, most - changes);
     else changes += "schedule" in due ? passSlot(turn, due.schedule) : count;
