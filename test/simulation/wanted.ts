@@ -83,6 +83,11 @@ const plain: readonly CommandName[] = [
 /** A command about one of those that are there, or about nothing in particular. */
 function aboutOne(name: CommandName, state: State, random: Random): Wish | undefined {
   if (bare.includes(name)) return { name, input: {} };
+  if (name === "job.update") {
+    const waiting = [...state.jobs.values()].filter((job) => /ready|scheduled/.test(job.state));
+    const one = random.pickFrom(waiting);
+    return one && { name, input: { id: one.id, priority: random.between(-1, 1) } };
+  }
   if (!plain.includes(name)) return undefined;
   const { actions, jobs, keys, operations, plans, schedules, workers } = state;
   const noun = name.split(".")[0] ?? "";
