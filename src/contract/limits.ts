@@ -194,8 +194,12 @@ export const limits = {
   checkpointTailBytes: 3 * MiB,
   /** Only a cap; the bytes are meant to decide. */
   checkpointTailEntries: 50_000,
-  /** One is due before, after this much log and this long behind the last, where it writes no more rows than that to their tables. */
+  /**
+   * One is due before, after this much log and this long behind the last, where it writes no more rows than that to their tables. Where more log comes in that
+   * time, much is written, or a backlog grows, which no list is to hold.
+   */
   checkpointEasyTailBytes: MiB / 2,
+  checkpointEasyTailBytesMax: (3 * MiB) / 4,
   checkpointEasyMs: 1_000,
   checkpointEasyRows: 16,
   /** Changed rows, at 1 to 2 µs each while the queue waits; a row to delete costs half. Jobs that come and go do not count. */

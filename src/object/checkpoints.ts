@@ -74,13 +74,15 @@ export class Checkpoints {
 
   /**
    * Whether one takes little: most of what has changed goes to lists. Whatever an alarm finds, its first piece takes along: many changes that nobody
-   * has written would hold up who asks meanwhile. No more often than it takes a hundredth of the time.
+   * has written would hold up who asks meanwhile. No more often than it takes a hundredth of the time, and not where so much is written that it would be
+   * listed for nothing.
    */
   get #isEasy(): boolean {
     const { at, store } = this.#ports;
     if (this.#found !== undefined || at() < this.#takenAt + limits.checkpointEasyMs) return false;
     const { tailBytes, dirtyRows } = store().stats;
-    return tailBytes >= limits.checkpointEasyTailBytes && dirtyRows <= limits.checkpointEasyRows;
+    const { checkpointEasyTailBytes: least, checkpointEasyTailBytesMax: most } = limits;
+    return tailBytes >= least && tailBytes < most && dirtyRows <= limits.checkpointEasyRows;
   }
 
   /** Whether the alarm at work has changed so much that a piece is to be written. */

@@ -51,6 +51,15 @@ test("the next one comes a second later at the earliest", async () => {
   expect(found).toHaveLength(2);
 });
 
+test("none is taken where more log has come by then: it would list a backlog for nothing", async () => {
+  await halfMegabyte();
+  await halfMegabyte();
+  await halfMegabyte();
+  rig.now += limits.checkpointEasyMs;
+  await rig.engine.submit(enqueue([{}]));
+  expect(found).toHaveLength(1);
+});
+
 test("none is taken where rows would go to their table: they may change again", async () => {
   const names = Array.from({ length: limits.checkpointEasyRows }, (_, i) => ["SET", `n${i}`, "x"]);
   await rig.engine.submit(command("redis.run", { calls: names }));
