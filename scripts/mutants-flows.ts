@@ -198,7 +198,7 @@ const ofFlows: readonly Mutant[] = [
   {
     name: "parent-forgotten",
     breaks: "the record of a parent goes while jobs wait for it",
-    file: "src/store/standing.ts",
+    file: "src/store/job-indexes.ts",
     from: "return dependents > 0 ?",
     to: "return dependents > 1 ?",
     tests: [lives, flows, properties],

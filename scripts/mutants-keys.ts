@@ -143,7 +143,7 @@ const ofOrder: readonly Mutant[] = [
   {
     name: "retried-head-passed",
     breaks: "a job that is tried again in strict order is passed by one that came due meanwhile",
-    file: "src/store/standing.ts",
+    file: "src/store/job-indexes.ts",
     from: "ordered ? (head ? -1 : 0) : priority;",
     to: "ordered ? (head ? 0 : 0) : priority;",
     tests: [heads],

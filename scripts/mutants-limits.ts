@@ -78,7 +78,7 @@ export const limitMutants: readonly Mutant[] = [
   {
     name: "queue-rate-not-used",
     breaks: "the queue's rate is never used up",
-    file: "src/store/standing.ts",
+    file: "src/store/job-counts.ts",
     from: "counters.used_until = take(counters.used_until, rate, at, inParts);",
     to: "void [take, at];",
     tests: [limits],

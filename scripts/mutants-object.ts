@@ -18,7 +18,7 @@ export const objectMutants: readonly Mutant[] = [
   {
     name: "reply-before-durable",
     breaks: "a command is answered before its entry is durable",
-    file: "src/object/commit.ts",
+    file: "src/object/durability.ts",
     from: "await this.#ports.sql.sync();",
     to: "void this.#ports.sql.sync();",
     tests: [groups],

@@ -248,7 +248,7 @@ export const storeMutants: readonly Mutant[] = [
   {
     name: "counter-drift",
     breaks: "a job that leaves the scheduled ones is still counted among them",
-    file: "src/store/standing.ts",
+    file: "src/store/job-counts.ts",
     from: "if (before !== undefined) counters[before.state] -= 1;",
     to: 'if (before !== undefined && before.state !== "scheduled") counters[before.state] -= 1;',
     tests: ["test/machine/properties.test.ts"],
@@ -256,7 +256,7 @@ export const storeMutants: readonly Mutant[] = [
   {
     name: "bytes-drift",
     breaks: "the bytes of a removed job are counted for ever",
-    file: "src/store/standing.ts",
+    file: "src/store/job-counts.ts",
     from: "(after ? jobBytes(after) : 0) - (before ? jobBytes(before) : 0)",
     to: "(after ? jobBytes(after) - (before ? jobBytes(before) : 0) : 0)",
     tests: ["test/machine/properties.test.ts"],
@@ -264,7 +264,7 @@ export const storeMutants: readonly Mutant[] = [
   {
     name: "id-reissued",
     breaks: "the id of a job that was removed is given to another",
-    file: "src/store/standing.ts",
+    file: "src/store/job-counts.ts",
     from: "if (also?.seq !== undefined) counters.seq = also.seq;",
     to: "counters.seq = after === undefined ? counters.seq - 1 : (also?.seq ?? counters.seq);",
     tests: ["test/machine/ids.test.ts"],
@@ -272,7 +272,7 @@ export const storeMutants: readonly Mutant[] = [
   {
     name: "grant-reissued",
     breaks: "a lease gets the token of an earlier one",
-    file: "src/store/standing.ts",
+    file: "src/store/job-counts.ts",
     from: "if (also?.grant !== undefined) counters.grant = also.grant;",
     to: "if (also?.grant !== undefined) counters.grant = 0;",
     tests: ["test/machine/ids.test.ts"],
@@ -280,7 +280,7 @@ export const storeMutants: readonly Mutant[] = [
   {
     name: "handed-out-twice",
     breaks: "a job stays among the ready ones while somebody holds it",
-    file: "src/store/standing.ts",
+    file: "src/store/job-indexes.ts",
     from: "tables.ready.remove(readyKey(id, row));",
     to: "readyKey(id, row);",
     tests: ["test/machine/claims.test.ts"],

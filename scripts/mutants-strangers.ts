@@ -118,7 +118,7 @@ export const strangerMutants: readonly Mutant[] = [
   {
     name: "keys-without-an-entry",
     breaks: "keys that are no JSON do not say of which entry they are",
-    file: "src/store/segments.ts",
+    file: "src/store/log-rows.ts",
     from: "WHEN keys <> '[]' AND json_valid(keys) THEN json_array_length(keys)",
     to: "WHEN keys <> '[]' THEN json_array_length(keys)",
     tests: [bad],

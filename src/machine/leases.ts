@@ -15,9 +15,9 @@ import type {
   HeldLease,
 } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
+import { deadline } from "../store/job-indexes.ts";
 import { type JobRow, payloadOf } from "../store/jobs.ts";
 import { bodyOf } from "../store/plans.ts";
-import { deadline } from "../store/standing.ts";
 import { opensAt } from "../store/token-bucket.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
 import { settleDue } from "./due.ts";

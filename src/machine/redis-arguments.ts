@@ -167,3 +167,12 @@ export function scanOptions(call: Call, at: number, takesType: boolean): ScanOpt
   }
   return options;
 }
+
+/** COUNT and a number at the end of a call; one where they are not there. */
+export function countBehind(call: Call, at: number): number {
+  if (call.args.length === at) return 1;
+  if (call.word(at) !== "count" || call.args.length < at + 2) throw syntaxError();
+  const count = atLeast(1, call.arg(at + 1), "ERR count should be greater than 0");
+  if (call.args.length > at + 2) throw syntaxError();
+  return count;
+}

@@ -22,6 +22,7 @@ import { versionOfName, versionOfUnused } from "../store/names.ts";
 import { noting, serveReady } from "./blocking.ts";
 import type { Decide, Read, Transaction, View } from "./decide.ts";
 import { hashCommands } from "./hashes.ts";
+import { popCommands } from "./list-pops.ts";
 import { listCommands } from "./lists.ts";
 import { nameCommands } from "./names.ts";
 import { readingAhead } from "./redis-ahead.ts";
@@ -34,6 +35,7 @@ const performs: ReadonlyMap<string, Perform> = new Map(
   Object.entries({
     ...hashCommands,
     ...listCommands,
+    ...popCommands,
     ...nameCommands,
     ...setCommands,
     ...sortedSetCommands,

@@ -4,8 +4,7 @@
  */
 import type { RedisReply } from "../contract/redis.ts";
 import { drawAny, drawOptions, drawSome, scanElements } from "./elements.ts";
-import { countBehind } from "./lists.ts";
-import { atLeast, countedNames, double, timeoutOf } from "./redis-arguments.ts";
+import { atLeast, countBehind, countedNames, double, timeoutOf } from "./redis-arguments.ts";
 import { type Call, nilArray, type Perform, RedisError, syntaxError } from "./redis-call.ts";
 import { doubleReply } from "./redis-numbers.ts";
 import { combinedSetCommands } from "./sorted-set-combinations.ts";

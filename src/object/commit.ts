@@ -10,6 +10,7 @@ import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { Sql } from "../store/sql.ts";
 import type { Callers } from "./callers.ts";
+import { Durability } from "./durability.ts";
 import type { Feed } from "./feed.ts";
 import { Gathering } from "./gathering.ts";
 import { Group } from "./group.ts";
@@ -51,10 +52,6 @@ interface Member {
   readonly answer: CommandAnswer;
 }
 
-/** A group that is slow to become durable lets others begin behind it. */
-const SLOW_GROUP_MS = 5;
-const GROUPS_IN_FLIGHT_MAX = 4;
-
 /** Whether a command may be given jobs. */
 const claims = ({ name, input }: CommandRequest): boolean =>
   name === "lease.claim" || (name === "lease.settle" && (input as SettleInput).claim !== undefined);
@@ -63,19 +60,17 @@ export class Committer {
   readonly #ports: CommitterPorts;
   readonly #pending = new PendingCommands();
   readonly #gathering: Gathering;
-  readonly #inFlight: number[] = [];
-  /** What is to be told of groups whose writes are not waited for yet. */
-  readonly #toTell: Telling[] = [];
+  readonly #durability: Durability;
   #incarnation: number | undefined;
   #queueId: string | undefined;
   /** How many wait to be alone. */
   #holds = 0;
-  readonly #idle: { readonly done: () => void; readonly fail: (error: unknown) => void }[] = [];
   /** Set once, when the object was aborted. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(ports: CommitterPorts) {
     this.#ports = ports;
+    this.#durability = new Durability(ports);
     this.#gathering = new Gathering({ pause: () => ports.pause(), begin: () => this.pump() });
   }
 
@@ -133,7 +128,7 @@ export class Committer {
   /** Tells what is known by now, once that is durable. */
   async tell(told: readonly Telling[]): Promise<void> {
     if (told.length === 0) return;
-    this.#toTell.push(...told);
+    this.#durability.owe(...told);
     await this.#durable();
     this.pump();
   }
@@ -144,9 +139,7 @@ export class Committer {
     let result: T;
     this.#holds += 1;
     try {
-      if (this.#inFlight.length > 0) {
-        await new Promise<void>((done, fail) => this.#idle.push({ done, fail }));
-      }
+      await this.#durability.untilIdle();
       result = work();
     } finally {
       this.#holds -= 1;
@@ -180,7 +173,7 @@ export class Committer {
       this.#refuseAll(refusal);
       return;
     }
-    while (this.#isNeeded && this.#mayBegin() && !this.#gathering.holds()) this.#runGroup();
+    while (this.#isNeeded && this.#mayBegin && !this.#gathering.holds()) this.#runGroup();
   }
 
   /** Whether a group has something to do. */
@@ -195,12 +188,8 @@ export class Committer {
     this.#ports.callers().refuse(refusal);
   }
 
-  #mayBegin(): boolean {
-    if (this.#holds > 0) return false;
-    const [oldest] = this.#inFlight;
-    if (oldest === undefined) return true;
-    const isSlow = this.#ports.now() - oldest > SLOW_GROUP_MS;
-    return isSlow && this.#inFlight.length < GROUPS_IN_FLIGHT_MAX;
+  get #mayBegin(): boolean {
+    return this.#holds === 0 && this.#durability.letsOthersBegin;
   }
 
   #group(): Group {
@@ -281,7 +270,7 @@ export class Committer {
     this.#incarnation ??= this.#ports.store().last.incarnation + 1;
     try {
       const isAppended = group.append(this.#incarnation);
-      this.#toTell.push(...served);
+      this.#durability.owe(...served);
       if (!isAppended) return undefined;
     } catch (error) {
       this.#undo(group);
@@ -293,7 +282,7 @@ export class Committer {
       );
     }
     try {
-      this.#toTell.push(...this.#ports.callers().ended(group), ...this.#ports.feed().appended());
+      this.#durability.owe(...this.#ports.callers().ended(group), ...this.#ports.feed().appended());
       this.#ports.afterAppend(group);
     } catch (error) {
       // The entry stands whatever becomes of the upkeep behind it, which the next group tries again.
@@ -314,25 +303,11 @@ export class Committer {
 
   /** Resolves once all that was written so far is durable; when that cannot be known, the object is aborted. */
   async #durable(): Promise<void> {
-    this.#inFlight.push(this.#ports.now());
-    const told = this.#toTell.splice(0);
     try {
-      await this.#ports.sql.sync();
+      await this.#durability.reached();
     } catch (error) {
       this.#abort(error);
       throw error;
-    }
-    this.#inFlight.shift();
-    for (const each of told) this.#tellOne(each);
-    if (this.#inFlight.length === 0) for (const { done } of this.#idle.splice(0)) done();
-  }
-
-  /** Whoever cannot be told keeps nobody else from being told. */
-  #tellOne({ tell }: Telling): void {
-    try {
-      tell();
-    } catch (error) {
-      this.#ports.report(error, "tell");
     }
   }
 
@@ -340,7 +315,7 @@ export class Committer {
   #abort(error: unknown, members: readonly Member[] = []): void {
     for (const { pending } of members) pending.fail(error);
     for (const pending of this.#pending.takeAll()) pending.fail(error);
-    for (const { fail } of this.#idle.splice(0)) fail(error);
+    this.#durability.fail(error);
     if (this.#failure !== undefined) return;
     this.#failure = { error };
     this.#ports.report(error, "commit");

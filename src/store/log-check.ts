@@ -6,8 +6,10 @@
 import type { Anchor } from "./chain.ts";
 import { faultOfLink, genesis, hashOf, LogCorrupt } from "./chain.ts";
 import type { HardStateRow } from "./hard-state.ts";
-import type { EntryHead, Segment } from "./segments.ts";
-import * as rows from "./segments.ts";
+import type { EntryHead } from "./log-rows.ts";
+import * as rows from "./log-rows.ts";
+import type { Segment } from "./segments.ts";
+import { readSegments } from "./segments.ts";
 import type { Sql } from "./sql.ts";
 
 /**
@@ -16,7 +18,7 @@ import type { Sql } from "./sql.ts";
  */
 export function checkSegments(sql: Sql, state: HardStateRow): void {
   const { purged, checkpointed } = state;
-  const segments = rows.readSegments(sql);
+  const segments = readSegments(sql);
   for (const [i, segment] of segments.entries()) {
     const before = segments[i - 1]?.last ?? beforeFirst(segment, purged);
     checkEnds(sql, segment, before);

@@ -7,9 +7,10 @@ import { type Entry, LogCorrupt } from "./chain.ts";
 import type { KeptAnswer } from "./entry.ts";
 import { decodeKeys, EntryUnreadable } from "./entry.ts";
 import { KeyFilter, OpenKeys, SealedKeys } from "./key-index.ts";
+import * as rows from "./log-rows.ts";
 import type { SegmentList } from "./segment-list.ts";
 import type { Segment } from "./segments.ts";
-import * as rows from "./segments.ts";
+import { readKeyHashes } from "./segments.ts";
 import type { Sql } from "./sql.ts";
 
 /** A kept answer, found by its idempotency key. */
@@ -103,7 +104,7 @@ export class LogKeys {
     if (this.#sealed.size === all.length - (open === undefined ? 0 : 1)) return this.#filter;
     for (const { segment, firstIndex, isSealed } of all) {
       if (!isSealed || this.#sealed.has(segment)) continue;
-      this.#sealed.set(segment, new SealedKeys(firstIndex, rows.readKeyHashes(this.#sql, segment)));
+      this.#sealed.set(segment, new SealedKeys(firstIndex, readKeyHashes(this.#sql, segment)));
     }
     this.#filter = new KeyFilter([...this.#sealed.values()]);
     return this.#filter;

@@ -5,10 +5,10 @@
 import type { Anchor, Entry, LogId } from "./chain.ts";
 import { anchorOf, LogCorrupt } from "./chain.ts";
 import type { HardStateRow } from "./hard-state.ts";
+import * as rows from "./log-rows.ts";
 import type { IndexRange, LogReader, LogState, Vote } from "./raft.ts";
 import { idOf, LeaderChanged, LogAbsent, LogPurged } from "./raft.ts";
 import type { SegmentList } from "./segment-list.ts";
-import * as rows from "./segments.ts";
 import type { Sql } from "./sql.ts";
 
 /** Bytes of entries that are read at once. */

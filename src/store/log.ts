@@ -10,11 +10,12 @@ import { decodeKeys } from "./entry.ts";
 import type { HardState, HardStateRow } from "./hard-state.ts";
 import { type KeyHit, type KeysOfEntry, LogKeys } from "./log-keys.ts";
 import { SegmentReader } from "./log-reader.ts";
+import * as rows from "./log-rows.ts";
 import type { Draft, LogStorage, RaftRule, Settle, Vote } from "./raft.ts";
 import { RaftRefusal } from "./raft.ts";
 import { SegmentList } from "./segment-list.ts";
 import type { Segment } from "./segments.ts";
-import * as rows from "./segments.ts";
+import { createSegment, dropSegment, updateSegment } from "./segments.ts";
 import type { Sql } from "./sql.ts";
 import { utf8Length } from "./sql.ts";
 
@@ -124,7 +125,7 @@ export class Log extends SegmentReader implements LogStorage {
     const dropped = this.list.all.slice(kept.length);
     const cut = kept.at(-1);
     const remaining = this.sql.transaction(() => {
-      for (const { segment } of dropped) rows.dropSegment(this.sql, segment);
+      for (const { segment } of dropped) dropSegment(this.sql, segment);
       if (cut === undefined || cut.last.index <= index) return kept;
       return [...kept.slice(0, -1), this.#writeCut(cut, end)];
     });
@@ -147,7 +148,7 @@ export class Log extends SegmentReader implements LogStorage {
     const purged = this.#existing(upTo);
     const isGone = (each: Segment) => each.isSealed && each.last.index <= upTo.index;
     const dropped = this.list.all.filter(isGone);
-    for (const { segment } of dropped) rows.dropSegment(this.sql, segment);
+    for (const { segment } of dropped) dropSegment(this.sql, segment);
     const settle = this.state.write({ purged });
     return () => {
       settle();
@@ -161,7 +162,7 @@ export class Log extends SegmentReader implements LogStorage {
    * transaction.
    */
   writeRestart(purged: Anchor, changes: Partial<HardState> = {}): Settle {
-    for (const { segment } of this.list.all) rows.dropSegment(this.sql, segment);
+    for (const { segment } of this.list.all) dropSegment(this.sql, segment);
     const settle = this.state.write({ ...changes, purged });
     return () => {
       settle();
@@ -194,7 +195,7 @@ export class Log extends SegmentReader implements LogStorage {
     const { open } = this.list;
     if (open === undefined) return () => undefined;
     const isFull = open.bytes >= at.segmentBytesMax || open.keys >= at.segmentKeysMax;
-    rows.updateSegment(this.sql, open, isFull ? this.#keys.seal(open) : null);
+    updateSegment(this.sql, open, isFull ? this.#keys.seal(open) : null);
     return () => {
       this.list.counted(isFull);
       if (isFull) this.#keys.forgetOpen();
@@ -212,7 +213,7 @@ export class Log extends SegmentReader implements LogStorage {
 
   #writeAll(segment: Segment, linked: readonly Linked[]): Settle {
     const settle = this.state.isStored ? () => undefined : this.state.write();
-    if (this.list.open === undefined) rows.createSegment(this.sql, segment);
+    if (this.list.open === undefined) createSegment(this.sql, segment);
     for (const { entry } of linked) rows.insertEntry(this.sql, segment.segment, entry);
     return settle;
   }
@@ -222,7 +223,7 @@ export class Log extends SegmentReader implements LogStorage {
     rows.deleteEntriesAfter(this.sql, segment, last.index);
     const figures = rows.countEntries(this.sql, segment, firstIndex);
     const cut = { segment, firstIndex, firstAt, last, ...figures, isSealed: false };
-    rows.updateSegment(this.sql, cut, null);
+    updateSegment(this.sql, cut, null);
     return cut;
   }
 

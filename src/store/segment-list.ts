@@ -4,8 +4,10 @@
  */
 import type { Anchor } from "./chain.ts";
 import { anchorOf, LogCorrupt } from "./chain.ts";
-import type { Figures, Segment } from "./segments.ts";
-import * as rows from "./segments.ts";
+import type { Figures } from "./log-rows.ts";
+import * as rows from "./log-rows.ts";
+import type { Segment } from "./segments.ts";
+import { readSegments } from "./segments.ts";
 import type { Sql } from "./sql.ts";
 
 /** The segments of one log, in order; only the last may be open. */
@@ -23,7 +25,7 @@ export class SegmentList {
 
   /** Reads the list. Throws LogCorrupt when tables and segment rows do not agree. */
   static read(sql: Sql, purged: Anchor, tables: Iterable<string>): SegmentList {
-    const segments = rows.readSegments(sql);
+    const segments = readSegments(sql);
     checkTables(sql, segments, tables);
     for (const segment of segments) checkExtent(sql, segment);
     const first = segments[0]?.firstIndex ?? purged.index + 1;
