@@ -6,6 +6,7 @@ import type { Mutant } from "./mutants-table.ts";
 
 const kept = "test/machine/flow-kept.test.ts";
 const lists = "test/machine/flow-lists.test.ts";
+const byIds = "test/machine/operations-by-ids.test.ts";
 
 export const waitMutants: readonly Mutant[] = [
   {
@@ -148,9 +149,26 @@ export const waitMutants: readonly Mutant[] = [
   {
     name: "discard-of-running",
     breaks: "a discard by ids removes jobs that have not ended",
-    file: "src/machine/operations.ts",
-    from: "named.has(jobId) && isEndState(job.state)",
-    to: "named.has(jobId)",
+    file: "src/machine/operation-steps.ts",
+    from: "named.has(id) && isEndState(job.state)",
+    to: "named.has(id)",
     tests: [lists],
+  },
+  {
+    name: "ids-in-one-step",
+    breaks:
+      "a redrive of named jobs does them all in its command, whatever they name and however long their texts are",
+    file: "src/machine/operation-steps.ts",
+    from: "next < ids.length && !room.isFull",
+    to: "next < ids.length",
+    tests: [byIds],
+  },
+  {
+    name: "ids-passed-over",
+    breaks: "a step over named jobs passes over the first that the one before has left",
+    file: "src/machine/operation-steps.ts",
+    from: "{ after: [next] }",
+    to: "{ after: [next + 1] }",
+    tests: [byIds],
   },
 ];

@@ -297,13 +297,14 @@ export interface EventFacts
     endedAfter?: number;
     endedBefore?: number;
   };
-  /** A step was done; `state` and `after` say where the next one begins, none of them that it is done. */
+  /** A step was done; `state` and `after` say where the next one begins, none of them that it is done. `left`: of those named, from there on. */
   "operation.advanced": {
     seq: number;
     changed: number;
     examined: number;
     state?: JobState;
     after?: readonly (string | number)[];
+    left?: readonly string[];
   };
 }
 

@@ -67,7 +67,8 @@ function derived(event: Event): JsonText {
   if (event.type === "delivery.put") return label("url") + JSON.stringify(event.settings.url);
   if (event.type === "operation.started") return `${label("operation")}${event.seq}`;
   if (event.type !== "operation.advanced") return "";
-  return `${label("operation")}${event.seq}${label("done")}${event.state === undefined}`;
+  const isDone = event.state === undefined && event.after === undefined;
+  return `${label("operation")}${event.seq}${label("done")}${isDone}`;
 }
 
 function sharedByJobs({ jobIds: [queueId, term], firstSeq, lengths, options }: ActionSubmitted) {

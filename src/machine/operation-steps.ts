@@ -10,6 +10,7 @@ import { keyDueAt, keyOpensAt, limitsOf } from "../store/keys.ts";
 import type { OperationRow } from "../store/operations.ts";
 import { bounded } from "../store/token-bucket.ts";
 import { queueOf, type Transaction } from "./decide.ts";
+import { settleDue } from "./due.ts";
 import { behindParents, haveHeard, namesOf } from "./flows.ts";
 import { neededBy, runAgain } from "./jobs.ts";
 import { isOfFilter } from "./jobs-read.ts";
@@ -25,7 +26,7 @@ export function step(
   most: number,
 ): number {
   const { kind, fromBack, after } = operation;
-  const { met, examined, last, left } = lookAt(tx, operation, state, most);
+  const { met, examined, last, taken } = lookAt(tx, operation, state, most);
   // What became of one of this step may have ended another, which waited for it.
   const isMeant: IsMeant = (_, job) => job.state === state && isOfOperation(operation, job);
   const isAlsoMeant: IsMeant = (_, job) =>
@@ -46,24 +47,93 @@ export function step(
     return most;
   }
   const done = { seq, changed, examined: examined + besides };
-  if (left <= 0 && last !== undefined) {
+  if (last !== undefined) {
     tx.emit("operation.advanced", { ...done, state, after: last });
     return most;
   }
   const next = operation.states[operation.states.indexOf(state) + 1];
   tx.emit("operation.advanced", next === undefined ? done : { ...done, state: next });
-  return most - left;
+  return taken;
+}
+
+/**
+ * One step over jobs that were named: it looks at them in the order in which they were, as many as one over a state would. The first is told of
+ * all, those behind it of what that left. Returns how much of `most` it took.
+ */
+export function stepOfIds(
+  tx: Transaction,
+  seq: number,
+  operation: OperationRow,
+  ids: readonly string[],
+  most: number,
+): number {
+  const { kind, left: isNoted, after: [from = 0] = [] } = operation;
+  const room = new Room(most);
+  const met: Met[] = [];
+  let next = Number(from);
+  for (; next < ids.length && !room.isFull; next += 1) {
+    const id = ids[next] ?? "";
+    settleDue(tx, id);
+    const job = tx.tables.jobs.get([id]);
+    room.take(job);
+    if (job !== undefined) met.push([job.seq, id]);
+  }
+  const named = new Set(ids);
+  const isMeant: IsMeant = (id, job) =>
+    named.has(id) && isEndState(job.state) && isOfOperation(operation, job);
+  const { changed, isCut } =
+    kind === "redrive"
+      ? runAllAgain(tx, asEnqueued(met), isMeant, most)
+      : changeAll(tx, kind, asEnqueued(met), isMeant);
+  // It begins again where it began: those that run again are meant no longer.
+  if (isCut) next = Number(from);
+  // A parent that ran again before its turn to be looked at counts from then on.
+  const looked = operation.total - (ids.length - next);
+  const examined = Math.max(changed, looked - operation.examined);
+  if (next === ids.length) {
+    tx.emit("operation.advanced", { seq, changed, examined });
+    return room.taken;
+  }
+  const rest = isNoted === undefined ? { after: [0], left: ids.slice(next) } : { after: [next] };
+  tx.emit("operation.advanced", { seq, changed, examined, ...rest });
+  return most;
 }
 
 /** A job that a step is to look at. */
-export type Met = readonly [seq: number, id: string];
+type Met = readonly [seq: number, id: string];
 
-/** What a step looks at: how many that are, behind which place it stopped, and what is left of what it may take; nothing, where it is full. */
+/** What a step may still look at: so many jobs, each of which counts for those that it names, and so much of their texts. */
+class Room {
+  readonly #most: number;
+  #left: number;
+  #units = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+    this.#left = most;
+  }
+
+  take(job: JobRow | undefined): void {
+    this.#left -= namesOf(job);
+    this.#units += job === undefined ? 0 : unitsOf(job);
+  }
+
+  get isFull(): boolean {
+    return this.#left <= 0 || this.#units >= limits.operationStepTextUnits;
+  }
+
+  /** How much of what it might take it took; all, where no more fits. */
+  get taken(): number {
+    return this.isFull ? this.#most : this.#most - this.#left;
+  }
+}
+
+/** What a step looks at: how many that are, and behind which place it stopped, where there are more. */
 interface Looked {
   readonly met: readonly Met[];
   readonly examined: number;
   readonly last?: IndexKey;
-  readonly left: number;
+  readonly taken: number;
 }
 
 function lookAt(
@@ -74,28 +144,22 @@ function lookAt(
 ): Looked {
   const met: Met[] = [];
   let examined = 0;
-  let left = most;
-  let units = 0;
+  const room = new Room(most);
   for (const [last, id] of placesOf(tx, state, after, fromBack && state === "blocked")) {
     const job = tx.tables.jobs.get([id]);
     examined += 1;
-    left -= namesOf(job);
-    if (job !== undefined) {
-      met.push([job.seq, id]);
-      units += unitsOf(job);
-    }
-    if (units >= limits.operationStepTextUnits) left = 0;
-    if (left <= 0) return { met, examined, last, left };
+    room.take(job);
+    if (job !== undefined) met.push([job.seq, id]);
+    if (room.isFull) return { met, examined, last, taken: most };
   }
-  return { met, examined, left };
+  return { met, examined, taken: room.taken };
 }
 
 /** In the order in which they were enqueued: so those that run again stand in it as before. */
-export const asEnqueued = (met: readonly Met[]): readonly Met[] =>
-  met.toSorted(([a], [b]) => a - b);
+const asEnqueued = (met: readonly Met[]): readonly Met[] => met.toSorted(([a], [b]) => a - b);
 
 /** Whether a job is to be changed, as it is now. */
-export type IsMeant = (id: string, job: JobRow) => boolean;
+type IsMeant = (id: string, job: JobRow) => boolean;
 
 /** How many jobs were changed, how many of them are none of those that were met, and whether some of these are still to be looked at. */
 interface Changed {
@@ -104,7 +168,7 @@ interface Changed {
   readonly isCut: boolean;
 }
 
-export function changeAll(
+function changeAll(
   tx: Transaction,
   kind: OperationRow["kind"],
   met: readonly Met[],
@@ -122,11 +186,11 @@ export function changeAll(
  * Runs jobs again, each behind those it names that are to run again too, of which `room` may be others than those that were met. Where that is not
  * enough, or one has more to tell of its last run than fits, it stops: not without having done something.
  */
-export function runAllAgain(
+function runAllAgain(
   tx: Transaction,
   met: readonly Met[],
   isMeant: IsMeant,
-  room = Number.POSITIVE_INFINITY,
+  room: number,
 ): Changed {
   const own = new Set(met.map(([, id]) => id));
   const tried = new Set<string>();
@@ -136,7 +200,7 @@ export function runAllAgain(
       const job = tx.tables.jobs.get([id]);
       if (job === undefined) continue;
       const isOther = !own.has(id);
-      const isLate = Number.isFinite(room) && !haveHeard(tx, id, job);
+      const isLate = !haveHeard(tx, id, job);
       if (isLate || (isOther && left <= 0)) return { changed, besides, isCut: true };
       if (runAgain(tx, id, job) !== undefined) continue;
       changed += 1;

@@ -3,23 +3,14 @@
  * Invariant: a step looks at a bounded number of jobs and begins where the last one stopped.
  */
 
-import { endStates, isEndState, type JobState } from "../contract/fields.ts";
+import { endStates, type JobState } from "../contract/fields.ts";
 import { operationId } from "../contract/ids.ts";
 import { limits } from "../contract/limits.ts";
 import type { DiscardInput, OperationRecord } from "../contract/operations.ts";
 import { refuse } from "../contract/refusals.ts";
 import type { OperationRow } from "../store/operations.ts";
 import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
-import { settleDue } from "./due.ts";
-import {
-  asEnqueued,
-  changeAll,
-  type IsMeant,
-  type Met,
-  resizeStep,
-  runAllAgain,
-  step,
-} from "./operation-steps.ts";
+import { resizeStep, step, stepOfIds } from "./operation-steps.ts";
 
 function toRecord(row: OperationRow): OperationRecord {
   const { id, kind, states, changed, examined, total, startedAt, endedAt } = row;
@@ -99,26 +90,15 @@ function start(
   return replyWith(tx, seq);
 }
 
-/** By ids it is one step: it changes those it can and passes over the rest. */
+/** Of those that are named it changes as many as a step takes, and what is left in further ones; what it may not touch it passes over. */
 function changeIds(tx: Transaction, kind: "redrive" | "discard", ids: readonly string[]) {
   const counters = countersOf(tx);
   const seq = counters.operation + 1;
   const id = operationId(tx.identity, seq);
   const facts = { kind, states: [], seqMax: counters.seq, total: ids.length } as const;
   tx.emit("operation.started", { id, seq, ...facts });
-  const named = new Set(ids);
-  const met: Met[] = [];
-  for (const jobId of named) {
-    settleDue(tx, jobId);
-    const job = tx.tables.jobs.get([jobId]);
-    if (job !== undefined) met.push([job.seq, jobId]);
-  }
-  const isMeant: IsMeant = (jobId, job) => named.has(jobId) && isEndState(job.state);
-  const { changed } =
-    kind === "redrive"
-      ? runAllAgain(tx, asEnqueued(met), isMeant)
-      : changeAll(tx, kind, asEnqueued(met), isMeant);
-  tx.emit("operation.advanced", { seq, changed, examined: ids.length });
+  const row = tx.tables.operations.get([seq]);
+  if (row !== undefined) stepOfIds(tx, seq, row, ids, limits.operationStepMax);
   return replyWith(tx, seq);
 }
 
@@ -142,11 +122,9 @@ export function advance(tx: Transaction, seq: number): void {
   let room: number = limits.operationStepMax;
   while (room > 0) {
     const operation = tx.tables.operations.get([seq]);
-    if (operation?.state === undefined) return;
-    const done =
-      operation.kind === "resize"
-        ? resizeStep(tx, seq, operation, room)
-        : step(tx, seq, operation, operation.state, room);
-    room -= done;
+    if (operation === undefined || operation.endedAt !== undefined) return;
+    if (operation.kind === "resize") room -= resizeStep(tx, seq, operation, room);
+    else if (operation.state !== undefined) room -= step(tx, seq, operation, operation.state, room);
+    else room -= stepOfIds(tx, seq, operation, operation.left ?? [], room);
   }
 }

@@ -52,14 +52,15 @@ function dueAt({ seenAt, ttlMs, diedAt, leftAt, running }: WorkerRow): number {
 
 export function verifyOperation(check: RowCheck, seq: number, row: OperationRow): void {
   const { counted } = check.state;
-  const { id, state, states, after, changed, examined, startedAt, endedAt } = row;
+  const { id, state, states, after, left, changed, examined, startedAt, endedAt } = row;
   counted.operation = Math.max(counted.operation, seq);
   counted.seq = Math.max(counted.seq, row.seqMax);
   counted.grant = Math.max(counted.grant, row.grantMax ?? 0);
   if (endedAt === undefined) counted.underway += 1;
   const isOfNumber = id.endsWith(`-op${seq.toString(36).padStart(4, "0")}`);
   check.expect(isOfNumber, "I11", `its id ${id} is of another number`);
-  const hasPlace = state !== undefined && states.includes(state);
+  const isInState = state !== undefined && states.includes(state);
+  const hasPlace = isInState || (left !== undefined && after !== undefined);
   check.expect(
     hasPlace === (endedAt === undefined),
     "I11",

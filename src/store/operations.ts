@@ -31,10 +31,12 @@ export interface OperationRow {
   readonly total: number;
   readonly startedAt: number;
   readonly endedAt?: number;
-  /** The state in which the next step begins; not set once it is done. */
+  /** The state in which the next step begins; not set once it is done, nor of one that goes through ids. */
   readonly state?: JobState;
-  /** The index key after which it begins there. */
+  /** The index key after which it begins there, or how many of `left` come before. */
   readonly after?: readonly (string | number)[];
+  /** Jobs that were named and not looked at in the first step. */
+  readonly left?: readonly string[];
 }
 
 export const operations = declareTable<OperationRow>()({
@@ -60,16 +62,21 @@ function started(tables: SluiceTables, event: EventOf<"operation.started">, at: 
 }
 
 function advanced(tables: SluiceTables, event: EventOf<"operation.advanced">, at: number): void {
-  const { seq, changed, examined, state, after } = event;
+  const { seq, changed, examined, state, after, left } = event;
   const row = tables.operations.get([seq]);
   if (row === undefined) throw new Error(`an event names operation ${seq}, which is not kept`);
-  if (state === undefined && row.endedAt === undefined) editCounters(tables).underway -= 1;
-  const { state: _state, after: _after, ...rest } = row;
+  const isDone = state === undefined && after === undefined;
+  const wasDone = row.endedAt !== undefined;
+  // One that goes through ids was taken for done as it began.
+  if (isDone !== wasDone) editCounters(tables).underway += isDone ? -1 : 1;
+  const { state: _state, after: _after, left: known = left, endedAt: _endedAt, ...rest } = row;
   tables.operations.put([seq], {
     ...rest,
     changed: row.changed + changed,
     examined: row.examined + examined,
-    ...(state === undefined ? { endedAt: at } : { state, ...(after && { after }) }),
+    ...(isDone
+      ? { endedAt: at }
+      : { ...(state && { state }), ...(after && { after }), ...(known && { left: known }) }),
   });
 }
 

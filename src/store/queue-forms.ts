@@ -96,9 +96,14 @@ const places = {
   expired: ended,
 } as const;
 
-function operationFault({ kind, state, states, after }: OperationRow): string | undefined {
+function operationFault(row: OperationRow): string | undefined {
+  const { kind, state, states, after, left } = row;
   if (!states.every((each) => operationStates[kind].includes(each))) {
     return `value.states: a ${kind} works on others`;
+  }
+  if (left !== undefined) {
+    const isThere = z.tuple([count.max(left.length)]).safeParse(after).success;
+    return isThere && states.length === 0 ? undefined : "value.left: no place among the ids";
   }
   if (after === undefined || state === undefined) return undefined;
   const place = kind === "resize" ? z.tuple([flowKey]) : places[state];
@@ -239,6 +244,7 @@ export const queueForms = {
       seqMax: count,
       grantMax: count.optional(),
       fromBack: z.literal(true).optional(),
+      left: z.array(jobId).max(limits.idsPerRedriveMax).optional(),
       label: z.string().min(1).max(512).optional(),
       key: flowKey.optional(),
       error: z.string().min(1).max(256).optional(),

@@ -286,7 +286,8 @@ export class Clients {
   #redrive(random: Random, now: number): Wish {
     const name = random.chance(0.5) ? "job.redrive" : "job.discard";
     if (random.chance(0.3)) {
-      const ids = Array.from({ length: random.between(1, 4) }, () => this.#endedId(random));
+      // More than one step takes, now and then.
+      const ids = Array.from({ length: random.between(1, 9) }, () => this.#endedId(random));
       return { name, input: { ids } };
     }
     return { name, input: someFilter(random, now, name === "job.discard") };

@@ -43,10 +43,12 @@ interface ActionFacts {
 
 /** An event with what follows from it. */
 function withMore(event: Facts): Facts {
-  const { type, seq, state, settings } = event;
+  const { type, seq, state, after, settings } = event;
   if (type === "delivery.put") return { ...event, ...(settings as object) };
   if (type === "operation.started") return { ...event, operation: seq };
-  if (type === "operation.advanced") return { ...event, operation: seq, done: state === undefined };
+  if (type === "operation.advanced") {
+    return { ...event, operation: seq, done: state === undefined && after === undefined };
+  }
   if (type !== "action.submitted") return event;
   const { jobIds, firstSeq, lengths, options, inputs } = event as unknown as ActionFacts;
   const [queueId, term] = jobIds;

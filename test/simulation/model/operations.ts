@@ -76,7 +76,7 @@ function move(
   turn: Turn,
   seq: number,
   done: { readonly changed: number; readonly examined: number },
-  next?: { readonly state: JobState; readonly after?: Place },
+  next?: Pick<Operation, "state" | "after" | "left">,
 ): void {
   turn.emit("operation.advanced");
   turn.state.operations = turn.state.operations.map((each) =>
@@ -88,7 +88,8 @@ function move(
           examined: each.examined + done.examined,
           state: next?.state,
           after: next?.after,
-          ...(next === undefined && { endedAt: turn.at }),
+          left: next && (next.left ?? each.left),
+          endedAt: next === undefined ? turn.at : undefined,
         },
   );
 }
@@ -118,16 +119,37 @@ export function start(
 }
 
 function changeIds(turn: Turn, kind: Kind, ids: readonly string[]): Answer {
-  const { seq } = begin(turn, { kind, states: [], total: ids.length });
-  const jobs = [...new Set(ids)].flatMap((id) => turn.asOfNow(id) ?? []);
-  const named = new Set(ids);
-  const isOf = (job: Job) => named.has(job.id) && isEnded(job.state);
-  const { changed } =
+  const operation = begin(turn, { kind, states: [], total: ids.length });
+  stepOfIds(turn, operation, ids, small.operationStepMax);
+  return show(turn, operation.seq);
+}
+
+/** One step over ids: those are looked at that it has room for, in the order in which they were named. */
+function stepOfIds(turn: Turn, operation: Operation, ids: readonly string[], most: number): number {
+  const { seq, kind, total } = operation;
+  const first = Number(operation.after?.[0] ?? 0);
+  let [next, left] = [first, most];
+  const jobs: Job[] = [];
+  for (; next < ids.length && left > 0; next += 1) {
+    const job = turn.asOfNow(ids[next] ?? "");
+    left -= job === undefined ? 1 : weightOf(job);
+    if (job !== undefined) jobs.push(job);
+  }
+  const isOf = (job: Job) => ids.includes(job.id) && isEnded(job.state) && isMeant(operation, job);
+  const { changed, isCut } =
     kind === "redrive"
-      ? runAllAgain(turn, asEnqueued(jobs), isOf)
-      : changeAll(turn, { kind }, asEnqueued(jobs), isOf);
-  move(turn, seq, { changed, examined: ids.length });
-  return show(turn, seq);
+      ? runAllAgain(turn, asEnqueued(jobs), isOf, most)
+      : changeAll(turn, operation, asEnqueued(jobs), isOf);
+  if (isCut) next = first;
+  const examined = Math.max(changed, total - (ids.length - next) - operation.examined);
+  if (next === ids.length) {
+    move(turn, seq, { changed, examined });
+    return left > 0 ? most - left : most;
+  }
+  const isFirst = operation.left === undefined;
+  const place = isFirst ? { after: [0], left: ids.slice(next) } : { after: [next] };
+  move(turn, seq, { changed, examined }, { ...place });
+  return most;
 }
 
 /** The oldest operation that is not done. */
@@ -139,9 +161,11 @@ export function advance(turn: Turn, seq: number): void {
   let room: number = small.operationStepMax;
   while (room > 0) {
     const operation = bySeq(turn, seq);
-    if (operation?.state === undefined) return;
-    if (operation.kind === "resize") room -= lookAtKeys(turn, operation, room);
-    else room -= step(turn, operation, operation.state, room);
+    if (operation === undefined || operation.endedAt !== undefined) return;
+    const { kind, state, left } = operation;
+    if (kind === "resize") room -= lookAtKeys(turn, operation, room);
+    else if (state !== undefined) room -= step(turn, operation, state, room);
+    else room -= stepOfIds(turn, operation, left ?? [], room);
   }
 }
 
@@ -208,7 +232,7 @@ function runAllAgain(
   turn: Turn,
   jobs: readonly Job[],
   isOf: (job: Job) => boolean,
-  most = Infinity,
+  most: number,
 ): Changed {
   const tried = new Set<string>();
   let [changed, others, left, isCut] = [0, 0, most, false];
@@ -220,7 +244,7 @@ function runAllAgain(
     const job = turn.state.jobs.get(id);
     if (isCut || job === undefined) return;
     const isOther = jobs.every((each) => each.id !== id);
-    const isLate = most < Infinity && !haveHeard(turn, job);
+    const isLate = !haveHeard(turn, job);
     if (isLate || (isOther && left <= 0)) {
       isCut = true;
     } else if (runAgain(turn, job) === undefined) {

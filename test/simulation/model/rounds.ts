@@ -40,8 +40,15 @@ export function rateOpensAt(usedUntil: number | undefined, rate: Rate | null): n
   return Math.ceil(usedUntil - (burst - 1) * (perMs / limit));
 }
 
-/** To the nearest time at which a token may come: the rates drawn are so small that this is exact. */
-const whole = (time: number, { limit }: Rate): number => Math.round(time * limit) / limit;
+/**
+ * To the nearest time at which a token may come, counted from a whole millisecond: the rates drawn are so small that this is exact. Behind a
+ * change of the rate what was used may be no such time.
+ */
+function whole(time: number, { limit, perMs }: Rate): number {
+  let parts = 1;
+  while ((parts * perMs) % limit !== 0) parts += 1;
+  return Math.round(time * parts) / parts;
+}
 
 export const used = (before: number | undefined, rate: Rate, at: number): number =>
   whole(Math.max(before ?? 0, at) + rate.perMs / rate.limit, rate);

@@ -162,6 +162,8 @@ export interface Operation {
   readonly endedAt?: number | undefined;
   readonly state?: JobState | undefined;
   readonly after?: Place | undefined;
+  /** Of one by ids, from the second step on: those that the first left. */
+  readonly left?: readonly string[] | undefined;
 }
 
 /** A place in the order of a list of jobs. */
