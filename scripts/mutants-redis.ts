@@ -29,7 +29,7 @@ export const redisMutants: readonly Mutant[] = [
   {
     name: "star-takes-nothing",
     breaks: "an empty name or channel is taken by stars, which it is not by Redis",
-    file: "src/machine/glob.ts",
+    file: "src/contract/glob.ts",
     from: 'if (text === "" || pattern === "") return text === pattern;',
     to: 'if (pattern === "") return text === pattern;',
     tests: [scans, pubsub],

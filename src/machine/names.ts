@@ -3,8 +3,9 @@
  * Invariant: as `redis-call.ts` has it.
  */
 import type { RedisReply } from "../contract/redis.ts";
-import { shown, wrongArity } from "../contract/redis-commands.ts";
+import { shown } from "../contract/redis-commands.ts";
 import { INT32_MAX, INT32_MIN } from "../contract/redis-integers.ts";
+import { whyNoObject } from "../contract/redis-object.ts";
 import { isOver, keyOfName, type NameRow, readKeyspace } from "../store/names.ts";
 import { unpackBytes } from "../store/packed.ts";
 import { nameScanCommands } from "./name-scans.ts";
@@ -162,14 +163,9 @@ HELP
     Prints this help.`.split("\n");
 
 const object: Perform = (call) => {
-  const word = call.word(0);
-  const told = shows.get(word);
-  if (told === undefined && word !== "help") {
-    throw new RedisError(`ERR unknown subcommand '${shown(call.arg(0))}'. Try OBJECT HELP.`);
-  }
-  if (call.args.length !== (told === undefined ? 1 : 2)) {
-    throw new RedisError(wrongArity(`object|${word}`));
-  }
+  const fault = whyNoObject(["object", ...call.args]);
+  if (fault !== undefined) throw new RedisError(fault);
+  const told = shows.get(call.word(0));
   if (told === undefined) return objectHelp.map((ok) => ({ ok }));
   const row = call.tx.tables.names.get(keyOfName(call.tx.tables, call.arg(1)));
   return row === undefined || isOver(row.until, call.tx.at) ? null : told(row);

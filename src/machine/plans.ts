@@ -3,6 +3,7 @@
  * Invariant: a version never changes, and a plan that something still uses is not removed.
  */
 import { utf8Bytes } from "../contract/fields.ts";
+import { matcher } from "../contract/glob.ts";
 import type { JsonText } from "../contract/json.ts";
 import { limits } from "../contract/limits.ts";
 import { inputCheck, resolveTasks, type Task } from "../contract/placeholders.ts";
@@ -11,7 +12,6 @@ import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
 import { bodyOf, numberOf, type PlanRow, type PlanVersionRow } from "../store/plans.ts";
 import { pageOf } from "./cursors.ts";
 import type { Decide, Read, Transaction, View } from "./decide.ts";
-import { matcher } from "./glob.ts";
 import { whyFull } from "./room.ts";
 
 const planUnknown = (id: string, version?: number): Refusal =>

@@ -2,8 +2,9 @@
  * Patterns of Redis commands: which names and elements they take, in a time that is bounded for a call as a whole.
  * Invariant: what a pattern takes is what Redis 7.0.15 takes by it.
  */
+
+import { type ComparedAgain, matcher } from "../contract/glob.ts";
 import { limits } from "../contract/limits.ts";
-import { type ComparedAgain, matcher } from "./glob.ts";
 import { RedisError } from "./redis-call.ts";
 
 /** Bounds what one call compares once more, with all of its texts. */

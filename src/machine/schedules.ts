@@ -5,6 +5,7 @@
 import type { CommandName } from "../contract/commands.ts";
 import type { EventFacts } from "../contract/events.ts";
 import { isEndState, utf8Bytes } from "../contract/fields.ts";
+import { matcher } from "../contract/glob.ts";
 import type { JobReference } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
@@ -16,7 +17,6 @@ import { cancelJobsOf, isActionOpen, submit } from "./actions.ts";
 import { pageOf } from "./cursors.ts";
 import { countersOf, type Decide, type Read, type Transaction, type View } from "./decide.ts";
 import { jobAsOfNow } from "./due.ts";
-import { matcher } from "./glob.ts";
 import { aRequest, enqueueOne } from "./jobs.ts";
 import { mismatch, runnable } from "./plans.ts";
 import { whyFull } from "./room.ts";

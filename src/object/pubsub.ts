@@ -2,7 +2,7 @@
  * What is published by Redis clients of a queue, and who is told of it.
  * Invariant: nothing of it is in the log, nor outlives its moment: whoever does not follow a channel when something is published is never told of it.
  */
-import { type Matcher, matcher } from "../machine/glob.ts";
+import { type Matcher, matcher } from "../contract/glob.ts";
 import { RedisError } from "../machine/redis-call.ts";
 import { comparedAgain } from "../machine/redis-patterns.ts";
 import { misused } from "../redis/errors.ts";

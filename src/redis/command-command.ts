@@ -12,7 +12,7 @@ import {
 } from "../contract/redis-commands.ts";
 import type { GateCommand, Subcommands } from "./gate-command.ts";
 import type { Call } from "./requests.ts";
-import { isAsked } from "./server-commands.ts";
+import { asking } from "./server-commands.ts";
 
 /** The category of a group's commands, where it is not called as the group. */
 const categories: Readonly<Record<string, string>> = {
@@ -85,19 +85,27 @@ const getKeys: GateCommand = (_, [, , ...call]) => {
 
 const list: GateCommand = (_, [, , by, filter = "", text = "", ...more]) => {
   if (by === undefined) return all().map(({ name }) => name);
-  const isListed = filters.get(filter.toLowerCase());
-  if (!/^filterby$/i.test(by) || isListed === undefined || text === "" || more.length > 0) {
+  const filterBy = filters.get(filter.toLowerCase());
+  if (!/^filterby$/i.test(by) || filterBy === undefined || text === "" || more.length > 0) {
     return { error: "ERR syntax error" };
   }
-  return all().flatMap((command) => (isListed(command, text) ? [command.name] : []));
+  return all()
+    .filter(filterBy(text))
+    .map(({ name }) => name);
 };
 
 /** What a list of commands may be narrowed to. */
-const filters = new Map<string, (command: RedisCommand, text: string) => boolean>([
-  ["aclcat", (command, text) => categoriesOf(command).includes(text.toLowerCase())],
+const filters = new Map<string, (text: string) => (command: RedisCommand) => boolean>([
+  ["aclcat", (text) => (command) => categoriesOf(command).includes(text.toLowerCase())],
   // There are none.
-  ["module", () => false],
-  ["pattern", ({ name }, text) => isAsked(name, [text])],
+  ["module", () => () => false],
+  [
+    "pattern",
+    (text) => {
+      const isAsked = asking([text]);
+      return ({ name }) => isAsked(name);
+    },
+  ],
 ]);
 
 /** All of the table, for who asks for nothing else. */

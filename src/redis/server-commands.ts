@@ -2,6 +2,7 @@
  * Commands that ask about the server: what clients and tools look for before they work.
  * Invariant: nothing is told that is not so; what can be set in Redis cannot be set here.
  */
+import { matcher } from "../contract/glob.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import { bigintOf, NOT_INTEGER } from "../contract/redis-integers.ts";
 import type { GateCommand, GateContext, Subcommands } from "./gate-command.ts";
@@ -21,25 +22,19 @@ const settings: Readonly<Record<string, string>> = {
   timeout: "0",
 };
 
-/** Whether something has one of the names that were asked for, in which `*` stands for anything. */
-export const isAsked = (name: string, patterns: readonly string[]): boolean =>
-  patterns.some((pattern) => {
-    const [begin = "", ...rest] = pattern.toLowerCase().split("*");
-    if (rest.length === 0) return begin === name;
-    let at = begin.length;
-    if (!name.startsWith(begin)) return false;
-    const end = rest.pop() ?? "";
-    for (const part of rest) {
-      const found = name.indexOf(part, at);
-      if (found === -1) return false;
-      at = found + part.length;
-    }
-    return name.length - end.length >= at && name.endsWith(end);
-  });
+/** No name that is asked for is longer. */
+const NAME_CHARS_MAX = 64;
 
-const getSettings: GateCommand = (_, [, , ...patterns]) => ({
-  map: Object.entries(settings).filter(([name]) => isAsked(name, patterns)),
-});
+/** Whether something has one of the names that are asked for, which may be patterns. */
+export function asking(patterns: readonly string[]): (name: string) => boolean {
+  const matchers = patterns.map((pattern) => matcher(pattern.toLowerCase(), NAME_CHARS_MAX));
+  return (name) => matchers.some((isMatch) => isMatch(name));
+}
+
+const getSettings: GateCommand = (_, [, , ...patterns]) => {
+  const isAsked = asking(patterns);
+  return { map: Object.entries(settings).filter(([name]) => isAsked(name)) };
+};
 
 const notSet: GateCommand = () => ({
   error: "ERR nothing can be set by CONFIG: a queue's settings are set by PUT /v1/queues/{queue}",

@@ -3,6 +3,7 @@
  * Invariant: an unknown subcommand, or one with too few or too many words, is told before anything else is looked at, as Redis does.
  */
 import { wrongArity } from "../contract/redis-commands.ts";
+import { whyNoObject } from "../contract/redis-object.ts";
 import { clientSubcommands } from "./client-command.ts";
 import { commandSubcommands } from "./command-command.ts";
 import type { GateCommand, Subcommands } from "./gate-command.ts";
@@ -18,11 +19,18 @@ const families: Readonly<Record<string, Subcommands>> = {
   pubsub: { ...pubsubSubcommands, help: [2, help.pubsub] },
 };
 
-/** What performs a call of a family, or why nothing does; undefined of a command that is none, or that says no second word. */
+/**
+ * What performs a call of a family, or why nothing does; undefined of a command that is none, or that says no second word, and of one that the queue
+ * performs.
+ */
 export function subcommandOf(
   name: string,
   call: Call,
 ): GateCommand | { readonly error: string } | undefined {
+  if (name === "object") {
+    const error = whyNoObject(call);
+    return error === undefined ? undefined : { error };
+  }
   const family = families[name];
   const [, word] = call;
   if (family === undefined || word === undefined) return undefined;

@@ -29,6 +29,7 @@ const words = {
     "getkeys lmpop 0 a left",
     "getkeys lmpop 5 a left",
     "getkeys zunionstore d 2 a",
+    "list filterby pattern watc?",
   ],
   hello: [
     "",
@@ -66,7 +67,8 @@ const words = {
     "help a",
   ],
   pubsub: ["help", "HELP", "help a"],
-  config: ["help a"],
+  config: ["help a", "get max?emory", "get maxmemor[xy]"],
+  object: ["", "nope", "encoding", "encoding a b", "help a"],
   subscribe: ["a", "a b", ""],
   unsubscribe: ["a", "a b"],
   psubscribe: ["a*"],

@@ -1,7 +1,7 @@
 /** Glob patterns: they match what Redis's own algorithm matches, in bounded time. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { matcher } from "../../src/machine/glob.ts";
+import { matcher } from "../../src/contract/glob.ts";
 
 const matches = (pattern: string, text: string): boolean => matcher(pattern)(text);
 
