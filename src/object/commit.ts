@@ -139,7 +139,8 @@ export class Committer {
     let result: T;
     this.#holds += 1;
     try {
-      await this.#durability.untilIdle();
+      // Where nothing is in flight, the turn is the caller's.
+      if (!this.#durability.isIdle) await this.#durability.untilIdle();
       result = work();
     } finally {
       this.#holds -= 1;

@@ -46,13 +46,17 @@ export class Durability {
     await this.#ports.sql.sync();
     this.#inFlight.shift();
     for (const each of told) this.#tellOne(each);
-    if (this.#inFlight.length === 0) for (const { done } of this.#idle.splice(0)) done();
+    if (this.isIdle) for (const { done } of this.#idle.splice(0)) done();
   }
 
-  /** Resolves once nothing is in flight: at once, where nothing is. */
-  async untilIdle(): Promise<void> {
-    if (this.#inFlight.length === 0) return;
-    await new Promise<void>((done, fail) => this.#idle.push({ done, fail }));
+  /** Whether all that was written is durable. */
+  get isIdle(): boolean {
+    return this.#inFlight.length === 0;
+  }
+
+  /** Resolves once all is that is in flight, of which there must be something. */
+  untilIdle(): Promise<void> {
+    return new Promise((done, fail) => this.#idle.push({ done, fail }));
   }
 
   /** What was written may never become durable: nobody waits for it any more. */
