@@ -5,6 +5,7 @@
 import type { Mutant } from "./mutants-table.ts";
 
 const jobs = "test/object/agq-jobs.test.ts";
+const handedOn = "test/object/agq-handed-on.test.ts";
 const lists = "test/object/agq-lists.test.ts";
 const plain = "test/object/agq-plain.test.ts";
 const queue = "test/object/agq-queue.test.ts";
@@ -154,9 +155,26 @@ export const agqMutants: readonly Mutant[] = [
     name: "agq-anybody-lets-go",
     breaks: "who never had a job is told that it has taken it off the list",
     file: "src/redis/agq/queue-views.ts",
-    from: "return worker !== undefined && job?.worker === worker;",
+    from: "return job.worker === worker;",
     to: "return true;",
     tests: [jobs],
+  },
+  {
+    name: "agq-former-worker-lets-go",
+    breaks:
+      "who ended an earlier run of a job, or lost it, is told that it has taken the job of another off the list",
+    file: "src/redis/agq/queue-views.ts",
+    from: "if (job?.worker !== undefined) return",
+    to: "if (held === undefined && job?.worker !== undefined) return",
+    tests: [handedOn],
+  },
+  {
+    name: "agq-takes-its-job-along",
+    breaks: "a connection that becomes another worker's takes the job of the one before along",
+    file: "src/redis/agq/workers.ts",
+    from: "if (memory.worker !== undefined && memory.worker !== id) delete",
+    to: "if (memory.worker === id) delete",
+    tests: [handedOn],
   },
   {
     name: "agq-scheduled-past-parents",

@@ -188,8 +188,9 @@ export async function handOut(context: AgqContext, answer: CommandAnswer): Promi
 /** Whether a job that has ended was in the hands of this connection's worker: for everybody else it has left the list already. */
 function wasHandedTo({ memory }: AgqContext, id: string, job?: JobRecord): boolean {
   const { worker, held } = memory;
-  if (held?.id === id && (held.isSettled === true || worker === undefined)) return true;
-  return worker !== undefined && job?.worker === worker;
+  // A record names whom the job was handed to last; where it names nobody, or there is none, only the connection knows.
+  if (job?.worker !== undefined) return job.worker === worker;
+  return held?.id === id && (held.isSettled === true || worker === undefined);
 }
 
 /** The worker lets go of a job that it has settled. */

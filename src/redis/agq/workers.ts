@@ -59,9 +59,14 @@ async function register(context: AgqContext, id: string, capabilities: string[])
 const heartbeat = (context: AgqContext, id: string) =>
   unless(ask(context, "worker.heartbeat", { id }), "worker_unknown", "queue_unknown");
 
-/** This connection is the worker's from now on, and whatever it was handed before is in its hands. */
+/**
+ * This connection is the worker's from now on, and what it was handed while it was nobody's is in its hands. What it was handed for another
+ * worker stays that one's, which may have it over other connections.
+ */
 async function recognize(context: AgqContext, id: string): Promise<void> {
-  context.memory.worker = id;
+  const { memory } = context;
+  if (memory.worker !== undefined && memory.worker !== id) delete memory.held;
+  memory.worker = id;
   await keepJob(context);
 }
 
