@@ -10,6 +10,9 @@ const said = "test/cli/redis-prologue.test.ts";
 const requests = "src/redis/requests.ts";
 const parsed = "test/redis/requests.test.ts";
 const pubsub = "test/object/pubsub.test.ts";
+const connection = "test/redis/connection.test.ts";
+const respTest = "test/object/resp.test.ts";
+const ends = "test/cli/redis-client-end.test.ts";
 
 export const bridgeMutants: readonly Mutant[] = [
   {
@@ -132,5 +135,53 @@ export const bridgeMutants: readonly Mutant[] = [
     from: 'this.#trust === "stranger" && before.length === 0',
     to: 'this.#trust !== "known"',
     tests: [parsed],
+  },
+  {
+    name: "replies-without-a-window",
+    breaks: "calls are performed for a client that takes no replies",
+    file: "src/redis/untaken.ts",
+    from: "if (!this.#isSaid || this.#isOver || this.#bytes <= limits.respWindowBytes) return undefined;",
+    to: "if (!this.#isSaid || this.#isOver || this.#bytes <= limits.respWindowBytes * 9) return undefined;",
+    tests: [connection],
+  },
+  {
+    name: "silent-taken-for-reading",
+    breaks: "what was sent to a client that says nothing is held without a bound",
+    file: "src/redis/connection.ts",
+    from: "    this.#untaken.sent(bytes.length);",
+    to: "    this.#untaken.heard();\n    this.#untaken.sent(bytes.length);",
+    tests: [connection],
+  },
+  {
+    name: "performed-behind-its-end",
+    breaks: "calls are performed for a client that was ended",
+    file: "src/redis/conversation.ts",
+    from: "rest.length > 0 && !this.session.isOver;",
+    to: "rest.length > 0;",
+    tests: [connection],
+  },
+  {
+    name: "stalled-for-ever",
+    breaks: "a client that takes nothing more keeps its object awake for ever",
+    file: "src/object/resp.ts",
+    from: "if (live !== undefined) this.#remember(socket, live);\n      },",
+    to: "},",
+    tests: [respTest],
+  },
+  {
+    name: "held-by-who-has-gone",
+    breaks: "what a client had said counts against the others when it has gone",
+    file: "src/object/resp-live.ts",
+    from: "    this.#heldBytes -= this.#all.get(socket)?.heldBytes ?? 0;\n",
+    to: "",
+    tests: [respTest],
+  },
+  {
+    name: "taken-before-it-is",
+    breaks: "the bridge says of what it holds for its client that this has taken it",
+    file: client,
+    from: "this.#socket.write(bytes.subarray(from), taken);",
+    to: "this.#socket.write(bytes.subarray(from));\n    taken();",
+    tests: [ends],
   },
 ];

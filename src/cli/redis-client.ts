@@ -16,8 +16,6 @@ import { isTelling, RedisPrologue } from "./redis-prologue.ts";
 /** Calls on their way, and their bytes, above which a client is not read from. */
 const CALLS_MAX = 4096;
 const BYTES_MAX = 4 * 1024 * 1024;
-/** Bytes that a client which follows something has not taken, above which it is cut off, as by a Redis: what is published does not wait for it. */
-const TOLD_BYTES_MAX = 32 * 1024 * 1024;
 
 /** A client that ends its side so soon behind a call that may wait has sent a batch: a Redis performs all of it before it reads the end. */
 const BATCH_WITHIN_MS = 50;
@@ -84,6 +82,8 @@ export class BridgedClient {
   #isBatch = false;
   /** It says nothing more, and goes once it has its replies. */
   #isLeaving = false;
+  /** The queue has said, unasked, why it ends the connection. */
+  #isEnding = false;
   /** Its end is on its way to it: nothing that it still says is performed, as by a Redis that has closed. */
   #isOver = false;
 
@@ -236,7 +236,10 @@ export class BridgedClient {
     for (const frame of this.#scanner.push(bytes)) {
       if (!this.#isAnswer(frame)) continue;
       const [next] = this.#unanswered;
-      if (next === undefined) continue;
+      if (next === undefined) {
+        this.#isEnding = frame.type === "-";
+        continue;
+      }
       if (!this.#isAnswered(next, frame)) continue;
       this.#unanswered.shift();
       this.#unansweredBytes -= next.bytes;
@@ -244,15 +247,16 @@ export class BridgedClient {
       this.#repeated -= 1;
       from = frame.end;
     }
+    const link = this.#link;
+    const taken = () => link?.taken(bytes.length);
     // What came among replies that the client has had is not told: nothing of it was promised.
-    if (this.#repeated > 0) return;
-    if (from > 0) this.#send();
-    this.#socket.write(bytes.subarray(from));
-    if (this.#prologue.isFollowing && this.#socket.writableLength > TOLD_BYTES_MAX) {
-      this.#tell("A client that does not take what is published was cut off.\n");
-      this.cutOff();
+    if (this.#repeated > 0) {
+      taken();
       return;
     }
+    if (from > 0) this.#send();
+    // The queue says no more before the client takes what there is.
+    this.#socket.write(bytes.subarray(from), taken);
     if (this.#mayWait && this.#unanswered.length === 0) this.#goOn();
     // The replies may tell who it is.
     if (this.#parser.isStopped) this.#hear(nothing);
@@ -291,7 +295,10 @@ export class BridgedClient {
     while (this.#unanswered[0]?.isRepeated) this.#unanswered.shift();
     // Behind part of what was published, the frames of another link would be read as the rest of it.
     const isTorn = this.#repeated === 0 && this.#scanner.isWithin;
-    if (this.#unanswered.length > 0 || this.#prologue.isHeld || isTorn) this.#part();
+    // Who takes nothing is told nothing, either.
+    if (this.#isEnding && this.#socket.writableNeedDrain) this.cutOff();
+    else if (this.#unanswered.length > 0 || this.#prologue.isHeld || isTorn || this.#isEnding)
+      this.#part();
     // Who follows something says nothing more, and waits to be told.
     else if (this.#prologue.isFollowing && !this.#isLeaving) void this.#reconnect();
   }

@@ -3,6 +3,7 @@
  * Invariant: it is heard only by who has it, in order; whoever has it is told once when it closes.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { Takings } from "../redis/taken.ts";
 
 const AGAIN_MS = 250;
 const NORMAL = 1000;
@@ -24,11 +25,14 @@ export interface LinkListener {
 export interface Link {
   listen(listener: LinkListener): void;
   send(bytes: Uint8Array): void;
+  /** So many bytes more of what was heard have been taken. */
+  taken(bytes: number): void;
   close(): void;
 }
 
 export class RedisLink implements Link {
   readonly #socket: WebSocket;
+  readonly #takings = new Takings((text) => this.#socket.send(text));
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -75,6 +79,10 @@ export class RedisLink implements Link {
 
   send(bytes: Uint8Array): void {
     this.#socket.send(bytes);
+  }
+
+  taken(bytes: number): void {
+    this.#takings.take(bytes);
   }
 
   close(): void {

@@ -83,6 +83,7 @@ export async function listen(
   const address = new URL(`${url.replace(/\/+$/, "")}/v1/queues/${queue}/resp`);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   address.searchParams.set("dialect", dialect);
+  address.searchParams.set("taken", "said");
   if (requireAuth) address.searchParams.set("auth", "required");
   const clients = new Set<BridgedClient>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {

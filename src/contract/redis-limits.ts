@@ -45,6 +45,15 @@ export const redisLimits = {
   /** Calls of one connection that wait for their turn, and their bytes: what is more closes it. */
   respPendingCallsMax: 20_000,
   respPendingBytesMax: 16 * MiB,
+  /** Bytes of calls that are not performed yet, of all connections of a queue: what is more ends the connection that has most of it. */
+  respHeldBytesMax: 64 * MiB,
+  /**
+   * Bytes of replies that a client has not taken, behind which its next calls wait: on a way of 100 ms that is 80 MB a second. The replies of one run
+   * may come on top.
+   */
+  respWindowBytes: 8 * MiB,
+  /** Bytes that a client has not taken which end its connection: what is published does not wait for it. It is what Redis allows a subscriber. */
+  respUntakenBytesMax: 32 * MiB,
   /** Bytes of the calls of one run: a pipeline of more is several. One call may be larger by itself. */
   respRunBytesMax: 512 * KiB,
   /** Aggregates within aggregates, in what the bridge reads. */

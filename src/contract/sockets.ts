@@ -11,6 +11,8 @@ export const respQuery = z.strictObject({
   dialect: z.enum(dialects).optional(),
   /** The client has to send AUTH, as to a Redis with a password. */
   auth: z.literal("required").optional(),
+  /** The client says by text messages how many bytes of the replies it has taken. */
+  taken: z.literal("said").optional(),
 });
 
 /** Where the Worker asks an object for a socket, by what it is for. */
@@ -22,19 +24,30 @@ export const socketPaths = {
   wait: "/wait",
 } as const;
 
-/** Where the Worker asks for a Redis connection; `needsAuth`: its client has to prove by AUTH that it has the token, though whoever carries it has shown one. */
-export const respPath = (dialect: Dialect, needsAuth: boolean): string =>
-  `${socketPaths.resp}?${new URLSearchParams({ dialect, ...(needsAuth && { auth: "required" }) })}`;
+/** Where the Worker asks for a Redis connection. */
+export function respPath({ dialect, needsAuth = false, saysTaken = false }: RespOpening): string {
+  const auth = needsAuth && { auth: "required" };
+  const taken = saysTaken && { taken: "said" };
+  return `${socketPaths.resp}?${new URLSearchParams({ dialect, ...auth, ...taken })}`;
+}
 
 /** How a Redis connection begins. */
 export interface RespOpening {
   readonly dialect: Dialect;
-  readonly needsAuth: boolean;
+  /** Its client has to prove by AUTH that it has the token, though whoever carries it has shown one. */
+  readonly needsAuth?: boolean;
+  /** Its client says what of the replies it has taken. */
+  readonly saysTaken?: boolean;
 }
+
+/** What the query of a Redis connection's address asks for. */
+export const respOpening = (query: z.infer<typeof respQuery>): RespOpening => ({
+  dialect: query.dialect ?? "redis",
+  needsAuth: query.auth === "required",
+  saysTaken: query.taken === "said",
+});
 
 /** What the query of that path asks for. */
 export function respAsked(search: string): RespOpening {
-  const said = Object.fromEntries(new URLSearchParams(search));
-  const { dialect = "redis", auth } = respQuery.parse(said);
-  return { dialect, needsAuth: auth === "required" };
+  return respOpening(respQuery.parse(Object.fromEntries(new URLSearchParams(search))));
 }

@@ -13,7 +13,7 @@ import { pack, unpackAnswer } from "../contract/packing.ts";
 import { type QueueListInput, queueList } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandRequest, DirectoryRpc, QueueStub } from "../contract/rpc.ts";
-import { socketPaths } from "../contract/sockets.ts";
+import { respPath, socketPaths } from "../contract/sockets.ts";
 import { jsonResponse } from "./answers.ts";
 import { noBody, readBody } from "./body.ts";
 import { openChannel } from "./channel.ts";
@@ -23,6 +23,7 @@ import { fromQuery } from "./inputs.ts";
 import { connectTo, socketTo } from "./object-socket.ts";
 import { refusalResponse } from "./problems.ts";
 import { answerRest } from "./redis.ts";
+import { ofTheGate } from "./redis-socket.ts";
 import { openResp } from "./resp.ts";
 import { type Route, routes } from "./routes.ts";
 import type { Streaming } from "./snapshots.ts";
@@ -124,7 +125,7 @@ function serveRedis(c: GateContext): Promise<Response> {
       authorize(new Headers(authorization === null ? {} : { authorization }), c.env),
     misnamed: () => (QUEUE_NAME.test(queue) ? undefined : badName),
     ask: async (request) => unpackAnswer(await c.env.QUEUE.getByName(queue).ask(pack(request))),
-    connect: () => socketTo(c.env.QUEUE.getByName(queue), socketPaths.resp),
+    connect: () => socketTo(c.env.QUEUE.getByName(queue), respPath(ofTheGate)),
     report: (error) => report("queue_failed", error, { queue, command: "redis.run" }),
   });
 }

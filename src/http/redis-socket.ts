@@ -3,9 +3,14 @@
  * Invariant: what comes of a call is told to the end: each frame behind the greeting's, or that the connection is lost.
  */
 import { Buffer } from "node:buffer";
+import type { RespOpening } from "../contract/sockets.ts";
 import { encodeCall, type GateReply } from "../redis/frames.ts";
 import { ReplyParser } from "../redis/replies.ts";
 import type { Call } from "../redis/requests.ts";
+import { Takings } from "../redis/taken.ts";
+
+/** How it begins. */
+export const ofTheGate: RespOpening = { dialect: "redis", saysTaken: true };
 
 interface Listener {
   /** A frame has come. */
@@ -17,13 +22,18 @@ interface Listener {
 /** Takes a socket, greets the queue on it, and listens to what comes behind the greeting. */
 export function listen(socket: WebSocket, { tell, lost }: Listener): void {
   const parser = new ReplyParser();
+  const takings = new Takings((text) => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(text);
+  });
   let isGreeted = false;
   socket.binaryType = "arraybuffer";
   socket.addEventListener("message", ({ data }) => {
-    for (const frame of parser.push(new Uint8Array(data as ArrayBuffer))) {
+    const bytes = new Uint8Array(data as ArrayBuffer);
+    for (const frame of parser.push(bytes)) {
       if (isGreeted) tell(frame);
       isGreeted = true;
     }
+    takings.take(bytes.byteLength);
   });
   socket.addEventListener("close", lost);
   socket.addEventListener("error", lost);

@@ -9,7 +9,7 @@ import { limits } from "../contract/limits.ts";
 import type { RedisRunReply, RedisVersionsReply } from "../contract/redis.ts";
 import { type Refusal, refusals, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
-import { Conversation, discardedBy } from "../redis/conversation.ts";
+import { Conversation, discardedBy, type Tell } from "../redis/conversation.ts";
 import { errorOf } from "../redis/errors.ts";
 import { encodeReply, type GateReply, isErrorReply, isList } from "../redis/frames.ts";
 import type { RedisPorts } from "../redis/gate-command.ts";
@@ -77,7 +77,7 @@ async function performed(
   const ports = new RestPorts(gate, signal, request.canWait);
   const replies: GateReply[] = [];
   const told = () => responseOf(request, asked, replies, ports);
-  const spaces = converse(calls, ports, (reply) => replies.push(reply));
+  const spaces = converse(calls, ports, (reply) => void replies.push(reply));
   const first = await spaces.next();
   if (first.done) return told();
   const texts = async function* (): AsyncGenerator<string> {
@@ -125,14 +125,14 @@ function outcomeOf(replies: readonly GateReply[]): GateReply {
 async function* converse(
   calls: readonly Call[],
   ports: RestPorts,
-  tell: (reply: GateReply) => void,
+  tell: Tell,
 ): AsyncGenerator<string, void> {
   const conversation = new Conversation(newSession(0, ports.now()), ports);
   try {
     for (let rest = calls; rest.length > 0; ) {
       const waiting = await conversation.perform(rest, tell);
       if (waiting === undefined) return;
-      tell(yield* ports.waits.reply(waiting));
+      await tell(yield* ports.waits.reply(waiting));
       rest = waiting.behind;
       // Nobody is there to be told what the calls behind it would take.
       if (rest.length > 0 && (yield* ports.waits.isAbandoned())) return;

@@ -6,7 +6,7 @@
 import { isRejected } from "../contract/checked.ts";
 import { refuse } from "../contract/refusals.ts";
 import type { QueueStub } from "../contract/rpc.ts";
-import { respPath, respQuery } from "../contract/sockets.ts";
+import { respOpening, respPath, respQuery } from "../contract/sockets.ts";
 import { fromQuery } from "./inputs.ts";
 import { connectTo } from "./object-socket.ts";
 import { refusalResponse } from "./problems.ts";
@@ -18,8 +18,7 @@ export async function openResp(request: Request, stub: QueueStub): Promise<Respo
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return refusalResponse(noUpgrade, { upgrade: "websocket" });
   }
-  const { dialect = "redis", auth } = query.value;
-  return await connectTo(stub, respPath(dialect, auth === "required"));
+  return await connectTo(stub, respPath(respOpening(query.value)));
 }
 
 const noUpgrade = refuse(

@@ -5,22 +5,21 @@
  */
 
 import { limits } from "../contract/limits.ts";
-import type { RedisReply, RedisRunReply, RedisVersionsReply } from "../contract/redis.ts";
+import type { RedisRunReply, RedisVersionsReply } from "../contract/redis.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import type { RespOpening } from "../contract/sockets.ts";
 import { ENOUGH } from "../contract/waits.ts";
 import { AgqConversation, isClaim } from "../redis/agq/dialect.ts";
 import { heardBy } from "../redis/agq/plain.ts";
-import { listOf } from "../redis/client-command.ts";
 import { type BlockedCall, Connection, type ConnectionPorts } from "../redis/connection.ts";
-import type { Hub } from "../redis/gate-command.ts";
-import { type Followed, following } from "../redis/pubsub.ts";
-import { bytesOf, type Call } from "../redis/requests.ts";
-import { newSession, type Session } from "../redis/session.ts";
-import { type Blocked, type BlockedClients, type Blocker, timedOut } from "./blocked.ts";
-import { PubSub } from "./pubsub.ts";
+import { following } from "../redis/pubsub.ts";
+import { bytesOf } from "../redis/requests.ts";
+import { newSession } from "../redis/session.ts";
+import type { BlockedClients, Blocker } from "./blocked.ts";
 import { agqPorts, type JobsDoor, RespClaim, waitFor } from "./resp-claims.ts";
+import { RespHub } from "./resp-hub.ts";
 import { type KeptBlocked, keptOf, type RespSocket, sendTo } from "./resp-kept.ts";
+import { type Live, LiveConnections } from "./resp-live.ts";
 
 export interface RespPorts {
   readonly queue: string;
@@ -40,27 +39,10 @@ export interface RespPorts {
   readonly claims: ReadonlyMap<RespSocket, RespClaim>;
 }
 
-/** A connection in memory. */
-interface Live {
-  readonly connection: Connection;
-  /** Its conversation, where it is in a dialect of AGQ. */
-  readonly agq: AgqConversation | undefined;
-  /** Its call that waits for a job, until its client was sent what came of it. */
-  claim: RespClaim | undefined;
-  /** What the attachment says. */
-  kept: string;
-  callOff: (() => void) | undefined;
-  /** Its place in the line, if a call of it waits. */
-  waiting: Blocked | undefined;
-  /** It is answered, but not told so yet: another instance could not tell it. */
-  isAnswered: boolean;
-}
-
 /** A reply as it is, or the refusal. */
 const outcomeOf = <Reply>(answer: CommandAnswer) =>
   "reply" in answer ? (JSON.parse(answer.reply) as Reply) : answer;
 
-const unblocked: RedisReply = { error: "UNBLOCKED client unblocked via CLIENT UNBLOCK" };
 const encoder = new TextEncoder();
 const NORMAL = 1000;
 const TOO_LONG = "the connection was silent for too long within a call, a transaction or a WATCH";
@@ -69,13 +51,14 @@ const LOST =
 
 export class RespConnections {
   readonly #ports: RespPorts;
-  readonly #live = new Map<RespSocket, Live>();
-  readonly #pubsub = new PubSub();
+  readonly #live = new LiveConnections();
+  readonly #hub: RespHub;
   readonly #lost: RespSocket[] = [];
   #lastId = 0;
 
   constructor(ports: RespPorts) {
     this.#ports = ports;
+    this.#hub = new RespHub(this.#live, ports);
     this.#restore(ports.sockets());
   }
 
@@ -107,11 +90,12 @@ export class RespConnections {
   }
 
   /** Begins a connection on a socket. */
-  open(socket: RespSocket, { dialect, needsAuth }: RespOpening): void {
+  open(socket: RespSocket, opening: RespOpening): void {
     const now = this.#ports.now();
     // Greater than that of every connection that is there, and of almost all that were, also before the object slept.
     this.#lastId = Math.max(this.#lastId + 1, now);
-    const session = newSession(this.#lastId, now, needsAuth);
+    const session = newSession(this.#lastId, now, opening);
+    const { dialect } = opening;
     if (dialect !== "redis") session.agq = { form: dialect === "agq-g1" ? "g1" : "g2" };
     socket.keep({ session, isHeld: false });
   }
@@ -120,6 +104,11 @@ export class RespConnections {
   async hear(socket: RespSocket, data: string | ArrayBuffer): Promise<void> {
     const live = this.#live.get(socket) ?? this.#recall(socket);
     if (live === undefined) return;
+    if (live.connection.session.saysTaken && typeof data === "string") {
+      live.connection.taken(data);
+      this.#remember(socket, live);
+      return;
+    }
     const bytes = typeof data === "string" ? encoder.encode(data) : new Uint8Array(data);
     await this.#following(socket, live, live.connection.receive(bytes));
   }
@@ -138,14 +127,9 @@ export class RespConnections {
     if (live?.waiting !== undefined) this.#ports.line.leave(live.waiting);
     if (live?.claim !== undefined) this.#ports.jobs.leave(live.claim);
     this.#live.delete(socket);
-    if (live !== undefined) this.#eachFollowed(live, "unfollow");
-  }
-
-  /** Does to all that a connection follows as is said. */
-  #eachFollowed({ connection }: Live, change: "follow" | "unfollow"): void {
-    const { channels, patterns } = connection.session;
-    for (const name of channels) this.#pubsub[change]("channels", name, connection);
-    for (const name of patterns) this.#pubsub[change]("patterns", name, connection);
+    if (live === undefined) return;
+    this.#hub.leave(live);
+    live.connection.leave();
   }
 
   /** The connection of a socket that this instance has not heard yet; none where more was to be remembered than there is. */
@@ -167,10 +151,10 @@ export class RespConnections {
     }
     const live: Live = {
       ...{ connection, agq, kept: JSON.stringify(kept), isAnswered: false },
-      ...{ callOff: undefined, waiting: undefined, claim: undefined },
+      ...{ callOff: undefined, waiting: undefined, claim: undefined, heldBytes: 0 },
     };
     this.#live.set(socket, live);
-    this.#eachFollowed(live, "follow");
+    this.#hub.enter(live);
     return live;
   }
 
@@ -200,41 +184,12 @@ export class RespConnections {
         socket.close(NORMAL, "bye");
       },
       block: (blocked) => this.#block(socket, blocked),
-      hub: this.#hubOf(socket),
-    };
-  }
-
-  #hubOf(socket: RespSocket): Hub {
-    const change = (how: "follow" | "unfollow", what: Followed, name: string): void => {
-      const live = this.#live.get(socket);
-      if (live !== undefined) this.#pubsub[how](what, name, live.connection);
-    };
-    return {
-      follow: (what, name) => change("follow", what, name),
-      unfollow: (what, name) => change("unfollow", what, name),
-      perform: (call) => {
-        if (!/^client$/i.test(call[0] ?? "")) return this.#pubsub.perform(call);
-        if (/^unblock$/i.test(call[1] ?? "")) return this.#unblock(call);
-        return listOf(call, this.#sessions(), this.#ports.now());
+      hub: this.#hub.of(socket),
+      stall: () => {
+        const live = this.#live.get(socket);
+        if (live !== undefined) this.#remember(socket, live);
       },
     };
-  }
-
-  /** What is known of each connection that is open. */
-  #sessions(): Session[] {
-    const open = this.#ports.sockets().filter((socket) => socket.isOpen());
-    return open.flatMap(
-      (each) => this.#live.get(each)?.connection.session ?? each.kept()?.session ?? [],
-    );
-  }
-
-  /** CLIENT UNBLOCK: a client waits no longer, unless it is answered already. */
-  #unblock([, , id, reason = ""]: Call): number {
-    const all = [...this.#live.values()];
-    const waiting = all.find(({ connection }) => String(connection.session.id) === id)?.waiting;
-    if (waiting === undefined || waiting.isServed || !this.#ports.line.leave(waiting)) return 0;
-    waiting.blocker.answer(/^error$/i.test(reason) ? unblocked : timedOut);
-    return 1;
   }
 
   /** A call waits from now on. */
@@ -333,6 +288,9 @@ export class RespConnections {
 
   /** Writes down what has changed, and sees to it that nothing is held for ever. */
   #remember(socket: RespSocket, live: Live): void {
+    if (this.#live.get(socket) !== live) return;
+    this.#live.weigh(live);
+    // It may have held most.
     if (this.#live.get(socket) !== live) return;
     const kept = keptOf(live);
     const text = JSON.stringify(kept);

@@ -1,15 +1,17 @@
 /**
  * One connection: from bytes to calls, and from replies to bytes, while earlier calls are still performed.
- * Invariant: replies come in the order of the calls, and behind a call that waits nothing is performed; what waits is bounded; a protocol error or
- * a fault is answered and ends it.
+ * Invariant: replies come in the order of the calls, and behind a call that waits nothing is performed; what waits is bounded, and so is what the client has
+ * not taken; a protocol error or a fault is answered and ends it.
  */
 import { Buffer } from "node:buffer";
 import { limits } from "../contract/limits.ts";
-import { Conversation, type Waiting } from "./conversation.ts";
+import { Conversation, type Tell, type Waiting } from "./conversation.ts";
 import { encodeReply, type GateReply } from "./frames.ts";
 import type { RedisPorts } from "./gate-command.ts";
 import { bytesOf, type Call, RequestParser } from "./requests.ts";
 import type { Session } from "./session.ts";
+import { takenIn } from "./taken.ts";
+import { Untaken } from "./untaken.ts";
 
 export interface ConnectionPorts extends RedisPorts {
   send(bytes: Uint8Array): void;
@@ -18,6 +20,8 @@ export interface ConnectionPorts extends RedisPorts {
   report(error: unknown, what: string): void;
   /** A call waits from now on, until `unblock` is called or the connection ends. */
   block(blocked: BlockedCall): void;
+  /** From now on calls wait for the client to take replies. */
+  stall(): void;
 }
 
 /** A call that waits for something to take. */
@@ -40,8 +44,10 @@ export interface Conversing {
   readonly session: Session;
   /** Whether there is more to remember than the session. */
   readonly isHeld: boolean;
+  /** Bytes of calls in that. */
+  readonly heldBytes: number;
   /** Performs calls, and tells the reply to each as soon as it is known. Returns the call at which it stopped, if one waits. */
-  perform(calls: readonly Call[], tell: (reply: GateReply) => void): Promise<Waiting | undefined>;
+  perform(calls: readonly Call[], tell: Tell): Promise<Waiting | undefined>;
 }
 
 export class Connection {
@@ -50,6 +56,9 @@ export class Connection {
   readonly #conversation: Conversing;
   #waiting: Call[] = [];
   #waitingBytes = 0;
+  /** Bytes of the calls that are being performed. */
+  #underWayBytes = 0;
+  readonly #untaken: Untaken;
   /** What is under way, or was last; it never rejects. */
   #work: Promise<void> = Promise.resolve();
   #isBusy = false;
@@ -67,6 +76,7 @@ export class Connection {
     this.#ports = ports;
     this.#conversation = conversation;
     this.#parser = new RequestParser(blocked?.error);
+    this.#untaken = new Untaken(session.saysTaken === true, () => ports.stall());
     if (blocked === undefined) return;
     this.#blocked = blocked;
     this.#putBack(blocked.behind);
@@ -76,9 +86,16 @@ export class Connection {
     return this.#conversation.session;
   }
 
-  /** Whether more has to be remembered than the session: part of a call, a transaction, or names that are watched. */
+  /** Whether more has to be remembered than the session: part of a call, a transaction, names that are watched, or calls that wait for replies to be taken. */
   get isHeld(): boolean {
-    return !this.#isEnded && (this.#parser.isWithin || this.#conversation.isHeld);
+    if (this.#isEnded) return false;
+    return this.#parser.isWithin || this.#conversation.isHeld || this.#untaken.isStalled;
+  }
+
+  /** Bytes of all calls that are not whole or not performed. */
+  get heldBytes(): number {
+    const unperformed = this.#waitingBytes + this.#underWayBytes;
+    return this.#parser.heldBytes + unperformed + this.#conversation.heldBytes;
   }
 
   /** Calls that are behind one that waits. */
@@ -116,8 +133,21 @@ export class Connection {
   /** Takes bytes. Resolves once all calls that are whole are answered, or one of them waits. */
   receive(bytes: Uint8Array): Promise<void> {
     if (this.#isEnded) return Promise.resolve();
+    this.#untaken.heard();
     this.#read(bytes, this.#isBusy || this.#waiting.length > 0);
     return this.#go();
+  }
+
+  /** The client says what it has taken of what it was sent. */
+  taken(text: string): void {
+    const bytes = takenIn(text);
+    if (bytes === undefined) this.fail(NOT_TAKEN);
+    else this.#untaken.taken(bytes);
+  }
+
+  /** The client has gone: its calls wait no more for it to take replies. */
+  leave(): void {
+    this.#untaken.end();
   }
 
   /** Reads on. `isPending`: calls before these bytes are still to be performed, and may show the token. */
@@ -166,12 +196,10 @@ export class Connection {
       while (this.#waiting.length > 0 && !this.#isEnded && this.#blocked === undefined) {
         const calls = this.#waiting;
         this.#waiting = [];
+        this.#underWayBytes = this.#waitingBytes;
         this.#waitingBytes = 0;
-        const waiting = await this.#conversation.perform(calls, (reply) => {
-          if (this.#isEnded) return;
-          this.#frames += encodeReply(reply, this.session.protocol);
-          if (this.#frames.length >= limits.respMessageBytesMax) this.#flush();
-        });
+        const waiting = await this.#conversation.perform(calls, (reply) => this.#tell(reply));
+        this.#underWayBytes = 0;
         this.#flush();
         if (waiting !== undefined && !this.#isEnded) this.#block(waiting);
         if (this.session.isOver) this.#end();
@@ -189,6 +217,15 @@ export class Connection {
     }
   }
 
+  #tell(reply: GateReply): Promise<void> | undefined {
+    if (this.#isEnded) return undefined;
+    this.#frames += encodeReply(reply, this.session.protocol);
+    if (this.#frames.length >= limits.respMessageBytesMax) this.#flush();
+    const room = this.#untaken.room();
+    if (room !== undefined) this.#flush();
+    return room;
+  }
+
   #block({ call, ms, behind }: Waiting): void {
     this.#putBack(behind);
     this.#blocked = { call, until: ms === 0 ? undefined : this.#ports.now() + ms };
@@ -202,15 +239,21 @@ export class Connection {
     for (let at = 0; at < bytes.length; at += limits.respMessageBytesMax) {
       this.#ports.send(bytes.subarray(at, at + limits.respMessageBytesMax));
     }
+    this.#untaken.sent(bytes.length);
+    if (this.#untaken.isTooMuch) this.fail(UNTAKEN);
   }
 
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.session.isOver = true;
     this.#flush();
+    this.#untaken.end();
     this.#ports.end();
   }
 }
 
 const nothing = new Uint8Array();
+const NOT_TAKEN = "ERR Protocol error: expected 'taken' and a number of bytes";
+const UNTAKEN = `ERR more than ${limits.respUntakenBytesMax} bytes of replies and messages were not taken: ask for less at once, or say what you have taken`;
 const tooMuch = `ERR Protocol error: at most ${limits.respPendingCallsMax} calls, of ${limits.respPendingBytesMax} bytes between them, may wait for their replies`;

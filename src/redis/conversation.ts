@@ -4,7 +4,7 @@
  * run; behind a call that waits nothing is performed.
  */
 import { limits } from "../contract/limits.ts";
-import type { RedisReply } from "../contract/redis.ts";
+import { type RedisReply, repliesTooLarge } from "../contract/redis.ts";
 import {
   type RedisCommand,
   redisCommandTable,
@@ -15,9 +15,14 @@ import {
 import { commandCommand } from "./command-command.ts";
 import { connectionCommands } from "./connection-commands.ts";
 import { errorOf } from "./errors.ts";
-import type { GateReply } from "./frames.ts";
+import { encodeReply, type GateReply } from "./frames.ts";
 import type { GateCommand, GateContext, RedisPorts } from "./gate-command.ts";
-import { pubsubCommands, refusedBeforeExec, refusedWhileFollowing } from "./pubsub.ts";
+import {
+  changesFollowed,
+  pubsubCommands,
+  refusedBeforeExec,
+  refusedWhileFollowing,
+} from "./pubsub.ts";
 import { bytesOf, type Call } from "./requests.ts";
 import { serverCommands } from "./server-commands.ts";
 import type { Session } from "./session.ts";
@@ -59,14 +64,20 @@ export class Conversation {
     return this.#context.transaction.isHeld;
   }
 
+  /** Bytes of the calls between MULTI and EXEC. */
+  get heldBytes(): number {
+    return this.#context.transaction.bytes;
+  }
+
   /**
-   * Performs calls, and tells the reply to each as soon as it is known. What is said behind a QUIT is not heard.
+   * Performs calls, and tells the reply to each as soon as it is known and there is room for it. What is said behind a QUIT, or by who was ended, is not heard.
    * Returns the call at which it stopped, if one waits.
    */
   async perform(calls: readonly Call[], tell: Tell): Promise<Waiting | undefined> {
     let run: Call[] = [];
     let bytes = 0;
     for (const [i, call] of calls.entries()) {
+      if (this.session.isOver) return undefined;
       const admitted = this.#admit(call);
       const isRefused = "error" in admitted;
       const isForQueue = !isRefused && this.#isForQueue(admitted.command);
@@ -84,8 +95,9 @@ export class Conversation {
         bytes += size;
         continue;
       }
-      tell(isRefused ? this.#refuse(admitted) : await this.#performHere(admitted.command, call));
-      if (this.session.isOver) return undefined;
+      await tell(
+        isRefused ? this.#refuse(admitted) : await this.#performHere(admitted.command, call),
+      );
     }
     return await this.#run(run, tell);
   }
@@ -142,18 +154,20 @@ export class Conversation {
 
   /** Has the queue perform calls: in one run, unless it answers only the first of them, or one entry has no room for all. Returns the one that waits. */
   async #run(calls: readonly Call[], tell: Tell): Promise<Waiting | undefined> {
-    for (let rest = calls; rest.length > 0; ) {
+    for (let rest = calls; rest.length > 0 && !this.session.isOver; ) {
       const input = { calls: rest.map((call) => [...call]), blocks: true };
       const answer = await this.#context.ports.run(input);
       if ("refusal" in answer) {
         if (answer.refusal.refusalCode === "entry_too_large" && rest.length > 1) {
           return await this.#runHalves(rest, tell);
         }
-        for (const _ of rest) tell({ error: errorOf(answer.refusal) });
+        for (const _ of rest) await tell({ error: errorOf(answer.refusal) });
         return undefined;
       }
       const { replies, blocked } = answer;
-      for (const reply of replies ?? []) tell(reply);
+      let room: Promise<void> | undefined;
+      for (const reply of replies ?? []) room = tell(reply);
+      await room;
       const [next, ...behind] = rest.slice(replies?.length);
       if (blocked !== undefined && next !== undefined)
         return { call: next, ms: blocked.ms, behind };
@@ -192,9 +206,20 @@ export class Conversation {
     }
     const theirs = replies.values();
     const all: GateReply[] = [];
+    let bytes = 0;
     for (const each of queued) {
-      const ours = isForQueue(each) ? undefined : await this.#atGate(each.command, each.call);
-      all.push(ours === undefined ? (theirs.next().value ?? null) : ours);
+      if (isForQueue(each)) {
+        all.push(theirs.next().value ?? null);
+        continue;
+      }
+      // Of what is followed whoever reads the reply counts the frames: there is no error in their place.
+      if (bytes > limits.redisReplyBytesMax && !changesFollowed(each.command)) {
+        all.push({ error: `ERR ${repliesTooLarge}` });
+        continue;
+      }
+      const ours = await this.#atGate(each.command, each.call);
+      bytes += encodeReply(ours, this.session.protocol).length;
+      all.push(ours);
     }
     return all;
   }
@@ -210,7 +235,7 @@ interface Refused {
   readonly command?: RedisCommand;
 }
 
-/** Is told the reply to a call. */
-type Tell = (reply: GateReply) => void;
+/** Is told the reply to a call. Resolves once there is room for another; undefined: there is. */
+export type Tell = (reply: GateReply) => Promise<void> | undefined;
 
 const isForQueue = ({ command }: Queued): boolean => command.performer === "queue";

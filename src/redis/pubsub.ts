@@ -3,7 +3,7 @@
  * Invariant: replies and errors are those of Redis 7.0.15; what a connection follows stands in its session.
  */
 import { limits } from "../contract/limits.ts";
-import { isLongName } from "../contract/redis-commands.ts";
+import { isLongName, type RedisCommand } from "../contract/redis-commands.ts";
 import type { GateReply } from "./frames.ts";
 import type { GateCommand, GateContext, Subcommands } from "./gate-command.ts";
 import type { Call } from "./requests.ts";
@@ -29,6 +29,9 @@ export function refusedWhileFollowing(session: Session, name: string, full: stri
 const TOO_MANY = `ERR a connection follows at most ${limits.redisFollowedMax} channels`;
 
 const TOO_LONG = `ERR a channel may have at most ${limits.redisNameBytesMax} bytes`;
+
+/** Whether a command changes what is followed, and answers each name with a frame. */
+export const changesFollowed = ({ name }: RedisCommand): boolean => /^p?(un)?subscribe$/.test(name);
 
 /** The names of which a call wants to be told. */
 export const namesToFollow = ([command = "", ...names]: Call): readonly string[] =>

@@ -69,6 +69,13 @@ export class RequestParser {
     return this.#error;
   }
 
+  /** Bytes of what is not a whole call yet. */
+  get heldBytes(): number {
+    if (this.#error !== undefined) return 0;
+    const had = limits.respCallBytesMax - this.#room - (this.#length ?? 0);
+    return this.#size + (this.#call === undefined ? 0 : had);
+  }
+
   /** Whether a call has begun and is not whole. */
   get isWithin(): boolean {
     return this.#error === undefined && (this.#size > 0 || this.#call !== undefined);

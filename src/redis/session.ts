@@ -2,6 +2,7 @@
  * What is known of one connection between two of its calls, besides a transaction.
  * Invariant: it is small plain data, so that it is kept with the socket while the object sleeps.
  */
+import type { RespOpening } from "../contract/sockets.ts";
 import type { Protocol } from "./frames.ts";
 
 /** Changed only by the commands of `connection-commands.ts`, `client-command.ts` and `pubsub.ts`. */
@@ -18,7 +19,9 @@ export interface Session {
   /** Channels, and patterns of channels, of which it is told what is published. */
   channels: readonly string[];
   patterns: readonly string[];
-  /** The client has said that it goes: nothing that it says is heard any more. */
+  /** It says what it has taken of what it was sent. */
+  readonly saysTaken?: true;
+  /** The client has said that it goes, or was ended: nothing that it says is heard any more. */
   isOver: boolean;
   /** Of a connection in a dialect of AGQ. */
   agq?: AgqMemory;
@@ -54,8 +57,13 @@ export interface HeldJob {
 }
 
 /** The session of a connection that has said nothing yet. */
-export const newSession = (id: number, since: number, needsAuth = false): Session => ({
+export const newSession = (
+  id: number,
+  since: number,
+  { needsAuth = false, saysTaken = false }: Partial<RespOpening> = {},
+): Session => ({
   ...{ id, since, needsAuth },
+  ...(saysTaken && { saysTaken }),
   isAuthorized: !needsAuth,
   protocol: 2,
   name: "",

@@ -37,6 +37,11 @@ export class Transaction {
     return this.#queued !== undefined;
   }
 
+  /** Of the calls that are queued. */
+  get bytes(): number {
+    return this.#queued?.length ? this.#bytes : 0;
+  }
+
   get isHeld(): boolean {
     return this.isOpen || this.#watched.size > 0;
   }

@@ -13,6 +13,8 @@ export class TestLink implements Link {
   /** What the bridge has sent. */
   said = "";
   isClosed = false;
+  /** What the bridge has said that was taken. */
+  bytesTaken = 0;
   readonly #tell: () => void;
   #listener: LinkListener | undefined;
 
@@ -24,6 +26,10 @@ export class TestLink implements Link {
   }
   send(bytes: Uint8Array): void {
     this.said += Buffer.from(bytes).toString("latin1");
+    this.#tell();
+  }
+  taken(bytes: number): void {
+    this.bytesTaken += bytes;
     this.#tell();
   }
   /** As a socket does, it tells of its close also who closed it. */

@@ -97,16 +97,53 @@ test("a HELLO that sets less leaves the token of an earlier one to be said again
   await rig.until(() => rig.links[1]?.said === hello + call("HELLO", "2"));
 });
 
-test("a client that does not take what is published is cut off, and that is told", async () => {
+const published = reply({ push: ["message", "a", "x".repeat(1024 * 1024)] });
+
+test("what a client has taken is said, and no more than that", async () => {
+  const link = await says(call("SUBSCRIBE", "a"));
+  await answers(link, reply({ push: ["subscribe", "a", 1] }));
+  expect(link.bytesTaken).toBe(rig.heard.length);
+  rig.client.pause();
+  // What the system takes for it is counted.
+  for (let i = 0; i < 64; i++) link.answer(published);
+  await rig.until(() => link.bytesTaken > 0);
+  expect(link.bytesTaken + rig.theirs.writableLength).toBeLessThanOrEqual(65 * published.length);
+  expect(rig.theirs.writableLength).toBeGreaterThan(0);
+  rig.client.resume();
+  await rig.until(() => link.bytesTaken > 64 * published.length);
+});
+
+test("replies that the client has had already count as taken", async () => {
+  const link = await says(call("CLIENT", "SETNAME", "ada"));
+  await answers(link, "+OK\r\n");
+  link.lose();
+  rig.client.write(call("PING"));
+  await rig.until(() => rig.links[1]?.said === call("CLIENT", "SETNAME", "ada"));
+  const [, next] = rig.links as [TestLink, TestLink];
+  next.answer("+OK\r\n");
+  await rig.until(() => next.bytesTaken === "+OK\r\n".length);
+});
+
+test("a client that the queue ends for what it has not taken is cut off, and not carried on", async () => {
   const link = await says(call("SUBSCRIBE", "a"));
   await answers(link, reply({ push: ["subscribe", "a", 1] }));
   rig.client.pause();
-  const message = reply({ push: ["message", "a", "x".repeat(1024 * 1024)] });
+  for (let i = 0; i < 64; i++) link.answer(published);
   const closed = once(rig.theirs, "close");
-  // What the system takes for it is not counted.
-  for (let i = 0; i < 64; i++) link.answer(message);
+  link.answer("-ERR not taken\r\n");
+  link.lose();
   await closed;
-  expect(rig.told).toBe("A client that does not take what is published was cut off.\n");
+  expect(rig.links).toHaveLength(1);
+});
+
+test("one that has taken all is told why the queue ends it", async () => {
+  const link = await says(call("SUBSCRIBE", "a"));
+  await answers(link, reply({ push: ["subscribe", "a", 1] }));
+  const ended = once(rig.client, "end");
+  link.answer("-ERR silent for too long\r\n");
+  link.lose();
+  await ended;
+  expect(rig.heard.endsWith("-ERR silent for too long\r\n")).toBe(true);
   expect(rig.links).toHaveLength(1);
 });
 

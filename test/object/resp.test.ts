@@ -4,10 +4,19 @@
 import { Buffer } from "node:buffer";
 import { describe, expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
+import type { RespOpening } from "../../src/contract/sockets.ts";
 import { BlockedClients } from "../../src/object/blocked.ts";
 import { RespConnections } from "../../src/object/resp.ts";
 import type { RespSocket } from "../../src/object/resp-kept.ts";
+import { encodeCall } from "../../src/redis/frames.ts";
+import type { Call } from "../../src/redis/requests.ts";
 import { notAsked, TestSocket } from "./resp-socket.ts";
+
+/** It has nothing for who waits, and repeats the last word of every other call. */
+const answerTo = (calls: readonly Call[]) =>
+  calls[0]?.[0] === "BLPOP"
+    ? { replies: [], blocked: { ms: 0 } }
+    : { replies: calls.map((call) => call.at(-1)) };
 
 function objectWith(now = 1_000_000) {
   const timers = new Set<{ readonly ms: number; readonly work: () => void }>();
@@ -15,10 +24,7 @@ function objectWith(now = 1_000_000) {
     queue: "mail",
     line: new BlockedClients({ now: () => now, serve: () => undefined, later: () => undefined }),
     sockets: () => [],
-    submit: (request) =>
-      Promise.resolve({
-        reply: JSON.stringify({ replies: request.input.calls.map((call) => call.at(-1)) }),
-      }),
+    submit: (request) => Promise.resolve({ reply: JSON.stringify(answerTo(request.input.calls)) }),
     read: (request) =>
       Promise.resolve({ reply: JSON.stringify({ versions: request.input.names.map(() => 1) }) }),
     isToken: (password) => password === "s3cret",
@@ -35,19 +41,22 @@ function objectWith(now = 1_000_000) {
   });
   const hear = (socket: RespSocket, text: string) =>
     connections.hear(socket, new Uint8Array(Buffer.from(text, "latin1")).buffer);
-  return { connections, hear, timers };
+  const open = (opening: Partial<RespOpening> = {}) => {
+    const socket = new TestSocket();
+    connections.open(socket, { dialect: "redis", ...opening });
+    return socket;
+  };
+  return { connections, hear, open, timers };
 }
 
-function opened(needsAuth = false) {
-  const socket = new TestSocket();
+function opened(opening: Partial<RespOpening> = {}) {
   const object = objectWith();
-  object.connections.open(socket, { dialect: "redis", needsAuth });
-  return { socket, ...object };
+  return { socket: object.open(opening), ...object };
 }
 
 describe("a connection", () => {
   test("is known by the next instance: its protocol, its name, its rights, its id", async () => {
-    const { socket, hear } = opened(true);
+    const { socket, hear } = opened({ needsAuth: true });
     await hear(socket, "HELLO 3 AUTH default s3cret SETNAME ada\r\n");
     const [, id] = /\$2\r\nid\r\n:(\d+)/.exec(socket.sent) ?? [];
     socket.sent = "";
@@ -57,11 +66,9 @@ describe("a connection", () => {
 
   test("has an id greater than all before, also before the object slept", () => {
     const idsFrom = (now: number): number[] => {
-      const { connections } = objectWith(now);
+      const { open } = objectWith(now);
       return [0, 1].map(() => {
-        const socket = new TestSocket();
-        connections.open(socket, { dialect: "redis", needsAuth: false });
-        return socket.kept()?.session.id ?? 0;
+        return open().kept()?.session.id ?? 0;
       });
     };
     expect([...idsFrom(1_000_000), ...idsFrom(1_000_500)]).toEqual([
@@ -133,6 +140,92 @@ describe("what does not fit the attachment", () => {
     await hear(socket, "MULTI\r\n");
     connections.leave(socket);
     expect(timers.size).toBe(0);
+  });
+});
+
+describe("a client that says what it takes, and takes nothing,", () => {
+  const MiB = 1024 * 1024;
+  const echo = encodeCall(["ECHO", "x".repeat(MiB)]);
+  async function stalled() {
+    const object = opened({ saysTaken: true });
+    const works: Promise<void>[] = [];
+    for (let i = 0; i < 10; i++) works.push(object.hear(object.socket, echo));
+    await expect.poll(() => object.timers.size).toBe(1);
+    return { ...object, work: Promise.all(works) };
+  }
+
+  test("is waited for as long as for part of a call, counted from what it took last", async () => {
+    const { socket, connections, timers, work } = await stalled();
+    expect(socket.kept()?.isHeld).toBe(true);
+    const [first] = timers;
+    await connections.hear(socket, "taken 1");
+    expect([timers.size, timers.has(first as never)]).toEqual([1, false]);
+    await connections.hear(socket, `taken ${20 * MiB}`);
+    await work;
+    expect([timers.size, socket.closed, socket.kept()?.isHeld]).toEqual([0, 0, false]);
+    expect(socket.sent.match(/\$1048576\r\n/g)).toHaveLength(10);
+  });
+
+  test("is ended then, with an error, and nothing more of it is performed", async () => {
+    const { socket, timers, work } = await stalled();
+    for (const timer of timers) timer.work();
+    await work;
+    expect(socket.closed).toBe(1);
+    expect(socket.sent).toMatch(/-ERR the connection was silent for too long .*\r\n$/);
+    expect(socket.sent.match(/\$1048576\r\n/g)).toHaveLength(8);
+  });
+
+  test("says nothing of RESP by text messages", async () => {
+    const { socket, connections } = opened({ saysTaken: true });
+    await connections.hear(socket, "PING\r\n");
+    expect([socket.sent.includes("PONG"), socket.closed]).toEqual([false, 1]);
+  });
+});
+
+describe("calls that are not performed", () => {
+  const most = limits.respHeldBytesMax;
+  /** Part of a call: of so many bytes, with all that announces it. */
+  const part = (bytes: number): string => {
+    const head = "*2\r\n$4\r\nECHO\r\n$8300000\r\n";
+    return head + "x".repeat(bytes - "ECHO".length);
+  };
+
+  test("are held up to a bound between all clients, and beyond it the one that has most is ended", async () => {
+    const { hear, open } = objectWith();
+    const share = Math.floor(most / 10);
+    const clients = Array.from({ length: 10 }, () => open());
+    const [first, ...others] = clients as [TestSocket, ...TestSocket[]];
+    const last = others.pop() as TestSocket;
+    await hear(first, part(share + 1000));
+    for (const each of others) await hear(each, part(share));
+    await hear(last, part(most - 9 * share - 1000));
+    const ended = () => clients.filter(({ closed }) => closed > 0);
+    expect(ended()).toEqual([]);
+    await hear(last, "x");
+    expect(ended()).toEqual([first]);
+    expect(first.sent).toMatch(/^-ERR the clients of a queue may have at most .*\r\n$/);
+    // What it had is free again.
+    await hear(open(), part(share + 1000 - 1));
+    expect(ended()).toEqual([first]);
+  });
+
+  test.each([
+    ["queued by MULTI", "MULTI\r\n"],
+    ["behind one that waits", "BLPOP l 0\r\n"],
+  ])("count also where they are %s, until they are performed or given up", async (_, before) => {
+    const { hear, open, connections } = objectWith();
+    const echo = encodeCall(["ECHO", "x".repeat(1024 * 1024)]).repeat(7);
+    const greedy = Array.from({ length: 9 }, () => open());
+    for (const each of greedy) await hear(each, before + echo);
+    expect(greedy.map(({ closed }) => closed)).toEqual(Array(9).fill(0));
+    greedy.push(open());
+    await hear(greedy.at(-1) as TestSocket, before + echo);
+    expect(greedy.filter(({ closed }) => closed > 0)).toHaveLength(1);
+    for (const each of greedy) connections.leave(each);
+    for (const each of [open(), open()]) {
+      await hear(each, before + echo);
+      expect(each.closed).toBe(0);
+    }
   });
 });
 

@@ -4,6 +4,7 @@
 import { describe, expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { encodeCall } from "../../src/redis/frames.ts";
+import { FakeQueue } from "./fake-queue.ts";
 import { fuzz } from "./fuzz.ts";
 import { Line } from "./line.ts";
 
@@ -163,4 +164,82 @@ describe("a call that waits", () => {
     expect(line.sent).toMatch(/^-ERR Sluice failed/);
     expect(line.isEnded).toBe(true);
   });
+});
+
+describe("a client that does not take its replies", () => {
+  const MiB = 1024 * 1024;
+  /** A value whose reply is of one MiB. */
+  const value = "x".repeat(MiB - "$1048564\r\n\r\n".length);
+  const gets = (count: number): string => encodeCall(["GET", "a"]).repeat(count);
+  const taken = (bytes: number): string => `taken ${bytes}`;
+  const window = limits.respWindowBytes / MiB;
+  const most = limits.respUntakenBytesMax / MiB;
+
+  async function withValue(saysTaken: boolean): Promise<Line> {
+    const line = new Line(new FakeQueue(), false, saysTaken);
+    // One call a run: what is behind one is performed only once there is room for it.
+    line.queue.answersMax = 1;
+    await line.hear(encodeCall(["SET", "a", value]));
+    line.connection.taken(taken(5));
+    line.messages.length = 0;
+    return line;
+  }
+
+  test("is answered as much as the window is wide, and one reply more", async () => {
+    const line = await withValue(true);
+    await line.hear(gets(window));
+    expect([line.sent.length, line.stalls, line.connection.isHeld]).toEqual([8 * MiB, 0, false]);
+    const work = line.hear(gets(3));
+    await expect.poll(() => line.stalls).toBe(1);
+    expect([line.sent.length, line.connection.isHeld]).toEqual([9 * MiB, true]);
+    line.connection.taken(taken(MiB - 1));
+    expect(line.connection.isHeld).toBe(true);
+    line.connection.taken(taken(1));
+    await expect.poll(() => line.stalls).toBe(2);
+    expect(line.sent.length).toBe(10 * MiB);
+    line.connection.taken(taken(10 * MiB));
+    await work;
+    expect([line.sent.length, line.connection.isHeld]).toEqual([11 * MiB, false]);
+  });
+
+  test("has its calls performed once it has gone, as by a Redis", async () => {
+    const line = await withValue(true);
+    const work = line.hear(gets(window + 1) + encodeCall(["SET", "b", "1"]));
+    await expect.poll(() => line.stalls).toBe(1);
+    line.connection.leave();
+    await work;
+    expect(line.queue.runs.at(-1)?.calls).toEqual([["SET", "b", "1"]]);
+  });
+
+  test("is ended where it says something else of what it has taken", async () => {
+    const line = await withValue(true);
+    line.connection.taken("taken all");
+    expect(line.sent).toBe("-ERR Protocol error: expected 'taken' and a number of bytes\r\n");
+    expect(line.isEnded).toBe(true);
+  });
+
+  test("and does not say so is ended beyond a bound, and nothing more of it is performed", async () => {
+    const line = await withValue(false);
+    await line.hear(gets(most));
+    expect([line.sent.length, line.isEnded]).toEqual([32 * MiB, false]);
+    line.queue.runs.length = 0;
+    // Its next word says that it is there.
+    await line.hear(gets(most + 5));
+    expect(line.isEnded).toBe(true);
+    expect(line.sent).toMatch(
+      /-ERR more than 33554432 bytes of replies and messages were not taken: .*\r\n$/,
+    );
+    expect(line.queue.runs).toHaveLength(most + 1);
+  });
+
+  test.each([true, false])(
+    "and follows channels is ended beyond it (says what it takes: %j)",
+    async (saysTaken) => {
+      const line = await withValue(saysTaken);
+      for (let i = 0; i < most - 1; i++) line.connection.push(["message", "a", value]);
+      expect(line.isEnded).toBe(false);
+      line.connection.push(["message", "a", value]);
+      expect(line.isEnded).toBe(true);
+    },
+  );
 });

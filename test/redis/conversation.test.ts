@@ -60,7 +60,7 @@ describe("a pipeline", () => {
     const replies: unknown[] = [];
     const waiting = await conversation.perform(
       lines.map((line) => line.split(" ")),
-      (reply) => replies.push(reply),
+      (reply) => void replies.push(reply),
     );
     expect(replies).toEqual([1]);
     expect(waiting?.behind).toEqual(Array(3).fill(["INCR", "a"]));

@@ -17,12 +17,14 @@ export class Line {
   /** Calls that waited, each from when it did. */
   readonly blocked: BlockedCall[] = [];
   isEnded = false;
+  /** How often calls have begun to wait for replies to be taken. */
+  stalls = 0;
   /** Is called when a call waits. */
   whenBlocked = (): void => undefined;
 
-  constructor(queue = new FakeQueue(), needsAuth = false) {
+  constructor(queue = new FakeQueue(), needsAuth = false, saysTaken = false) {
     this.queue = queue;
-    this.connection = new Connection(newSession(1, queue.now(), needsAuth), {
+    this.connection = new Connection(newSession(1, queue.now(), { needsAuth, saysTaken }), {
       queue: queue.queue,
       hub: queue.hub,
       run: queue.run,
@@ -38,6 +40,9 @@ export class Line {
         this.isEnded = true;
       },
       report: (error) => this.reported.push(error),
+      stall: () => {
+        this.stalls += 1;
+      },
       block: (blocked) => {
         this.blocked.push(blocked);
         this.whenBlocked();

@@ -11,11 +11,11 @@ import { FakeQueue } from "./fake-queue.ts";
 
 /** Begins a conversation with a queue of its own. */
 export function begin(needsAuth = false, queue = new FakeQueue()) {
-  const conversation = new Conversation(newSession(7, queue.now() - 5_000, needsAuth), queue);
+  const conversation = new Conversation(newSession(7, queue.now() - 5_000, { needsAuth }), queue);
   const say = async (...said: readonly (string | Call)[]): Promise<GateReply[]> => {
     const replies: GateReply[] = [];
     const calls = said.map((each) => (typeof each === "string" ? (splitInline(each) ?? []) : each));
-    await conversation.perform(calls, (reply) => replies.push(reply));
+    await conversation.perform(calls, (reply) => void replies.push(reply));
     return replies;
   };
   return { conversation, queue, say };

@@ -3,7 +3,9 @@
  */
 import { describe, expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
+import { repliesTooLarge } from "../../src/contract/redis.ts";
 import { refuse } from "../../src/contract/refusals.ts";
+import { encodeReply, type GateReply, isErrorReply } from "../../src/redis/frames.ts";
 import { begin, error, OK, QUEUED } from "./talk.ts";
 
 describe("a transaction", () => {
@@ -136,4 +138,23 @@ describe("a transaction", () => {
       error("EXECABORT Transaction discarded because of: ERR too large"),
     );
   });
+});
+
+test("what the gate answers within EXEC has a bound, and an error in the place of each reply beyond it", async () => {
+  const { conversation, say } = begin();
+  const long = Array(998).fill("COMMAND DOCS");
+  const said = await say("MULTI", ...long, "CLIENT SETNAME ada", "SUBSCRIBE a", "EXEC");
+  const replies = said.at(-1) as readonly GateReply[];
+  expect(replies).toHaveLength(1000);
+  const answered = replies.findIndex(isErrorReply);
+  const bytes = replies.slice(0, answered).map((each) => encodeReply(each, 2).length);
+  const sum = bytes.reduce((a, b) => a + b, 0);
+  expect(sum).toBeGreaterThan(limits.redisReplyBytesMax);
+  expect(sum - (bytes.at(-1) ?? 0)).toBeLessThanOrEqual(limits.redisReplyBytesMax);
+  expect(replies.slice(answered, -1)).toEqual(
+    Array(999 - answered).fill(error(`ERR ${repliesTooLarge}`)),
+  );
+  expect(replies.at(-1)).toEqual({ several: [{ push: ["subscribe", "a", 1] }] });
+  // What is answered so is not performed.
+  expect(conversation.session.name).toBe("");
 });

@@ -7,7 +7,7 @@ import type { RedisReply } from "../../contract/redis.ts";
 import { namesOfCall, redisCommandTable } from "../../contract/redis-commands.ts";
 import type { CommandAnswer, CommandRequest } from "../../contract/rpc.ts";
 import { textOf } from "../binary.ts";
-import { Conversation, type Waiting } from "../conversation.ts";
+import { Conversation, type Tell, type Waiting } from "../conversation.ts";
 import { errorOf } from "../errors.ts";
 import type { GateReply } from "../frames.ts";
 import type { RedisPorts } from "../gate-command.ts";
@@ -91,18 +91,19 @@ export class AgqConversation {
     return this.#plain.isHeld;
   }
 
+  get heldBytes(): number {
+    return this.#plain.heldBytes;
+  }
+
   /**
-   * Performs calls, and tells the reply to each as soon as it is known. What is said behind a QUIT is not heard.
+   * Performs calls, and tells the reply to each as soon as it is known and there is room for it. What is said behind a QUIT, or by who was ended, is not heard.
    * Returns the call at which it stopped, if one waits.
    */
-  async perform(
-    calls: readonly Call[],
-    tell: (reply: GateReply) => void,
-  ): Promise<Waiting | undefined> {
+  async perform(calls: readonly Call[], tell: Tell): Promise<Waiting | undefined> {
     for (const [i, call] of calls.entries()) {
       const reply = await this.#perform(call);
       if (isWaits(reply)) return { ...reply.waits, behind: calls.slice(i + 1) };
-      tell(reply);
+      await tell(reply);
       if (this.#session.isOver) return undefined;
     }
     return undefined;
@@ -158,6 +159,7 @@ export class AgqConversation {
     let said: GateReply = null;
     const waits = await this.#plain.perform([call], (reply) => {
       said = reply;
+      return undefined;
     });
     // What the queue performs is answered plainly, and what the gate does is only handed on.
     return waits === undefined ? (said as RedisReply) : { waits };

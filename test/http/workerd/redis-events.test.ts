@@ -6,6 +6,7 @@ import { Buffer } from "node:buffer";
 import { expect, test } from "vitest";
 import { limits } from "../../../src/contract/limits.ts";
 import { eventsOf } from "../../../src/http/redis-events.ts";
+import { TAKEN_BYTES_LEAST, takenIn } from "../../../src/redis/taken.ts";
 
 /** A reader of a channel, and the queue's end of its socket. */
 function following(signal = new AbortController().signal) {
@@ -13,6 +14,13 @@ function following(signal = new AbortController().signal) {
   const closed = Promise.withResolvers<void>();
   ours.accept();
   ours.addEventListener("close", () => closed.resolve());
+  let takenBytes = 0;
+  const taken = Promise.withResolvers<number>();
+  ours.addEventListener("message", ({ data }) => {
+    if (typeof data !== "string") return;
+    takenBytes += takenIn(data) ?? 0;
+    if (takenBytes > 0) taken.resolve(takenBytes);
+  });
   const { body } = eventsOf(theirs, ["SUBSCRIBE", "c"], signal);
   if (body === null) throw new Error("there is no body");
   ours.send(Buffer.from("+greeting\r\n"));
@@ -21,7 +29,7 @@ function following(signal = new AbortController().signal) {
   const publish = (count: number) => {
     for (let n = 0; n < count; n += 1) say(String(n));
   };
-  return { reader: body.getReader(), say, publish, closed: closed.promise };
+  return { reader: body.getReader(), say, publish, closed: closed.promise, taken: taken.promise };
 }
 
 const eventOf = (text: number | string) => `data: message,c,${text}\n\n`;
@@ -68,6 +76,15 @@ test("of long events so many are held as have the bytes, and one more cuts a rea
   for (const text of [...texts, "more"]) say(text);
   await closed;
   expect(await read(reader, 4)).toBe(`${[...texts, "more"].map(eventOf).join("")}END`);
+});
+
+test("the queue is told what has come, whether or not the reader has taken it: here it is held for", async () => {
+  const { reader, say, taken } = following();
+  const text = "x".repeat(TAKEN_BYTES_LEAST);
+  say(text);
+  const message = `>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$${text.length}\r\n${text}\r\n`;
+  expect(await taken).toBe("+greeting\r\n".length + message.length);
+  await reader.cancel();
 });
 
 test("a reader that goes has its connection to the queue closed", async () => {

@@ -48,6 +48,11 @@ export class RespClient {
     this.#socket.send(new TextEncoder().encode(text));
   }
 
+  /** Says what it has taken, on a connection on which it does. */
+  takes(bytes: number): void {
+    this.#socket.send(`taken ${bytes}`);
+  }
+
   /** What it hears until there are so many characters. */
   async hears(expected: string): Promise<void> {
     while (this.#heard.length < expected.length && !this.#isClosed) await this.#news.promise;

@@ -49,6 +49,25 @@ describe("a connection", () => {
     expect(await broken.last()).toBe("+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n");
   });
 
+  test("has its calls wait until it has taken what it was sent, where it says so, and nobody else's", async () => {
+    const queue = new Queue();
+    const one = await RespClient.of(queue, "?taken=said");
+    const other = await RespClient.of(queue);
+    const value = "x".repeat(1_000_000);
+    const reply = `$${value.length}\r\n${value}\r\n`;
+    one.say(`*3\r\n$3\r\nSET\r\n$1\r\na\r\n${reply}`);
+    await one.hears("+OK\r\n");
+    one.say(`${"GET a\r\n".repeat(20)}SET done 1\r\n`);
+    // A run's replies are eight of these; eight are within the window.
+    await one.hears(reply.repeat(16));
+    other.say("GET done\r\n");
+    await other.hears("$-1\r\n");
+    one.takes(16 * reply.length);
+    await one.hears(`${reply.repeat(4)}+OK\r\n`);
+    other.say("GET done\r\n");
+    await other.hears("$1\r\n1\r\n");
+  });
+
   test("sees what another one does, by WATCH and after it", async () => {
     const queue = new Queue();
     const [one, other] = [await RespClient.of(queue), await RespClient.of(queue)];
