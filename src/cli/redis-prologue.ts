@@ -12,7 +12,8 @@ interface FollowedNames {
 }
 
 /** What a call makes of a connection depends on its reply. */
-const telling = /^(auth|client|discard|exec|hello|multi|ping|p?(un)?subscribe|reset|(un)?watch)$/i;
+const telling =
+  /^(auth|client|discard|exec|hello|multi|ping|p?(un)?subscribe|reset|(un)?watch|worker\.unregister)$/i;
 
 /** Whether a worker of AGQ says what it can do. To a Redis the same is a value like any other. */
 const isOfTools = ([command = "", name = ""]: readonly string[]): boolean =>
@@ -128,9 +129,10 @@ export class RedisPrologue {
   }
 
   /** A call is answered by an error or by nothing, and has done nothing. */
-  refuse([command = ""]: readonly string[]): void {
-    // However an EXEC is answered, nothing is queued behind it.
-    if (command.toLowerCase() === "exec" && this.#isOpen) this.#end();
+  refuse([command = "", ...words]: readonly string[]): void {
+    // However an EXEC is answered, nothing is queued behind it; one that says too much forgets also what is watched.
+    const isMisused = words.length > 0;
+    if (command.toLowerCase() === "exec" && (this.#isOpen || isMisused)) this.#end();
   }
 
   /** A call is answered otherwise; `errors`: which of the replies in it are errors, below 0 counted from the last one. */
@@ -170,6 +172,7 @@ export class RedisPrologue {
     else if (!this.#isRedis && isOfTools(call)) this.#say("tools", [...call.slice(0, 3), "NX"]);
     // And so who it is.
     else if (name === "ping" && call.length > 1) this.#say("ping", call);
+    else if (!this.#isRedis && name === "worker.unregister") this.#unregister(call);
     else if (name === "client" && word === "setname") this.#say("name", call);
     else if (name === "client" && word === "setinfo") this.#say(`info ${option}`, call);
   }
@@ -178,6 +181,12 @@ export class RedisPrologue {
     this.#isResp3 = call[1] === "3";
     // One with fewer options leaves alone what the others set, of which AUTH must not be lost.
     this.#say(`hello ${call.length}`, call);
+  }
+
+  /** A worker of AGQ is to be known no more: to say who it is would register it anew. */
+  #unregister([, id = ""]: readonly string[]): void {
+    if (this.#said.get("ping")?.[1] === id) this.#said.delete("ping");
+    if (this.#said.get("tools")?.[1] === `worker:${id}:tools`) this.#said.delete("tools");
   }
 
   /** Nothing is queued any more, and nothing watched. */

@@ -137,6 +137,25 @@ describe("what a worker can do", () => {
   });
 });
 
+test("a worker of AGQ that was unregistered is not registered anew with another link", async () => {
+  rig.close();
+  rig = await BridgedRig.open(false, undefined, { dialect: "agq-g2" });
+  const said = ["AUTH s", "SET worker:w1:tools sort", "PING w1", "WORKER.UNREGISTER w2"];
+  const link = await says([...said, "WORKER.UNREGISTER w1"]);
+  await answers(link, `+OK\r\n+OK\r\n$2\r\nw1\r\n+OK\r\n+OK\r\n`);
+  link.lose();
+  rig.client.write(framesOf(["QUEUE.STATS"]));
+  await rig.until(() => rig.links[1]?.said === framesOf(["AUTH s"]));
+});
+
+test("an EXEC that says too much forgets what is watched, as in Redis", async () => {
+  const link = await says(["WATCH a", "EXEC x"]);
+  await answers(link, "+OK\r\n-ERR wrong number of arguments for 'exec' command\r\n");
+  link.lose();
+  rig.client.write(framesOf(["GET a"]));
+  await rig.until(() => rig.links[1]?.said === framesOf(["GET a"]));
+});
+
 test("the token is shown before all else that is said again", async () => {
   const link = await says(["AUTH s", "CLIENT SETNAME ada", "AUTH s"]);
   await answers(link, "+OK\r\n".repeat(3));
