@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { matcher } from "../../src/contract/glob.ts";
+import { cpuMs } from "../cpu.ts";
 
 const matches = (pattern: string, text: string): boolean => matcher(pattern)(text);
 
@@ -101,9 +102,9 @@ test("a pattern that would be tried for ever is tried in bounded time", () => {
 
 test("a pattern that takes more than the longest text has matches nothing, and is not read to its end", () => {
   const pattern = "[a-z]".repeat(1_000_000);
-  const startedAt = performance.now();
+  const startedAt = cpuMs();
   for (let i = 0; i < 1000; i += 1) expect(matcher(pattern, 100)("a".repeat(100))).toBe(false);
-  expect(performance.now() - startedAt).toBeLessThan(5000);
+  expect(cpuMs() - startedAt).toBeLessThan(5000);
   expect(matcher("[a-z]".repeat(100), 100)("a".repeat(100))).toBe(true);
   expect(matcher(`*${"?*".repeat(100)}`, 100)("a".repeat(100))).toBe(true);
 });

@@ -11,6 +11,7 @@ import {
   resolveTasks,
   type Task,
 } from "../../src/contract/placeholders.ts";
+import { cpuMs } from "../cpu.ts";
 
 const isRunnable = (tasks: readonly Task[], input: string) =>
   !("reason" in resolveTasks(tasks, input));
@@ -63,8 +64,8 @@ test("all arguments together have their bound to the unit", () => {
 test("a thousand inputs of a plan that names ten thousand values are told in a moment", () => {
   const args = Array.from({ length: 100 }, () => "{{input.a}}");
   const fits = inputCheck(Array.from({ length: 100 }, (_, i) => echo(args, i + 1)));
-  const begun = performance.now();
+  const begun = cpuMs();
   for (let n = 0; n < 1000; n++) expect(fits(`{"a":${n}}`)).toBe(true);
   // Resolving them all takes ten seconds and more.
-  expect(performance.now() - begun).toBeLessThan(3_000);
+  expect(cpuMs() - begun).toBeLessThan(3_000);
 });

@@ -4,6 +4,7 @@
 import { describe, expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { timing } from "../../src/contract/schedules.ts";
+import { cpuMs } from "../cpu.ts";
 
 /** The first thing wrong with a timing, with its field in front. */
 function problem(given: unknown): string | undefined {
@@ -96,9 +97,9 @@ describe("a timing is refused", () => {
   test.each(["0 0 31 2 *", "0 0 30 2 *", "0 0 31 4,6 *", "* * * 31 11 *"])(
     "when %j would never be due, in less than a second",
     (cron) => {
-      const begin = performance.now();
+      const begin = cpuMs();
       expect(problem({ cron })).toMatch(/^cron: the day of month never comes/);
-      expect(performance.now() - begin).toBeLessThan(1000);
+      expect(cpuMs() - begin).toBeLessThan(1000);
     },
   );
 

@@ -2,6 +2,7 @@
  * Names that are found: by patterns, by steps and by chance, also where the times of many are over at once.
  */
 import { describe, expect, it } from "vitest";
+import { cpuMs } from "../cpu.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
 import { one, run } from "./name-rig.ts";
 
@@ -24,10 +25,10 @@ describe("a pattern", () => {
   it("is read once for all names, and not to its end where no name is as long", async () => {
     const queue = await queueWith(numbered(500, "n"), 0);
     const long = "[a-z]".repeat(20_000);
-    const startedAt = performance.now();
+    const startedAt = cpuMs();
     const scan = ["SCAN", "0", "COUNT", "500", "MATCH", long];
     expect(await run(queue, ["KEYS", long], scan)).toEqual([[], ["0", []]]);
-    expect(performance.now() - startedAt).toBeLessThan(5000);
+    expect(cpuMs() - startedAt).toBeLessThan(5000);
   });
 
   it("may be compared for so long, whatever it is", async () => {
