@@ -5,6 +5,7 @@
 import type { Mutant } from "./mutants-table.ts";
 
 const client = "src/cli/redis-client.ts";
+const unanswered = "src/cli/redis-unanswered.ts";
 const prologue = "src/cli/redis-prologue.ts";
 const said = "test/cli/redis-prologue.test.ts";
 const requests = "src/redis/requests.ts";
@@ -18,7 +19,7 @@ export const bridgeMutants: readonly Mutant[] = [
   {
     name: "refused-as-done",
     breaks: "what is refused is said again on another link, in the place of what was not",
-    file: client,
+    file: unanswered,
     from: "if (isRefused) this.#prologue.refuse(call);\n    else ",
     to: "",
     tests: [said],
@@ -34,7 +35,7 @@ export const bridgeMutants: readonly Mutant[] = [
   {
     name: "refused-with-all-frames",
     breaks: "behind a SUBSCRIBE that is refused nothing of a client is performed any more",
-    file: client,
+    file: unanswered,
     from: "next.frames = isRefused ? 0 : (next.frames",
     to: "next.frames = (next.frames",
     tests: [said],
@@ -180,8 +181,8 @@ export const bridgeMutants: readonly Mutant[] = [
     name: "taken-before-it-is",
     breaks: "the bridge says of what it holds for its client that this has taken it",
     file: client,
-    from: "this.#socket.write(bytes.subarray(from), taken);",
-    to: "this.#socket.write(bytes.subarray(from));\n    taken();",
+    from: "this.#socket.write(bytes.subarray(from), () => link?.taken(bytes.length));",
+    to: "this.#socket.write(bytes.subarray(from));\n    link?.taken(bytes.length);",
     tests: [ends],
   },
 ];

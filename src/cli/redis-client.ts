@@ -8,10 +8,10 @@ import type { Socket } from "node:net";
 import type { Dialect } from "../contract/dialects.ts";
 import { redisCommandTable } from "../contract/redis-commands.ts";
 import { encodeCall, encodeReply } from "../redis/frames.ts";
-import { type Frame, ReplyScanner } from "../redis/reply-scanner.ts";
 import { bytesOf, type Call, RequestParser, type Trust } from "../redis/requests.ts";
 import type { Link } from "./redis-link.ts";
-import { isTelling, RedisPrologue } from "./redis-prologue.ts";
+import { RedisPrologue } from "./redis-prologue.ts";
+import { UnansweredCalls } from "./redis-unanswered.ts";
 
 /** Calls on their way, and their bytes, above which a client is not read from. */
 const CALLS_MAX = 4096;
@@ -22,29 +22,7 @@ const BATCH_WITHIN_MS = 50;
 /** How long such a call is given then: one that finds something at once has a reply to tell. */
 const BATCH_WAIT_MS = 1_000;
 
-/** A call that has no reply yet. */
-interface Unanswered {
-  readonly bytes: number;
-  /** The call itself, where its reply says something about the connection; else nothing of it. */
-  readonly call: Call;
-  /** The frames that answer it and have not come; undefined as long as none has: only the calls before it tell how many there are. */
-  frames: number | undefined;
-  /** Which of the replies in that of an EXEC are errors; below 0: counted from the last one. */
-  readonly errors: number[];
-  /** It was said again: the client has had the reply. */
-  readonly isRepeated: boolean;
-}
-
-const unanswered = (call: Call, bytes: number, isRepeated = false): Unanswered => ({
-  ...{ bytes, isRepeated, frames: undefined, errors: [] },
-  call: isTelling(call) ? call : [],
-});
-
 const nothing = Buffer.alloc(0);
-
-/** The words of frames that answer who changes what is followed, and of those that tell what was published. */
-const confirmation = /^p?(un)?subscribe$/;
-const publication = /^p?message$/;
 
 /** What is known of a client before it says a word. */
 export interface ClientKind {
@@ -60,17 +38,13 @@ export class BridgedClient {
   readonly #isKnown: boolean;
   readonly #parser = new RequestParser();
   readonly #prologue: RedisPrologue;
-  #scanner = new ReplyScanner();
   #link: Link | undefined;
   #isConnecting = false;
   /** What a new link begins with: what the client had said of itself when the old one was lost. */
   #said: readonly Call[] = [];
   /** Frames that wait for a link. */
   #frames = "";
-  readonly #unanswered: Unanswered[] = [];
-  #unansweredBytes = 0;
-  /** Replies to what was said again, which the client has had already. */
-  #repeated = 0;
+  readonly #unanswered: UnansweredCalls;
   /** A call is on its way that may wait. */
   #mayWait = false;
   /** Since when, as `performance.now` tells. */
@@ -82,8 +56,6 @@ export class BridgedClient {
   #isBatch = false;
   /** It says nothing more, and goes once it has its replies. */
   #isLeaving = false;
-  /** The queue has said, unasked, why it ends the connection. */
-  #isEnding = false;
   /** Its end is on its way to it: nothing that it still says is performed, as by a Redis that has closed. */
   #isOver = false;
 
@@ -94,6 +66,7 @@ export class BridgedClient {
     { isKnown, dialect }: ClientKind,
   ) {
     this.#prologue = new RedisPrologue(dialect);
+    this.#unanswered = new UnansweredCalls(this.#prologue);
     this.#socket = socket;
     this.#connect = connect;
     this.#tell = tell;
@@ -129,7 +102,7 @@ export class BridgedClient {
   /** Whether it has shown the token, by what the queue has answered. */
   get #trust(): Trust {
     if (this.#isKnown || this.#prologue.isProven) return "known";
-    return this.#unanswered.length + this.#behind.length > 0 ? "pending" : "stranger";
+    return this.#unanswered.count + this.#behind.length > 0 ? "pending" : "stranger";
   }
 
   /** The client says nothing more. Nobody may be there to be told what a call that waits would take. */
@@ -145,9 +118,9 @@ export class BridgedClient {
 
   /** Cuts the client off unless the last call is answered in time. */
   #limitWait(): void {
-    const waiting = this.#unanswered.at(-1);
+    const waiting = this.#unanswered.last;
     setTimeout(() => {
-      if (this.#unanswered.at(-1) === waiting) this.cutOff();
+      if (this.#unanswered.last === waiting) this.cutOff();
     }, BATCH_WAIT_MS).unref();
   }
 
@@ -171,28 +144,19 @@ export class BridgedClient {
 
   #take(call: Call): void {
     const command = redisCommandTable.get(call[0]?.toLowerCase() ?? "");
-    this.#mayWait = command?.flags.includes("blocking") === true && !this.#isQueueing();
+    this.#mayWait = command?.flags.includes("blocking") === true && !this.#unanswered.isQueueing;
     // Its reply is the last one, and then the queue closes.
     if (call[0]?.toLowerCase() === "quit") this.#isLeaving = true;
     const frame = encodeCall(call);
     this.#frames += frame;
-    this.#unanswered.push(unanswered(call, frame.length));
-    this.#unansweredBytes += frame.length;
+    this.#unanswered.push(call, frame.length);
     if (!this.#mayWait) return;
     this.#waitsSince = performance.now();
     if (this.#isBatch) this.#limitWait();
   }
 
-  /** Whether what comes next stands between MULTI and EXEC, unless one of them is refused: then a call that waits holds up those behind it at the queue. */
-  #isQueueing(): boolean {
-    const last = this.#unanswered.findLast(
-      ({ call }) => call.length === 1 && /^(multi|exec|discard|reset)$/i.test(call[0] ?? ""),
-    );
-    return last === undefined ? this.#prologue.isOpen : /^multi$/i.test(last.call[0] ?? "");
-  }
-
   #send(): void {
-    if (this.#link === undefined || this.#repeated > 0) {
+    if (this.#link === undefined || this.#unanswered.isRepeating) {
       if (!this.#isConnecting && this.#link === undefined) void this.#reconnect();
       return;
     }
@@ -221,10 +185,8 @@ export class BridgedClient {
   #begin(link: Link): void {
     const said = this.#said;
     this.#link = link;
-    this.#scanner = new ReplyScanner();
     link.listen({ hear: (bytes) => this.#answer(bytes), lost: () => this.#lost() });
-    this.#repeated = said.length;
-    this.#unanswered.unshift(...said.map((call) => unanswered(call, 0, true)));
+    this.#unanswered.repeat(said);
     if (said.length > 0) link.send(Buffer.from(said.map(encodeCall).join(""), "latin1"));
     else this.#send();
   }
@@ -232,59 +194,17 @@ export class BridgedClient {
   /** Passes on what the queue says. */
   #answer(bytes: Uint8Array): void {
     if (this.#socket.destroyed) return;
-    let from = 0;
-    for (const frame of this.#scanner.push(bytes)) {
-      if (!this.#isAnswer(frame)) continue;
-      const [next] = this.#unanswered;
-      if (next === undefined) {
-        this.#isEnding = frame.type === "-";
-        continue;
-      }
-      if (!this.#isAnswered(next, frame)) continue;
-      this.#unanswered.shift();
-      this.#unansweredBytes -= next.bytes;
-      if (!next.isRepeated) continue;
-      this.#repeated -= 1;
-      from = frame.end;
-    }
+    const wasRepeating = this.#unanswered.isRepeating;
+    const from = this.#unanswered.hear(bytes);
+    if (wasRepeating) this.#send();
     const link = this.#link;
-    const taken = () => link?.taken(bytes.length);
-    // What came among replies that the client has had is not told: nothing of it was promised.
-    if (this.#repeated > 0) {
-      taken();
-      return;
-    }
-    if (from > 0) this.#send();
     // The queue says no more before the client takes what there is.
-    this.#socket.write(bytes.subarray(from), taken);
-    if (this.#mayWait && this.#unanswered.length === 0) this.#goOn();
+    this.#socket.write(bytes.subarray(from), () => link?.taken(bytes.length));
+    if (this.#mayWait && this.#unanswered.count === 0) this.#goOn();
     // The replies may tell who it is.
     if (this.#parser.isStopped) this.#hear(nothing);
     this.#pace();
     this.#leaveWhenDone();
-  }
-
-  /** Takes one more frame of the reply to a call. Returns whether it is the last one. */
-  #isAnswered(next: Unanswered, { type, errors = [] }: Frame): boolean {
-    const { call } = next;
-    // An error, or nothing, is the whole answer, where it comes first.
-    const isRefused = next.frames === undefined && (type === "-" || type === "_");
-    if (next.frames === undefined) next.errors.push(...errors);
-    else if (type === "-") next.errors.push(-next.frames);
-    next.frames = isRefused ? 0 : (next.frames ?? this.#prologue.framesOf(call)) - 1;
-    if (next.frames > 0) return false;
-    if (isRefused) this.#prologue.refuse(call);
-    else this.#prologue.settle(call, next.errors);
-    return true;
-  }
-
-  /** Whether a frame belongs to the reply of the oldest call, and is not said unasked. */
-  #isAnswer({ type, word }: Frame): boolean {
-    if (type === ">") return confirmation.test(word);
-    if (type !== "*" || this.#prologue.isResp3) return true;
-    // The first frames of a call that follows something have come, the last not yet.
-    const isWithin = this.#unanswered[0]?.frames !== undefined;
-    return !((this.#prologue.isFollowing || isWithin) && publication.test(word));
   }
 
   /** The socket to the queue has closed. */
@@ -292,13 +212,11 @@ export class BridgedClient {
     this.#link = undefined;
     if (this.#socket.destroyed) return;
     this.#said = this.#prologue.calls;
-    while (this.#unanswered[0]?.isRepeated) this.#unanswered.shift();
-    // Behind part of what was published, the frames of another link would be read as the rest of it.
-    const isTorn = this.#repeated === 0 && this.#scanner.isWithin;
+    this.#unanswered.forgetRepeated();
+    const { count, isTorn, isRefusing } = this.#unanswered;
     // Who takes nothing is told nothing, either.
-    if (this.#isEnding && this.#socket.writableNeedDrain) this.cutOff();
-    else if (this.#unanswered.length > 0 || this.#prologue.isHeld || isTorn || this.#isEnding)
-      this.#part();
+    if (isRefusing && this.#socket.writableNeedDrain) this.cutOff();
+    else if (count > 0 || isTorn || isRefusing || this.#prologue.isHeld) this.#part();
     // Who follows something says nothing more, and waits to be told.
     else if (this.#prologue.isFollowing && !this.#isLeaving) void this.#reconnect();
   }
@@ -307,15 +225,15 @@ export class BridgedClient {
   #pace(): void {
     const isBehind =
       this.#parser.isStopped ||
-      this.#unanswered.length + this.#behind.length > CALLS_MAX ||
-      this.#unansweredBytes + this.#behindBytes > BYTES_MAX ||
+      this.#unanswered.count + this.#behind.length > CALLS_MAX ||
+      this.#unanswered.bytes + this.#behindBytes > BYTES_MAX ||
       this.#socket.writableNeedDrain;
     if (isBehind) this.#socket.pause();
     else if (this.#socket.isPaused()) this.#socket.resume();
   }
 
   #leaveWhenDone(): void {
-    if (!this.#isLeaving || this.#unanswered.length + this.#behind.length > 0) return;
+    if (!this.#isLeaving || this.#unanswered.count + this.#behind.length > 0) return;
     const { error } = this.#parser;
     const last =
       error === undefined ? "" : encodeReply({ error: `ERR Protocol error: ${error}` }, 2);
