@@ -45,7 +45,8 @@ const outcomeOf = <Reply>(answer: CommandAnswer) =>
 
 const encoder = new TextEncoder();
 const NORMAL = 1000;
-const TOO_LONG = "the connection was silent for too long within a call, a transaction or a WATCH";
+const TOO_LONG =
+  "the connection was silent for too long within a call, a transaction or a WATCH, or took no replies";
 const LOST =
   "ERR the queue began anew, and part of a call, a transaction, a WATCH or the reply to a call that waited is lost";
 
