@@ -22,8 +22,8 @@ export const limitMutants: readonly Mutant[] = [
     breaks:
       "a job that expires in a worker's hands frees its slots before the worker has heard of it",
     file: "src/store/standing.ts",
-    from: "if (lingers) linger(tables, at, id, before);",
-    to: 'if (lingers && state === "cancelled") linger(tables, at, id, before);',
+    from: "if (lingersAs(before, after.state)) linger(",
+    to: 'if (lingersAs(before, after.state) && after.state === "cancelled") linger(',
     tests: [limits],
   },
   {

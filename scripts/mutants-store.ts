@@ -288,9 +288,9 @@ export const storeMutants: readonly Mutant[] = [
   {
     name: "expiry-not-counted",
     breaks: "a lease that ended by time does not count as an attempt",
-    file: "src/store/leases.ts",
-    from: "failures: before.failures + 1,\n    attempts: withAttempt(before, event.died",
-    to: "failures: before.failures,\n    attempts: withAttempt(before, event.died",
+    file: "src/store/ends.ts",
+    from: "failures: before.failures + 1,\n    attempts: withAttempt(before, why",
+    to: "failures: before.failures,\n    attempts: withAttempt(before, why",
     tests: ["test/machine/leases.test.ts"],
   },
 ];

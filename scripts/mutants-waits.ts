@@ -6,6 +6,7 @@ import type { Mutant } from "./mutants-table.ts";
 
 const kept = "test/machine/flow-kept.test.ts";
 const lists = "test/machine/flow-lists.test.ts";
+const ends = "test/object/wait-ends.test.ts";
 const byIds = "test/machine/operations-by-ids.test.ts";
 
 export const waitMutants: readonly Mutant[] = [
@@ -170,5 +171,13 @@ export const waitMutants: readonly Mutant[] = [
     from: "{ after: [next] }",
     to: "{ after: [next + 1] }",
     tests: [byIds],
+  },
+  {
+    name: "gone-before-it-is-told",
+    breaks: "who waits for the end of a job that is kept for no time is told that there is none",
+    file: "src/object/waiters.ts",
+    from: "job === undefined ? told.endOf(id) : undefined",
+    to: "undefined",
+    tests: [ends],
   },
 ];

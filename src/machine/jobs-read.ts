@@ -4,7 +4,13 @@
  */
 import { type JobState, utf8Bytes } from "../contract/fields.ts";
 import { JOB_ID } from "../contract/ids.ts";
-import { encodeJob, type JobRecord, type ListInput, type ListReply } from "../contract/jobs.ts";
+import {
+  encodeJob,
+  type JobRecord,
+  type JobReply,
+  type ListInput,
+  type ListReply,
+} from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import type { QueueConfig } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
@@ -78,9 +84,14 @@ export const jobUnknown = (id: string): Refusal =>
 
 export const getJob: Read<"job.get"> = (view, { id }) => {
   const job = view.tables.jobs.get([id]);
-  if (job === undefined) return jobUnknown(id);
-  return { now: view.at, job: toWhole(id, job, queueOf(view).config) };
+  return job === undefined ? jobUnknown(id) : jobReply(view, id, job);
 };
+
+/** A job by its row, which may be kept no more. */
+export const jobReply = (view: View, id: string, job: JobRow): JobReply => ({
+  now: view.at,
+  job: toWhole(id, job, queueOf(view).config),
+});
 
 /** Whether a job has a label: `name` or `name:value`. */
 export function hasLabel(job: JobRow, label: string): boolean {

@@ -155,6 +155,11 @@ export class Callers {
     return this.line.isWaiting(worker) || this.#channels.isThere(worker);
   }
 
+  /** Whether somebody waits for the end of a job. */
+  isAwaited(id: string): boolean {
+    return this.#waiters.isAwaited(id);
+  }
+
   /** What those are to be told who wait for the end of jobs of a group, or who have lost them. */
   ended(group: Group): readonly Telling[] {
     this.#leases.note(group);

@@ -34,7 +34,7 @@ export interface CommitterPorts {
   /** A random id for a queue that is created. */
   newQueueId(): string;
   /** Who waits for what a group brings. */
-  callers(): Pick<Callers, "blocked" | "ended" | "isThere" | "line" | "refuse">;
+  callers(): Pick<Callers, "blocked" | "ended" | "isAwaited" | "isThere" | "line" | "refuse">;
   /** Who reads every event. */
   feed(): Pick<Feed, "appended">;
   /** Whether the alarm is doing what is due: it removes names, and commands need not wait for more than a turn of that. */
@@ -203,6 +203,7 @@ export class Committer {
     return new Group({
       ...{ store, name, autoCreate, identity, at, blocked },
       isThere: (worker) => callers.isThere(worker),
+      isAwaited: (id) => callers.isAwaited(id),
       onFault: report,
     });
   }

@@ -23,6 +23,7 @@ import { serveNames } from "../machine/redis.ts";
 import { passDueSlots, scheduleBehind } from "../machine/schedules.ts";
 import { sweep } from "../machine/sweep.ts";
 import { errorOf } from "../redis/errors.ts";
+import { endedBy } from "../store/ends.ts";
 import type { EntryBuilder } from "../store/entry.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { BlockedClients } from "./blocked.ts";
@@ -31,7 +32,7 @@ import { GroupWork, type WorkMark } from "./group-work.ts";
 import { KeptAnswers, repeated } from "./kept-answers.ts";
 import { queueNotMade, queueUnknown, refusalOfFault, tooLarge } from "./refusals.ts";
 import { Serving } from "./serving.ts";
-import { isLoss, ToldEvents } from "./told-events.ts";
+import { isEnd, isLoss, ToldEvents } from "./told-events.ts";
 
 /** Who a group speaks for. */
 export interface GroupContext {
@@ -44,6 +45,8 @@ export interface GroupContext {
   readonly autoCreate: boolean;
   /** Whether a worker is known to live, since it waits for jobs or holds a channel. */
   readonly isThere: (worker: string) => boolean;
+  /** Whether somebody waits for the end of a job. */
+  readonly isAwaited: (id: string) => boolean;
   /** Redis clients that wait. */
   readonly blocked: BlockedClients;
   /** Told of a fault inside a command, which is answered with `internal`. */
@@ -108,7 +111,7 @@ export class Group {
   }
 
   /** What its events tell, so far. */
-  get told(): Pick<ToldEvents, "types" | "ended" | "handed" | "lost"> {
+  get told(): Pick<ToldEvents, "types" | "ended" | "handed" | "lost" | "endOf"> {
     return this.#told;
   }
 
@@ -333,14 +336,16 @@ export class Group {
 
   #emit<T extends EventType>(type: T, facts: EventFacts[T]): void {
     const event = eventOf(type, facts) as Event;
-    const { store, at } = this.#context;
-    const held = isLoss.has(type)
-      ? store.tables.jobs.get([(facts as EventFacts["job.removed"]).id])
-      : undefined;
+    const { store, at, isAwaited } = this.#context;
+    const { id } = facts as EventFacts["job.removed"];
+    const isLost = isLoss.has(type);
+    const mayEnd = isEnd.has(type) && isAwaited(id);
+    const held = isLost || mayEnd ? store.tables.jobs.get([id]) : undefined;
     // Of a lease that is over by time, a release is what has become of it, whoever spoke of it.
     const isAsked = type === "job.released" && this.#isSettling && (held?.leaseUntil ?? 0) > at;
     store.evolve(event, at);
     this.#builder.add(event);
-    this.#told.add(type, facts, isAsked ? undefined : held);
+    this.#told.add(type, facts, isLost && !isAsked ? held : undefined);
+    if (mayEnd && held !== undefined) this.#told.noteEnd(id, endedBy(held, event, at));
   }
 }

@@ -9,7 +9,7 @@ import { lossOf } from "../machine/settlements.ts";
 import type { JobRow } from "../store/jobs.ts";
 
 /** Events with which a job has ended, or may have. */
-const isEnd: ReadonlySet<EventType> = new Set<EventType>([
+export const isEnd: ReadonlySet<EventType> = new Set<EventType>([
   "job.cancelled",
   "job.completed",
   "job.expired",
@@ -41,6 +41,12 @@ interface Handed {
   readonly session: string;
 }
 
+/** A job that has ended, as it was then. */
+interface Ending {
+  readonly id: string;
+  readonly row: JobRow;
+}
+
 /** How far it has come. */
 export interface ToldMark {
   readonly types: number;
@@ -48,6 +54,7 @@ export interface ToldMark {
   readonly claimed: number;
   readonly handed: number;
   readonly lost: number;
+  readonly ends: number;
 }
 
 export class ToldEvents {
@@ -61,6 +68,8 @@ export class ToldEvents {
   readonly claimed: string[] = [];
   /** Those of them that sessions hold. */
   readonly handed: Handed[] = [];
+  /** The rows of those that have ended and for whose end somebody waits, also where they are kept no more. */
+  readonly #ends: Ending[] = [];
   /** The grant under which the last of these was. */
   grant = 0;
 
@@ -86,6 +95,16 @@ export class ToldEvents {
     this.lost.push({ session, id: facts.id, grant, why: lossOf(type, facts) });
   }
 
+  /** Notes the row of a job that has ended, where somebody waits for that. */
+  noteEnd(id: string, row: JobRow | undefined): void {
+    if (row !== undefined) this.#ends.push({ id, row });
+  }
+
+  /** The row of a job as it ended last, if somebody waited for that. */
+  endOf(id: string): JobRow | undefined {
+    return this.#ends.findLast((end) => end.id === id)?.row;
+  }
+
   mark(): ToldMark {
     const { types, ended, claimed, handed, lost } = this;
     return {
@@ -94,6 +113,7 @@ export class ToldEvents {
       claimed: claimed.length,
       handed: handed.length,
       lost: lost.length,
+      ends: this.#ends.length,
     };
   }
 
@@ -103,5 +123,6 @@ export class ToldEvents {
     this.claimed.length = mark.claimed;
     this.handed.length = mark.handed;
     this.lost.length = mark.lost;
+    this.#ends.length = mark.ends;
   }
 }

@@ -3,11 +3,13 @@
  * Invariant: what a wait is about stays with its socket, so that it outlives this instance; jobs that were given to a socket which
  * closed before it took them are given back.
  */
+import { encodeReply } from "../contract/commands.ts";
 import { limits } from "../contract/limits.ts";
 import { packAnswer } from "../contract/packing.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import { ENOUGH, isOver, TAKEN, WAITING, type Wait } from "../contract/waits.ts";
+import { jobReply } from "../machine/jobs-read.ts";
 import type { KeptChannel } from "./channel.ts";
 import { type Given, giveBack } from "./give-back.ts";
 import type { Group, Served } from "./group.ts";
@@ -167,13 +169,24 @@ export class Waiters {
   /** What those are to be told who wait for the end of a job or an action of these jobs. */
   ended(group: Group): Telling[] {
     if (this.#watchers.size === 0) return [];
-    const over = new Set<string>();
-    for (const id of group.told.ended) {
-      over.add(watched("job", id));
-      const action = group.view.tables.jobs.get([id])?.action;
-      if (action !== undefined) over.add(watched("action", action));
+    const { told, view } = group;
+    const over = new Map<string, CommandAnswer | undefined>();
+    for (const id of told.ended) {
+      const job = view.tables.jobs.get([id]);
+      const last = job === undefined ? told.endOf(id) : undefined;
+      // Where it is kept for no time at all, those who wait are told all the same how it ended.
+      over.set(
+        watched("job", id),
+        last && { reply: encodeReply("job.get", jobReply(view, id, last)) },
+      );
+      if (job?.action !== undefined) over.set(watched("action", job.action), undefined);
     }
-    return [...over].flatMap((name) => this.#endOf(name));
+    return [...over].flatMap(([name, answer]) => this.#endOf(name, answer));
+  }
+
+  /** Whether somebody waits for the end of a job. */
+  isAwaited(id: string): boolean {
+    return this.#watchers.size > 0 && this.#watchers.has(watched("job", id));
   }
 
   /** What those are to be told who wait for ends that have come in whatever way. */
@@ -231,11 +244,11 @@ export class Waiters {
   }
 
   /** What those are told who wait for an end that has come; nothing while it has not. */
-  #endOf(name: string): Telling[] {
+  #endOf(name: string, known?: CommandAnswer): Telling[] {
     const sockets = this.#watchers.get(name);
     const [kind, id = ""] = name.split(" ");
     if (sockets === undefined || (kind !== "job" && kind !== "action")) return [];
-    const answer = this.#endAsOfNow({ kind, id });
+    const answer = known ?? this.#endAsOfNow({ kind, id });
     if (!isOver(kind, answer)) return [];
     const tell = () => {
       for (const socket of sockets) {

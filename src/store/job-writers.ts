@@ -4,11 +4,11 @@
  */
 import type { EventFacts, EventOf } from "../contract/events.ts";
 import { isEndState } from "../contract/fields.ts";
+import { endedBy } from "./ends.ts";
 import { ownParents, resolveEdges, waitFor } from "./flows.ts";
 import type { JobRow } from "./jobs.ts";
 import { orderOf } from "./keys.ts";
 import { requirements } from "./lanes.ts";
-import { withAttempt } from "./leases.ts";
 import { linger } from "./lingering.ts";
 import { readQueue } from "./queue.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
@@ -171,18 +171,13 @@ function promoted(tables: SluiceTables, event: EventOf<"job.promoted">, at: numb
   move(tables, at, event.id, before, becomeReady(before, before.readyAt ?? before.runAt ?? at));
 }
 
-function cancelled(tables: SluiceTables, event: EventOf<"job.cancelled">, at: number): void {
+function interrupted(
+  tables: SluiceTables,
+  event: EventOf<"job.cancelled"> | EventOf<"job.expired">,
+  at: number,
+): void {
   const before = rowOf(tables, event.id);
-  const attempts = before.state === "running" ? withAttempt(before, "cancelled", at) : undefined;
-  const { reason } = event;
-  end(tables, event.id, before, "cancelled", at, { reason, ...(attempts && { attempts }) });
-}
-
-function expired(tables: SluiceTables, event: EventOf<"job.expired">, at: number): void {
-  const before = rowOf(tables, event.id);
-  const attempts = before.state === "running" ? withAttempt(before, "expired", at) : undefined;
-  const { reason } = event;
-  end(tables, event.id, before, "expired", at, { reason, ...(attempts && { attempts }) });
+  end(tables, at, event.id, before, endedBy(before, event, at));
 }
 
 function retried(tables: SluiceTables, event: EventOf<"job.retried">, at: number): void {
@@ -244,9 +239,9 @@ function removed(tables: SluiceTables, { id }: EventOf<"job.removed">, at: numbe
 }
 
 export const jobWriters = {
-  "job.cancelled": cancelled,
+  "job.cancelled": interrupted,
   "job.enqueued": enqueued,
-  "job.expired": expired,
+  "job.expired": interrupted,
   "job.parent_ended": parentEnded,
   "job.promoted": promoted,
   "job.removed": removed,

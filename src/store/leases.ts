@@ -3,16 +3,16 @@
  * Invariant: a running job has exactly one lease, and a later grant is greater.
  */
 import type { EventOf } from "../contract/events.ts";
-import type { Attempt } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { declareTable } from "./declare.ts";
+import { endedBy, failedBy, leaseExpiredBy, letGo } from "./ends.ts";
 import type { JobPointer, JobRow } from "./jobs.ts";
 import { integer } from "./key-columns.ts";
 import { holdKey } from "./key-edits.ts";
 import { blocksOnRetry } from "./keys.ts";
 import { costsOf, refundRates } from "./rates.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
-import { end, letGo, move, rowOf } from "./standing.ts";
+import { end, move, rowOf } from "./standing.ts";
 
 export const leases = declareTable<JobPointer>()({
   name: "leases",
@@ -21,25 +21,6 @@ export const leases = declareTable<JobPointer>()({
   pendingRowsMax: limits.pendingJobsMax,
   valueBytesMax: 1000,
 });
-
-/** A job's history with one more attempt that did not complete. */
-export function withAttempt(
-  job: JobRow,
-  outcome: Attempt["outcome"],
-  endedAt: number,
-  error?: string,
-): readonly Attempt[] {
-  const attempt: Attempt = {
-    run: job.run,
-    attempt: job.failures + 1,
-    outcome,
-    startedAt: job.startedAt ?? endedAt,
-    endedAt,
-    ...(job.worker === undefined ? {} : { worker: job.worker }),
-    ...(error === undefined ? {} : { error }),
-  };
-  return [...(job.attempts ?? []), attempt].slice(-limits.attemptsKeptMax);
-}
 
 function claimed(tables: SluiceTables, event: EventOf<"job.claimed">, at: number): void {
   const before = rowOf(tables, event.id);
@@ -66,37 +47,19 @@ function claimed(tables: SluiceTables, event: EventOf<"job.claimed">, at: number
 
 function completed(tables: SluiceTables, event: EventOf<"job.completed">, at: number): void {
   const before = rowOf(tables, event.id);
-  const { result, late } = event;
-  const cleared = { progress: undefined, reason: undefined };
-  end(tables, event.id, before, "completed", at, {
-    outcome: "completed",
-    result,
-    late,
-    ...cleared,
-  });
+  end(tables, at, event.id, before, endedBy(before, event, at));
 }
 
 function failed(tables: SluiceTables, event: EventOf<"job.failed">, at: number): void {
   const before = rowOf(tables, event.id);
-  const { error, reason, runAt, head } = event;
-  // A job that was never in a worker's hands this time (delivery limit) has no attempt to record.
-  const ran = before.state === "running";
-  const changes: Partial<JobRow> = {
-    error,
-    reason,
-    ...(ran && {
-      outcome: "failed" as const,
-      attempts: withAttempt(before, "failed", at, error),
-      failures: before.failures + 1,
-    }),
-  };
+  const { runAt, head } = event;
   if (runAt === undefined) {
-    end(tables, event.id, before, "failed", at, changes);
+    end(tables, at, event.id, before, endedBy(before, event, at));
     return;
   }
   move(tables, at, event.id, before, {
     ...before,
-    ...changes,
+    ...failedBy(before, event, at),
     state: "scheduled",
     runAt,
     // In strict order it holds the head until it has ended.
@@ -109,23 +72,14 @@ function failed(tables: SluiceTables, event: EventOf<"job.failed">, at: number):
 
 function leaseExpired(tables: SluiceTables, event: EventOf<"job.lease_expired">, at: number): void {
   const before = rowOf(tables, event.id);
-  // By time it ended when it was to end, whenever that was noticed; with its worker it ends now.
-  const endedAt = event.died ? at : (before.leaseUntil ?? at);
-  const changes: Partial<JobRow> = {
-    outcome: "expired",
-    failures: before.failures + 1,
-    attempts: withAttempt(before, event.died ? "worker_died" : "lease_expired", endedAt),
-    reason: event.died ? "worker_died" : "lease_expired",
-    leaseEndedAt: endedAt,
-  };
   if (event.failed) {
-    end(tables, event.id, before, "failed", at, changes);
+    end(tables, at, event.id, before, endedBy(before, event, at));
     return;
   }
   // It keeps its place: readyAt and seq stay as they were.
   move(tables, at, event.id, before, {
     ...before,
-    ...changes,
+    ...leaseExpiredBy(before, event, at),
     state: "ready",
     ...letGo,
   });

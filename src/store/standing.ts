@@ -3,8 +3,9 @@
  * Invariant: `move` is the only writer of index rows, lanes and counters of jobs. Writers read index rows of jobs with a key alone,
  * so that the others may lag behind while a log is applied.
  */
-import { type EndState, isEndState } from "../contract/fields.ts";
+import { isEndState } from "../contract/fields.ts";
 import { countInAction } from "./actions.ts";
+import { type EndedRow, lingersAs } from "./ends.ts";
 import type { CatchUp } from "./evolve.ts";
 import { type Kept, moveParent, stopWaiting } from "./flows.ts";
 import { moveLane, recount, type Sequences } from "./job-counts.ts";
@@ -105,45 +106,17 @@ export function rowOf(tables: SluiceTables, id: string): JobRow {
   return row;
 }
 
-/** What is not said any more of a job that nobody holds. */
-export const letGo = {
-  leaseUntil: undefined,
-  queueCost: undefined,
-  keyCost: undefined,
-  inParts: undefined,
-} as const;
-
 /** Ends a job; one whose state is kept for no time at all is removed at once, unless its action keeps it. */
 export function end(
   tables: SluiceTables,
+  at: number,
   id: string,
   before: JobRow,
-  state: EndState,
-  at: number,
-  changes: Partial<JobRow>,
+  after: EndedRow | undefined,
 ): void {
-  const { ageMs, count } = readQueue(tables).config.retention[state];
-  const wasRunning = before.state === "running";
-  const lingers = wasRunning && (state === "cancelled" || state === "expired");
-  if (lingers) linger(tables, at, id, before);
-  if ((ageMs === 0 || count === 0) && before.action === undefined && !before.dependents) {
-    move(tables, at, id, before, undefined);
-    return;
-  }
-  const after: JobRow = {
-    ...before,
-    ...changes,
-    state,
-    endedAt: at,
-    leaseEndedAt: changes.leaseEndedAt ?? (wasRunning ? at : before.leaseEndedAt),
-    ...letGo,
-    head: undefined,
-    session: undefined,
-    runAt: undefined,
-    readyAt: undefined,
-    ttlUntil: undefined,
-    pending: undefined,
-    ...(lingers && { lingersUntil: before.leaseUntil }),
-  };
-  move(tables, at, id, before, after);
+  if (after === undefined) throw new Error(`an event ends job ${id}, which goes on`);
+  const { ageMs, count } = readQueue(tables).config.retention[after.state];
+  if (lingersAs(before, after.state)) linger(tables, at, id, before);
+  const isGone = (ageMs === 0 || count === 0) && before.action === undefined && !before.dependents;
+  move(tables, at, id, before, isGone ? undefined : after);
 }

@@ -154,7 +154,12 @@ export class CommitRig extends Told {
       afterAppend: (group) => this.afterAppend(group),
       callers: () => ({
         ...{ line: this.line, blocked: this.blocked },
-        ...{ isThere: () => false, ended: () => [], refuse: () => undefined },
+        ...{
+          isThere: () => false,
+          isAwaited: () => false,
+          ended: () => [],
+          refuse: () => undefined,
+        },
       }),
       feed: () => this.feed,
       abort: this.abort,

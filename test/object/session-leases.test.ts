@@ -110,7 +110,13 @@ test("what sessions hold is found by one look at all leases, whatever is handed 
   const [one = "", two = "", three = ""] = ids;
   await q.run("job.cancel", { id: one });
   const four = await q.enqueue();
-  const told = { types: [], lost: [], ended: [two], handed: [{ id: four, session }] };
+  const told = {
+    types: [],
+    endOf: () => undefined,
+    lost: [],
+    ended: [two],
+    handed: [{ id: four, session }],
+  };
   const scan = vi.spyOn(tables.leases, "scan");
   held.note({ told });
   // The second is open still, but was told to have ended; the first has, and was not.

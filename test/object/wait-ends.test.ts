@@ -60,6 +60,54 @@ describe("who waits for the end of a job", () => {
   });
 });
 
+describe("who waits for the end of a job that is kept for no time then", () => {
+  const retention = Object.fromEntries(
+    ["completed", "failed", "cancelled", "expired"].map((state) => [state, { ageMs: 0 }]),
+  );
+  const open = () => openEngine({ config: { retention } });
+
+  test.each([
+    ["complete", { state: "completed", result: 5 }],
+    ["fail", { state: "failed", error: "no", attempts: [{ outcome: "failed", error: "no" }] }],
+  ] as const)("is told what its worker has made of it: %s", async (op, expected) => {
+    const q = await open();
+    const id = await q.enqueue({ maxAttempts: 1, payload: '"p"' });
+    const waiter = await q.wait({ kind: "job", id });
+    const { token } = await q.claimOne();
+    await q.settle(
+      op === "complete" ? { op, id, token, result: "5" } : { op, id, token, error: "no" },
+    );
+    expect(waiter.answer).toMatchObject({ job: { id, payload: "p", endedAt: q.now, ...expected } });
+    expect((await q.wait({ kind: "job", id })).answer).toEqual({ refused: "job_unknown" });
+  });
+
+  test("is told that it was cancelled, or that its time was over", async () => {
+    const q = await open();
+    const [one, other] = [await q.enqueue(), await q.enqueue({ ttlMs: 1000 })];
+    const waiters = [
+      await q.wait({ kind: "job", id: one }),
+      await q.wait({ kind: "job", id: other }),
+    ];
+    await q.run("job.cancel", { id: one, reason: "not needed" });
+    q.now += 1000;
+    await q.fire();
+    expect(waiters.map(({ answer }) => answer)).toMatchObject([
+      { job: { id: one, state: "cancelled", reason: "not needed" } },
+      { job: { id: other, state: "expired", reason: "ttl" } },
+    ]);
+  });
+
+  test("is told by the instance that finds the wait with its socket", async () => {
+    const q = await open();
+    const id = await q.enqueue();
+    const waiter = await q.wait({ kind: "job", id });
+    const { token } = await q.claimOne();
+    await q.reopen();
+    await q.settle({ op: "complete", id, token, result: "5" });
+    expect(waiter.answer).toMatchObject({ job: { id, state: "completed", result: 5 } });
+  });
+});
+
 test("who waits for the end of an action is told when its last job has ended", async () => {
   const q = await openEngine({ config: {} });
   await q.run("plan.submit", planOf("p"));
