@@ -109,8 +109,8 @@ const ofKeys: readonly Mutant[] = [
     name: "plain-jobs-last",
     breaks: "jobs without a key wait until no key has any",
     file: "src/machine/turns.ts",
-    from: "return compareRounds(lanes, { priority: place[1], passed: plain_passed }, passed) < 0;",
-    to: "return compareRounds(lanes, { priority: place[1], passed: plain_passed }, passed) <= 1;",
+    from: "return comesBefore(lanes, { priority: place[1], passed: plain_passed });",
+    to: "return lanes.priority <= place[1];",
     tests: [turns, properties],
   },
 ];

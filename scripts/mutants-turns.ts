@@ -7,6 +7,7 @@ import type { Mutant } from "./mutants-table.ts";
 const turns = "test/machine/flow-limits.test.ts";
 const order = "test/machine/flow-order.test.ts";
 const single = "test/machine/turns.test.ts";
+const properties = "test/machine/turns-properties.test.ts";
 
 export const turnMutants: readonly Mutant[] = [
   {
@@ -61,11 +62,45 @@ export const turnMutants: readonly Mutant[] = [
     tests: [turns],
   },
   {
+    name: "two-turns-owed",
+    breaks:
+      "jobs without a key that come back have two turns more before a key that is alone in its round",
+    file: "src/machine/turns.ts",
+    from: "if (areBack && lanes.priority === place[1]) return isLess(passed - 1, plain_passed);",
+    to: "void areBack;",
+    tests: [single, properties],
+  },
+  {
+    name: "missed-round-forgotten",
+    breaks: "jobs without a key of which there were none for rounds wait as if they had just come",
+    file: "src/machine/turns.ts",
+    from: "return isLess(passed - 1, plain_passed);",
+    to: "return isLess(plain_passed, lanes.passed);",
+    tests: [single],
+  },
+  {
+    name: "laggards-equal",
+    breaks:
+      "keys that nobody asked for while others went on wait for all jobs without a key beside them",
+    file: "src/machine/turns.ts",
+    from: "return comesBefore(lanes, { priority: place[1], passed: plain_passed });",
+    to: "const gone = (own: number) => ({ priority: 0, passed: Math.max(own, passed - 1) });\n  const mine = { ...gone(lanes.passed), priority: lanes.priority };\n  return comesBefore(mine, { ...gone(plain_passed), priority: place[1] });",
+    tests: [single],
+  },
+  {
+    name: "fractions-compared-exactly",
+    breaks: "a sum of fractions a trifle short of a round gives a key a turn that is not its own",
+    file: "src/store/rounds.ts",
+    from: "a < b - ROUNDING",
+    to: "a < b",
+    tests: [single],
+  },
+  {
     name: "turns-before-priority",
     breaks: "a key's turn comes before a more urgent job without a key",
     file: "src/machine/turns.ts",
-    from: "a.priority - b.priority || Math.max(",
-    to: "Math.max(",
+    from: "a.priority === b.priority ? isLess(a.passed, b.passed) : a.priority < b.priority;",
+    to: "isLess(a.passed, b.passed);",
     tests: [turns],
   },
   {

@@ -8,6 +8,7 @@ import type { ClaimInput } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
 import { keyOpensAt, limitsOf, MIXED, type RoundRow } from "../store/keys.ts";
 import { laneName, PLAIN_LANE } from "../store/lanes.ts";
+import { isLess } from "../store/rounds.ts";
 import { countersOf, queueOf, type Transaction, type View } from "./decide.ts";
 import { comparePlaces, type ReadyKey } from "./places.ts";
 
@@ -104,7 +105,7 @@ export function takeInOrder(
       isKnown = true;
     }
     const plain = bestPlain(plains);
-    const lanes = bestLanes(tx, rounds);
+    const lanes = bestLanes(rounds);
     if (lanes !== undefined && (plain === undefined || comesFirst(tx, lanes, plain))) {
       const head = openHead(tx, lanes);
       if (head === undefined) shut += 1;
@@ -204,27 +205,34 @@ function turnsAhead(
   return ahead.map(([[, , next], { key }]): Turn => [next, key]);
 }
 
-function bestLanes({ tables }: View, rounds: readonly Lanes[]): Lanes | undefined {
-  const passed = tables.counters.get([0])?.passed ?? 0;
+function bestLanes(rounds: readonly Lanes[]): Lanes | undefined {
   let best: Lanes | undefined;
   for (const each of rounds) {
-    if (each.next.length > 0 && (!best || compareRounds(each, best, passed) < 0)) best = each;
+    if (each.next.length > 0 && (!best || comesBefore(each, best))) best = each;
   }
   return best;
 }
 
-/** Rounds that were not asked for lately are as if they were one behind. */
-const compareRounds = (
-  a: { readonly priority: number; readonly passed: number },
-  b: { readonly priority: number; readonly passed: number },
-  passed: number,
-): number =>
-  a.priority - b.priority || Math.max(a.passed, passed - 1) - Math.max(b.passed, passed - 1);
+/** How far what has turns at a priority has gone. */
+type Gone = Pick<Lanes, "priority" | "passed">;
 
-/** Whether a turn of a key comes before the jobs without one. */
+/**
+ * The one that has gone less far comes before the other, however far both are behind: were two that nobody asked for lately taken to be
+ * equal, the first of them would have every turn for as long as others go on.
+ */
+const comesBefore = (a: Gone, b: Gone): boolean =>
+  a.priority === b.priority ? isLess(a.passed, b.passed) : a.priority < b.priority;
+
+/**
+ * Whether a turn of a key comes before the jobs without one, which go first among equals. As long as there are some they are never behind what
+ * was handed out last; where they are, and the keys are not, they came back. Then they wait for a whole round to go by, or have one turn at once
+ * if it has: that takes them no further than all have gone, so that they wait behind it.
+ */
 function comesFirst(view: View, lanes: Lanes, [place]: Plain): boolean {
   const { passed, plain_passed } = countersOf(view);
-  return compareRounds(lanes, { priority: place[1], passed: plain_passed }, passed) < 0;
+  const areBack = !isLess(passed, plain_passed) && isLess(passed, lanes.passed);
+  if (areBack && lanes.priority === place[1]) return isLess(passed - 1, plain_passed);
+  return comesBefore(lanes, { priority: place[1], passed: plain_passed });
 }
 
 /** Whether a key in strict order has a turn still, as when its head could not be handed out: that may be of another set, or a better priority. */

@@ -7,6 +7,7 @@ import { limits } from "../contract/limits.ts";
 import type { JobPointer, JobRow } from "../store/jobs.ts";
 import type { KeyLane, KeyRow, RoundRow } from "../store/keys.ts";
 import type { Counters, QueueRow } from "../store/queue.ts";
+import { isLess } from "../store/rounds.ts";
 import type { TimerRow } from "../store/timers.ts";
 import { add, type RowCheck, type RowKey, type VerifiedRow } from "./verify-state.ts";
 
@@ -143,11 +144,8 @@ export function verifyRound(check: RowCheck, place: RowKey, row: RoundRow): void
   checkPassed(check, row.passed, counters?.passed);
 }
 
-/** Shares of a round are fractions, so that a sum of them is not exact. */
-const ROUNDING = 1e-6;
-
 export function checkPassed(check: RowCheck, passed = 0, all = 0): void {
-  check.expect(passed <= all + 1 + ROUNDING, "I6", `it is at ${passed}, more than one past ${all}`);
+  check.expect(!isLess(all + 1, passed), "I6", `it is at ${passed}, more than one past ${all}`);
 }
 
 /** A timer follows from another row, except that of a slot, of which nothing else is said. */

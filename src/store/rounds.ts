@@ -62,6 +62,12 @@ export function useTurn(
   if (!goesOn || !isFair) row.passed = pass(tables, row.passed, 1 / row.lanes);
 }
 
+/** Shares of a round are fractions, so that a sum of them is not exact. */
+const ROUNDING = 1e-6;
+
+/** Whether a round has gone less far than another. */
+export const isLess = (a: number, b: number): boolean => a < b - ROUNDING;
+
 /** How far a round has gone after a share of it. One that nobody asked for lately is never more than a round behind. */
 export function pass(tables: SluiceTables, passed: number, share: number): number {
   const counters = editCounters(tables);

@@ -57,6 +57,15 @@ test("jobs without a key have one turn between them, however many keys there are
   expect(order.split("-").length - 1).toBe(8);
 });
 
+test("jobs without a key are as punctual among three keys or six, whose fractions of a round are not exact", async () => {
+  for (const keys of ["abc", "abcdef"]) {
+    const q = await openEngine();
+    for (const key of keys) await enqueueMany(q, key, 10, { key });
+    await enqueueMany(q, "-", 10);
+    expect(await served(q, 10 * (keys.length + 1))).toBe(`-${keys}`.repeat(10));
+  }
+});
+
 test("each key is given its weight of jobs in a turn", async () => {
   const q = await twoKeys(9, 9);
   await q.run("key.put", { key: "a", weight: 3 });
@@ -183,12 +192,47 @@ test("a set of requirements that nobody covered for long is owed no more than on
   expect(await served(q, 6, { capabilities: ["gpu"] })).toMatch(/^g{0,2}(ag|ga)+a?$/);
 });
 
-test("jobs without a key, of which there were none for long, are owed no more than their turn", async () => {
+test("jobs without a key that come back have one turn at once, whatever they missed, and then one in each round", async () => {
+  const one = await openEngine();
+  await enqueueMany(one, "a", 40, { key: "a" });
+  await take(one, 30);
+  await enqueueMany(one, "-", 20);
+  expect(await served(one, 6)).toBe("-a-a-a");
+  const two = await twoKeys(40, 40);
+  await take(two, 31);
+  await enqueueMany(two, "-", 20);
+  expect(await served(two, 9)).toBe("-ba-ba-ba");
+});
+
+test("jobs without a key that come while a round goes on in which they had none have theirs in the next one", async () => {
+  const q = await twoKeys(20, 20);
+  await take(q, 1);
+  await enqueueMany(q, "-", 9);
+  expect(await served(q, 8)).toBe("ba-ba-ba");
+});
+
+test("keys that come back have no more than one round before jobs without a key that wait", async () => {
+  const q = await openEngine({ config: { keys: { concurrency: 1 } } });
+  await enqueueMany(q, "x", 1, { key: "x" });
+  await enqueueMany(q, "-", 40);
+  await alone(q, 20);
+  await enqueueMany(q, "a", 9, { key: "a" });
+  await enqueueMany(q, "b", 9, { key: "b" });
+  expect(await alone(q, 9)).toMatch(/^-?(ab-){2}ab/);
+});
+
+test("keys and jobs without one take turns also where nobody asked for either while others went on", async () => {
   const q = await openEngine();
-  await enqueueMany(q, "a", 40, { key: "a" });
-  await take(q, 30);
+  const gpu: ClaimInput = { capabilities: ["gpu"] };
+  await enqueueMany(q, "g", 40, { key: "g", requires: ["gpu"], priority: -1 });
+  await enqueueMany(q, "a", 20, { key: "a" });
   await enqueueMany(q, "-", 20);
-  expect(await served(q, 6)).toMatch(/^-{0,2}(a-|-a)+a?$/);
+  let order = "";
+  for (let i = 0; i < 10; i += 1) {
+    expect(await served(q, 3, gpu)).toBe("ggg");
+    order += await served(q, 1);
+  }
+  expect(order).toMatch(/^(-a|a-){5}$/);
 });
 
 test("whose turn it is outlives a crash and a checkpoint", async () => {

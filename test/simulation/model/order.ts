@@ -1,6 +1,6 @@
 /**
  * In which order ready jobs are handed out: by priority; among equals the rounds of keys and the jobs without a key by how far they
- * have gone; in a round lane after lane, each for its turn; within a lane by place.
+ * have gone, of which the latter make up for one turn at most; in a round lane after lane, each for its turn; within a lane by place.
  * Invariant: a key that is shut by now is passed over, and loses its turn.
  */
 import { small } from "../small.ts";
@@ -56,9 +56,23 @@ function lookUp({ turns, rounds }: State, ahead: Ahead): void {
 
 type Gone = { readonly priority: number; readonly passed: number };
 
-/** By priority; then the round that has gone less far, none of which counts as more than one behind. */
-const compare = ({ passed }: State, a: Gone, b: Gone): number =>
-  a.priority - b.priority || Math.max(a.passed, passed - 1) - Math.max(b.passed, passed - 1);
+/** Sums of fractions of a round are equal up to here. */
+const rounding = 1e-6;
+
+/** By priority; then the round that has gone less far. */
+function isFirst(a: Gone, b: Gone): boolean {
+  if (a.priority !== b.priority) return a.priority < b.priority;
+  return b.passed - a.passed > rounding;
+}
+
+/** Whether the jobs without a key have their turn: where they came back they wait for a whole round, unless they missed one. */
+function isPlainFirst({ passed, plainPassed }: State, priority: number, keys: Gone): boolean {
+  const missed = passed - plainPassed;
+  if (priority !== keys.priority || missed < -rounding || keys.passed - passed <= rounding) {
+    return !isFirst(keys, { priority, passed: plainPassed });
+  }
+  return missed >= 1 - rounding;
+}
 
 function aheadOf(state: State, takes: Takes) {
   const sets = setsFor(state, takes);
@@ -86,10 +100,9 @@ export function takeInOrder(turn: Turn, takes: Takes, take: (job: Job) => boolea
     const plain = bestPlain(state, sets);
     let best: Ahead | undefined;
     for (const each of all) {
-      if (each.next.length > 0 && (!best || compare(state, each, best) < 0)) best = each;
+      if (each.next.length > 0 && (!best || isFirst(each, best))) best = each;
     }
-    const own = plain && { priority: plain.priority, passed: state.plainPassed };
-    if (best !== undefined && (own === undefined || compare(state, best, own) < 0)) {
+    if (best !== undefined && !(plain && isPlainFirst(state, plain.priority, best))) {
       const job = nextOf(turn, best);
       if (job === undefined) shut += 1;
       else if (!take(job)) return;
