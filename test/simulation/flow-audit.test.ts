@@ -133,6 +133,21 @@ describe("turns that are not fair are found", () => {
     expect(() => judge({}, ...late, claimed("b1"), claimed("2"), claimed("c1"))).not.toThrow();
   });
 
+  test("where a key waits and jobs without one have three turns", () => {
+    const plain = ["p1", "p2", "p3"];
+    const all = [...jobs, ...plain.map((id) => enqueued(id))];
+    expect(() => judge({}, ...all, ...plain.map((id) => claimed(id)))).toThrow("I6");
+    const fair = [claimed("p1"), claimed("p2"), claimed("1"), claimed("b1"), claimed("p3")];
+    expect(() => judge({}, ...all, ...fair)).not.toThrow();
+  });
+
+  test("where jobs without a key wait and a key has its turn again and again", () => {
+    const alone = ["1", "2", "3", "4", "5"].map((id) => enqueued(id, a));
+    const turns = ["1", "2", "3", "4"].map((id) => claimed(id));
+    expect(() => judge({}, ...alone, enqueued("p"), ...turns)).toThrow("I6");
+    expect(() => judge({}, ...alone, ...turns, enqueued("p"))).not.toThrow();
+  });
+
   test("but not where the one that waits is shut, or the other has more weight", () => {
     const all = ["1", "2", "3", "4"].map((id) => claimed(id));
     expect(() => judge({}, ...jobs, ["key.paused", { key: "b" }], ...all)).not.toThrow();

@@ -18,6 +18,14 @@ interface Waiting {
   readonly passedBy: Readonly<Record<string, number>>;
 }
 
+/** Events by which keys may gain or lose turns that they do not name. */
+const movesOthers: ReadonlySet<string> = new Set([
+  ...["action.submitted", "job.parent_ended", "job.removed", "lingering.ended"],
+]);
+
+/** Stands for the jobs without a key where they pass one that waits: no key has this name. */
+const PLAIN = "";
+
 /** The weight that a key had, and the rounds in which another key was served since: turns that began with it are over there. */
 interface Begun {
   readonly weight: number;
@@ -27,6 +35,8 @@ interface Begun {
 export class FlowAudit {
   #life = new FlowLife();
   #waiting = new Map<string, Waiting>();
+  /** By rounds in which jobs without a key wait: the turns that keys had there since one of those was handed out. */
+  #plain = new Map<string, Readonly<Record<string, number>>>();
   /** By keys whose weight was changed: a turn that has begun is finished by the weight with which it began. */
   #begun = new Map<string, Begun>();
   #events = 0;
@@ -37,6 +47,7 @@ export class FlowAudit {
     const copy = new FlowAudit();
     copy.#life = this.#life.copy();
     copy.#waiting = new Map(this.#waiting);
+    copy.#plain = new Map(this.#plain);
     copy.#begun = new Map(this.#begun);
     copy.#events = this.#events;
     copy.#came = new Map(this.#came);
@@ -72,6 +83,7 @@ export class FlowAudit {
     if (before !== undefined && event.type === "job.claimed") {
       this.#checkLimits(event.id, before, at);
       this.#checkTurns(event.id, before);
+      this.#checkPlain(event.id, before);
     }
     // By these a job comes to where no other one of its unique key may be.
     if (event.type === "job.enqueued") this.#checkUnique(event.id);
@@ -151,6 +163,7 @@ export class FlowAudit {
     if (key === undefined) return;
     const round = `${set} ${priority}`;
     const weight = this.#weightIn(round, key);
+    this.#passPlain(id, round, key, 1 / weight);
     for (const [name, other] of this.#waiting) {
       if (name === key || other.round !== round) continue;
       const cutsIn = (this.#came.get(key) ?? 0) > other.since;
@@ -159,6 +172,38 @@ export class FlowAudit {
       this.#waiting.set(name, { ...other, passedBy: { ...other.passedBy, [key]: passed } });
       demand(passed <= 2 * weight, "I6", `key ${name} waits, and job ${id} passes it`, passed);
     }
+  }
+
+  /** So is one before the jobs without a key have had three turns, of which there is one between them, whichever was handed out. */
+  #checkPlain(id: string, { key, set, priority }: Life): void {
+    if (key !== undefined) return;
+    this.#plain.clear();
+    for (const [name, other] of this.#waiting) {
+      if (other.round !== `${set} ${priority}`) continue;
+      const passed = (other.passedBy[PLAIN] ?? 0) + 1;
+      this.#waiting.set(name, { ...other, passedBy: { ...other.passedBy, [PLAIN]: passed } });
+      demand(passed <= 2, "I6", `key ${name} waits, and job ${id} passes it`, passed);
+    }
+  }
+
+  /** Those without a key that wait are served before a key has had three turns, and what was left of one in which they came. */
+  #passPlain(id: string, round: string, key: string, turn: number): void {
+    this.#forgetPlain(round);
+    const passedBy = this.#plain.get(round);
+    if (passedBy === undefined) return;
+    const passed = (passedBy[key] ?? 0) + turn;
+    this.#plain.set(round, { ...passedBy, [key]: passed });
+    demand(passed < 4 - 1e-6, "I6", `jobs without a key wait, and job ${id} passes them`, passed);
+  }
+
+  /** Where other rounds went on, or keys came or left, who was behind may be so again: but for a round it begins anew. */
+  #forgetPlain(round?: string): void {
+    for (const [name, { passedBy, ...rest }] of this.#waiting) {
+      if (rest.round !== round && passedBy[PLAIN]) {
+        this.#waiting.set(name, { ...rest, passedBy: { ...passedBy, [PLAIN]: 0 } });
+      }
+    }
+    for (const name of this.#plain.keys()) if (name !== round) this.#plain.set(name, {});
   }
 
   /** I7: of the open jobs that have a unique key until they are done, one at most is not blocked: the other one follows it. */
@@ -189,17 +234,30 @@ export class FlowAudit {
     const touched = event.type.startsWith("key.") ? key : this.#life.jobs.get(id)?.key;
     this.#events += 1;
     const since = this.#events;
+    let isSteady = !movesOthers.has(event.type);
     for (const name of new Set([...this.#life.keyNames, ...this.#waiting.keys()])) {
       const open = this.#life.openOf(name).map(([, job]) => job);
       if (open.length === 0) this.#came.delete(name);
       else if (!this.#came.has(name)) this.#came.set(name, since);
       const round = this.#roundOf(name, open, at);
       const isSame = this.#waiting.get(name)?.round === round;
+      isSteady &&= isSame && (name !== touched || round !== undefined);
       // What waits behind a key's first job changes nothing; all else that is its own begins anew.
       const isAnew = name === touched && !(isSame && event.type === "job.enqueued");
       if (isAnew && round !== undefined) this.#waiting.set(name, { round, since, passedBy: {} });
       else if (!isSame || round === undefined) this.#waiting.delete(name);
     }
+    if (!isSteady) this.#forgetPlain();
+    this.#followPlain();
+  }
+
+  /** Notes in which rounds jobs without a key wait. */
+  #followPlain(): void {
+    const ready = [...this.#life.jobs.values()].filter(
+      ({ key, stage }) => key === undefined && stage === "ready",
+    );
+    const rounds = ready.map(({ set, priority }) => `${set} ${priority}`);
+    this.#plain = new Map(rounds.map((round) => [round, this.#plain.get(round) ?? {}]));
   }
 
   /** Where the first ready job of a key stands, if the key is open and all its jobs are of one set. */

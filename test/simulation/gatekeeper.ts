@@ -88,6 +88,7 @@ export class Gatekeeper {
     [4, (random) => this.#strict(random)],
     [3, (random) => this.#linger(random)],
     [5, (random) => this.#fill(random)],
+    [3, (random) => this.#comeBack(random)],
     [9, (random) => this.#take(random)],
     [12, (random) => this.#settle(random)],
     [1, (random) => this.#discard(random)],
@@ -225,6 +226,16 @@ export class Gatekeeper {
   #discard(random: Random): Wish {
     const key = random.pick(flowKeys);
     return { name: random.pick(["job.discard", "job.redrive"] as const), input: { key } };
+  }
+
+  /** Jobs without a key come, of which there were none for some rounds of keys that go on. All are urgent, so that no others come between. */
+  #comeBack(random: Random): Wish {
+    const urgent = { payload: "1", priority: -3 };
+    const keys = ["n", "o"].slice(0, random.between(1, 2));
+    const many = (each: object) => Array.from({ length: 5 }, () => ({ ...urgent, ...each }));
+    const claim: Draw = (then) => this.#take(then);
+    this.#next = [claim, () => enqueue(...many({})), claim, claim];
+    return enqueue(...keys.flatMap((key) => many({ key })));
   }
 
   /** Its worker hears of a cancelled job when it settles it. */
