@@ -10,7 +10,7 @@ import { isAfter, partsOf } from "./key-columns.ts";
  * A limit that is bound. SQLite plans by the number in a limit that is a parameter and nothing else, and prepares the statement anew
  * whenever one is bound, also the same: 20 to 40 µs a query.
  */
-const boundLimit = "? + 0";
+export const boundLimit = "? + 0";
 
 export class BaseQueries {
   readonly #table: string;
@@ -79,7 +79,7 @@ export class BaseQueries {
 
   count(stretch: Stretch): string {
     return this.#query(`count ${shapeOf(stretch)}`, () => {
-      return `SELECT count(*) FROM ${this.#table} ${this.#where(stretch)}`;
+      return `SELECT count(*) FROM ${this.#table} ${whereIn(this.#columns, stretch)}`;
     });
   }
 
@@ -87,7 +87,7 @@ export class BaseQueries {
   range(stretch: Stretch, reverse: boolean): string {
     return this.#query(`${shapeOf(stretch)} ${reverse}`, () => {
       const order = this.#columns.map((each) => (reverse ? `${each} DESC` : each));
-      return `${this.#select} ${this.#where(stretch)} ORDER BY ${order} LIMIT ${boundLimit}`;
+      return `${this.#select} ${whereIn(this.#columns, stretch)} ORDER BY ${order} LIMIT ${boundLimit}`;
     });
   }
 
@@ -112,22 +112,20 @@ export class BaseQueries {
   #listed(columns: readonly string[], prefix: string): string[] {
     return columns.map((each) => (this.#stored.has(each) ? `${prefix}"${each}"` : "NULL"));
   }
+}
 
-  #where({ low, high }: Stretch): string {
-    const bounds: string[] = [];
-    for (const [position, compared] of [
-      [low, aboveOf(low)],
-      [high, belowOf(high)],
-    ] as const) {
-      const { length } = partsOf(position);
-      if (length > 0) bounds.push(`${this.#tuple(length)} ${compared} ${marks(length)}`);
-    }
-    return bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")}`;
+/** What the rows of a stretch are found by; bound are the parts of its low end, and then those of its high one. */
+export function whereIn(columns: readonly string[], { low, high }: Stretch): string {
+  const bounds: string[] = [];
+  for (const [position, compared] of [
+    [low, aboveOf(low)],
+    [high, belowOf(high)],
+  ] as const) {
+    const { length } = partsOf(position);
+    const marks = Array(length).fill("?");
+    if (length > 0) bounds.push(`(${columns.slice(0, length)}) ${compared} (${marks})`);
   }
-
-  #tuple(length: number): string {
-    return `(${this.#columns.slice(0, length)})`;
-  }
+  return bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")}`;
 }
 
 /** What of a codec the queries need. */
@@ -141,5 +139,3 @@ const belowOf = (high: Stretch["high"]): string => (isAfter(high) ? "<=" : "<");
 /** What a query for a stretch depends on. */
 const shapeOf = ({ low, high }: Stretch): string =>
   `${aboveOf(low)}${partsOf(low).length}${belowOf(high)}${partsOf(high).length}`;
-
-const marks = (length: number): string => `(${Array(length).fill("?")})`;

@@ -3,8 +3,9 @@
  * Invariant: no row goes that was not named: a range goes only once SQLite has said that it holds the rows that were named, and no others.
  */
 import type { BaseDeclaration } from "./base.ts";
+import { boundLimit, whereIn } from "./base-queries.ts";
 import { BoundBatch, JsonBatch } from "./batches.ts";
-import type { Key, KeyColumn } from "./key-columns.ts";
+import { after, type Key, type KeyColumn } from "./key-columns.ts";
 import type { Sql, SqlValue } from "./sql.ts";
 
 /** Rows that may go as one range. Fewer are not worth the look. */
@@ -71,25 +72,29 @@ export class Deletes {
     const [first, last] = [run[0], run.at(-1)];
     if (first === undefined || last === undefined) return true;
     if (run.length < runRowsMin || this.#scattered > scatteredMax) return false;
+    const { name, key } = this.#table;
+    const where = whereIn(key.map(nameOf), { low: first, high: after(last) });
     const bounds = [...this.#encode(first), ...this.#encode(last)];
-    if (!this.#isAllOf(run, bounds)) return false;
-    this.#sql.run(`DELETE FROM "${this.#table.name}" ${within(this.#table)}`, ...bounds);
+    if (!this.#isAllOf(run, where, bounds)) return false;
+    this.#sql.run(`DELETE FROM "${name}" ${where}`, ...bounds);
     this.#scattered = 0;
     return true;
   }
 
   /** Whether SQLite has these rows between two of them, and no others. */
-  #isAllOf(run: readonly Key[], bounds: readonly SqlValue[]): boolean {
-    const { name } = this.#table;
-    const some = `SELECT 1 FROM "${name}" ${within(this.#table)} LIMIT ? + 0`;
+  #isAllOf(run: readonly Key[], where: string, bounds: readonly SqlValue[]): boolean {
+    const some = `SELECT 1 FROM "${this.#table.name}" ${where} LIMIT ${boundLimit}`;
     const query = `SELECT count(*) FROM (${some})`;
     const [[rows] = [0]] = this.#sql.rows<[rows: number]>(query, ...bounds, run.length + 1);
     if (rows !== run.length) return false;
-    const [[found] = [null]] = this.#sql.rows<[found: string]>(keysWithin(this.#table), ...bounds);
+    const [[found] = [null]] = this.#sql.rows<[found: string]>(
+      keysOf(this.#table, where),
+      ...bounds,
+    );
     return found === run.map((key) => this.#textOf(key)).join(";");
   }
 
-  /** A key as `keysWithin` has SQLite write it. */
+  /** A key as `keysOf` has SQLite write it. */
   #textOf(key: Key): string {
     const parts = this.#table.key.map((column, i) => {
       const part = key[i] ?? "";
@@ -108,7 +113,7 @@ function divided(run: readonly Key[]): Key[][] {
 
 /** Deletes rows wherever each of them stands. */
 function listed(sql: Sql, { name, key }: Table): JsonBatch | BoundBatch {
-  const names = key.map((each) => `"${each.name}"`);
+  const names = key.map(nameOf);
   const from = `DELETE FROM "${name}" WHERE (${names.join(", ")}) IN`;
   if (key.some((each) => each.sqlType === "BLOB")) {
     return new BoundBatch(sql, names.map(() => "?").join(), `${from} (VALUES `, ")");
@@ -117,19 +122,14 @@ function listed(sql: Sql, { name, key }: Table): JsonBatch | BoundBatch {
   return new JsonBatch(sql, `${from} (SELECT ${parts.join()} FROM json_each(?))`);
 }
 
-/** Rows from one key to another, both with them. */
-function within({ key }: Table): string {
-  const columns = `(${key.map(({ name }) => `"${name}"`).join()})`;
-  const marks = `(${key.map(() => "?").join()})`;
-  return `WHERE ${columns} >= ${marks} AND ${columns} <= ${marks}`;
+/** The keys of some rows as one text. */
+function keysOf({ name, key }: Table, where: string): string {
+  const columns = key.map(nameOf).join();
+  const rows = `SELECT ${columns} FROM "${name}" ${where} ORDER BY ${columns}`;
+  return `SELECT group_concat(${key.map(textOf).join(" || ',' || ")}, ';') FROM (${rows})`;
 }
 
-/** The keys of those rows as one text. */
-function keysWithin(table: Table): string {
-  const columns = table.key.map(({ name }) => `"${name}"`).join();
-  const rows = `SELECT ${columns} FROM "${table.name}" ${within(table)} ORDER BY ${columns}`;
-  return `SELECT group_concat(${table.key.map(textOf).join(" || ',' || ")}, ';') FROM (${rows})`;
-}
+const nameOf = ({ name }: KeyColumn): string => `"${name}"`;
 
 /** Texts are quoted and bytes in hex digits, so that no two lists of keys read the same. */
 const textOf = ({ name, sqlType }: KeyColumn): string =>
