@@ -8,6 +8,7 @@ import { limits } from "./limits.ts";
 export type RedisPerformer = "queue" | "gate";
 
 const flagNames = {
+  a: "admin",
   r: "readonly",
   w: "write",
   m: "denyoom",
@@ -38,7 +39,8 @@ export interface RedisCommand {
   readonly since: string;
 }
 
-const row = (
+/** A row of the table: `flags` by their letters. */
+export const row = (
   performer: RedisPerformer,
   group: string,
   name: string,

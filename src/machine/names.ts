@@ -5,7 +5,6 @@
 import type { RedisReply } from "../contract/redis.ts";
 import { shown } from "../contract/redis-commands.ts";
 import { INT32_MAX, INT32_MIN } from "../contract/redis-integers.ts";
-import { whyNoObject } from "../contract/redis-object.ts";
 import { isOver, keyOfName, type NameRow, readKeyspace } from "../store/names.ts";
 import { unpackBytes } from "../store/packed.ts";
 import { nameScanCommands } from "./name-scans.ts";
@@ -134,17 +133,17 @@ function encodingOf({ type: of, content = "", size = 0 }: NameRow): string {
 const NO_FREQUENCY =
   "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
 
-/** What OBJECT tells, by its subcommands. */
-const shows = new Map<string, (row: NameRow) => RedisReply>(
-  Object.entries({
-    encoding: encodingOf,
-    freq: () => {
-      throw new RedisError(NO_FREQUENCY);
-    },
-    refcount: () => 1,
-    idletime: () => 0,
-  }),
-);
+/** A reply of OBJECT about a name. */
+const told =
+  (show: (row: NameRow) => RedisReply): Perform =>
+  (call) => {
+    const row = call.tx.tables.names.get(keyOfName(call.tx.tables, call.arg(1)));
+    return row === undefined || isOver(row.until, call.tx.at) ? null : show(row);
+  };
+
+const notCounted = (): never => {
+  throw new RedisError(NO_FREQUENCY);
+};
 
 const objectHelp = `OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:
 ENCODING <key>
@@ -162,15 +161,6 @@ REFCOUNT <key>
 HELP
     Prints this help.`.split("\n");
 
-const object: Perform = (call) => {
-  const fault = whyNoObject(["object", ...call.args]);
-  if (fault !== undefined) throw new RedisError(fault);
-  const told = shows.get(call.word(0));
-  if (told === undefined) return objectHelp.map((ok) => ({ ok }));
-  const row = call.tx.tables.names.get(keyOfName(call.tx.tables, call.arg(1)));
-  return row === undefined || isOver(row.until, call.tx.at) ? null : told(row);
-};
-
 export const nameCommands: Readonly<Record<string, Perform>> = {
   ...nameScanCommands,
   copy,
@@ -182,7 +172,11 @@ export const nameCommands: Readonly<Record<string, Perform>> = {
   expiretime: timed(inSeconds),
   flushall: flush,
   flushdb: flush,
-  object,
+  "object|encoding": told(encodingOf),
+  "object|freq": told(notCounted),
+  "object|help": () => objectHelp.map((ok) => ({ ok })),
+  "object|idletime": told(() => 0),
+  "object|refcount": told(() => 1),
   persist,
   pexpire: expireIn("px"),
   pexpireat: expireIn("pxat"),

@@ -13,11 +13,11 @@ import {
   LONG_NAME,
   namesOfCall,
   type RedisCommand,
-  redisCommandTable,
   takesArguments,
   unknownCommand,
   wrongArity,
 } from "../contract/redis-commands.ts";
+import { commandOf, unknownCall } from "../contract/redis-subcommands.ts";
 import { versionOfName, versionOfUnused } from "../store/names.ts";
 import { noting, serveReady } from "./blocking.ts";
 import type { Decide, Read, Transaction, View } from "./decide.ts";
@@ -99,12 +99,8 @@ interface Performed {
 
 /** Performs a call. */
 function perform(tx: Transaction, words: readonly string[], room: Room): Performed {
-  const name = words[0]?.toLowerCase() ?? "";
-  const command = redisCommandTable.get(name);
-  const performer = performs.get(name);
-  if (command === undefined || performer === undefined) {
-    return { reply: { error: unknownCommand(words) } };
-  }
+  const command = commandOf(words);
+  if (command === undefined) return { reply: { error: unknownCall(words) } };
   let emitted = 0;
   const emit = <T extends EventType>(type: T, facts: EventFacts[T]): void => {
     emitted += 1;
@@ -112,12 +108,15 @@ function perform(tx: Transaction, words: readonly string[], room: Room): Perform
   };
   try {
     checkWords(tx, command, words);
+    const performer = performs.get(command.name);
+    if (performer === undefined) throw new RedisError(unknownCommand(words));
     const call = new Call({ ...tx, emit }, words, room);
     const reply = performer(call);
     return { reply, waitMs: call.waitMs };
   } catch (error) {
     if (!(error instanceof RedisError)) throw error;
-    if (emitted > 0) throw new Error(`${name} erred when it had done something`, { cause: error });
+    if (emitted > 0)
+      throw new Error(`${command.name} erred when it had done something`, { cause: error });
     return { reply: { error: error.message } };
   }
 }

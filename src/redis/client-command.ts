@@ -7,7 +7,7 @@ import type { RedisReply } from "../contract/redis.ts";
 import { shown } from "../contract/redis-commands.ts";
 import { misused } from "./errors.ts";
 import type { GateReply } from "./frames.ts";
-import type { GateCommand, Subcommands } from "./gate-command.ts";
+import type { GateCommand } from "./gate-command.ts";
 import type { Call } from "./requests.ts";
 import type { Session } from "./session.ts";
 
@@ -114,15 +114,17 @@ function isInteger64(text: string): boolean {
   return BigInt.asIntN(64, BigInt(text)) === BigInt(text);
 }
 
-export const clientSubcommands: Subcommands = {
-  getname: [2, ({ session }) => (session.name === "" ? null : session.name)],
-  id: [2, ({ session }) => session.id],
-  info: [2, ({ session, ports }) => ({ verbatim: lineOf(session, ports.now(), "client|info") })],
-  list: [-2, ({ ports }, call) => ports.hub.perform(call)],
-  "no-evict": [3, onOrOff],
-  "no-touch": [3, onOrOff],
-  reply: [3, reply],
-  setinfo: [4, setInfo],
-  setname: [3, setName],
-  unblock: [-3, unblock],
-};
+export const clientCommands = {
+  "client|getname": ({ session }) => (session.name === "" ? null : session.name),
+  "client|id": ({ session }) => session.id,
+  "client|info": ({ session, ports }) => ({
+    verbatim: lineOf(session, ports.now(), "client|info"),
+  }),
+  "client|list": ({ ports }, call) => ports.hub.perform(call),
+  "client|no-evict": onOrOff,
+  "client|no-touch": onOrOff,
+  "client|reply": reply,
+  "client|setinfo": setInfo,
+  "client|setname": setName,
+  "client|unblock": unblock,
+} as const satisfies Readonly<Record<string, GateCommand>>;

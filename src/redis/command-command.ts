@@ -10,7 +10,8 @@ import {
   redisCommandTable,
   takesArguments,
 } from "../contract/redis-commands.ts";
-import type { GateCommand, Subcommands } from "./gate-command.ts";
+import { commandOf, redisSubcommandTable, subcommandsOf } from "../contract/redis-subcommands.ts";
+import type { GateCommand } from "./gate-command.ts";
 import type { Call } from "./requests.ts";
 import { asking } from "./server-commands.ts";
 
@@ -21,10 +22,13 @@ const categories: Readonly<Record<string, string>> = {
   transactions: "transaction",
 };
 
-const commandNamed = (name: string): RedisCommand | undefined =>
-  redisCommandTable.get(name.toLowerCase());
+function commandNamed(word: string): RedisCommand | undefined {
+  const name = word.toLowerCase();
+  return redisCommandTable.get(name) ?? redisSubcommandTable.get(name);
+}
 
 const categoriesOf = ({ flags, group }: RedisCommand): string[] => [
+  ...(flags.includes("admin") ? ["admin", "dangerous"] : []),
   ...(flags.includes("readonly") ? ["read"] : []),
   ...(flags.includes("write") ? ["write"] : []),
   categories[group] ?? group,
@@ -32,9 +36,10 @@ const categoriesOf = ({ flags, group }: RedisCommand): string[] => [
   ...(flags.includes("blocking") ? ["blocking"] : []),
 ];
 
-/** Name, arity, flags, places of the names, categories; then the sets of tips, key specifications and subcommands, of which none are told. */
+/** Name, arity, flags, places of the names, categories; then the sets of tips and key specifications, of which none are told; and the subcommands. */
 function rowOf(command: RedisCommand): RedisReply {
   const { name, arity, flags, places } = command;
+  const subcommands = subcommandsOf(command);
   return [
     name,
     arity,
@@ -43,7 +48,7 @@ function rowOf(command: RedisCommand): RedisReply {
     { set: categoriesOf(command).map((category) => ({ ok: `@${category}` })) },
     { set: [] },
     { set: [] },
-    { set: [] },
+    subcommands.length === 0 ? { set: [] } : subcommands.map(rowOf),
   ];
 }
 
@@ -61,6 +66,10 @@ const docsOf = ({ name, since, group }: RedisCommand): readonly [RedisReply, Red
 
 const all = (): RedisCommand[] => [...redisCommandTable.values()];
 
+/** Those of families as well. */
+const listed = (): RedisCommand[] =>
+  all().flatMap((command) => [command, ...subcommandsOf(command)]);
+
 /** The commands that are named, or all of them. */
 const chosen = (call: Call): (RedisCommand | undefined)[] =>
   call.length > 2 ? call.slice(2).map(commandNamed) : all();
@@ -73,7 +82,7 @@ const docs: GateCommand = (_, call) => ({
 });
 
 const getKeys: GateCommand = (_, [, , ...call]) => {
-  const command = commandNamed(call[0] ?? "");
+  const command = commandOf(call);
   if (command === undefined) return { error: "ERR Invalid command specified" };
   if (!hasNames(command)) return { error: "ERR The command has no key arguments" };
   if (!takesArguments(command, call.length)) {
@@ -84,12 +93,12 @@ const getKeys: GateCommand = (_, [, , ...call]) => {
 };
 
 const list: GateCommand = (_, [, , by, filter = "", text = "", ...more]) => {
-  if (by === undefined) return all().map(({ name }) => name);
+  if (by === undefined) return listed().map(({ name }) => name);
   const filterBy = filters.get(filter.toLowerCase());
   if (!/^filterby$/i.test(by) || filterBy === undefined || text === "" || more.length > 0) {
     return { error: "ERR syntax error" };
   }
-  return all()
+  return listed()
     .filter(filterBy(text))
     .map(({ name }) => name);
 };
@@ -108,13 +117,12 @@ const filters = new Map<string, (text: string) => (command: RedisCommand) => boo
   ],
 ]);
 
-/** All of the table, for who asks for nothing else. */
-export const commandCommand: GateCommand = () => all().map(rowOf);
-
-export const commandSubcommands: Subcommands = {
-  count: [2, () => redisCommandTable.size],
-  docs: [-2, docs],
-  getkeys: [-4, getKeys],
-  info: [-2, info],
-  list: [-2, list],
-};
+export const commandCommands = {
+  /** All of the table, for who asks for nothing else. */
+  command: () => all().map(rowOf),
+  "command|count": () => redisCommandTable.size,
+  "command|docs": docs,
+  "command|getkeys": getKeys,
+  "command|info": info,
+  "command|list": list,
+} as const satisfies Readonly<Record<string, GateCommand>>;

@@ -5,18 +5,15 @@
  */
 import { limits } from "../contract/limits.ts";
 import { type RedisReply, repliesTooLarge } from "../contract/redis.ts";
-import {
-  type RedisCommand,
-  redisCommandTable,
-  takesArguments,
-  unknownCommand,
-  wrongArity,
-} from "../contract/redis-commands.ts";
-import { commandCommand } from "./command-command.ts";
+import { type RedisCommand, takesArguments, wrongArity } from "../contract/redis-commands.ts";
+import { commandOf, unknownCall } from "../contract/redis-subcommands.ts";
+import { clientCommands } from "./client-command.ts";
+import { commandCommands } from "./command-command.ts";
 import { connectionCommands } from "./connection-commands.ts";
 import { errorOf } from "./errors.ts";
 import { encodeReply, type GateReply } from "./frames.ts";
 import type { GateCommand, GateContext, RedisPorts } from "./gate-command.ts";
+import { helpCommands } from "./help.ts";
 import {
   changesFollowed,
   pubsubCommands,
@@ -26,14 +23,15 @@ import {
 import { bytesOf, type Call } from "./requests.ts";
 import { serverCommands } from "./server-commands.ts";
 import type { Session } from "./session.ts";
-import { subcommandOf } from "./subcommands.ts";
 import { type Queued, Transaction } from "./transaction.ts";
 
 const gateCommands: Readonly<Record<string, GateCommand>> = {
+  ...clientCommands,
+  ...commandCommands,
   ...connectionCommands,
-  ...serverCommands,
+  ...helpCommands,
   ...pubsubCommands,
-  command: commandCommand,
+  ...serverCommands,
 };
 
 /** What is performed at once also between MULTI and EXEC. */
@@ -104,17 +102,13 @@ export class Conversation {
 
   /** The command of a call, or why it is not performed; changes nothing, for what is before the call may still wait. */
   #admit(call: Call): { readonly command: RedisCommand } | Refused {
-    const command = redisCommandTable.get((call[0] ?? "").toLowerCase());
-    if (command === undefined) return { error: unknownCommand(call) };
+    const command = commandOf(call);
+    if (command === undefined) return { error: unknownCall(call) };
     if (!takesArguments(command, call.length)) return { error: wrongArity(command.name), command };
-    const subcommand = subcommandOf(command.name, call);
-    if (subcommand !== undefined && "error" in subcommand) return { error: subcommand.error };
     if (!this.session.isAuthorized && !command.flags.includes("no_auth")) {
       return { error: "NOAUTH Authentication required.", command };
     }
-    const full =
-      subcommand === undefined ? command.name : `${command.name}|${call[1]?.toLowerCase()}`;
-    const refused = refusedWhileFollowing(this.session, command.name, full);
+    const refused = refusedWhileFollowing(this.session, command.name);
     if (refused !== undefined) return { error: refused, command };
     const { transaction } = this.#context;
     const tooMany = transaction.isOpen && refusedBeforeExec(this.session, transaction, call);
@@ -146,9 +140,8 @@ export class Conversation {
   }
 
   async #atGate({ name }: RedisCommand, call: Call): Promise<GateReply> {
-    const perform = subcommandOf(name, call) ?? gateCommands[name];
-    if (perform === undefined || "error" in perform)
-      return { error: `ERR '${name}' is not supported` };
+    const perform = gateCommands[name];
+    if (perform === undefined) return { error: `ERR '${name}' is not supported` };
     return await perform(this.#context, call);
   }
 

@@ -19,7 +19,7 @@ export interface Hub {
   /** Has this connection told of what is published. */
   follow(what: Followed, name: string): void;
   unfollow(what: Followed, name: string): void;
-  /** Performs PUBLISH, PUBSUB, CLIENT LIST or CLIENT UNBLOCK. */
+  /** Performs PUBLISH, PUBSUB, INFO, CLIENT LIST or CLIENT UNBLOCK. */
   perform(call: Call): GateReply | Promise<GateReply>;
 }
 
@@ -42,6 +42,3 @@ export interface GateContext {
 
 /** Performs a command of the gate. Its arguments are as many as the table says. */
 export type GateCommand = (context: GateContext, call: Call) => GateReply | Promise<GateReply>;
-
-/** Subcommands by their names in small letters, each with how many words it takes, as Redis counts them. */
-export type Subcommands = Readonly<Record<string, readonly [arity: number, perform: GateCommand]>>;

@@ -83,10 +83,10 @@ const telling =
       ...["HELP", "    Prints this help."],
     ].map((ok) => ({ ok }));
 
-/** HELP of each family. */
-export const help = {
-  client: telling("CLIENT", client),
-  command: telling("COMMAND", command),
-  config: telling("CONFIG", config),
-  pubsub: telling("PUBSUB", pubsub),
-} as const;
+/** HELP of each family that the gate performs. */
+export const helpCommands = {
+  "client|help": telling("CLIENT", client),
+  "command|help": telling("COMMAND", command),
+  "config|help": telling("CONFIG", config),
+  "pubsub|help": telling("PUBSUB", pubsub),
+} as const satisfies Readonly<Record<string, GateCommand>>;

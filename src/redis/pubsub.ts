@@ -5,7 +5,7 @@
 import { limits } from "../contract/limits.ts";
 import { isLongName, type RedisCommand } from "../contract/redis-commands.ts";
 import type { GateReply } from "./frames.ts";
-import type { GateCommand, GateContext, Subcommands } from "./gate-command.ts";
+import type { GateCommand, GateContext } from "./gate-command.ts";
 import type { Call } from "./requests.ts";
 import type { Session } from "./session.ts";
 import type { Transaction } from "./transaction.ts";
@@ -21,9 +21,9 @@ export const following = ({ channels, patterns }: Session): number =>
 const sayable = new Set("ping psubscribe punsubscribe quit reset subscribe unsubscribe".split(" "));
 
 /** Why a client may not say this while it follows something. */
-export function refusedWhileFollowing(session: Session, name: string, full: string) {
+export function refusedWhileFollowing(session: Session, name: string) {
   if (session.protocol === 3 || following(session) === 0 || sayable.has(name)) return undefined;
-  return `ERR Can't execute '${full}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
+  return `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`;
 }
 
 const TOO_MANY = `ERR a connection follows at most ${limits.redisFollowedMax} channels`;
@@ -109,15 +109,12 @@ const byHub: GateCommand = ({ ports }, call) => ports.hub.perform(call);
 export const pubsubCommands = {
   psubscribe: subscribe("patterns", "psubscribe"),
   publish: byHub,
+  "pubsub|channels": byHub,
+  "pubsub|numpat": byHub,
+  "pubsub|numsub": byHub,
+  "pubsub|shardchannels": byHub,
+  "pubsub|shardnumsub": byHub,
   punsubscribe: unsubscribe("patterns", "punsubscribe"),
   subscribe: subscribe("channels", "subscribe"),
   unsubscribe: unsubscribe("channels", "unsubscribe"),
 } as const satisfies Readonly<Record<string, GateCommand>>;
-
-export const pubsubSubcommands: Subcommands = {
-  channels: [-2, byHub],
-  numpat: [2, byHub],
-  numsub: [-2, byHub],
-  shardchannels: [-2, byHub],
-  shardnumsub: [-2, byHub],
-};

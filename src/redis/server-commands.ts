@@ -5,7 +5,7 @@
 import { matcher } from "../contract/glob.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import { bigintOf, NOT_INTEGER } from "../contract/redis-integers.ts";
-import type { GateCommand, GateContext, Subcommands } from "./gate-command.ts";
+import type { GateCommand, GateContext } from "./gate-command.ts";
 
 /** The Redis whose commands and replies these are. */
 export const REDIS_VERSION = "7.0.15";
@@ -93,13 +93,10 @@ const wait: GateCommand = (_, [, replicas = "", timeout = ""]) => {
 
 const role: RedisReply = ["master", 0, []];
 
-export const configSubcommands: Subcommands = {
-  get: [-3, getSettings],
-  resetstat: [2, notSet],
-  set: [-4, notSet],
-};
-
 export const serverCommands = {
+  "config|get": getSettings,
+  "config|resetstat": notSet,
+  "config|set": notSet,
   info,
   // Every answer is given once it is durable: what is saved last was saved now.
   lastsave: ({ ports }) => Math.floor(ports.now() / 1000),

@@ -25,6 +25,19 @@ describe("a client that has not said who it is", () => {
 });
 
 describe("plain names", () => {
+  test("are all that OBJECT tells of", async () => {
+    const { say } = await met();
+    await expectAll(say, [
+      ["OBJECT ENCODING a", "$-1\r\n"],
+      [
+        "OBJECT ENCODING job:1:status",
+        error(
+          "'OBJECT' cannot be used on job:1:status: it is a view of jobs, plans and workers, see the guide for what it knows",
+        ),
+      ],
+    ]);
+  });
+
   test("take a number also as AGQ reads it, where a Redis does not", async () => {
     const { say } = await met();
     await expectAll(say, [

@@ -5,6 +5,7 @@
  */
 import type { RedisReply } from "../../contract/redis.ts";
 import { namesOfCall, redisCommandTable } from "../../contract/redis-commands.ts";
+import { commandOf } from "../../contract/redis-subcommands.ts";
 import type { CommandAnswer, CommandRequest } from "../../contract/rpc.ts";
 import { textOf } from "../binary.ts";
 import { Conversation, type Tell, type Waiting } from "../conversation.ts";
@@ -149,7 +150,7 @@ export class AgqConversation {
         `${isFamily ? "Protocol error: " : ""}unknown command '${name.slice(0, 128)}'`,
       );
     }
-    const names = namesOfCall(command, call);
+    const names = namesOfCall(commandOf(call) ?? command, call);
     if (names.some(isAgqName)) throw noView(name, names.filter(isAgqName));
     return await this.#said(call);
   }
