@@ -2,6 +2,7 @@
  * COMMAND: the table of commands, as clients read it.
  * Invariant: it tells of every command of the table and of no other.
  */
+import { matcher } from "../contract/glob.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import {
   hasNames,
@@ -13,7 +14,7 @@ import {
 import { commandOf, redisSubcommandTable, subcommandsOf } from "../contract/redis-subcommands.ts";
 import type { GateCommand } from "./gate-command.ts";
 import type { Call } from "./requests.ts";
-import { asking } from "./server-commands.ts";
+import { NAME_CHARS_MAX } from "./server-commands.ts";
 
 /** The category of a group's commands, where it is not called as the group. */
 const categories: Readonly<Record<string, string>> = {
@@ -111,8 +112,8 @@ const filters = new Map<string, (text: string) => (command: RedisCommand) => boo
   [
     "pattern",
     (text) => {
-      const isAsked = asking([text]);
-      return ({ name }) => isAsked(name);
+      const isMatch = matcher(text.toLowerCase(), NAME_CHARS_MAX);
+      return ({ name }) => isMatch(name);
     },
   ],
 ]);

@@ -3,6 +3,7 @@
  * Invariant: nothing is told that is not so; what can be set in Redis cannot be set here.
  */
 import { matcher } from "../contract/glob.ts";
+import { limits } from "../contract/limits.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import { bigintOf, NOT_INTEGER } from "../contract/redis-integers.ts";
 import type { GateCommand, GateContext } from "./gate-command.ts";
@@ -11,29 +12,39 @@ import type { GateCommand, GateContext } from "./gate-command.ts";
 export const REDIS_VERSION = "7.0.15";
 
 /** The settings that clients and tools ask for, as they are here. */
-const settings: Readonly<Record<string, string>> = {
+export const settings = {
   appendfsync: "always",
   appendonly: "yes",
   databases: "1",
-  maxmemory: "0",
+  // The platform holds no more sockets for one object.
+  maxclients: "32768",
+  maxmemory: String(limits.databaseBytesMax),
   "maxmemory-policy": "noeviction",
   "notify-keyspace-events": "",
   save: "",
   timeout: "0",
-};
+} as const;
 
 /** No name that is asked for is longer. */
-const NAME_CHARS_MAX = 64;
+export const NAME_CHARS_MAX = 64;
 
-/** Whether something has one of the names that are asked for, which may be patterns. */
-export function asking(patterns: readonly string[]): (name: string) => boolean {
-  const matchers = patterns.map((pattern) => matcher(pattern.toLowerCase(), NAME_CHARS_MAX));
-  return (name) => matchers.some((isMatch) => isMatch(name));
+/** How a setting is told to who asks for it by a word, if it is: as it was said; by a pattern, by its own name. */
+function naming(word: string): (name: string) => string | undefined {
+  // It ends where C's texts do, which a name has to be without.
+  const [pattern = ""] = word.split("\0", 1);
+  if (!/[*?[]/.test(pattern)) return (name) => (word.toLowerCase() === name ? word : undefined);
+  const isMatch = matcher(pattern.toLowerCase(), NAME_CHARS_MAX);
+  return (name) => (isMatch(name) ? name : undefined);
 }
 
-const getSettings: GateCommand = (_, [, , ...patterns]) => {
-  const isAsked = asking(patterns);
-  return { map: Object.entries(settings).filter(([name]) => isAsked(name)) };
+/** Tells each setting once, as the first word has it that asks for it. */
+const getSettings: GateCommand = (_, [, , ...words]) => {
+  const namings = words.map(naming);
+  const map = Object.entries(settings).flatMap(([name, value]) => {
+    const told = namings.map((named) => named(name)).find((each) => each !== undefined);
+    return told === undefined ? [] : [[told, value] as const];
+  });
+  return { map };
 };
 
 const notSet: GateCommand = () => ({
@@ -60,7 +71,7 @@ const sections: Readonly<Record<string, (context: GateContext) => Promise<string
     `sluice_queue:${ports.queue}`,
     `server_time_usec:${ports.now() * 1000}`,
   ],
-  memory: () => ["maxmemory:0", "maxmemory_policy:noeviction"],
+  memory: () => [`maxmemory:${settings.maxmemory}`, "maxmemory_policy:noeviction"],
   persistence: () => ["loading:0", "async_loading:0", "aof_enabled:1"],
   replication: () => ["role:master", "connected_slaves:0"],
   cluster: () => ["cluster_enabled:0"],

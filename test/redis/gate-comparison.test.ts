@@ -3,6 +3,7 @@
  * Invariant: what is compared is all that the gate says by itself; what it leaves to the queue is compared elsewhere.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
 import { encodeCall } from "../../src/redis/frames.ts";
 import { randomOf, slices } from "./bytes.ts";
 import { drawBytes } from "./drawn-bytes.ts";
@@ -87,7 +88,24 @@ const words = {
     "help a",
   ],
   pubsub: ["help", "HELP", "help a", "nope", "Nope a"],
-  config: ["help a", "get max?emory", "get maxmemor[xy]"],
+  config: [
+    "help a",
+    "get",
+    "get max?emory",
+    "get maxmemor[xy]",
+    "get maxmemor[A-Z]",
+    "get MAXMEMOR[XY]",
+    "get maxMemory",
+    "get MAXMEMORY maxmemory",
+    "get max?emory MAXMEMORY",
+    "get MaxMemory max?emory",
+    "get max?emory maxmem*ry nope",
+    "get max\\\\memory",
+    "get max\\\\memor?",
+    'get "maxmemory\\x00"',
+    'get "maxmemor?\\x00x"',
+    'get ""',
+  ],
   object: ["", "nope", "encoding", "encoding a b", "help a"],
   subscribe: ["a", "a b", ""],
   unsubscribe: ["a", "a b"],
@@ -127,7 +145,7 @@ const alike = (answer: string): string => answer.replace(/\$2\r\nid\r\n:\d+/g, "
 describe.runIf(hasServer)("beside a real Redis", () => {
   let server: RealServer;
   beforeAll(async () => {
-    server = await RealServer.start(TOKEN);
+    server = await RealServer.start(TOKEN, "--maxmemory", `${limits.databaseBytesMax}`);
   });
   afterAll(() => server.stop());
 

@@ -28,10 +28,11 @@ export class RealServer {
     this.#directory = directory;
   }
 
-  static async start(password: string): Promise<RealServer> {
+  /** `more`: what it is started with besides. */
+  static async start(password: string, ...more: readonly string[]): Promise<RealServer> {
     const directory = mkdtempSync(join(tmpdir(), "sluice-redis-"));
     const where = ["--port", "0", "--unixsocket", join(directory, "socket"), "--dir", directory];
-    const args = [...where, "--save", "", "--requirepass", password];
+    const args = [...where, "--save", "", "--requirepass", password, ...more];
     const process = spawn("redis-server", args, { stdio: ["ignore", "pipe", "ignore"] });
     let log = "";
     for await (const text of process.stdout) {

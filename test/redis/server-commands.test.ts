@@ -143,11 +143,20 @@ describe("about the server", () => {
       },
       {
         map: [
-          ["maxmemory", "0"],
+          ["maxmemory", "9500000000"],
           ["maxmemory-policy", "noeviction"],
         ],
       },
       error(expect.stringContaining("nothing can be set") as string),
+    ]);
+  });
+
+  test("CONFIG GET tells a setting once, spelled as the first word has it that asks for it", async () => {
+    const { say } = begin();
+    expect(await say("CONFIG GET SAVE save sav?", "CONFIG GET sav? SAVE", "CONFIG GET")).toEqual([
+      { map: [["SAVE", ""]] },
+      { map: [["save", ""]] },
+      error("ERR wrong number of arguments for 'config|get' command"),
     ]);
   });
 
