@@ -46,6 +46,8 @@ export class ReplyParser {
         return { reply: null, next };
       case "$":
         return this.#bulk(next, Number(rest));
+      case "=":
+        return this.#verbatim(next, Number(rest));
       case "*":
       case "~":
         return this.#many(next, Number(rest));
@@ -63,10 +65,16 @@ export class ReplyParser {
     return found && { reply: { push: found.reply }, next: found.next };
   }
 
-  #bulk(at: number, length: number): Found {
+  #bulk(at: number, length: number): Found<string> {
     const end = at + length;
     if (this.#text.length < end + 2) return undefined;
     return { reply: this.#text.slice(at, end), next: end + 2 };
+  }
+
+  /** Its first four characters say what kind of text it is. */
+  #verbatim(at: number, length: number): Found {
+    const found = this.#bulk(at, length);
+    return found && { ...found, reply: { verbatim: found.reply.slice(4) } };
   }
 
   #many(at: number, count: number): Found<GateReply[]> {

@@ -17,6 +17,8 @@ const written: GateReply[] = [
   { double: "1.5" },
   ["a", [1, null], []],
   { push: ["message", "a", "x"] },
+  { verbatim: "a\r\n" },
+  { verbatim: "" },
   { set: ["a"] },
   { map: [["a", 1]] },
 ];
