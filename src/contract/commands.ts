@@ -163,6 +163,7 @@ export interface CommandInputs {
   "feed.read": feed.FeedInput;
   "operation.get": jobs.JobReference;
   "redis.run": redis.RedisRunInput;
+  "redis.keyspace": object;
   "redis.versions": redis.RedisVersionsInput;
 }
 
@@ -231,6 +232,7 @@ export interface CommandReplies {
   "feed.read": feed.FeedPageTexts;
   "operation.get": queue.OperationReply;
   "redis.run": redis.RedisRunReply;
+  "redis.keyspace": redis.RedisKeyspaceReply;
   "redis.versions": redis.RedisVersionsReply;
 }
 

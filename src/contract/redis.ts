@@ -73,8 +73,15 @@ export interface RedisVersionsReply {
   readonly versions: readonly number[];
 }
 
+export interface RedisKeyspaceReply {
+  readonly names: number;
+  /** How many of them have a time; left out where the names are too many to look at all that have one. */
+  readonly expiring?: number | undefined;
+}
+
 export const redisCommands = {
   "redis.run": row("write", "Run Redis commands", redisRun, "queue_unknown"),
+  "redis.keyspace": row("read", "Count names", z.strictObject({}), "queue_unknown"),
   "redis.versions": row("read", "Read versions of names", redisVersions, "queue_unknown"),
 } as const;
 

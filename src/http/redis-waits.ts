@@ -1,5 +1,5 @@
 /**
- * Calls of a request of Upstash's protocol that need a Redis connection to the queue's object: those that wait, PUBLISH and PUBSUB.
+ * Calls of a request of Upstash's protocol that need a Redis connection to the queue's object: those that wait, PUBLISH, PUBSUB and INFO.
  * Invariant: a request has one such connection, however many they are, and waits no longer than the limit, whatever its calls say; while it waits its caller is sent spaces, one that hangs up is noticed by
  * them, and nothing more is taken for it.
  */

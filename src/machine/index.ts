@@ -20,7 +20,7 @@ import { claim } from "./leases.ts";
 import { discard, getOperation, purge, redrive } from "./operations.ts";
 import { getPlan, listPlans, removePlan, submitPlan } from "./plans.ts";
 import { configureQueue, getQueue, pauseQueue, resumeQueue } from "./queue.ts";
-import { redisVersions, runRedis } from "./redis.ts";
+import { redisKeyspace, redisVersions, runRedis } from "./redis.ts";
 import {
   getSchedule,
   listSchedules,
@@ -68,6 +68,7 @@ type ReadName =
   | "plan.get"
   | "plan.list"
   | "queue.get"
+  | "redis.keyspace"
   | "redis.versions"
   | "schedule.get"
   | "schedule.list"
@@ -129,6 +130,7 @@ export const reads: { readonly [N in ReadName]: Read<N> } = {
   "plan.get": getPlan,
   "plan.list": listPlans,
   "queue.get": getQueue,
+  "redis.keyspace": redisKeyspace,
   "redis.versions": redisVersions,
   "schedule.get": getSchedule,
   "schedule.list": listSchedules,

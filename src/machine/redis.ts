@@ -18,7 +18,7 @@ import {
   wrongArity,
 } from "../contract/redis-commands.ts";
 import { commandOf, unknownCall } from "../contract/redis-subcommands.ts";
-import { versionOfName, versionOfUnused } from "../store/names.ts";
+import { readKeyspace, versionOfName, versionOfUnused } from "../store/names.ts";
 import { noting, serveReady } from "./blocking.ts";
 import type { Decide, Read, Transaction, View } from "./decide.ts";
 import { hashCommands } from "./hashes.ts";
@@ -86,6 +86,13 @@ export function serveNames(tx: Transaction, names: Iterable<string>): void {
 /** Performs a call that has waited, for which there is something to take. */
 const performWaiting = (tx: Transaction, words: readonly string[]): RedisReply =>
   perform(tx, words, { bytes: limits.redisReplyBytesMax }).reply;
+
+/** One by one, names with a time are counted of a keyspace in which that does not take long. */
+export const redisKeyspace: Read<"redis.keyspace"> = ({ tables }) => {
+  const { space, names } = readKeyspace(tables);
+  if (names > limits.redisElementsSeenMax) return { names };
+  return { names, expiring: tables.name_expiries.count({ prefix: [space] }) };
+};
 
 export const redisVersions: Read<"redis.versions"> = (view, { names }) => ({
   versions: names.map((name) => currentVersion(view, name)),

@@ -62,9 +62,9 @@ export class BlockedClients {
     this.#ports = ports;
   }
 
-  /** Whether anybody waits. */
-  get hasClients(): boolean {
-    return this.#all.size > 0;
+  /** How many wait. */
+  get size(): number {
+    return this.#all.size;
   }
 
   /** Whether somebody may be served who has not been tried. */

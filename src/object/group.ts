@@ -81,7 +81,7 @@ export class Group {
     this.#kept = new KeptAnswers(context.store, this.#builder);
     this.serving = new Serving(context.blocked, (work) => this.#attempt(work));
     const tx: Transaction = {
-      blocked: context.blocked.hasClients ? this.serving : undefined,
+      blocked: context.blocked.size > 0 ? this.serving : undefined,
       tables: context.store.tables,
       at: context.at,
       identity: context.identity,

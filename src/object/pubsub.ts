@@ -25,6 +25,16 @@ export class PubSub {
   /** Of the patterns that are followed: each is read once, and compared with whatever is published. */
   readonly #matchers = new Map<string, Matcher>();
 
+  /** How many channels and patterns are followed, and by how many connections. */
+  get counts(): Readonly<Record<Followed | "followers", number>> {
+    const { channels, patterns } = this.#followers;
+    const followers = new Set<Follower>();
+    for (const some of [...channels.values(), ...patterns.values()]) {
+      for (const follower of some) followers.add(follower);
+    }
+    return { channels: channels.size, patterns: patterns.size, followers: followers.size };
+  }
+
   follow(what: Followed, name: string, follower: Follower): void {
     const all = this.#followers[what];
     all.set(name, (all.get(name) ?? new Set()).add(follower));

@@ -86,6 +86,7 @@ export class QueueObject extends DurableObject<QueueEnv> implements QueueRpc {
       claims,
       submit: (request) => this.submit(request),
       read: (request) => this.read(request),
+      databaseBytes: () => storage.sql.databaseSize,
       isToken: (password) => isToken(password, env),
       now: () => Date.now(),
       after: (ms, work) => {

@@ -10,14 +10,12 @@ import type { Call } from "../redis/requests.ts";
 import type { Session } from "../redis/session.ts";
 import { type BlockedClients, timedOut } from "./blocked.ts";
 import { PubSub } from "./pubsub.ts";
+import { type InfoPorts, RespInfo } from "./resp-info.ts";
 import type { RespSocket } from "./resp-kept.ts";
 import type { Live, LiveConnections } from "./resp-live.ts";
 
-interface HubPorts {
-  readonly line: Pick<BlockedClients, "leave">;
-  /** The sockets that are open. */
-  sockets(): readonly RespSocket[];
-  now(): number;
+interface HubPorts extends InfoPorts {
+  readonly line: Pick<BlockedClients, "leave" | "size">;
 }
 
 const unblocked: RedisReply = { error: "UNBLOCKED client unblocked via CLIENT UNBLOCK" };
@@ -26,10 +24,13 @@ export class RespHub {
   readonly #live: LiveConnections;
   readonly #ports: HubPorts;
   readonly #pubsub = new PubSub();
+  /** What INFO tells, and what it counts. */
+  readonly info: RespInfo;
 
   constructor(live: LiveConnections, ports: HubPorts) {
     this.#live = live;
     this.#ports = ports;
+    this.info = new RespInfo(ports, this.#pubsub);
   }
 
   /** The hub as the connection of one socket has it. */
@@ -42,6 +43,7 @@ export class RespHub {
       follow: (what, name) => change("follow", what, name),
       unfollow: (what, name) => change("unfollow", what, name),
       perform: (call) => {
+        if (/^info$/i.test(call[0] ?? "")) return this.info.tell(call);
         if (!/^client$/i.test(call[0] ?? "")) return this.#pubsub.perform(call);
         if (/^unblock$/i.test(call[1] ?? "")) return this.#unblock(call);
         return listOf(call, this.#sessions(), this.#ports.now());

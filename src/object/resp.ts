@@ -5,30 +5,28 @@
  */
 
 import { limits } from "../contract/limits.ts";
-import type { RedisRunReply, RedisVersionsReply } from "../contract/redis.ts";
-import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
+import type { CommandAnswer } from "../contract/rpc.ts";
 import type { RespOpening } from "../contract/sockets.ts";
 import { ENOUGH } from "../contract/waits.ts";
 import { AgqConversation, isClaim } from "../redis/agq/dialect.ts";
 import { heardBy } from "../redis/agq/plain.ts";
 import { type BlockedCall, Connection, type ConnectionPorts } from "../redis/connection.ts";
 import { following } from "../redis/pubsub.ts";
-import { bytesOf } from "../redis/requests.ts";
 import { newSession } from "../redis/session.ts";
 import type { BlockedClients, Blocker } from "./blocked.ts";
 import { agqPorts, type JobsDoor, RespClaim, waitFor } from "./resp-claims.ts";
 import { RespHub } from "./resp-hub.ts";
 import { type KeptBlocked, keptOf, type RespSocket, sendTo } from "./resp-kept.ts";
 import { type Live, LiveConnections } from "./resp-live.ts";
+import { queuePorts, type RespQueue } from "./resp-queue.ts";
 
-export interface RespPorts {
+export interface RespPorts extends RespQueue {
   readonly queue: string;
   /** Clients whose calls wait. */
-  readonly line: Pick<BlockedClients, "enter" | "leave" | "nextOrder" | "serve">;
+  readonly line: Pick<BlockedClients, "enter" | "leave" | "nextOrder" | "serve" | "size">;
   /** The sockets that are open, at first those that outlived the instance before. */
   sockets(): readonly RespSocket[];
-  submit(request: CommandRequest<"redis.run">): Promise<CommandAnswer>;
-  read(request: CommandRequest<"redis.versions">): Promise<CommandAnswer>;
+  databaseBytes(): number;
   isToken(password: string): boolean;
   now(): number;
   /** Does something later, which keeps the object awake until then. Returns what calls it off. */
@@ -38,10 +36,6 @@ export interface RespPorts {
   /** Claims that stand with sockets that outlived the instance before. */
   readonly claims: ReadonlyMap<RespSocket, RespClaim>;
 }
-
-/** A reply as it is, or the refusal. */
-const outcomeOf = <Reply>(answer: CommandAnswer) =>
-  "reply" in answer ? (JSON.parse(answer.reply) as Reply) : answer;
 
 const encoder = new TextEncoder();
 const NORMAL = 1000;
@@ -99,6 +93,7 @@ export class RespConnections {
     const { dialect } = opening;
     if (dialect !== "redis") session.agq = { form: dialect === "agq-g1" ? "g1" : "g2" };
     socket.keep({ session, isHeld: false });
+    this.#hub.info.opened();
   }
 
   /** Hears bytes of a socket. Resolves once what they ask for is answered, or waits. */
@@ -166,24 +161,13 @@ export class RespConnections {
       now: () => ports.now(),
       isToken: (password) => ports.isToken(password),
       report: (error, what) => ports.report(error, what),
-      run: async (input) => {
-        const bytes = input.calls.reduce((sum, call) => sum + bytesOf(call), 0);
-        return outcomeOf<RedisRunReply>(
-          await ports.submit({ v: 1, name: "redis.run", input, bytes }),
-        );
-      },
-      versions: async (names) =>
-        outcomeOf<RedisVersionsReply>(
-          await ports.read({
-            ...{ v: 1, name: "redis.versions", bytes: 0 },
-            input: { names: [...names] },
-          }),
-        ),
+      ...queuePorts(ports),
       send: (bytes) => sendTo(socket, bytes),
       end: () => {
         this.leave(socket);
         socket.close(NORMAL, "bye");
       },
+      heard: () => this.#hub.info.heard(),
       block: (blocked) => this.#block(socket, blocked),
       hub: this.#hub.of(socket),
       stall: () => {

@@ -18,6 +18,8 @@ export interface ConnectionPorts extends RedisPorts {
   /** Closes, behind what was sent. */
   end(): void;
   report(error: unknown, what: string): void;
+  /** A call has come. */
+  heard(): void;
   /** A call waits from now on, until `unblock` is called or the connection ends. */
   block(blocked: BlockedCall): void;
   /** From now on calls wait for the client to take replies. */
@@ -155,6 +157,7 @@ export class Connection {
     const unproven = isPending ? "pending" : "stranger";
     const trust = this.session.isAuthorized ? "known" : unproven;
     for (const call of this.#parser.push(bytes, trust)) {
+      this.#ports.heard();
       this.#waiting.push(call);
       this.#waitingBytes += bytesOf(call);
     }

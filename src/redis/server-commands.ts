@@ -6,7 +6,7 @@ import { matcher } from "../contract/glob.ts";
 import { limits } from "../contract/limits.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import { bigintOf, NOT_INTEGER } from "../contract/redis-integers.ts";
-import type { GateCommand, GateContext } from "./gate-command.ts";
+import type { GateCommand } from "./gate-command.ts";
 
 /** The Redis whose commands and replies these are. */
 export const REDIS_VERSION = "7.0.15";
@@ -56,44 +56,6 @@ const time: GateCommand = ({ ports }) => {
   return [String(Math.floor(now / 1000)), String((now % 1000) * 1000)];
 };
 
-/** How many names there are; undefined where there is no queue to ask. */
-async function sizeOf({ ports }: GateContext): Promise<number | undefined> {
-  const answer = await ports.run({ calls: [["DBSIZE"]] });
-  const size = "replies" in answer ? answer.replies?.[0] : undefined;
-  return typeof size === "number" ? size : undefined;
-}
-
-const sections: Readonly<Record<string, (context: GateContext) => Promise<string[]> | string[]>> = {
-  server: ({ ports }) => [
-    `redis_version:${REDIS_VERSION}`,
-    "redis_mode:standalone",
-    "server_name:sluice",
-    `sluice_queue:${ports.queue}`,
-    `server_time_usec:${ports.now() * 1000}`,
-  ],
-  memory: () => [`maxmemory:${settings.maxmemory}`, "maxmemory_policy:noeviction"],
-  persistence: () => ["loading:0", "async_loading:0", "aof_enabled:1"],
-  replication: () => ["role:master", "connected_slaves:0"],
-  cluster: () => ["cluster_enabled:0"],
-  keyspace: async (context) => {
-    const size = await sizeOf(context);
-    return size === undefined || size === 0 ? [] : [`db0:keys=${size},expires=0,avg_ttl=0`];
-  },
-};
-
-const info: GateCommand = async (context, [, ...asked]) => {
-  const wanted = asked.map((section) => section.toLowerCase());
-  const isAll =
-    wanted.length === 0 || wanted.some((word) => /^(all|default|everything)$/.test(word));
-  const texts: string[] = [];
-  for (const [name, lines] of Object.entries(sections)) {
-    if (!isAll && !wanted.includes(name)) continue;
-    const title = `# ${name.charAt(0).toUpperCase()}${name.slice(1)}`;
-    texts.push([title, ...(await lines(context)), ""].join("\r\n"));
-  }
-  return { verbatim: texts.join("\r\n") };
-};
-
 /** There are no replicas to wait for: what is answered is durable. */
 const wait: GateCommand = (_, [, replicas = "", timeout = ""]) => {
   if (bigintOf(replicas) === undefined) return { error: NOT_INTEGER };
@@ -108,7 +70,7 @@ export const serverCommands = {
   "config|get": getSettings,
   "config|resetstat": notSet,
   "config|set": notSet,
-  info,
+  info: ({ ports }, call) => ports.hub.perform(call),
   // Every answer is given once it is durable: what is saved last was saved now.
   lastsave: ({ ports }) => Math.floor(ports.now() / 1000),
   role: () => role,

@@ -2,7 +2,7 @@
  * `sluice redis` with the programs that people use: redis-cli, redis-benchmark, ioredis and node-redis, and Upstash's client beside it.
  * Invariant: the programs are as they come; all that is changed is an address, and for Upstash a token.
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { Redis as Upstash } from "@upstash/redis";
 import { Redis } from "ioredis";
@@ -55,6 +55,19 @@ describe.runIf(isWithTools)("Debian's redis-tools", () => {
     const frames = Array.from({ length: 5_000 }, (_, i) => `SET pipe:${i} ${i}\r\n`).join("");
     expect(cli(frames, "--pipe")).toContain("errors: 0, replies: 5000");
     expect(cli("", "GET", "pipe:4999")).toBe("4999\n");
+  });
+
+  test("redis-cli tells again and again how much there is, and how much is done", async () => {
+    cli("", "SET", "told", "1");
+    const stat = spawn("redis-cli", ["-p", String(port), "--stat", "-i", "0.01"]);
+    let told = "";
+    for await (const text of stat.stdout) {
+      told += String(text);
+      if (told.split("\n").length > 20) break;
+    }
+    stat.kill();
+    const rows = told.split("\n").slice(2, 20);
+    for (const row of rows) expect(row).toMatch(/^\d+ +[\d.]+[KM] +\d+ +0 +\d+ \(\+\d+\) +\d+ *$/);
   });
 
   test("redis-benchmark runs to its end", () => {
@@ -254,6 +267,8 @@ describe("@upstash/redis", () => {
       headers: { authorization: `Bearer ${server.token}` },
     });
     expect(await waited.json()).toEqual({ result: null });
+    const info = await redis.exec<string>(["INFO", "clients"]);
+    expect(info).toMatch(/^# Clients\r\nconnected_clients:[1-9]/);
     // What one gate writes another one reads.
     const other = new Redis({ port });
     expect(await other.get("n")).toBe("4");

@@ -17,7 +17,7 @@ afterEach(() => vi.restoreAllMocks());
 describe("routes", () => {
   test("every command has exactly one, but those that Redis clients send in their own way", () => {
     const routed = routes.map(({ command }) => command);
-    const redis = ["redis.run", "redis.versions"];
+    const redis = ["redis.keyspace", "redis.run", "redis.versions"];
     expect([...routed, ...redis].sort()).toEqual(Object.keys(commands).sort());
   });
 

@@ -55,6 +55,7 @@ export class AgqRig {
       claims: this.#claims,
       submit: ask,
       read: ask,
+      databaseBytes: () => this.#q.sql.bytes,
       isToken: (password) => password === TOKEN,
       now: () => this.#q.now,
       after: (ms, work) => {

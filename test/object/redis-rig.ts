@@ -56,6 +56,7 @@ export class RedisRig extends EngineRig {
       sockets: () => this.sockets.filter(({ closed }) => closed === 0),
       submit: (request) => engine.submit(request),
       read: (request) => engine.read(request),
+      databaseBytes: () => this.sql.bytes,
       isToken: () => true,
       now: () => this.now,
       after: (ms, work) => {

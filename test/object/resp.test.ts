@@ -25,8 +25,11 @@ function objectWith(now = 1_000_000) {
     line: new BlockedClients({ now: () => now, serve: () => undefined, later: () => undefined }),
     sockets: () => [],
     submit: (request) => Promise.resolve({ reply: JSON.stringify(answerTo(request.input.calls)) }),
-    read: (request) =>
-      Promise.resolve({ reply: JSON.stringify({ versions: request.input.names.map(() => 1) }) }),
+    read: ({ input }) => {
+      const versions = "names" in input ? input.names.map(() => 1) : [];
+      return Promise.resolve({ reply: JSON.stringify({ versions }) });
+    },
+    databaseBytes: () => 0,
     isToken: (password) => password === "s3cret",
     now: () => now,
     after: (ms, work) => {

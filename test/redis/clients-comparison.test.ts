@@ -45,6 +45,9 @@ const making = [
   "LMOVE ? ? @ @",
   "RENAME ? ?",
   "COPY ? ? REPLACE",
+  "EXPIRE ? 1000",
+  "PERSIST ?",
+  "SET ? # EX 1000",
 ];
 const other = [
   "CLIENT UNBLOCK &",
@@ -142,6 +145,12 @@ const addressed = (lines: readonly string[], ids: readonly string[]): string[] =
 
 const numberIn = (reply: string): string => reply.slice(1, -2);
 
+/** What INFO counts of clients and names. When a time is over on average, Redis comes to know. */
+const counts =
+  /^(connected_clients|blocked_clients|pubsub_(channels|patterns)|db0):.*?(?=,avg_ttl|$)/gm;
+const countsIn = (reply: string): readonly string[] =>
+  reply.replaceAll("\r", "").match(counts) ?? [];
+
 /** The number of a connection is its own. */
 const withoutId = (text: string): string => text.replace(/\$2\r\nid\r\n:\d+/g, "id");
 
@@ -211,6 +220,11 @@ describe.runIf(hasServer)("beside a real Redis", () => {
           expect(heard, before).toBe(expected);
         }
       }
+      // Who asks is one client more on both sides.
+      control.send("INFO clients stats keyspace\r\n");
+      const counted = countsIn(await control.hearsUpTo("\r\n\r\n"));
+      expect(countsIn(await rig.client().says("INFO")), `seed ${seed}`).toEqual(counted);
+      expect(counted.length).toBeGreaterThanOrEqual(4);
       for (const [, theirs] of pairs) theirs.leave();
       expect(rig.faults).toEqual([]);
       await settled();

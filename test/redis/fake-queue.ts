@@ -5,6 +5,7 @@
 import type { RedisReply, RedisRunInput } from "../../src/contract/redis.ts";
 import { type Refusal, refuse } from "../../src/contract/refusals.ts";
 import type { RedisPorts } from "../../src/redis/gate-command.ts";
+import { infoOf, type ServerFacts } from "../../src/redis/info.ts";
 
 export const TOKEN = "s3cret";
 
@@ -52,10 +53,22 @@ export class FakeQueue implements RedisPorts {
     follow: (what, name) => this.published.push(`follow ${what} ${name}`),
     unfollow: (what, name) => this.published.push(`unfollow ${what} ${name}`),
     perform: (call) => {
+      if (/^info$/i.test(call[0] ?? "")) return infoOf(call, this.#facts);
       this.published.push(call.join(" "));
       return 0;
     },
   };
+
+  /** What it tells by INFO: nobody is connected to it. */
+  get #facts(): ServerFacts {
+    const keyspace = { names: this.#values.size, expiring: 0 };
+    return {
+      ...{ queue: this.queue, now: this.now(), since: this.now() - 90_000_000 },
+      ...{ clients: 0, blocked: 0, followers: 0, channels: 0, patterns: 0 },
+      ...{ connections: 1, calls: 2, callsPerSecond: 0, databaseBytes: 941_632 },
+      keyspace: () => Promise.resolve(this.refusal === undefined ? keyspace : undefined),
+    };
+  }
 
   isToken(password: string): boolean {
     return password === TOKEN;

@@ -43,6 +43,7 @@ export class Line {
       stall: () => {
         this.stalls += 1;
       },
+      heard: () => undefined,
       block: (blocked) => {
         this.blocked.push(blocked);
         this.whenBlocked();

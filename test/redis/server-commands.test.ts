@@ -123,6 +123,12 @@ describe("about the server", () => {
       "loading:0",
       "role:master",
       "sluice_queue:mail",
+      "uptime_in_seconds:90000",
+      "uptime_in_days:1",
+      "used_memory:941632",
+      "used_memory_human:919.56K",
+      "maxmemory_human:8.85G",
+      "total_commands_processed:2",
       "db0:keys=1,",
     ]) {
       expect(verbatim).toContain(line);

@@ -80,8 +80,10 @@ export class Caller {
   readonly #versions: Watched[] = [];
 
   wish(random: Random): Wish {
-    if (random.chance(0.25))
+    if (random.chance(0.25)) {
+      if (random.chance(0.1)) return { name: "redis.keyspace", input: {} };
       return { name: "redis.versions", input: { names: this.#names(random) } };
+    }
     const calls = random.weighted([
       [8, () => this.#large(random)],
       [6, () => timedCopy(random)],

@@ -20,7 +20,7 @@ import { getKey, listKeys } from "./model/keys.ts";
 import { QUEUE } from "./model/model.ts";
 import type { Cursor, Page } from "./model/pages.ts";
 import { getPlan, getTasks, listPlans } from "./model/plans.ts";
-import { getJob, getOperation, getQueue, listJobs } from "./model/reads.ts";
+import { countNames, getJob, getOperation, getQueue, listJobs } from "./model/reads.ts";
 import { getSchedule, listSchedules, preview } from "./model/schedules.ts";
 import { countsOf, setOf, setsOf } from "./model/show.ts";
 import type { Job, State } from "./model/state.ts";
@@ -144,6 +144,8 @@ export class Reader {
         return preview(state, now, input as CommandInputs["schedule.preview"]);
       case "queue.get":
         return getQueue(state, now);
+      case "redis.keyspace":
+        return countNames(state);
       case "queue.stats":
         return this.#stats(instance, now);
       default:

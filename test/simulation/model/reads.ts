@@ -34,6 +34,12 @@ export const getQueue = (state: State, now: number): Answer => ({
   reply: { now, queue: queueRecord(state) },
 });
 
+/** Also names whose time is over are there until a sweep. */
+export function countNames({ names: { all } }: State): Answer {
+  const timed = [...all.values()].filter(({ until }) => until !== undefined);
+  return { reply: { names: all.size, expiring: timed.length } };
+}
+
 /** `meaning` is what the input's cursor stands for; undefined when no list gave it. */
 export function listJobs(
   state: State,
