@@ -248,6 +248,25 @@ const runCrowded: Recipe = (name, scene, random) => {
   return { name: "job.enqueue", input: { jobs } };
 };
 
+/** A job of the unique key that the schedule's own is to have alone. */
+const runUnique: Recipe = (name, { state }, random) => {
+  const unique = { key: "s", onConflict: "reject" } as const;
+  const isOwn = (made: unknown) => (made as Made | undefined)?.unique?.key === unique.key;
+  const [id] = [...state.schedules].find(([, { definition }]) => isOwn(definition.job)) ?? [];
+  const job = { payload: "1", unique };
+  if (id === undefined) {
+    return { name: "schedule.put", input: { id: "s1", definition: { ...everyMinute, job } } };
+  }
+  const isThere = [...state.jobs.values()].some((each) => isOwn(each) && !isEnded(each.state));
+  if (isThere || random.chance(0.3)) return { name, input: { id } };
+  return { name: "job.enqueue", input: { jobs: [job] } };
+};
+
+/** What a schedule makes, as far as it is looked at here. */
+interface Made {
+  readonly unique?: { readonly key: string };
+}
+
 /** A plan has other fields by now than its schedule gives it. */
 const runMismatched: Recipe = (name, { state }, random) => {
   const newest = state.plans.get(OWN)?.versions.at(-1);
@@ -304,4 +323,5 @@ const recipes: Readonly<Record<string, Recipe>> = {
   "schedule.put schedules_limit": putMany,
   "schedule.run input_mismatch": runMismatched,
   "schedule.run requires_limit": runCrowded,
+  "schedule.run unique_conflict": runUnique,
 };
