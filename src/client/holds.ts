@@ -8,7 +8,7 @@ import { type Ahead, WAIT_MS_MAX } from "./ahead.ts";
 import { blamesBody, SluiceError } from "./errors.ts";
 import { type Handler, Hold } from "./hold.ts";
 import type { Outbox } from "./outbox.ts";
-import { refusedText, releaseText } from "./outcome.ts";
+import { insteadText, releaseText } from "./outcome.ts";
 import type { Queue } from "./queue.ts";
 import type { ClaimedJob, NotSettled, SettleAnswer } from "./types.ts";
 import type { WorkerOptions } from "./worker-options.ts";
@@ -186,10 +186,7 @@ export class Holds<Payload, Result> {
     }
   }
 
-  /**
-   * A settlement that the server cannot take, as when the result is too large, fails the job
-   * instead.
-   */
+  /** In place of a settlement that the server cannot take, as when the result is too large, another one ends the attempt. */
   async #settle(hold: Hold<Payload>, text: string): Promise<SettleAnswer> {
     this.#sendNews(hold);
     try {
@@ -197,7 +194,7 @@ export class Holds<Payload, Result> {
     } catch (error) {
       if (!blamesBody(error)) throw error;
       this.#ports.report(error);
-      return await this.#post(refusedText(hold.held, error.detail));
+      return await this.#post(insteadText(text, error.detail));
     }
   }
 

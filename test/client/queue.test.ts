@@ -6,7 +6,12 @@
 import { describe, expect, test } from "vitest";
 import { Queue, queues } from "../../src/client/index.ts";
 import { ITEMS_MAX } from "../../src/client/outbox.ts";
-import { ERROR_BYTES_MAX, errorText } from "../../src/client/outcome.ts";
+import {
+  DELAY_MS_MAX,
+  ERROR_BYTES_MAX,
+  errorText,
+  HOLD_KEY_MS_MAX,
+} from "../../src/client/outcome.ts";
 import { limits } from "../../src/contract/limits.ts";
 import { rig } from "./rig.ts";
 
@@ -126,6 +131,8 @@ describe("the client's limits", () => {
     expect(ITEMS_MAX).toBe(limits.jobsPerEnqueueMax);
     expect(ITEMS_MAX).toBe(limits.itemsPerSettleMax);
     expect(ERROR_BYTES_MAX).toBe(limits.errorBytesMax);
+    expect(DELAY_MS_MAX).toBe(limits.delayMsMax);
+    expect(HOLD_KEY_MS_MAX).toBe(limits.holdKeyMsMax);
     expect(limits.bodyBytesMax).toBe(1024 * 1024);
   });
 

@@ -12,6 +12,7 @@ import {
 } from "../../src/client/index.ts";
 import { Pace } from "../../src/client/pace.ts";
 import { aborted, gate, hire, idsOf, says, turnOf } from "./crew.ts";
+import { pass, problem } from "./flaky-proxy.ts";
 import { rig } from "./rig.ts";
 import { TestClock } from "./test-clock.ts";
 
@@ -86,6 +87,46 @@ describe("a handler's end", () => {
     expect(await queue.get(large)).toMatchObject({ state: "failed" });
     expect((await queue.get(cyclic)).error).toMatch(/circular/);
     expect(await queue.get(small)).toMatchObject({ state: "completed", result: "small" });
+  });
+});
+
+describe("an end that the server refuses", () => {
+  /** Refuses the first settlement of this kind. */
+  const refuseFirst = (op: string): void => {
+    const refuse = problem(422, "input_invalid", false);
+    at.proxy.always = (seen, ...rest) => {
+      if (!says(op)(seen)) return pass(seen, ...rest);
+      at.proxy.always = undefined;
+      return refuse(seen, ...rest);
+    };
+  };
+
+  test("of a job that was given back gives it back all the same, without counting an attempt", async () => {
+    const queue = at.queue();
+    const { id } = await queue.enqueue(1);
+    refuseFirst("release");
+    const handler = ({ deliveries }: ClaimedJob<unknown>) => {
+      if (deliveries === 1) throw new ReleaseJob({ holdKeyMs: 3_600_000 });
+      return "done";
+    };
+    const crew = hire(queue, handler);
+    await crew.settledJobs(2);
+    await crew.stop();
+    expect(await queue.get(id)).toMatchObject({ state: "completed", attempt: 1, result: "done" });
+    expect(crew.errors).toMatchObject([{ code: "input_invalid" }]);
+  });
+
+  test("of a failed attempt leaves the next one to the job's backoff", async () => {
+    const queue = at.queue();
+    const { id } = await queue.enqueue(1, { backoff: { kind: "fixed", delayMs: 60_000 } });
+    refuseFirst("fail");
+    const later = new RetryLater(36_000_000, "later");
+    const crew = hire(queue, () => Promise.reject(later));
+    await crew.settledJobs(1);
+    await crew.stop();
+    const job = await queue.get(id);
+    expect(job).toMatchObject({ state: "scheduled", attempt: 2, error: "later" });
+    expect((job.runAt ?? 0) - job.createdAt).toBeLessThan(36_000_000);
   });
 });
 
