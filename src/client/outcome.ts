@@ -128,8 +128,16 @@ function failure(held: Held, thrown: unknown): object {
 
 /** The message of whatever was thrown, cut to what the server keeps. */
 export function errorText(thrown: unknown): string {
-  const text = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
-  const whole = text.toWellFormed();
+  const whole = textOf(thrown).toWellFormed();
   const { read } = new TextEncoder().encodeInto(whole, new Uint8Array(ERROR_BYTES_MAX));
   return whole.slice(0, read);
+}
+
+/** What is thrown need have no text, nor an error's message be one. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message || thrown.name : thrown);
+  } catch {
+    return "The handler threw what has no text.";
+  }
 }

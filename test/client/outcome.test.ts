@@ -10,7 +10,7 @@ import { settlementWire } from "../../src/contract/leases.ts";
 import { limits } from "../../src/contract/limits.ts";
 
 const held = { id: "a", token: "t" };
-const endBy = async (thrown: Error): Promise<object> =>
+const endBy = async (thrown: unknown): Promise<object> =>
   JSON.parse(await outcomeText(held, () => Promise.reject(thrown))) as object;
 
 describe("when a job may be handed out again", () => {
@@ -51,6 +51,15 @@ describe("when a job may be handed out again", () => {
     });
     await fc.assert(property, { numRuns: 500 });
   });
+});
+
+test.each([
+  [Object.create(null), "The handler threw what has no text."],
+  [Object.assign(new Error(), { message: { code: 7 } }), "[object Object]"],
+  [Symbol("s"), "Symbol(s)"],
+  [undefined, "undefined"],
+])("a throw of anything fails the attempt: %#", async (thrown: unknown, error) => {
+  expect(await endBy(thrown)).toEqual({ op: "fail", ...held, error });
 });
 
 describe("in place of an end that the server did not take", () => {
