@@ -1,14 +1,16 @@
 /**
  * Joins concurrent enqueues into requests: what is said in one turn, or while a request is under
  * way, travels together.
- * Invariant: one request at a time, so jobs reach the queue in the order in which they were given; one that is tried again goes behind
- * those it waits for, as far as these are tried again too.
+ * Invariant: one request at a time, so jobs reach the queue in the order in which they were given, those of one call behind those of it that
+ * they wait for; one that is tried again goes behind those it waits for, as far as these are tried again too.
  */
 import type { EnqueueReply, EnqueueResult } from "../contract/jobs.ts";
-import { SluiceError } from "./errors.ts";
+import { SluiceError, UnreachableError } from "./errors.ts";
+import { flowOrder } from "./flow-order.ts";
 import { type Batch, jsonArray, Outbox } from "./outbox.ts";
 import { type Attempt, retry } from "./retry.ts";
 import type { Transport } from "./transport.ts";
+import type { EnqueueOutcome, JobInput } from "./types.ts";
 
 type Answer = EnqueueReply["results"][number];
 
@@ -51,6 +53,26 @@ export class Enqueuer {
     } finally {
       own.resolve(false);
       if (isFirst) this.#pending.delete(id);
+    }
+  }
+
+  /** Enqueues the jobs of one call, each with an outcome of its own, in their order. */
+  async enqueueMany(jobs: readonly JobInput<unknown>[]): Promise<EnqueueOutcome[]> {
+    // All are encoded before the first is sent: one that is no JSON value stops them all.
+    const texts = jobs.map((job) => JSON.stringify(job));
+    const order = flowOrder(jobs);
+    if (order instanceof SluiceError) return jobs.map(() => ({ error: order }));
+    const outcomes = new Array<Promise<EnqueueOutcome>>(jobs.length);
+    for (const place of order) outcomes[place] = this.#outcome(texts[place] ?? "", jobs[place]?.id);
+    return Promise.all(outcomes);
+  }
+
+  async #outcome(text: string, id?: string): Promise<EnqueueOutcome> {
+    try {
+      return await this.enqueue(text, id);
+    } catch (error) {
+      if (error instanceof SluiceError || error instanceof UnreachableError) return { error };
+      throw error;
     }
   }
 

@@ -1,7 +1,7 @@
 /**
  * What can go wrong between a program and Sluice: a refusal (`SluiceError`), no usable answer
  * (`UnreachableError`), or a job that has no result (`JobNotCompletedError`).
- * Invariant: a `SluiceError` says what the server decided; after an `UnreachableError` a write may
+ * Invariant: a `SluiceError` says what the server decided, or would; after an `UnreachableError` a write may
  * or may not have happened.
  */
 import type { InputError, Problem, RefusalCode } from "../contract/refusals.ts";

@@ -16,7 +16,7 @@ import { Actions } from "./actions.ts";
 import { withTasks } from "./claimed.ts";
 import { Deliveries } from "./deliveries.ts";
 import { Enqueuer } from "./enqueuer.ts";
-import { JobNotCompletedError, SluiceError, UnreachableError } from "./errors.ts";
+import { JobNotCompletedError } from "./errors.ts";
 import { type FeedEvent, type FeedEventType, Watch, type WatchOptions } from "./feed.ts";
 import { Keys } from "./keys.ts";
 import { Plans } from "./plans.ts";
@@ -97,21 +97,12 @@ export class Queue<Payload = unknown, Result = unknown> {
   }
 
   /**
-   * Enqueues many jobs, in as many requests as they need. Never rejects for one job: see each
-   * outcome. While a job is tried again, those that wait for it (`after`) are too, behind it.
+   * Enqueues many jobs, in as many requests as they need, those first that others wait for (`after`). Never rejects for one job: see each
+   * outcome. While a job is tried again, those that wait for it are too, behind it. Where some wait for one another in a circle none is
+   * enqueued, and each outcome is the error `flow_cycle`.
    */
-  async enqueueMany(jobs: readonly t.JobInput<Payload>[]): Promise<t.EnqueueOutcome[]> {
-    const outcome = async (text: string, place: number): Promise<t.EnqueueOutcome> => {
-      try {
-        return await this.#enqueuer.enqueue(text, jobs[place]?.id);
-      } catch (error) {
-        if (error instanceof SluiceError || error instanceof UnreachableError) return { error };
-        throw error;
-      }
-    };
-    // All are encoded before the first is sent: one that is no JSON value stops them all.
-    const texts = jobs.map((job) => JSON.stringify(job));
-    return Promise.all(texts.map(outcome));
+  enqueueMany(jobs: readonly t.JobInput<Payload>[]): Promise<t.EnqueueOutcome[]> {
+    return this.#enqueuer.enqueueMany(jobs);
   }
 
   /**

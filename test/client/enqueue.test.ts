@@ -12,6 +12,7 @@ const at = rig();
 const jobsOf = ({ text }: Seen) => (JSON.parse(text) as { jobs: { payload: unknown }[] }).jobs;
 const sizes = () => at.proxy.seen.map((seen) => jobsOf(seen).length);
 const codeOf = (error: unknown) => (error instanceof SluiceError ? error.code : error);
+const codeIn = (outcome: object) => ("error" in outcome ? codeOf(outcome.error) : undefined);
 
 describe("enqueue", () => {
   test("calls of one turn travel in one request", async () => {
@@ -118,29 +119,75 @@ describe("enqueue", () => {
     expect((await queue.stats()).counts).toMatchObject({ ready: 1, blocked: 2 });
   });
 
-  test("jobs that wait for one that is given up are refused, and so are those that wait in a circle of several requests", async () => {
-    const queue = at.queue<number | string>(new TestClock({ skipMs: 5_000 }));
+  test("jobs that wait for one that is given up are refused", async () => {
+    const queue = at.queue<number>(new TestClock({ skipMs: 5_000 }));
     await queue.configure({ keys: { maxBacklog: 0 } });
-    const codes = async (jobs: Parameters<typeof queue.enqueueMany>[0]) =>
-      (await queue.enqueueMany(jobs)).map((each) => ("error" in each ? codeOf(each.error) : each));
-    expect(
-      await codes([
-        { payload: 1, id: "parent", key: "k" },
-        { payload: 2, id: "child", after: ["parent"] },
-      ]),
-    ).toEqual(["key_full", "parent_unknown"]);
+    const outcomes = await queue.enqueueMany([
+      { payload: 1, id: "parent", key: "k" },
+      { payload: 2, id: "child", after: ["parent"] },
+    ]);
+    expect(outcomes.map(codeIn)).toEqual(["key_full", "parent_unknown"]);
+  });
+
+  test("a chain of 2,500 jobs, each after the next one, takes three requests, and its outcomes stand in the order of the call", async () => {
+    const queue = at.queue<number>();
+    const ids = Array.from({ length: 2500 }, (_, i) => `j${i}`);
+    const last = ids.length - 1;
+    const chain = ids.map((id, payload) => ({
+      ...{ id, payload },
+      ...(payload < last && { after: [`j${payload + 1}`] }),
+    }));
+    expect(await queue.enqueueMany(chain)).toEqual(ids.map((id) => ({ id })));
+    expect(sizes()).toEqual([1000, 1000, 500]);
+    expect((await queue.stats()).counts).toMatchObject({ ready: 1, blocked: last });
+  });
+
+  test("jobs that wait for later ones leave all others of several requests in their places", async () => {
+    const queue = at.queue<string>();
     const payload = "x".repeat(250_000);
-    const others = ["1", "2", "3", "4"].map((id) => ({ payload, id }));
-    const circle = await codes([
-      { payload, id: "a", after: ["b"] },
-      ...others,
-      { payload, id: "b", after: ["a"] },
+    await queue.enqueueMany([
+      { payload, id: "child", after: ["parent"] },
+      ...["1", "2", "3", "4"].map((id) => ({ payload, id })),
+      { payload, id: "parent" },
     ]);
-    expect(circle).toEqual([
-      "parent_unknown",
-      ...others.map(({ id }) => ({ id })),
-      "parent_unknown",
+    expect(sizes()).toEqual([4, 2]);
+    const { jobs } = await queue.list({ state: "ready" });
+    expect(jobs.map(({ id }) => id)).toEqual(["parent", "1", "2", "3", "4"]);
+  });
+
+  test("a circle refuses its whole call before a request is sent, and no job of another call", async () => {
+    const queue = at.queue<number>();
+    const [circle, others] = await Promise.all([
+      queue.enqueueMany([
+        { payload: 1, id: "leaf", after: ["m"] },
+        { payload: 2, id: "m", after: ["n", "root"] },
+        { payload: 3, id: "n", after: ["m"] },
+        { payload: 4, id: "root" },
+      ]),
+      queue.enqueueMany([{ payload: 5, id: "other" }]),
     ]);
+    expect(circle.map(codeIn)).toEqual(Array.from({ length: 4 }, () => "flow_cycle"));
+    expect(others).toEqual([{ id: "other" }]);
+    expect(sizes()).toEqual([1]);
+    expect((await queue.stats()).counts).toMatchObject({ ready: 1, blocked: 0 });
+  });
+
+  test("a circle over several calls refuses its own jobs, and leaves the others of its request", async () => {
+    const queue = at.queue<number>();
+    const [one, two] = await Promise.all([
+      queue.enqueueMany([
+        { payload: 1, id: "a", after: ["b"] },
+        { payload: 2, id: "c" },
+      ]),
+      queue.enqueueMany([{ payload: 3, id: "b", after: ["a"] }]),
+    ]);
+    const codes = [...one, ...two].map(codeIn);
+    expect(codes.map((code) => code === "flow_cycle" || code === "parent_unknown")).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(one[1]).toEqual({ id: "c" });
   });
 
   test("a payload that is no JSON value stops all before the first is sent", async () => {
