@@ -9,6 +9,8 @@ import { type ProcessEnd, runProcess } from "./process.ts";
 
 /** A job of a plan, as a worker has claimed it. */
 export interface PlanJob {
+  /** The queue's name. */
+  readonly queue: string;
   readonly id: string;
   /** 1 for the first. */
   readonly attempt: number;
@@ -75,7 +77,7 @@ export type PlanResult =
 /**
  * Runs a job of a plan. Rejects only with what `onTaskStart` or `onTask` throws; then too, nothing is left.
  * @example
- * const job = { id: "j1", attempt: 1, planId: "names", input: '{"n":"b a"}', tasks: [
+ * const job = { queue: "q", id: "j1", attempt: 1, planId: "names", input: '{"n":"b a"}', tasks: [
  *   { task_number: 1, command: "echo", args: ["{{input.n}}"] },
  *   { task_number: 2, command: "tr", args: [" ", "\n"], input_from_task: 1 }] };
  * await runPlan(job, { allow: new Set(["echo", "tr"]), baseDirectory: tmpdir() })
@@ -176,6 +178,7 @@ class PlanRun {
 
   #environment({ task_number }: ResolvedTask): Record<string, string> {
     return jobEnvironment(this.#directory, this.#options.passEnv ?? [], {
+      SLUICE_QUEUE: this.#job.queue,
       SLUICE_JOB_ID: this.#job.id,
       SLUICE_ATTEMPT: String(this.#job.attempt),
       SLUICE_PLAN: this.#job.planId,

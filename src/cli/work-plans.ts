@@ -10,6 +10,8 @@ import { runPlan } from "./plan-run.ts";
 
 /** How jobs of plans are run. */
 export interface PlanWork {
+  /** The name of the queue that they are of. */
+  readonly queue: string;
   /** The commands that may run. */
   readonly allow: readonly string[];
   /** Where jobs get their directories; a fresh one in the system's folder for such where left out. */
@@ -28,13 +30,13 @@ export interface PlanHandler {
   close(): void;
 }
 
-export function planHandler({ allow, dir, grace, passEnv, err }: PlanWork): PlanHandler {
+export function planHandler({ queue, allow, dir, grace, passEnv, err }: PlanWork): PlanHandler {
   const base = mkdtempSync(join(dir ?? tmpdir(), "sluice-work-"));
   const allowed = new Set(allow);
   const handle: PlanHandler["handle"] = async (job, context) => {
     const { id, attempt, plan: planId = "", tasks = [], payload } = job;
     const result = await runPlan(
-      { id, attempt, planId, tasks, input: JSON.stringify(payload) },
+      { queue, id, attempt, planId, tasks, input: JSON.stringify(payload) },
       {
         allow: allowed,
         baseDirectory: base,

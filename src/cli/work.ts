@@ -18,6 +18,17 @@ import { StatusLine } from "./status-line.ts";
 import { duration, durationOption, integer, list, queueArgument } from "./values.ts";
 import { planHandler, tellMissing } from "./work-plans.ts";
 
+const help = `
+In the environment of the command, and of each task of a plan:
+  SLUICE_QUEUE    the queue's name
+  SLUICE_JOB_ID   the job's id
+  SLUICE_ATTEMPT  which attempt of the job this is; the first is 1
+  SLUICE_PLAN     the plan's id, for a task
+  SLUICE_TASK     the number of the task
+
+A command's exit code 0 completes its job, and what it printed is the result: JSON, or else a text.
+Any other fails the attempt, with the last line of its standard error.`;
+
 interface WorkFlags {
   readonly concurrency: number;
   readonly lease?: number;
@@ -47,10 +58,11 @@ export function addWorkCommand(program: Command, session: Session): void {
     .option("--dir <folder>", "where each job of a plan gets a directory of its own")
     .addOption(durationOption("--grace", "how long a process that is to end may take", "5s"))
     .option("--pass-env <names>", "environment variables that come through to plans", list)
+    .addHelpText("after", help)
     .action(async (queue: string, command: string[], flags: WorkFlags) => {
       if (command.length > 0) {
         const handle: Handler<unknown, unknown> = (job, context) =>
-          runCommand(command, flags.grace, job, context);
+          runCommand(command, { queue, graceMs: flags.grace }, job, context);
         await workWith(session, queue, flags, { handle });
       } else await workOnPlans(session, queue, flags);
     });
@@ -63,6 +75,7 @@ async function workOnPlans(session: Session, name: string, flags: WorkFlags): Pr
   const status = new StatusLine(io.err, io.isTerminal === true);
   const err = (message: string) => status.say(message);
   const plans = planHandler({
+    queue: name,
     allow,
     grace,
     err,
@@ -142,14 +155,19 @@ async function workWith(
  */
 async function runCommand(
   [command = "", ...args]: readonly string[],
-  graceMs: number,
+  { queue, graceMs }: { readonly queue: string; readonly graceMs: number },
   job: ClaimedJob<unknown>,
   { signal }: JobContext,
 ): Promise<unknown> {
   const end = await runProcess({
     ...{ command, args, signal, graceMs },
     cwd: process.cwd(),
-    env: { ...process.env, SLUICE_JOB_ID: job.id, SLUICE_ATTEMPT: String(job.attempt) },
+    env: {
+      ...process.env,
+      SLUICE_QUEUE: queue,
+      SLUICE_JOB_ID: job.id,
+      SLUICE_ATTEMPT: String(job.attempt),
+    },
     input: Buffer.from(JSON.stringify(job.payload)),
     stdoutBytesMax: Number.POSITIVE_INFINITY,
     stderrBytesMax: 0,

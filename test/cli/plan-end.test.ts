@@ -168,7 +168,7 @@ describe("a runner", () => {
     const code = `
       import { runPlan } from ${JSON.stringify(source)};
       ${before}
-      const job = { id: "j", attempt: 1, planId: "p", input: "null", tasks: ${JSON.stringify(tasks)} };
+      const job = { queue: "q", id: "j", attempt: 1, planId: "p", input: "null", tasks: ${JSON.stringify(tasks)} };
       const options = { allow: new Set(${JSON.stringify(ALLOW)}), baseDirectory: ${JSON.stringify(place.base)} };
       const result = await runPlan(job, options);
       ${behind}

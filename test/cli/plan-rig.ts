@@ -46,7 +46,10 @@ const optionsWith = (more: Partial<PlanOptions>): PlanOptions => ({
 });
 
 export const run = (tasks: readonly Task[], more: Partial<PlanOptions> = {}, input = "null") =>
-  runPlan({ id: "job-1", attempt: 2, planId: "plan-1", tasks, input }, optionsWith(more));
+  runPlan(
+    { queue: "queue-1", id: "job-1", attempt: 2, planId: "plan-1", tasks, input },
+    optionsWith(more),
+  );
 
 /** The reports of a plan that is expected to succeed. */
 export async function reportsOf(

@@ -98,6 +98,7 @@ describe("the environment", () => {
       "SLUICE_EXTRA=passed",
       "SLUICE_JOB_ID=job-1",
       "SLUICE_PLAN=plan-1",
+      "SLUICE_QUEUE=queue-1",
       "SLUICE_TASK=1",
       `TMPDIR=${directory}`,
       "TZ=UTC",

@@ -40,10 +40,14 @@ test("runs a command for each job, and its exit code decides", async () => {
   const queue = queueOf("commands");
   const { id: good } = await queue.enqueue({ n: 1 });
   const { id: bad } = await queue.enqueue("bad", { maxAttempts: 1 });
-  const script = 'grep -q bad && { echo "no good" >&2; exit 3; } || echo "[\\"$SLUICE_JOB_ID\\"]"';
+  const named = '"[\\"$SLUICE_QUEUE\\",\\"$SLUICE_JOB_ID\\",$SLUICE_ATTEMPT]"';
+  const script = `grep -q bad && { echo "no good" >&2; exit 3; } || echo ${named}`;
   const said = await work(["commands", "--concurrency", "2", "--", "sh", "-c", script], 2);
   expect(said).toContain(`${good} is completed.`);
-  expect(await queue.get(good)).toMatchObject({ state: "completed", result: [good] });
+  expect(await queue.get(good)).toMatchObject({
+    state: "completed",
+    result: ["commands", good, 1],
+  });
   expect(await queue.get(bad)).toMatchObject({ state: "failed", error: "no good" });
   const exited = once(child, "exit");
   child.kill("SIGTERM");
