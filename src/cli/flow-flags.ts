@@ -7,11 +7,13 @@ import type {
   EnqueueOptions,
   KeyChange,
   Parent,
+  ParentPolicy,
   QueueConfigChange,
   Rate,
   RedriveInput,
   Unique,
 } from "../client/index.ts";
+import { JOB_ID } from "../contract/ids.ts";
 import { duration, instant, integer, labelFilter, list } from "./values.ts";
 
 /** A rate. @example rate("100/1s/20") // { limit: 100, perMs: 1000, burst: 20 } */
@@ -122,7 +124,7 @@ export function addFlowFlags(command: Command): Command {
     .option("--on-conflict <how>", "with the one that is there: return (default), replace, reject")
     .option(
       "--after <id>",
-      "begin after this job, and fail with it; id:continue or id:cancel do otherwise; may be repeated",
+      "begin after this job; where it does not complete, id:fail (the default), id:continue or id:cancel; may be repeated",
       parent,
     );
 }
@@ -140,13 +142,19 @@ export function flowOptions(flags: FlowFlags): Pick<EnqueueOptions, "unique" | "
 const until = (word: string): Unique["until"] =>
   word === "started" || word === "done" ? word : { ms: duration(word) };
 
+const policies: readonly ParentPolicy[] = ["fail", "continue", "cancel"];
+
 /** Collects jobs to wait for. An id has no colon. */
 function parent(word: string, before: readonly (string | Parent)[] = []): (string | Parent)[] {
-  const [id = "", onFail, ...rest] = word.split(":");
-  if (id === "" || rest.length > 0) {
-    throw new InvalidArgumentError("Write a job to wait for as id, id:continue or id:cancel.");
+  const [id = "", said, ...rest] = word.split(":");
+  const onFail = policies.find((policy) => policy === said);
+  if (!JOB_ID.test(id) || onFail !== said || rest.length > 0) {
+    const forms = "id, id:fail, id:continue or id:cancel";
+    throw new InvalidArgumentError(
+      `Write a job to wait for as ${forms}; ids have A–Z a–z 0–9 _ -.`,
+    );
   }
-  return [...before, onFail === undefined ? id : ({ id, onFail } as Parent)];
+  return [...before, onFail === undefined ? id : { id, onFail }];
 }
 
 /** What narrows a list of jobs, and what is done with many ended ones. */

@@ -14,7 +14,16 @@ import type {
 import { addFilterFlags, addFlowFlags, type FlowFlags, flowOptions } from "./flow-flags.ts";
 import { addJobFlags, type JobFlags, jobOptions } from "./job-flags.ts";
 import type { Session } from "./session.ts";
-import { type Cell, durationText, fields, jsonField, more, table, timeField } from "./text.ts";
+import {
+  type Cell,
+  durationText,
+  fields,
+  jsonField,
+  more,
+  table,
+  timeField,
+  timeText,
+} from "./text.ts";
 import { duration, idArgument, instant, integer, queueArgument } from "./values.ts";
 
 type AnyJob = Job<unknown, unknown>;
@@ -24,7 +33,7 @@ export function addJobCommands(program: Command, session: Session): void {
   addList(program, session);
   program
     .command("get")
-    .description("show a job")
+    .description("show a job, and how its attempts ended")
     .addArgument(queueArgument())
     .addArgument(idArgument())
     .action(async (queue: string, id: string) => {
@@ -161,7 +170,8 @@ function parentsText(parents: readonly AnyJob[]): string {
 }
 
 function jobText(job: AnyJob): string {
-  return fields({
+  const { attempts = [] } = job;
+  const head = fields({
     id: job.id,
     state: job.state,
     reason: job.reason,
@@ -189,6 +199,18 @@ function jobText(job: AnyJob): string {
     progress: jsonField(job.progress),
     result: jsonField(job.result),
   });
+  return attempts.length === 0 ? head : `${head}\n\n${attemptsText(attempts)}`;
+}
+
+/** The attempts that have ended, of all runs; of more than are kept the newest. */
+function attemptsText(attempts: NonNullable<AnyJob["attempts"]>): string {
+  const rows = attempts.map(
+    ({ run, attempt, endedAt, startedAt, outcome, worker, error = "" }): Cell[] => [
+      ...[run, attempt, timeText(endedAt), durationText(endedAt - startedAt)],
+      ...[outcome, worker, error],
+    ],
+  );
+  return table(["RUN", "ATTEMPT", "ENDED", "TOOK", "OUTCOME", "WORKER", "ERROR"], rows);
 }
 
 /** The jobs that a job waits for, as they are written in a flag, and how many of them are open. */

@@ -6,7 +6,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { OperationRecord, PurgeInput } from "../client/index.ts";
 import { addEndedFlags, type EndedFlags } from "./flow-flags.ts";
 import type { Session } from "./session.ts";
-import { jobCount } from "./text.ts";
+import { countText, jobCount } from "./text.ts";
 import { idArgument, list, queueArgument } from "./values.ts";
 
 export function addOperationCommands(program: Command, session: Session): void {
@@ -61,11 +61,14 @@ const DONE: Readonly<Record<OperationRecord["kind"], string>> = {
   discard: "removed",
   redrive: "to run again",
   release: "given back",
-  resize: "looked at",
+  resize: "brought up to date",
 };
 
-function operationText({ id, kind, status, changed, total }: OperationRecord): string {
-  const what = DONE[kind];
-  const soFar = status === "done" ? "Done" : `Running as ${id}`;
-  return `${soFar}: ${jobCount(changed)} ${what}${status === "done" ? "" : ` of ${total}`}.`;
+/** What an operation has changed, and while it runs how many of all it has looked at. */
+function operationText(operation: OperationRecord): string {
+  const { id, kind, status, changed, examined, total } = operation;
+  const what = `${kind === "resize" ? countText(changed, "key") : jobCount(changed)} ${DONE[kind]}`;
+  return status === "done"
+    ? `Done: ${what}.`
+    : `Running as ${id}: ${what}, ${examined} of ${total} looked at.`;
 }

@@ -5,6 +5,7 @@
 import type { ResolvedTask } from "../contract/placeholders.ts";
 import { type Capture, cutText } from "./output.ts";
 import type { ProcessEnd } from "./process.ts";
+import { oneLine } from "./text.ts";
 
 export interface Failure {
   readonly error: string;
@@ -16,8 +17,7 @@ const ERROR_BYTES_MAX = 1024;
 const PASSING = new Set(["EAGAIN", "EMFILE", "ENFILE", "ENOMEM", "ETXTBSY"]);
 
 /** An error as it is kept: on one line, without what a terminal would obey, and cut to its limit. */
-export const errorText = (error: string): string =>
-  cutText(error.replace(/\p{Cc}+/gu, " "), ERROR_BYTES_MAX);
+export const errorText = (error: string): string => cutText(oneLine(error), ERROR_BYTES_MAX);
 
 const nameOf = ({ task_number, command }: ResolvedTask): string =>
   `task ${task_number} (${command})`;

@@ -17,7 +17,10 @@ export function table(headings: readonly string[], rows: readonly (readonly Cell
 }
 
 export type Cell = string | number | undefined;
-const cellText = (cell: Cell): string => (cell === undefined ? "–" : String(cell));
+const cellText = (cell: Cell): string => (cell === undefined ? "–" : oneLine(String(cell)));
+
+/** A text on one line, without what a terminal would obey. */
+export const oneLine = (text: string): string => text.replace(/\p{Cc}+/gu, " ");
 
 /** Names and values, one a line; those without a value are left out. */
 export function fields(entries: Readonly<Record<string, Cell>>): string {
@@ -55,8 +58,12 @@ export function timeText(at: number): string {
 export const timeField = (at: number | null | undefined): string | undefined =>
   at === undefined || at === null ? undefined : timeText(at);
 
+/** A number of things. @example countText(2, "key") // "2 keys" */
+export const countText = (count: number, thing: string): string =>
+  `${count} ${thing}${count === 1 ? "" : "s"}`;
+
 /** A number of jobs. @example jobCount(1) // "1 job" */
-export const jobCount = (count: number): string => `${count} ${count === 1 ? "job" : "jobs"}`;
+export const jobCount = (count: number): string => countText(count, "job");
 
 /** A page, and how to go on with the next one, if there is one. */
 export const more = (page: string, cursor: string | undefined): string =>

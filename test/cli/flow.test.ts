@@ -161,12 +161,25 @@ describe("sluice enqueue", () => {
   test.each([
     [["--after", "a:b:c"]],
     [["--after", ":continue"]],
+    [["--after", "a:"]],
+    [["--after", "a/b"]],
     [["--on-conflict", "reject"]],
     [["--unique-until", "done"]],
     [["--unique", "u", "--unique-until", "tomorrow"]],
   ])("with %j is not understood", async (flags) => {
     expect((await sluice("enqueue", queue.name, "1", ...flags)).code).toBe(2);
   });
+});
+
+test("sluice enqueue --after names what may be said of a job to wait for, where something else is", async () => {
+  const { name } = queue;
+  await done("enqueue", name, "1", "--id", "a");
+  const { code, err } = await sluice("enqueue", name, "2", "--after", "a:bogus");
+  expect(code).toBe(2);
+  expect(err).toMatch(/Write a job to wait for as id, id:fail, id:continue or id:cancel;/);
+  expect((await queue.stats()).counts.ready).toBe(1);
+  const id = await done("enqueue", name, "2", "--after", "a:fail");
+  expect((await queue.get(id)).after).toEqual([{ id: "a", onFail: "fail" }]);
 });
 
 describe("sluice result", () => {
@@ -242,6 +255,56 @@ test("sluice list, redrive and discard narrow by key, error and the time of the 
   expect(await done("discard", name, "b", "a")).toBe("Done: 1 job removed.");
   expect((await queue.stats()).counts).toMatchObject({ failed: 0, ready: 1 });
   expect((await sluice("discard", name, "a", "--key", "k")).code).toBe(1);
+});
+
+test("sluice redrive tells of one that goes on how many jobs it has looked at", async () => {
+  const { name } = queue;
+  const jobs = Array.from({ length: 1500 }, (_, n) => ({ payload: n, labels: { n: `${n}` } }));
+  await queue.enqueueMany(jobs);
+  for (;;) {
+    const claimed = await queue.claim({ max: 1000 });
+    if (claimed.jobs.length === 0) break;
+    const end = { op: "fail", error: "e", retryable: false } as const;
+    await queue.settle(claimed.jobs.map(({ id, token }) => ({ ...end, id, token })));
+  }
+  expect(await done("redrive", name, "--label", "n=8")).toMatch(
+    /^Running as \S+: 1 job to run again, 1000 of 1500 looked at\.$/,
+  );
+});
+
+test("sluice operation tells of keys that new defaults open or shut", async () => {
+  const { name } = queue;
+  await queue.enqueueMany([1, 2].map((payload) => ({ payload, key: "k" })));
+  await queue.claim();
+  await queue.configure({ keys: { concurrency: 1 } });
+  for await (const event of queue.watch({ types: ["operation.started"] })) {
+    expect(await done("operation", name, String(event["id"]))).toBe(
+      "Done: 1 key brought up to date.",
+    );
+    break;
+  }
+});
+
+test("sluice get shows how each attempt ended, also those before a redrive", async () => {
+  const { name } = queue;
+  const { id } = await queue.enqueue(1, { maxAttempts: 2, backoff: { kind: "fixed", delayMs: 0 } });
+  const end = async (worker: string, error: string) => {
+    const [job] = (await queue.claim({ worker })).jobs;
+    await queue.settle([{ op: "fail", id, token: job?.token ?? "", error }]);
+  };
+  expect(await done("get", name, id)).not.toContain("ATTEMPT");
+  await end("w1", "timeout");
+  await end("w2", "no such\n  address");
+  await done("redrive", name, id);
+  await end("w3", "once more");
+  const [, attempts = ""] = (await done("get", name, id)).split("\n\n");
+  const time = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ +\d+m?s/g;
+  expect(attempts.replace(time, "TIME").replace(/ +/g, " ").split("\n")).toEqual([
+    "RUN ATTEMPT ENDED TOOK OUTCOME WORKER ERROR",
+    " 1 1 TIME failed w1 timeout",
+    " 1 2 TIME failed w2 no such address",
+    " 2 1 TIME failed w3 once more",
+  ]);
 });
 
 describe("a rate", () => {
