@@ -243,8 +243,8 @@ const ofRates: readonly Mutant[] = [
     name: "timers-in-the-way",
     breaks: "an empty claim says another time than that at which a key opens behind other timers",
     file: "src/machine/sweep.ts",
-    from: "const TIMERS_MAX = 256;",
-    to: "const TIMERS_MAX = 16;",
+    from: "const AHEAD_MAX = 256;",
+    to: "const AHEAD_MAX = 16;",
     tests: [rates],
   },
   {

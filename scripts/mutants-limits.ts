@@ -4,6 +4,7 @@
  */
 import type { Mutant } from "./mutants-table.ts";
 
+const nextDue = "test/machine/next-due.test.ts";
 const limits = "test/machine/flow-limits.test.ts";
 const resize = "test/machine/flow-resize.test.ts";
 const http = "test/http/keys.test.ts";
@@ -143,9 +144,41 @@ export const limitMutants: readonly Mutant[] = [
     name: "opening-not-told",
     breaks: "an empty claim does not say when a key will open",
     file: "src/machine/sweep.ts",
-    from: "earlier(earlier(nextJobDue(view)?.at, nextOpening(view)), nextSlotDue(view)?.at);",
-    to: "earlier(nextJobDue(view)?.at, nextSlotDue(view)?.at);",
+    from: "return earliest(ofJobs, nextOpening(view), nextSlotDue(view)?.at);",
+    to: "return earliest(ofJobs, nextSlotDue(view)?.at);",
     tests: [limits],
+  },
+  {
+    name: "death-not-told",
+    breaks: "an empty claim does not say when the worker dies that holds a job",
+    file: "src/machine/sweep.ts",
+    from: "earliest(nextJobDue(view)?.at, nextDeath(view));",
+    to: "earliest(nextJobDue(view)?.at);",
+    tests: [nextDue],
+  },
+  {
+    name: "arrears-not-told",
+    breaks: "an empty claim does not say that jobs are about to hear of an end",
+    file: "src/machine/sweep.ts",
+    from: "if (isBehind || countersOf(view).underway > 0) return view.at;",
+    to: "if (countersOf(view).underway > 0) return view.at;",
+    tests: [nextDue],
+  },
+  {
+    name: "operation-not-told",
+    breaks: "an empty claim does not say that an operation sets jobs free",
+    file: "src/machine/sweep.ts",
+    from: "if (isBehind || countersOf(view).underway > 0) return view.at;",
+    to: "if (isBehind) return view.at;",
+    tests: [nextDue],
+  },
+  {
+    name: "cut-not-told",
+    breaks: "a claim that ended as many jobs as it may does not say that there may be more",
+    file: "src/machine/leases.ts",
+    from: "const cut = over < limits.sweepMax ?",
+    to: "const cut = over >= 0 ?",
+    tests: [nextDue],
   },
   {
     name: "key-never-refreshed",

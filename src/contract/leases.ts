@@ -78,7 +78,10 @@ export interface EmptyClaim {
   /** Jobs that are ready. */
   readonly waiting: number;
   readonly scheduled: number;
-  /** When there may be more: a job comes due, a lease ends, a key or the queue's rate opens, or a schedule has a slot; or null. */
+  /**
+   * When there may be more: a job comes due, a lease ends or its worker dies, a key or the queue's rate opens, or a schedule has a slot; now,
+   * where something is due that is not done yet; or null.
+   */
   readonly nextDueAt: number | null;
   /** Ready jobs that a limit holds back. */
   readonly limited: number;

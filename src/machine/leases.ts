@@ -23,7 +23,7 @@ import { countersOf, type Decide, queueOf, type Transaction, type View } from ".
 import { settleDue } from "./due.ts";
 import { attemptOf, maxAttemptsOf } from "./jobs-read.ts";
 import { hasRate } from "./returns.ts";
-import { earlier, hasNoSlot, nextWorkAt } from "./sweep.ts";
+import { earliest, hasNoSlot, nextWorkAt } from "./sweep.ts";
 import { setsFor, takeInOrder } from "./turns.ts";
 import { asRegistered, isServed, seeWorker } from "./workers.ts";
 
@@ -38,12 +38,12 @@ export const claim: Decide<"lease.claim"> = (tx, said) => {
   const isDraining = worker !== undefined && !isServed(worker);
   const jobs: ClaimedJob[] = [];
   const plans = new Map<string, ClaimedPlan>();
+  let over = 0;
   if (queue.paused === undefined && !isDraining) {
     const grant = countersOf(tx).grant + 1;
     const token = leaseToken(tx.identity, grant);
     const max = input.max ?? 1;
     let bytes = 0;
-    let over = 0;
     takeInOrder(tx, mayHandOut(tx) ? setsFor(tx, input) : [], max, (id) => {
       const job = tx.tables.jobs.get([id]);
       if (job === undefined) throw new Error(`ready job ${id} is not kept`);
@@ -61,7 +61,9 @@ export const claim: Decide<"lease.claim"> = (tx, said) => {
   }
   if (jobs.length > 0) return { now: tx.at, jobs, ...shown(plans) };
   const draining = isDraining ? { draining: true as const } : {};
-  return { now: tx.at, jobs, ...whyEmpty(tx, input), ...draining };
+  // Behind those that it ended there may be others, and nothing has to come due for them.
+  const cut = over < limits.sweepMax ? {} : { nextDueAt: tx.at };
+  return { now: tx.at, jobs, ...whyEmpty(tx, input), ...cut, ...draining };
 };
 
 /** Whether any claim may find a job; cheap, for it is asked for those who wait whenever something has happened. */
@@ -202,7 +204,7 @@ function whyEmpty(view: View, input: ClaimInput): EmptyClaim {
     ...(paused?.reason !== undefined && { pausedReason: paused.reason }),
     waiting: ready,
     scheduled,
-    nextDueAt: earlier(nextWorkAt(view), rateAt > view.at ? rateAt : undefined) ?? null,
+    nextDueAt: earliest(nextWorkAt(view), rateAt > view.at ? rateAt : undefined) ?? null,
     limited: mayHandOut(view) ? limited : ready,
     unclaimable,
   };

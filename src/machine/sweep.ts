@@ -73,8 +73,8 @@ export function hasNoSlot(view: View): boolean {
   return concurrency !== null && running + lingering >= concurrency;
 }
 
-/** Timers that are looked at for the next one by which a key, or the queue, opens. */
-const TIMERS_MAX = 256;
+/** Timers that are looked at for the next one by which a key, or the queue, opens; and workers, for the next one that holds jobs. */
+const AHEAD_MAX = 256;
 
 /**
  * When the first of the keys that are shut for a time opens, or a slot without which the queue is shut is let go. Behind very many timers
@@ -84,11 +84,26 @@ function nextOpening(view: View): number | undefined {
   const isFull = hasNoSlot(view);
   const { limited, lingering } = countersOf(view);
   if (limited === 0 && (!isFull || lingering === 0)) return undefined;
-  let left = TIMERS_MAX;
+  let left = AHEAD_MAX;
   for (const [[at, kind], { key }] of view.tables.timers.scan({})) {
     const opensKey = kind === "key" || key !== undefined;
     left -= 1;
     if (opensKey || (isFull && kind === "lingering") || left === 0) return at;
+  }
+  return undefined;
+}
+
+/**
+ * When the first of the workers that hold jobs dies, if it says nothing until then, or gives them up since it is gone. Behind very many that
+ * hold none it is the time of the last one that was looked at, which is not too late.
+ */
+function nextDeath(view: View): number | undefined {
+  if (countersOf(view).running === 0) return undefined;
+  let left = AHEAD_MAX;
+  for (const [[at, name]] of view.tables.worker_due.scan({})) {
+    const { running = 0 } = view.tables.workers.get([name]) ?? {};
+    left -= 1;
+    if (running > 0 || left === 0) return at;
   }
   return undefined;
 }
@@ -184,15 +199,23 @@ function settleJob(tx: Transaction, { at, id }: Due & { readonly id: string }): 
 
 /** When time next does something, epoch ms; undefined when it never will. */
 export const nextDueAt = (view: View): number | undefined =>
-  earlier(nextDue(view)?.at, nextRemoval(view, nextRecord(view))?.at);
+  earliest(nextDue(view)?.at, nextRemoval(view, nextRecord(view))?.at);
 
-/** When time may next give a worker something to do: a job comes due, a lease ends, a key or a slot opens, a schedule has a slot. */
-export const nextWorkAt = (view: View): number | undefined =>
-  earlier(earlier(nextJobDue(view)?.at, nextOpening(view)), nextSlotDue(view)?.at);
+/**
+ * When time may next give a worker something to do: a job comes due, a lease ends or its worker dies, a key or a slot opens, a schedule has a
+ * slot. At once, where something is due that could not be done yet, or an operation goes on: by each of these jobs may be set free.
+ */
+export function nextWorkAt(view: View): number | undefined {
+  const isBehind = (nextDue(view)?.at ?? Number.POSITIVE_INFINITY) <= view.at;
+  if (isBehind || countersOf(view).underway > 0) return view.at;
+  const ofJobs = earliest(nextJobDue(view)?.at, nextDeath(view));
+  return earliest(ofJobs, nextOpening(view), nextSlotDue(view)?.at);
+}
 
-/** The earlier of two times, of which either may not come. */
-export function earlier(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+/** The earliest of times, of which any may not come. */
+export function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const coming = times.filter((at) => at !== undefined);
+  return coming.length === 0 ? undefined : Math.min(...coming);
 }
 
 /**

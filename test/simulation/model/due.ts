@@ -215,10 +215,18 @@ function endsBefore(a: Job, b: Job): boolean {
 
 const shelfOf = ({ shelvedAt, endedAt = 0, id }: Job) => [shelvedAt ?? endedAt, id] as const;
 
-/** When time next does something to an open job, a key opens, or a schedule has a slot; or null. */
-export function nextWorkAt(state: State): number | null {
+/**
+ * When time next does something to an open job or a worker that holds some, a key opens, or a schedule has a slot; or null. At once, where
+ * something is due already, or an operation goes on.
+ */
+export function nextWorkAt(state: State, at: number): number | null {
+  const isGoingOn = state.operations.some(({ endedAt }) => endedAt === undefined);
+  if (isGoingOn || (nextDue(state)?.at ?? Infinity) <= at) return at;
   const slots = [...state.schedules.values()].map(({ nextAt = Infinity }) => nextAt);
-  const next = Math.min(nextJobDue(state)?.at ?? Infinity, nextOpening(state), ...slots);
+  const ends = [...state.workers].flatMap(([name, worker]) =>
+    heldBy(state, name).length > 0 ? [workerDueAt(state, name, worker)] : [],
+  );
+  const next = Math.min(nextJobDue(state)?.at ?? Infinity, nextOpening(state), ...slots, ...ends);
   return next === Infinity ? null : next;
 }
 

@@ -87,7 +87,8 @@ export function claim(turn: Turn, said: ClaimInput): { jobs: object[] } {
     return jobs.length < max && hasRoom(turn);
   });
   if (jobs.length > 0) return { jobs, ...plansOf(state, taken) };
-  return { jobs, ...whyEmpty(turn, input), ...(!isServed && { draining: true }) };
+  const cut = over >= small.sweepMax && { nextDueAt: turn.at };
+  return { jobs, ...whyEmpty(turn, input), ...cut, ...(!isServed && { draining: true }) };
 }
 
 /** Whether the queue's own limits leave room for one more job. */
@@ -123,7 +124,7 @@ function whyEmpty(turn: Turn, input: ClaimInput): object {
   const { queue, state, at } = turn;
   const { paused } = queue;
   const rateAt = rateOpensAt(state.usedUntil, queue.config.rate);
-  const nextAt = Math.min(nextWorkAt(state) ?? Infinity, rateAt > at ? rateAt : Infinity);
+  const nextAt = Math.min(nextWorkAt(state, at) ?? Infinity, rateAt > at ? rateAt : Infinity);
   const all = [...state.jobs.values()];
   const ready = all.filter((job) => job.state === "ready");
   const limited = ready.filter(({ key, lane }) => key !== undefined && !state.turns.has(lane));
