@@ -140,8 +140,8 @@ const ofOperations: readonly Mutant[] = [
     breaks:
       "a job that waits for no other of its request is taken before those that were said earlier",
     file: "src/machine/flows.ts",
-    from: "for (const [i, job] of jobs.entries()) {\n    if (!takeWithParents",
-    to: "for (const [i, job] of [...jobs.entries()].toReversed()) {\n    if (!takeWithParents",
+    from: "for (const job of jobs) {\n    const circle",
+    to: "for (const job of jobs.toReversed()) {\n    const circle",
     tests: [graphs],
   },
   {
@@ -175,8 +175,8 @@ const ofFlows: readonly Mutant[] = [
     name: "circle-taken",
     breaks: "jobs of one request that wait for one another are taken",
     file: "src/machine/flows.ts",
-    from: "if (onPath.has(parent.value)) return false;",
-    to: "if (onPath.has(parent.value)) continue;",
+    from: "if (onPath.has(parent.value)) {",
+    to: "if (onPath.has(parent.value)) continue;\n      if (path.length === 0) {",
     tests: [flows],
   },
   {

@@ -7,6 +7,7 @@ import type { Mutant } from "./mutants-table.ts";
 const kept = "test/machine/flow-kept.test.ts";
 const lists = "test/machine/flow-lists.test.ts";
 const ends = "test/object/wait-ends.test.ts";
+const graphs = "test/machine/flow-graphs.test.ts";
 const byIds = "test/machine/operations-by-ids.test.ts";
 
 export const waitMutants: readonly Mutant[] = [
@@ -106,6 +107,14 @@ export const waitMutants: readonly Mutant[] = [
     from: "counters[keptBy(state)] + counters[",
     to: "counters[keptBy(state)] + 0 * counters[",
     tests: [kept],
+  },
+  {
+    name: "circle-at-its-leaf",
+    breaks: "a job is refused for a circle that it is not in",
+    file: "src/machine/flows.ts",
+    from: "return [parent.value, ...jobs.slice(jobs.indexOf(parent.value) + 1)];",
+    to: "return [first, ...jobs.slice(1)];",
+    tests: [graphs],
   },
   {
     name: "parents-not-listed",

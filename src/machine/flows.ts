@@ -27,21 +27,25 @@ export function inFlowOrder(jobs: readonly JobSpec[]): JobSpec[] | Refusal | und
   const parentsOf = ({ after = [] }: JobSpec): JobSpec[] =>
     after.flatMap(({ id }) => named.get(id) ?? []);
   const taken = new Set<JobSpec>();
-  for (const [i, job] of jobs.entries()) {
-    if (!takeWithParents(job, parentsOf, taken)) return cycle(job, i);
+  for (const job of jobs) {
+    const circle = takeWithParents(job, parentsOf, taken);
+    if (circle !== undefined) return cycle(circle, jobs);
   }
   return [...taken];
 }
 
+/** Jobs of which each waits for the next, and the last for the first. */
+type Circle = readonly [JobSpec, ...JobSpec[]];
+
 /**
- * Takes a job behind those it waits for, which are taken no earlier than for the first that does. False where it waits for itself. A
- * chain may be as long as a request, so the path to a parent is kept in a list and not in calls.
+ * Takes a job behind those it waits for, which are taken no earlier than for the first that does. Returns the circle in which it or one of
+ * these waits for itself, if there is one. A chain may be as long as a request, so the path to a parent is kept in a list and not in calls.
  */
 function takeWithParents(
   first: JobSpec,
   parentsOf: (job: JobSpec) => readonly JobSpec[],
   taken: Set<JobSpec>,
-): boolean {
+): Circle | undefined {
   const path: { readonly job: JobSpec; readonly parents: Iterator<JobSpec> }[] = [];
   const onPath = new Set<JobSpec>();
   const enter = (job: JobSpec): void => {
@@ -55,18 +59,29 @@ function takeWithParents(
       taken.add(last.job);
       path.pop();
     } else if (!taken.has(parent.value)) {
-      if (onPath.has(parent.value)) return false;
+      if (onPath.has(parent.value)) {
+        const jobs = path.map(({ job }) => job);
+        return [parent.value, ...jobs.slice(jobs.indexOf(parent.value) + 1)];
+      }
       enter(parent.value);
     }
   }
-  return true;
+  return undefined;
 }
 
-function cycle({ id }: JobSpec, i: number): Refusal {
-  const detail = `Job ${id ?? i} waits for itself, over others of this request or at once.`;
+/** How much of a circle is told: all of its names, or the first ones and how many others there are. */
+const NAMES_TOLD = 5;
+
+function cycle(circle: Circle, jobs: readonly JobSpec[]): Refusal {
+  const [first] = circle;
+  const names = circle.map(({ id }) => id);
+  const others = names.length - NAMES_TOLD + 1;
+  const told = others > 1 ? [...names.slice(0, -others), `${others} others`] : names;
+  const detail = `Job ${first.id} waits for itself: ${[...told, first.id].join(" after ")}.`;
+  const pointer = `/jobs/${jobs.indexOf(first)}/after`;
   return {
     ...refuse("flow_cycle", detail),
-    errors: [{ pointer: `/jobs/${i}/after`, code: "flow_cycle", detail }],
+    errors: [{ pointer, code: "flow_cycle", detail }],
   };
 }
 

@@ -1,4 +1,4 @@
-/** Graphs of jobs in one request and in one entry: in which order they are taken, and how many give up what they wait for at once. */
+/** Graphs of jobs in one request and in one entry: in which order they are taken, for whom they wait, and how many give up at once. */
 import { expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
@@ -30,11 +30,49 @@ test("a chain of 1,000 jobs is taken from its end, and refused whole where it is
   const closed = [...chain.slice(0, -1), { id: "j999", ...after("j500") }];
   const jobs = closed.map((job) => ({ payload: "1", ...job }));
   expect(await q.refused("job.enqueue", { jobs })).toMatchObject({
-    ...{ refusalCode: "flow_cycle", errors: [{ pointer: "/jobs/0/after" }] },
+    ...{ refusalCode: "flow_cycle", errors: [{ pointer: "/jobs/500/after" }] },
   });
   await enqueueAll(q, [...chain.slice(0, -1), { id: "j999" }]);
   expect(await countsOf(q)).toMatchObject({ blocked: 999, ready: 1 });
 });
+
+const circle = (...ids: readonly string[]) =>
+  ids.map((id, i) => ({ id, ...after(ids[(i + 1) % ids.length] ?? "") }));
+
+test.each([
+  [
+    1,
+    [{ id: "leaf", ...after("m") }, ...circle("m", "n")],
+    "m waits for itself: m after n after m",
+  ],
+  [0, circle("m"), "m waits for itself: m after m"],
+  [
+    2,
+    [{ ...after("b") }, ...circle("a", "b", "c")],
+    "b waits for itself: b after c after a after b",
+  ],
+  [
+    0,
+    circle("a", "b", "c", "d", "e"),
+    "a waits for itself: a after b after c after d after e after a",
+  ],
+  [
+    0,
+    circle("a", "b", "c", "d", "e", "f"),
+    "a waits for itself: a after b after c after d after 2 others after a",
+  ],
+])(
+  "a circle is told by a job that is in it, with the way round (%i)",
+  async (place, jobs, told) => {
+    const q = await openEngine({ config: {} });
+    const specs = jobs.map((job) => ({ payload: "1", ...job }));
+    const detail = `Job ${told}.`;
+    expect(await q.refused("job.enqueue", { jobs: specs })).toMatchObject({
+      ...{ refusalCode: "flow_cycle", detail },
+      errors: [{ pointer: `/jobs/${place}/after`, code: "flow_cycle", detail }],
+    });
+  },
+);
 
 test("jobs that end with the one they waited for give up no more at once than 1,000 do that waited for it alone", async () => {
   const q = await openEngine();

@@ -229,7 +229,7 @@ test.each([
   [0, [{ id: "a", ...after("a") }]],
   [1, [{ id: "x" }, { id: "a", ...after("b") }, { id: "b", ...after("a") }]],
   [
-    0,
+    1,
     [
       { id: "d", ...after("c") },
       { id: "c", ...after("b") },

@@ -26,9 +26,17 @@ export function inFlowOrder(jobs: readonly Spec[]): readonly Spec[] | Answer {
     if (parents.every((each) => order.includes(each))) order.push(job);
   };
   for (const job of jobs) take(job, []);
-  const stuck = jobs.findIndex((job) => !order.includes(job));
-  if (stuck < 0) return order;
-  const errors = [{ pointer: `/jobs/${stuck}/after`, code: "flow_cycle" }];
+  const stuck = jobs.find((job) => !order.includes(job));
+  if (stuck === undefined) return order;
+  // From one that waits for it the way leads into a circle: where it comes to a job again, that one is in it.
+  const way: Spec[] = [];
+  let next = stuck;
+  while (!way.includes(next)) {
+    way.push(next);
+    const parents: Spec[] = (next.after ?? []).flatMap(({ id }) => first(id) ?? []);
+    next = parents.find((parent) => !order.includes(parent)) ?? next;
+  }
+  const errors = [{ pointer: `/jobs/${jobs.indexOf(next)}/after`, code: "flow_cycle" }];
   return refused("flow_cycle", { errors });
 }
 
