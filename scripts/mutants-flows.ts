@@ -191,8 +191,8 @@ const ofFlows: readonly Mutant[] = [
     name: "refused-parent-taken",
     breaks: "a job waits for another one in place of the refused one of its request",
     file: "src/machine/jobs.ts",
-    from: "request.named.set(spec.id, isRefusal(result) ? undefined : result.id);",
-    to: "if (!isRefusal(result)) request.named.set(spec.id, result.id);",
+    from: "request.named.set(spec.id, isRefusal(result) ? undefined : cameTo(tx, spec, result));",
+    to: "if (!isRefusal(result)) request.named.set(spec.id, cameTo(tx, spec, result));",
     tests: [flows],
   },
   {

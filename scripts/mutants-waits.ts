@@ -109,6 +109,22 @@ export const waitMutants: readonly Mutant[] = [
     tests: [kept],
   },
   {
+    name: "waits-for-a-stranger",
+    breaks: "a job waits for another one that has by now the id of the one that was meant",
+    file: "src/machine/jobs.ts",
+    from: "return isMeant ? found : undefined;",
+    to: "return found;",
+    tests: [graphs],
+  },
+  {
+    name: "own-id-without-a-look",
+    breaks: "a job waits for one that was made later, with an id that an idempotency key names",
+    file: "src/machine/jobs.ts",
+    from: "? tx.tables.jobs.get([found])?.fingerprint === fingerprint",
+    to: "? tx.tables.jobs.get([found]) !== undefined",
+    tests: [graphs],
+  },
+  {
     name: "circle-at-its-leaf",
     breaks: "a job is refused for a circle that it is not in",
     file: "src/machine/flows.ts",

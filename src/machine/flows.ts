@@ -87,7 +87,7 @@ function cycle(circle: Circle, jobs: readonly JobSpec[]): Refusal {
 
 /**
  * The ids that the jobs of a request give themselves, each with the id of the job that it came to: another one's, where that has its
- * unique key; undefined where it was refused.
+ * unique key; undefined where it was refused, or that job is gone.
  */
 export type Named = Map<string, string | undefined>;
 

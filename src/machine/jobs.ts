@@ -18,7 +18,7 @@ import { haveHeard, inFlowOrder, type Named, parentsFor } from "./flows.ts";
 import { jobUnknown, toRecord } from "./jobs-read.ts";
 import { mismatch, type RunnablePlan, runnable, versionOf } from "./plans.ts";
 import { whyFull, whyKeyFull } from "./room.ts";
-import { behind, meetHolder, whyTaken } from "./uniques.ts";
+import { behind, jobOfKey, meetHolder, whyTaken } from "./uniques.ts";
 
 export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
   const order = inFlowOrder(jobs);
@@ -27,9 +27,9 @@ export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
   const request = aRequest(tx);
   const take = (spec: JobSpec) => {
     const result = enqueueOne(tx, spec, request);
-    // Of several jobs with one id the first is the one that others wait for.
-    if (spec.id !== undefined && !request.named.has(spec.id)) {
-      request.named.set(spec.id, isRefusal(result) ? undefined : result.id);
+    // Of several jobs with one id the first is the one that others wait for, where any do.
+    if (order !== undefined && spec.id !== undefined && !request.named.has(spec.id)) {
+      request.named.set(spec.id, isRefusal(result) ? undefined : cameTo(tx, spec, result));
     }
     if (!isRefusal(result)) return result;
     refused += 1;
@@ -41,6 +41,22 @@ export const enqueue: Decide<"job.enqueue"> = (tx, { jobs }) => {
   const results = jobs.map((spec) => taken.get(spec) as ReturnType<typeof take>);
   return { now: tx.at, results, refused };
 };
+
+/**
+ * The job that one of a request came to, for those that wait for it; undefined where that is gone, since another one may have its id by now.
+ * The one that is meant has the same content, or, where its id is another, the unique key.
+ */
+function cameTo(
+  tx: Transaction,
+  { id, unique, fingerprint }: JobSpec,
+  { id: found }: EnqueueResult,
+): string | undefined {
+  const isMeant =
+    found === id
+      ? tx.tables.jobs.get([found])?.fingerprint === fingerprint
+      : unique !== undefined && jobOfKey(tx, unique.key, found) !== undefined;
+  return isMeant ? found : undefined;
+}
 
 /** What the jobs of one request share. */
 interface Request {

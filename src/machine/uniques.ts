@@ -35,7 +35,7 @@ interface Following {
 }
 
 /** A job as far as it is the one that has a unique key, or follows: where that is gone, another one may have its id. */
-function jobOfKey(tx: Transaction, key: string, id: string | undefined): JobRow | undefined {
+export function jobOfKey(tx: Transaction, key: string, id: string | undefined): JobRow | undefined {
   const job = id === undefined ? undefined : tx.tables.jobs.get([id]);
   return job?.unique?.key === key ? job : undefined;
 }

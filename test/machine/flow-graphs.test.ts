@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
-import { enqueueAll, enqueueMany, take } from "./flow-rig.ts";
+import { end, enqueueAll, enqueueMany, take } from "./flow-rig.ts";
 
 const after = (...ids: readonly string[]) => ({ after: ids.map((id) => ({ id })) });
 const countsOf = async (q: Harness) => (await q.run("queue.stats", {})).counts;
@@ -73,6 +73,52 @@ test.each([
     });
   },
 );
+
+/** A queue of which job `a` is gone that came under a key for a time, while another one has its id, and waits for long. */
+async function withStranger(options: object): Promise<Harness> {
+  const q = await openEngine({ config: {} });
+  await enqueueAll(q, [{ id: "a", fingerprint: "first", ...options }]);
+  await end(q, "a");
+  await q.run("job.remove", { id: "a" });
+  await q.enqueue({ id: "a", fingerprint: "other", delayMs: 3_600_000 });
+  return q;
+}
+const child = { id: "c", fingerprint: "c", ...after("p") };
+const unique = { key: "u", until: { ms: 60_000 } };
+
+test("a job waits for no stranger that has by now the id of one that had the unique key of the named one", async () => {
+  const q = await withStranger({ unique });
+  const named = { id: "p", fingerprint: "p", unique };
+  expect(await enqueueAll(q, [named, child])).toEqual([
+    { id: "a", deduplicated: true },
+    { code: "parent_unknown" },
+  ]);
+  await q.advance(60_000);
+  expect(await enqueueAll(q, [named, child])).toEqual([{ id: "p" }, { id: "c" }]);
+});
+
+test("a job waits for no stranger that has by now the id under which the named one was enqueued before, by its key", async () => {
+  const q = await withStranger({ idempotencyKey: "once" });
+  const named = { id: "a", fingerprint: "first", idempotencyKey: "once" };
+  expect(await enqueueAll(q, [named, { ...child, ...after("a") }])).toEqual([
+    { id: "a", deduplicated: true },
+    { code: "parent_unknown" },
+  ]);
+});
+
+test("a job waits for the one that the named one replaced, also where that is known by its key alone", async () => {
+  const q = await openEngine({ config: {} });
+  await q.enqueue({ id: "a", fingerprint: "a", unique });
+  const replacing = { ...unique, onConflict: "replace" as const };
+  const named = { id: "p", fingerprint: "p", unique: replacing, idempotencyKey: "once" };
+  expect(await enqueueAll(q, [named, child])).toEqual([{ id: "a", replaced: true }, { id: "c" }]);
+  const second = { ...child, id: "d", fingerprint: "d" };
+  expect(await enqueueAll(q, [named, second])).toEqual([
+    { id: "a", deduplicated: true },
+    { id: "d" },
+  ]);
+  expect((await q.job("d")).after).toEqual([{ id: "a" }]);
+});
 
 test("jobs that end with the one they waited for give up no more at once than 1,000 do that waited for it alone", async () => {
   const q = await openEngine();

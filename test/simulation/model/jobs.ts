@@ -37,16 +37,24 @@ export function enqueue(turn: Turn, { jobs }: CommandInputs["job.enqueue"]): Ans
     const item = enqueueOne(turn, spec, cameTo);
     taken.set(spec, item);
     const isFirst = spec.id === undefined || jobs.find(({ id }) => id === spec.id) === spec;
-    if (isFirst) cameTo.set(spec.id ?? "", "problem" in item ? undefined : item.id);
+    if (isFirst) cameTo.set(spec.id ?? "", foundBy(turn, spec, item));
   }
   const results = jobs.map((spec) => taken.get(spec) as Item);
   const refusals = results.filter((item) => "problem" in item).length;
   return { reply: { now: turn.at, results, refused: refusals } };
 }
 
+/** The job that one was answered with, unless it is gone and another one has its id. */
+function foundBy({ state }: Turn, { id, unique, fingerprint }: Spec, item: Item) {
+  const job = "id" in item ? state.jobs.get(item.id) : undefined;
+  const isOwn = job?.id === id && job?.fingerprint === fingerprint;
+  const isOfKey = job?.id !== id && unique !== undefined && job?.unique?.key === unique.key;
+  return isOwn || isOfKey ? job?.id : undefined;
+}
+
 const problem = (code: string, facts: object = {}): Item => ({ problem: { code, ...facts } });
 
-/** By the ids that the jobs of a request have in it: the job that each came to; undefined for one that was refused. */
+/** By the ids that the jobs of a request have in it: the job that each came to; undefined for one that was refused, or is gone. */
 export type CameTo = Map<string, string | undefined>;
 
 /** Which schedule makes a job, and for which of its slots. */
