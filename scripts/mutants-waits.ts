@@ -133,6 +133,14 @@ export const waitMutants: readonly Mutant[] = [
     tests: [graphs],
   },
   {
+    name: "label-as-said",
+    breaks: "a label that is said as name=value matches nothing",
+    file: "src/contract/labels.ts",
+    from: 'text.replace(/^([^:=]*)=/, "$1:")',
+    to: "text",
+    tests: ["test/contract/forms-told.test.ts"],
+  },
+  {
     name: "parents-not-listed",
     breaks: "a list of what failed leaves out what is kept for others",
     file: "src/machine/places.ts",

@@ -58,6 +58,7 @@ export type Job<Payload, Result> = Omit<JobRecord, "payload" | "result" | "progr
   readonly result?: Result;
   readonly progress?: unknown;
 };
+/** Which jobs, of those the queue keeps. A `label` is a label's name, whatever its value, or `name:value`. */
 export type JobFilter = Omit<ListInput, "cursor">;
 export interface JobPage<Payload, Result> {
   readonly now: number;

@@ -18,8 +18,8 @@ import {
   reason,
 } from "./fields.ts";
 import { after, type Parent } from "./flows.ts";
-import { LABEL_NAME } from "./ids.ts";
 import { encodeWithTexts, type JsonText } from "./json.ts";
+import { labelFilter, labels } from "./labels.ts";
 import { limits } from "./limits.ts";
 import type { Problem } from "./refusals.ts";
 import { type Unique, unique } from "./uniques.ts";
@@ -50,16 +50,6 @@ export const backoff = z.discriminatedUnion("kind", [
   }),
 ]);
 export type Backoff = z.infer<typeof backoff>;
-
-/** `__proto__` would be dropped without a word by the record, so it is refused here. */
-export const labels = z
-  .unknown()
-  .refine((all) => !Object.hasOwn(Object(all), "__proto__"), "__proto__ is not a label's name")
-  .pipe(z.record(z.string().regex(LABEL_NAME), z.string().max(limits.labelValueCharsMax)))
-  .refine(
-    (all) => Object.keys(all).length <= limits.labelsPerJobMax,
-    `at most ${limits.labelsPerJobMax} labels`,
-  );
 
 /** What a user may say of a job, less its payload. */
 export const jobOptions = {
@@ -172,8 +162,8 @@ export const jobList = z.strictObject({
   error: z.string().min(1).max(256).optional(),
   endedAfter: instant.optional(),
   endedBefore: instant.optional(),
-  /** `name` or `name:value`. */
-  label: z.string().min(1).max(512).optional(),
+  /** A label's `name`, whatever its value, or `name:value`; `name=value` is the same. */
+  label: labelFilter.optional(),
   include: z.literal("payload").optional(),
   limit: integer(1, limits.pageJobsMax).optional(),
   cursor: z.string().max(1024).optional(),

@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import { type EndState, endStates, flowKey, instant, type JobState, jobId } from "./fields.ts";
+import { labelFilter } from "./labels.ts";
 import { limits } from "./limits.ts";
 
 /** Which ended jobs: those named, or all that a filter leaves. */
@@ -12,7 +13,8 @@ const endedJobs = <S extends EndState>(states: readonly [S, ...S[]]) =>
     .strictObject({
       ids: z.array(jobId).min(1).max(limits.idsPerRedriveMax).optional(),
       states: z.array(z.enum(states)).min(1).optional(),
-      label: z.string().min(1).max(512).optional(),
+      /** A label's `name`, whatever its value, or `name:value`; `name=value` is the same. */
+      label: labelFilter.optional(),
       key: flowKey.optional(),
       /** A part of the error of the last attempt, or of the reason: `lease_expired`, `parent_failed`, … */
       error: z.string().min(1).max(256).optional(),

@@ -19,8 +19,9 @@ import {
   workerName,
 } from "../contract/fields.ts";
 import { parentPolicies } from "../contract/flows.ts";
-import { backoff, labels } from "../contract/jobs.ts";
+import { backoff } from "../contract/jobs.ts";
 import { keyLimits } from "../contract/keys.ts";
+import { labels } from "../contract/labels.ts";
 import { limits } from "../contract/limits.ts";
 import { unique } from "../contract/uniques.ts";
 import {

@@ -7,16 +7,21 @@ import { problemIn, Recorder } from "./recorder.ts";
 
 const q = "/v1/queues/mail";
 
-test.each(["state=odd", "include=result", "limit=0", "limit=1e2", "limit=", "foo=1"])(
-  "a list with %s",
-  async (query) => {
-    const gate = new Recorder();
-    const response = await gate.send("GET", `${q}/jobs?${query}`);
-    expect(response.status).toBe(422);
-    expect((await problemIn(response)).pointers).toEqual([`/${query.split("=")[0]}`]);
-    expect(gate.calls).toEqual([]);
-  },
-);
+test.each([
+  "state=odd",
+  "include=result",
+  "limit=0",
+  "limit=1e2",
+  "limit=",
+  "foo=1",
+  "label=a%20b",
+])("a list with %s", async (query) => {
+  const gate = new Recorder();
+  const response = await gate.send("GET", `${q}/jobs?${query}`);
+  expect(response.status).toBe(422);
+  expect((await problemIn(response)).pointers).toEqual([`/${query.split("=")[0]}`]);
+  expect(gate.calls).toEqual([]);
+});
 
 test("a query with a field twice", async () => {
   const gate = new Recorder();
