@@ -15,7 +15,8 @@ export const instant = integer(0, limits.instantMax);
 /** A duration in milliseconds. */
 export const duration = integer(0, limits.delayMsMax);
 export const leaseMs = integer(limits.leaseMsMin, limits.leaseMsMax);
-export const jobId = z.string().regex(JOB_ID, "1–64 characters of A–Z a–z 0–9 _ -");
+export const jobIdForm = "1–64 characters of A–Z a–z 0–9 _ -";
+export const jobId = z.string().regex(JOB_ID, jobIdForm);
 /** Text whose UTF-8 form has at most `bytesMax` bytes; more is refused as `payload_too_large`. */
 export const text = (bytesMax: number) =>
   z.string().refine((value) => utf8Bytes(value) <= bytesMax, {

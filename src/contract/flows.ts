@@ -3,17 +3,20 @@
  * Invariant: a job names each of its parents once.
  */
 import * as z from "zod";
-import { integer, jobId } from "./fields.ts";
+import { integer, jobId, jobIdForm } from "./fields.ts";
 import { limits } from "./limits.ts";
 
 /** What becomes of a job when one that it waits for does not complete. */
 export const parentPolicies = ["fail", "continue", "cancel"] as const;
 export type ParentPolicy = (typeof parentPolicies)[number];
 /** A job to wait for: its id, or with what becomes of this one when it does not complete (`fail`, unless it says otherwise). */
-const parent = z.union([
-  jobId.transform((id) => ({ id })),
-  z.strictObject({ id: jobId, onFail: z.enum(parentPolicies).optional() }),
-]);
+const parent = z.union(
+  [
+    jobId.transform((id) => ({ id })),
+    z.strictObject({ id: jobId, onFail: z.enum(parentPolicies).optional() }),
+  ],
+  `a job's id, which is ${jobIdForm}, or {"id", "onFail"}, with an onFail of ${parentPolicies.join(", ")}`,
+);
 export const after = z
   .array(parent)
   .min(1)

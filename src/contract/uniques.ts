@@ -7,10 +7,10 @@ import { integer, uniqueKey } from "./fields.ts";
 import { limits } from "./limits.ts";
 
 /** How long a job is the only one of its unique key: until it has started, until it has ended, or for a time. */
-const until = z.union([
-  z.enum(["started", "done"]),
-  z.strictObject({ ms: integer(1, limits.delayMsMax) }),
-]);
+const until = z.union(
+  [z.enum(["started", "done"]), z.strictObject({ ms: integer(1, limits.delayMsMax) })],
+  '"started", "done", or for a time {"ms": whole number}',
+);
 export const unique = z.strictObject({
   key: uniqueKey,
   /** `done`, unless it says otherwise. */

@@ -4,7 +4,7 @@
  */
 import { expect, test } from "vitest";
 import { isRejected } from "../../src/contract/checked.ts";
-import { jobList } from "../../src/contract/jobs.ts";
+import { jobList, jobSpecWire } from "../../src/contract/jobs.ts";
 import { discard, redrive } from "../../src/contract/operations.ts";
 import { validate } from "../../src/contract/validate.ts";
 
@@ -13,6 +13,27 @@ function detailOf(schema: Parameters<typeof validate>[0], value: unknown): strin
   if (isRejected(checked)) return checked.refusal.detail;
   throw new Error(`it was taken: ${JSON.stringify(checked.value)}`);
 }
+
+const ids = "1–64 characters of A–Z a–z 0–9 _ -";
+const until = '/unique/until: "started", "done", or for a time {"ms": whole number}.';
+const parent = `/after/0: a job's id, which is ${ids}, or {"id", "onFail"}, with an onFail of fail, continue, cancel.`;
+
+test.each<[object, string]>([
+  [{ unique: { key: "u", until: 5000 } }, until],
+  [{ unique: { key: "u", until: "ended" } }, until],
+  [{ unique: { key: "u", until: { seconds: 5 } } }, until],
+  [
+    { unique: { key: "u", until: { ms: 0 } } },
+    "/unique/until/ms: Too small: expected number to be >=1.",
+  ],
+  [{ after: [5] }, parent],
+  [{ after: ["a b"] }, parent],
+  [{ after: [{ id: "a", onFail: "retry" }] }, parent],
+  [{ after: [{ id: "a b" }] }, `/after/0/id: ${ids}.`],
+  [{ labels: { "a b": "1" } }, "/labels/a b: 1–64 characters of A–Z a–z 0–9 _ . -."],
+])("of a job that says %j", (job, told) => {
+  expect(detailOf(jobSpecWire, job)).toBe(told);
+});
 
 const label =
   "/label: name or name:value, of which a name is 1–64 characters of A–Z a–z 0–9 _ . -, a value at most 256 characters.";
