@@ -72,14 +72,26 @@ const timedCopy = (random: Random): Calls => {
   ];
 };
 
+/** What changes names, by the letter that they begin with. */
+const changes = [
+  ["l", "RPUSH $l $v"],
+  ["h", "HSET $h $m $v"],
+  ["e", "SADD $e $m"],
+  ["z", "ZADD $z 1 $m"],
+] as const;
+
 /** More than go with their name: what is left of them is freed by sweeps. */
 const large = 20;
 
 export class Caller {
   /** Versions that were told, the newest last. */
   readonly #versions: Watched[] = [];
+  #next: Wish[] = [];
 
   wish(random: Random): Wish {
+    const next = random.chance(0.9) ? this.#next.shift() : undefined;
+    if (next !== undefined) return next;
+    if (random.chance(0.05)) return this.#look(random);
     if (random.chance(0.25)) {
       if (random.chance(0.1)) return { name: "redis.keyspace", input: {} };
       return { name: "redis.versions", input: { names: this.#names(random) } };
@@ -101,6 +113,17 @@ export class Caller {
       this.#versions.push({ name: asked[i] ?? "", version });
       if (this.#versions.length > watchedMax) this.#versions.shift();
     }
+  }
+
+  /** Looks at a name, before it is changed and behind that. */
+  #look(random: Random): Wish {
+    const name = random.pick(names);
+    const change = changes.find(([of]) => name.startsWith(of))?.[1] ?? "SET $s $v";
+    const [command = "", , ...words] = change.split(" ");
+    const call = [command, name, ...words.map((word) => random.pick(stocks[word] ?? [word]))];
+    const look: Wish = { name: "redis.versions", input: { names: [name] } };
+    this.#next = [{ name: "redis.run", input: { calls: [call] } }, look];
+    return look;
   }
 
   #names(random: Random): string[] {

@@ -221,9 +221,16 @@ const retryWithoutPlan: Recipe = (name, scene, random) => {
 /** A lease is not extended past the time for which its job may run. */
 const extendForLong: Recipe = (name, scene, random) => {
   const { queue } = scene.state;
-  const isSo = ({ state, maxRunMs }: Job) => state === "running" && maxRunMs !== undefined;
-  const job = someJob(scene, random, isSo);
-  if (job === undefined || queue === undefined) return undefined;
+  const isShort = ({ maxRunMs }: Job) => maxRunMs !== undefined;
+  const job = someJob(scene, random, (each) => each.state === "running" && isShort(each));
+  if (job === undefined || queue === undefined) {
+    const isReady = someJob(scene, random, (each) => each.state === "ready" && isShort(each));
+    if (isReady !== undefined) return { name: "lease.claim", input: { max: 10 } };
+    return {
+      name: "job.enqueue",
+      input: { jobs: [{ payload: "1", maxRunMs: 1000, priority: -9 }] },
+    };
+  }
   const token = tokenOf(queue, job.grant ?? 0);
   return { name, input: { items: [{ op: "extend", id: job.id, token }] } };
 };
