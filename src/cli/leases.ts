@@ -132,6 +132,7 @@ function emptyText(empty: Claimed<unknown>): string {
   if (empty.limited) why.push(`${empty.limited} held back by limits`);
   if (empty.unclaimable) why.push(`${empty.unclaimable} not for this worker`);
   const { nextDueAt, now } = empty;
-  if (typeof nextDueAt === "number") why.push(`next due in ${durationText(nextDueAt - now)}`);
+  if (typeof nextDueAt === "number" && nextDueAt <= now) why.push("more may be due now");
+  else if (typeof nextDueAt === "number") why.push(`next due in ${durationText(nextDueAt - now)}`);
   return `No jobs: ${why.join(", ")}.`;
 }
