@@ -13,9 +13,8 @@ import type { Link } from "./redis-link.ts";
 import { RedisPrologue } from "./redis-prologue.ts";
 import { UnansweredCalls } from "./redis-unanswered.ts";
 
-/** Calls on their way, and their bytes, above which a client is not read from. */
+/** Calls on their way above which a client is not read from. */
 const CALLS_MAX = 4096;
-const BYTES_MAX = 4 * 1024 * 1024;
 
 /** A client that ends its side so soon behind a call that may wait has sent a batch: a Redis performs all of it before it reads the end. */
 const BATCH_WITHIN_MS = 50;
@@ -29,6 +28,8 @@ export interface ClientKind {
   /** It need not show the token itself. */
   readonly isKnown: boolean;
   readonly dialect: Dialect;
+  /** Bytes of its calls on their way above which it is not read from, as of now. */
+  callBytesMax(): number;
 }
 
 export class BridgedClient {
@@ -36,6 +37,7 @@ export class BridgedClient {
   readonly #connect: () => Promise<Link>;
   readonly #tell: (text: string) => void;
   readonly #isKnown: boolean;
+  readonly #callBytesMax: () => number;
   readonly #parser = new RequestParser();
   readonly #prologue: RedisPrologue;
   #link: Link | undefined;
@@ -63,7 +65,7 @@ export class BridgedClient {
     socket: Socket,
     connect: () => Promise<Link>,
     tell: (text: string) => void,
-    { isKnown, dialect }: ClientKind,
+    { isKnown, dialect, callBytesMax }: ClientKind,
   ) {
     this.#prologue = new RedisPrologue(dialect);
     this.#unanswered = new UnansweredCalls(this.#prologue);
@@ -71,8 +73,8 @@ export class BridgedClient {
     this.#connect = connect;
     this.#tell = tell;
     this.#isKnown = isKnown;
+    this.#callBytesMax = callBytesMax;
     socket.on("data", (bytes) => this.#hear(bytes));
-    socket.on("drain", () => this.#pace());
     socket.on("end", () => this.#hearEnd());
     socket.on("close", () => this.#link?.close());
     // Its close is told as well.
@@ -226,8 +228,7 @@ export class BridgedClient {
     const isBehind =
       this.#parser.isStopped ||
       this.#unanswered.count + this.#behind.length > CALLS_MAX ||
-      this.#unanswered.bytes + this.#behindBytes > BYTES_MAX ||
-      this.#socket.writableNeedDrain;
+      this.#unanswered.bytes + this.#behindBytes > this.#callBytesMax();
     if (isBehind) this.#socket.pause();
     else if (this.#socket.isPaused()) this.#socket.resume();
   }

@@ -74,6 +74,13 @@ async function reach(session: Session, queue: string): Promise<void> {
   }
 }
 
+/** Bytes of calls that a client may have on their way, and all of them between them: the queue bounds what it holds of all. */
+const CALL_BYTES_MAX = 4 * 1024 * 1024;
+const ALL_CALL_BYTES_MAX = 32 * 1024 * 1024;
+
+/** What a client may have of that beside so many. */
+const shareOf = (clients: number): number => Math.min(CALL_BYTES_MAX, ALL_CALL_BYTES_MAX / clients);
+
 /** Listens for Redis clients. Rejects with an `InvalidArgumentError` where it cannot listen. */
 export async function listen(
   session: Session,
@@ -88,7 +95,7 @@ export async function listen(
   const clients = new Set<BridgedClient>();
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     const connect = () => RedisLink.open(address.href, token, retryForMs);
-    const kind = { isKnown: !requireAuth, dialect };
+    const kind = { isKnown: !requireAuth, dialect, callBytesMax: () => shareOf(clients.size) };
     const client = new BridgedClient(socket, connect, session.io.err, kind);
     clients.add(client);
     socket.once("close", () => clients.delete(client));

@@ -77,7 +77,7 @@ async function performed(
   const ports = new RestPorts(gate, signal, request.canWait);
   const replies: GateReply[] = [];
   const told = () => responseOf(request, asked, replies, ports);
-  const spaces = converse(calls, ports, (reply) => void replies.push(reply));
+  const spaces = converse(calls, ports, (reply) => replies.push(reply));
   const first = await spaces.next();
   if (first.done) return told();
   const texts = async function* (): AsyncGenerator<string> {
@@ -132,7 +132,7 @@ async function* converse(
     for (let rest = calls; rest.length > 0; ) {
       const waiting = await conversation.perform(rest, tell);
       if (waiting === undefined) return;
-      await tell(yield* ports.waits.reply(waiting));
+      tell(yield* ports.waits.reply(waiting));
       rest = waiting.behind;
       // Nobody is there to be told what the calls behind it would take.
       if (rest.length > 0 && (yield* ports.waits.isAbandoned())) return;

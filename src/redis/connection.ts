@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { limits } from "../contract/limits.ts";
-import { Conversation, type Tell, type Waiting } from "./conversation.ts";
+import { Conversation, type Room, type Tell, type Waiting } from "./conversation.ts";
 import { encodeReply, type GateReply } from "./frames.ts";
 import type { RedisPorts } from "./gate-command.ts";
 import { bytesOf, type Call, RequestParser } from "./requests.ts";
@@ -49,7 +49,7 @@ export interface Conversing {
   /** Bytes of calls in that. */
   readonly heldBytes: number;
   /** Performs calls, and tells the reply to each as soon as it is known. Returns the call at which it stopped, if one waits. */
-  perform(calls: readonly Call[], tell: Tell): Promise<Waiting | undefined>;
+  perform(calls: readonly Call[], tell: Tell, room: Room): Promise<Waiting | undefined>;
 }
 
 export class Connection {
@@ -96,8 +96,9 @@ export class Connection {
 
   /** Bytes of all calls that are not whole or not performed. */
   get heldBytes(): number {
-    const unperformed = this.#waitingBytes + this.#underWayBytes;
-    return this.#parser.heldBytes + unperformed + this.#conversation.heldBytes;
+    // What stands between MULTI and EXEC may be of the calls that are under way.
+    const begun = Math.max(this.#underWayBytes, this.#conversation.heldBytes);
+    return this.#parser.heldBytes + this.#waitingBytes + begun;
   }
 
   /** Calls that are behind one that waits. */
@@ -128,8 +129,8 @@ export class Connection {
   push(told: readonly GateReply[]): void {
     if (this.#isEnded) return;
     this.#frames += encodeReply({ push: told }, this.session.protocol);
-    // While calls are performed it stands among their replies, where it came.
-    if (!this.#isBusy) this.#flush();
+    // While calls are performed it stands among their replies, where it came; not where they wait for the client.
+    if (!this.#isBusy || this.#untaken.isStalled) this.#flush();
   }
 
   /** Takes bytes. Resolves once all calls that are whole are answered, or one of them waits. */
@@ -147,8 +148,12 @@ export class Connection {
     else this.#untaken.taken(bytes);
   }
 
-  /** The client has gone: its calls wait no more for it to take replies. */
+  /** The client has gone. What waits for it to take replies is performed for nobody. */
   leave(): void {
+    if (this.#untaken.isStalled) {
+      this.#isEnded = true;
+      this.session.isOver = true;
+    }
     this.#untaken.end();
   }
 
@@ -201,7 +206,11 @@ export class Connection {
         this.#waiting = [];
         this.#underWayBytes = this.#waitingBytes;
         this.#waitingBytes = 0;
-        const waiting = await this.#conversation.perform(calls, (reply) => this.#tell(reply));
+        const waiting = await this.#conversation.perform(
+          calls,
+          (reply) => this.#tell(reply),
+          () => this.#room(),
+        );
         this.#underWayBytes = 0;
         this.#flush();
         if (waiting !== undefined && !this.#isEnded) this.#block(waiting);
@@ -220,10 +229,14 @@ export class Connection {
     }
   }
 
-  #tell(reply: GateReply): Promise<void> | undefined {
-    if (this.#isEnded) return undefined;
+  #tell(reply: GateReply): void {
+    if (this.#isEnded) return;
     this.#frames += encodeReply(reply, this.session.protocol);
     if (this.#frames.length >= limits.respMessageBytesMax) this.#flush();
+  }
+
+  /** Whoever waits for room waits until replies are taken that are all sent by then. */
+  #room(): Promise<void> | undefined {
     const room = this.#untaken.room();
     if (room !== undefined) this.#flush();
     return room;

@@ -68,10 +68,14 @@ export class Conversation {
   }
 
   /**
-   * Performs calls, and tells the reply to each as soon as it is known and there is room for it. What is said behind a QUIT, or by who was ended, is not heard.
-   * Returns the call at which it stopped, if one waits.
+   * Performs calls, and tells the reply to each as soon as it is known. Before it performs anything it waits for room for the replies. What is said behind
+   * a QUIT, or by who was ended, is not heard. Returns the call at which it stopped, if one waits.
    */
-  async perform(calls: readonly Call[], tell: Tell): Promise<Waiting | undefined> {
+  async perform(
+    calls: readonly Call[],
+    tell: Tell,
+    room: Room = always,
+  ): Promise<Waiting | undefined> {
     let run: Call[] = [];
     let bytes = 0;
     for (const [i, call] of calls.entries()) {
@@ -82,7 +86,7 @@ export class Conversation {
       const size = bytesOf(call);
       const isEnough = run.length >= limits.redisCallsMax || bytes + size > limits.respRunBytesMax;
       if (!isForQueue || isEnough) {
-        const waiting = await this.#run(run, tell);
+        const waiting = await this.#run(run, tell, room);
         if (waiting !== undefined)
           return { ...waiting, behind: [...waiting.behind, ...calls.slice(i)] };
         run = [];
@@ -93,11 +97,12 @@ export class Conversation {
         bytes += size;
         continue;
       }
-      await tell(
-        isRefused ? this.#refuse(admitted) : await this.#performHere(admitted.command, call),
-      );
+      const full = room();
+      if (full !== undefined) await full;
+      if (this.session.isOver) return undefined;
+      tell(isRefused ? this.#refuse(admitted) : await this.#performHere(admitted.command, call));
     }
-    return await this.#run(run, tell);
+    return await this.#run(run, tell, room);
   }
 
   /** The command of a call, or why it is not performed; changes nothing, for what is before the call may still wait. */
@@ -146,21 +151,22 @@ export class Conversation {
   }
 
   /** Has the queue perform calls: in one run, unless it answers only the first of them, or one entry has no room for all. Returns the one that waits. */
-  async #run(calls: readonly Call[], tell: Tell): Promise<Waiting | undefined> {
-    for (let rest = calls; rest.length > 0 && !this.session.isOver; ) {
+  async #run(calls: readonly Call[], tell: Tell, room: Room): Promise<Waiting | undefined> {
+    for (let rest = calls; rest.length > 0; ) {
+      const full = room();
+      if (full !== undefined) await full;
+      if (this.session.isOver) return undefined;
       const input = { calls: rest.map((call) => [...call]), blocks: true };
       const answer = await this.#context.ports.run(input);
       if ("refusal" in answer) {
         if (answer.refusal.refusalCode === "entry_too_large" && rest.length > 1) {
-          return await this.#runHalves(rest, tell);
+          return await this.#runHalves(rest, tell, room);
         }
-        for (const _ of rest) await tell({ error: errorOf(answer.refusal) });
+        for (const _ of rest) tell({ error: errorOf(answer.refusal) });
         return undefined;
       }
       const { replies, blocked } = answer;
-      let room: Promise<void> | undefined;
-      for (const reply of replies ?? []) room = tell(reply);
-      await room;
+      for (const reply of replies ?? []) tell(reply);
       const [next, ...behind] = rest.slice(replies?.length);
       if (blocked !== undefined && next !== undefined)
         return { call: next, ms: blocked.ms, behind };
@@ -171,11 +177,11 @@ export class Conversation {
   }
 
   /** Has the queue perform calls of which it refused the whole, and so did nothing: alone they may be small enough. */
-  async #runHalves(calls: readonly Call[], tell: Tell): Promise<Waiting | undefined> {
+  async #runHalves(calls: readonly Call[], tell: Tell, room: Room): Promise<Waiting | undefined> {
     const middle = Math.ceil(calls.length / 2);
     const second = calls.slice(middle);
-    const waiting = await this.#run(calls.slice(0, middle), tell);
-    if (waiting === undefined) return await this.#run(second, tell);
+    const waiting = await this.#run(calls.slice(0, middle), tell, room);
+    if (waiting === undefined) return await this.#run(second, tell, room);
     return { ...waiting, behind: [...waiting.behind, ...second] };
   }
 
@@ -228,7 +234,12 @@ interface Refused {
   readonly command?: RedisCommand;
 }
 
-/** Is told the reply to a call. Resolves once there is room for another; undefined: there is. */
-export type Tell = (reply: GateReply) => Promise<void> | undefined;
+/** Is told the reply to a call. */
+export type Tell = (reply: GateReply) => void;
+
+/** Resolves once there is room for another reply; undefined: there is. */
+export type Room = () => Promise<void> | undefined;
+
+const always: Room = () => undefined;
 
 const isForQueue = ({ command }: Queued): boolean => command.performer === "queue";

@@ -65,8 +65,8 @@ export class Transaction {
 
   queue(next: Queued): RedisReply {
     const queued = this.#queued ?? [];
-    this.#bytes += bytesOf(next.call);
-    if (queued.length >= limits.redisCallsMax || this.#bytes > limits.respCallBytesMax) {
+    const bytes = this.#bytes + bytesOf(next.call);
+    if (queued.length >= limits.redisCallsMax || bytes > limits.respCallBytesMax) {
       this.#isAborted = true;
       // What can never be performed is not kept.
       this.#queued = [];
@@ -74,7 +74,9 @@ export class Transaction {
         error: `ERR a transaction has at most ${limits.redisCallsMax} calls, of ${limits.respCallBytesMax} bytes between them`,
       };
     }
-    if (!this.#isAborted) queued.push(next);
+    if (this.#isAborted) return { ok: "QUEUED" };
+    queued.push(next);
+    this.#bytes = bytes;
     return { ok: "QUEUED" };
   }
 

@@ -47,11 +47,12 @@ export class Untaken {
   /** Resolves once there is room for another reply; undefined: there is. */
   room(): Promise<void> | undefined {
     if (!this.#isSaid || this.#isOver || this.#bytes <= limits.respWindowBytes) return undefined;
-    if (this.#room === undefined) {
-      this.#room = Promise.withResolvers();
-      this.#onStall();
-    }
-    return this.#room.promise;
+    if (this.#room !== undefined) return this.#room.promise;
+    const room = Promise.withResolvers<void>();
+    this.#room = room;
+    // It may end the connection, and so the wait.
+    this.#onStall();
+    return room.promise;
   }
 
   /** There is nobody to take anything: nothing waits for that. */

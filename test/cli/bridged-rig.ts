@@ -102,6 +102,7 @@ export class BridgedRig {
     return new BridgedRig(server, client, theirs, link, {
       isKnown: true,
       dialect: "redis",
+      callBytesMax: () => 4 * 1024 * 1024,
       ...kind,
     });
   }

@@ -99,6 +99,25 @@ test("a HELLO that sets less leaves the token of an earlier one to be said again
 
 const published = reply({ push: ["message", "a", "x".repeat(1024 * 1024)] });
 
+test("a client is read from up to its share of what may be on its way, and then on behind the replies", async () => {
+  rig.close();
+  rig = await BridgedRig.open(true, undefined, { callBytesMax: () => 2 * call("PING").length });
+  const link = await says(call("PING").repeat(2));
+  expect(rig.theirs.isPaused()).toBe(false);
+  rig.client.write(call("PING"));
+  await rig.until(() => rig.theirs.isPaused());
+  await answers(link, "+PONG\r\n");
+  expect(rig.theirs.isPaused()).toBe(false);
+});
+
+test("a client that writes before it reads is read from, though it takes no replies", async () => {
+  const link = await says(call("PING").repeat(64));
+  rig.client.pause();
+  for (let i = 0; i < 64; i++) link.answer(reply("x".repeat(1024 * 1024)));
+  expect(rig.theirs.writableNeedDrain).toBe(true);
+  await says(call("ECHO", "on"));
+});
+
 test("what a client has taken is said, and no more than that", async () => {
   const link = await says(call("SUBSCRIBE", "a"));
   await answers(link, reply({ push: ["subscribe", "a", 1] }));

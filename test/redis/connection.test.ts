@@ -202,13 +202,39 @@ describe("a client that does not take its replies", () => {
     expect([line.sent.length, line.connection.isHeld]).toEqual([11 * MiB, false]);
   });
 
-  test("has its calls performed once it has gone, as by a Redis", async () => {
+  test("has nothing performed that waits, once it has gone", async () => {
     const line = await withValue(true);
     const work = line.hear(gets(window + 1) + encodeCall(["SET", "b", "1"]));
     await expect.poll(() => line.stalls).toBe(1);
+    const { length } = line.queue.runs;
+    const behind = line.hear(encodeCall(["SET", "b", "2"]));
     line.connection.leave();
+    await Promise.all([work, behind]);
+    expect([line.queue.runs.length, line.isEnded]).toEqual([length, false]);
+  });
+
+  test("is not held where no call waits for that", async () => {
+    const line = await withValue(true);
+    await line.hear(gets(window + 1));
+    expect([line.sent.length, line.stalls, line.connection.isHeld]).toEqual([9 * MiB, 0, false]);
+  });
+
+  test("is ended beyond the bound by what is published also while its calls wait", async () => {
+    const line = await withValue(true);
+    const work = line.hear(gets(window + 2));
+    await expect.poll(() => line.stalls).toBe(1);
+    for (let i = window + 1; i < most; i++) line.connection.push(["message", "a", value]);
+    expect(line.isEnded).toBe(true);
     await work;
-    expect(line.queue.runs.at(-1)?.calls).toEqual([["SET", "b", "1"]]);
+    expect(line.reported).toEqual([]);
+  });
+
+  test("may be ended as its calls begin to wait, and nothing is wrong then", async () => {
+    const line = await withValue(true);
+    line.whenStalled = () => line.connection.fail("ERR it has most");
+    await line.hear(gets(window + 2));
+    expect([line.isEnded, line.reported]).toEqual([true, []]);
+    expect(line.sent.endsWith("-ERR it has most\r\n")).toBe(true);
   });
 
   test("is ended where it says something else of what it has taken", async () => {

@@ -60,7 +60,7 @@ describe("a pipeline", () => {
     const replies: unknown[] = [];
     const waiting = await conversation.perform(
       lines.map((line) => line.split(" ")),
-      (reply) => void replies.push(reply),
+      (reply) => replies.push(reply),
     );
     expect(replies).toEqual([1]);
     expect(waiting?.behind).toEqual(Array(3).fill(["INCR", "a"]));

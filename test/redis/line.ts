@@ -19,6 +19,8 @@ export class Line {
   isEnded = false;
   /** How often calls have begun to wait for replies to be taken. */
   stalls = 0;
+  /** Is called when calls begin to wait for replies to be taken. */
+  whenStalled = (): void => undefined;
   /** Is called when a call waits. */
   whenBlocked = (): void => undefined;
 
@@ -42,6 +44,7 @@ export class Line {
       report: (error) => this.reported.push(error),
       stall: () => {
         this.stalls += 1;
+        this.whenStalled();
       },
       heard: () => undefined,
       block: (blocked) => {

@@ -15,7 +15,7 @@ export function begin(needsAuth = false, queue = new FakeQueue()) {
   const say = async (...said: readonly (string | Call)[]): Promise<GateReply[]> => {
     const replies: GateReply[] = [];
     const calls = said.map((each) => (typeof each === "string" ? (splitInline(each) ?? []) : each));
-    await conversation.perform(calls, (reply) => void replies.push(reply));
+    await conversation.perform(calls, (reply) => replies.push(reply));
     return replies;
   };
   return { conversation, queue, say };

@@ -8,7 +8,7 @@ import { namesOfCall, redisCommandTable } from "../../contract/redis-commands.ts
 import { commandOf } from "../../contract/redis-subcommands.ts";
 import type { CommandAnswer, CommandRequest } from "../../contract/rpc.ts";
 import { textOf } from "../binary.ts";
-import { Conversation, type Tell, type Waiting } from "../conversation.ts";
+import { Conversation, type Room, type Tell, type Waiting } from "../conversation.ts";
 import { errorOf } from "../errors.ts";
 import type { GateReply } from "../frames.ts";
 import type { RedisPorts } from "../gate-command.ts";
@@ -97,15 +97,17 @@ export class AgqConversation {
   }
 
   /**
-   * Performs calls, and tells the reply to each as soon as it is known and there is room for it. What is said behind a QUIT, or by who was ended, is not heard.
-   * Returns the call at which it stopped, if one waits.
+   * Performs calls, and tells the reply to each as soon as it is known. Before each it waits for room for the reply. What is said behind a QUIT, or by who was
+   * ended, is not heard. Returns the call at which it stopped, if one waits.
    */
-  async perform(calls: readonly Call[], tell: Tell): Promise<Waiting | undefined> {
+  async perform(calls: readonly Call[], tell: Tell, room: Room): Promise<Waiting | undefined> {
     for (const [i, call] of calls.entries()) {
+      const full = room();
+      if (full !== undefined) await full;
+      if (this.#session.isOver) return undefined;
       const reply = await this.#perform(call);
       if (isWaits(reply)) return { ...reply.waits, behind: calls.slice(i + 1) };
-      await tell(reply);
-      if (this.#session.isOver) return undefined;
+      tell(reply);
     }
     return undefined;
   }
@@ -160,7 +162,6 @@ export class AgqConversation {
     let said: GateReply = null;
     const waits = await this.#plain.perform([call], (reply) => {
       said = reply;
-      return undefined;
     });
     // What the queue performs is answered plainly, and what the gate does is only handed on.
     return waits === undefined ? (said as RedisReply) : { waits };
