@@ -23,8 +23,8 @@ export const limitMutants: readonly Mutant[] = [
     breaks:
       "a job that expires in a worker's hands frees its slots before the worker has heard of it",
     file: "src/store/standing.ts",
-    from: "if (lingersAs(before, after.state)) linger(",
-    to: 'if (lingersAs(before, after.state) && after.state === "cancelled") linger(',
+    from: "if (lingersAs(before, state)) linger(",
+    to: 'if (lingersAs(before, state) && state === "cancelled") linger(',
     tests: [limits],
   },
   {

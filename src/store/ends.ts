@@ -8,9 +8,6 @@ import type { Attempt } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import type { JobRow } from "./jobs.ts";
 
-/** The row of a job that has ended. */
-export type EndedRow = JobRow & { readonly state: EndState };
-
 /** What is not said any more of a job that nobody holds. */
 export const letGo = {
   leaseUntil: undefined,
@@ -19,8 +16,32 @@ export const letGo = {
   inParts: undefined,
 } as const;
 
+/** An event that may end a job. */
+export type EndEvent =
+  | EventOf<"job.cancelled">
+  | EventOf<"job.completed">
+  | EventOf<"job.expired">
+  | EventOf<"job.failed">
+  | EventOf<"job.lease_expired">;
+
+/** The state in which an event ends its job; undefined where the job goes on. */
+export function endStateOf(event: EndEvent): EndState | undefined {
+  switch (event.type) {
+    case "job.failed":
+      return event.runAt === undefined ? "failed" : undefined;
+    case "job.lease_expired":
+      return event.failed ? "failed" : undefined;
+    case "job.completed":
+      return "completed";
+    case "job.cancelled":
+      return "cancelled";
+    case "job.expired":
+      return "expired";
+  }
+}
+
 /** The row of a job that an event ends, as it is behind that; undefined where the job goes on. */
-export function endedBy(before: JobRow, event: Event, at: number): EndedRow | undefined {
+export function endedBy(before: JobRow, event: Event, at: number): JobRow | undefined {
   switch (event.type) {
     case "job.completed": {
       const { result, late } = event;
@@ -28,13 +49,11 @@ export function endedBy(before: JobRow, event: Event, at: number): EndedRow | un
       return ended(before, "completed", at, { outcome: "completed", result, late, ...cleared });
     }
     case "job.failed":
-      return event.runAt === undefined
-        ? ended(before, "failed", at, failedBy(before, event, at))
-        : undefined;
+      if (endStateOf(event) === undefined) return undefined;
+      return ended(before, "failed", at, failedBy(before, event, at));
     case "job.lease_expired":
-      return event.failed
-        ? ended(before, "failed", at, leaseExpiredBy(before, event, at))
-        : undefined;
+      if (endStateOf(event) === undefined) return undefined;
+      return ended(before, "failed", at, leaseExpiredBy(before, event, at));
     case "job.cancelled":
       return ended(before, "cancelled", at, interruptedBy(before, event, "cancelled", at));
     case "job.expired":
@@ -48,7 +67,7 @@ export function endedBy(before: JobRow, event: Event, at: number): EndedRow | un
 export const lingersAs = ({ state: before }: JobRow, state: EndState): boolean =>
   before === "running" && (state === "cancelled" || state === "expired");
 
-function ended(before: JobRow, state: EndState, at: number, changes: Partial<JobRow>): EndedRow {
+function ended(before: JobRow, state: EndState, at: number, changes: Partial<JobRow>): JobRow {
   const wasRunning = before.state === "running";
   return {
     ...before,

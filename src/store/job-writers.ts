@@ -4,7 +4,6 @@
  */
 import type { EventFacts, EventOf } from "../contract/events.ts";
 import { isEndState } from "../contract/fields.ts";
-import { endedBy } from "./ends.ts";
 import { ownParents, resolveEdges, waitFor } from "./flows.ts";
 import type { JobRow } from "./jobs.ts";
 import { orderOf } from "./keys.ts";
@@ -177,7 +176,7 @@ function interrupted(
   at: number,
 ): void {
   const before = rowOf(tables, event.id);
-  end(tables, at, event.id, before, endedBy(before, event, at));
+  end(tables, at, event, before);
 }
 
 function retried(tables: SluiceTables, event: EventOf<"job.retried">, at: number): void {

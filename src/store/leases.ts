@@ -5,7 +5,7 @@
 import type { EventOf } from "../contract/events.ts";
 import { limits } from "../contract/limits.ts";
 import { declareTable } from "./declare.ts";
-import { endedBy, failedBy, leaseExpiredBy, letGo } from "./ends.ts";
+import { failedBy, leaseExpiredBy, letGo } from "./ends.ts";
 import type { JobPointer, JobRow } from "./jobs.ts";
 import { integer } from "./key-columns.ts";
 import { holdKey } from "./key-edits.ts";
@@ -47,14 +47,14 @@ function claimed(tables: SluiceTables, event: EventOf<"job.claimed">, at: number
 
 function completed(tables: SluiceTables, event: EventOf<"job.completed">, at: number): void {
   const before = rowOf(tables, event.id);
-  end(tables, at, event.id, before, endedBy(before, event, at));
+  end(tables, at, event, before);
 }
 
 function failed(tables: SluiceTables, event: EventOf<"job.failed">, at: number): void {
   const before = rowOf(tables, event.id);
   const { runAt, head } = event;
   if (runAt === undefined) {
-    end(tables, at, event.id, before, endedBy(before, event, at));
+    end(tables, at, event, before);
     return;
   }
   move(tables, at, event.id, before, {
@@ -73,7 +73,7 @@ function failed(tables: SluiceTables, event: EventOf<"job.failed">, at: number):
 function leaseExpired(tables: SluiceTables, event: EventOf<"job.lease_expired">, at: number): void {
   const before = rowOf(tables, event.id);
   if (event.failed) {
-    end(tables, at, event.id, before, endedBy(before, event, at));
+    end(tables, at, event, before);
     return;
   }
   // It keeps its place: readyAt and seq stay as they were.

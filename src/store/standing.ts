@@ -5,7 +5,7 @@
  */
 import { isEndState } from "../contract/fields.ts";
 import { countInAction } from "./actions.ts";
-import { type EndedRow, lingersAs } from "./ends.ts";
+import { type EndEvent, endedBy, endStateOf, lingersAs } from "./ends.ts";
 import type { CatchUp } from "./evolve.ts";
 import { type Kept, moveParent, stopWaiting } from "./flows.ts";
 import { moveLane, recount, type Sequences } from "./job-counts.ts";
@@ -107,16 +107,12 @@ export function rowOf(tables: SluiceTables, id: string): JobRow {
 }
 
 /** Ends a job; one whose state is kept for no time at all is removed at once, unless its action keeps it. */
-export function end(
-  tables: SluiceTables,
-  at: number,
-  id: string,
-  before: JobRow,
-  after: EndedRow | undefined,
-): void {
-  if (after === undefined) throw new Error(`an event ends job ${id}, which goes on`);
-  const { ageMs, count } = readQueue(tables).config.retention[after.state];
-  if (lingersAs(before, after.state)) linger(tables, at, id, before);
+export function end(tables: SluiceTables, at: number, event: EndEvent, before: JobRow): void {
+  const { id } = event;
+  const state = endStateOf(event);
+  if (state === undefined) throw new Error(`an event ends job ${id}, which goes on`);
+  const { ageMs, count } = readQueue(tables).config.retention[state];
+  if (lingersAs(before, state)) linger(tables, at, id, before);
   const isGone = (ageMs === 0 || count === 0) && before.action === undefined && !before.dependents;
-  move(tables, at, id, before, isGone ? undefined : after);
+  move(tables, at, id, before, isGone ? undefined : endedBy(before, event, at));
 }

@@ -67,7 +67,8 @@ async function crash(world: World, random: Random): Promise<void> {
 /** The instance ends in its sleep: its sockets outlive it. */
 export async function evict(world: Evicted): Promise<void> {
   await world.sync();
-  if (world.current === undefined || world.post.underway > 0) return;
+  // One that has given up does not sleep: its end, behind the step, takes its sockets along.
+  if (world.current === undefined || world.current.isDead || world.post.underway > 0) return;
   world.coverage.fault("eviction");
   await world.crash(world.disk.written, true);
 }
