@@ -9,8 +9,7 @@ import { limits } from "../contract/limits.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import type { CommandRequest } from "../contract/rpc.ts";
 import type { Given } from "./give-back.ts";
-import type { Served } from "./group.ts";
-import { type Claimant, demandOf, type Line, type Telling, telling } from "./line.ts";
+import { type Claimant, demandOf, type Line, type Served, type Telling, telling } from "./line.ts";
 import type { WaitSocket } from "./waiters.ts";
 
 /** Jobs that were sent and are not acknowledged yet. Which ones they are, those tell that are held under its token. */

@@ -30,6 +30,7 @@ import type { BlockedClients } from "./blocked.ts";
 import { beginners, creates } from "./creation.ts";
 import { GroupWork, type WorkMark } from "./group-work.ts";
 import { KeptAnswers, repeated } from "./kept-answers.ts";
+import type { Served } from "./line.ts";
 import { queueNotMade, queueUnknown, refusalOfFault, tooLarge } from "./refusals.ts";
 import { Serving } from "./serving.ts";
 import { isEnd, isLoss, ToldEvents } from "./told-events.ts";
@@ -51,13 +52,6 @@ export interface GroupContext {
   readonly blocked: BlockedClients;
   /** Told of a fault inside a command, which is answered with `internal`. */
   readonly onFault: (error: unknown, command: string) => void;
-}
-
-/** What a claim that waited is answered, and the jobs that it is given, under one token. */
-export interface Served {
-  readonly answer: CommandAnswer;
-  readonly token: string;
-  readonly ids: readonly string[];
 }
 
 export class Group {

@@ -4,9 +4,16 @@
  */
 import { WORKER_NAME } from "../contract/ids.ts";
 import type { ClaimInput } from "../contract/leases.ts";
-import type { CommandRequest } from "../contract/rpc.ts";
+import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import { mayFindJobs } from "../machine/leases.ts";
-import type { Group, Served } from "./group.ts";
+import type { Group } from "./group.ts";
+
+/** What a claim that waited is answered, and the jobs that it is given, under one token. */
+export interface Served {
+  readonly answer: CommandAnswer;
+  readonly token: string;
+  readonly ids: readonly string[];
+}
 
 /** What is to be told once an entry is durable; `undo`: it never will be. */
 export interface Telling {

@@ -12,8 +12,8 @@ import { ENOUGH, isOver, TAKEN, WAITING, type Wait } from "../contract/waits.ts"
 import { jobReply } from "../machine/jobs-read.ts";
 import type { KeptChannel } from "./channel.ts";
 import { type Given, giveBack } from "./give-back.ts";
-import type { Group, Served } from "./group.ts";
-import { type Claimant, demandOf, type Line, type Telling, telling } from "./line.ts";
+import type { Group } from "./group.ts";
+import { type Claimant, demandOf, type Line, type Served, type Telling, telling } from "./line.ts";
 import type { SignsOfLife } from "./signs-of-life.ts";
 
 /** A socket, as far as a wait or a channel needs it. */
