@@ -1,97 +1,18 @@
 /**
- * Mutants of unique keys, of jobs that wait for others, of dead letters, and of verifying all that.
+ * Mutants of jobs that wait for others, of dead letters, and of verifying these and unique keys.
  * Invariant: each breaks one promise of `docs/semantics.md`.
  */
 import type { Mutant } from "./mutants-table.ts";
 
 const properties = "test/machine/flow-properties.test.ts";
-const uniques = "test/machine/uniques.test.ts";
 const flows = "test/machine/flows.test.ts";
 const letters = "test/machine/dead-letters.test.ts";
-const replacing = "test/machine/unique-replace.test.ts";
 const lives = "test/machine/flow-lives.test.ts";
 const operations = "test/machine/flow-operations.test.ts";
 const order = "test/machine/flow-order.test.ts";
 const graphs = "test/machine/flow-graphs.test.ts";
+const wide = "test/machine/flow-wide.test.ts";
 const verify = "test/object/verify-flow.test.ts";
-
-const ofUniques: readonly Mutant[] = [
-  {
-    name: "window-stays",
-    breaks: "a unique key that stands for a time never comes free",
-    file: "src/store/uniques.ts",
-    from: 'tables.timers.insert([at + until.ms, "unique", key], {});',
-    to: 'tables.timers.insert([at + until.ms * 2, "unique", key], {});',
-    tests: [uniques, properties],
-  },
-  {
-    name: "started-keeps-key",
-    breaks: "a job that has started keeps the key that it had until then",
-    file: "src/store/uniques.ts",
-    from: 'return until === "started" && after.state === "running";',
-    to: 'return until === "started" && after.state === "ready";',
-    tests: [uniques],
-  },
-  {
-    name: "follow-up-lost",
-    breaks: "a follow-up does not take the key when the holder lets go of it",
-    file: "src/store/uniques.ts",
-    from: "if (follow !== undefined && isOpen) takeUnique",
-    to: "if (follow === undefined && isOpen) takeUnique",
-    tests: [replacing, uniques, properties],
-  },
-  {
-    name: "reject-returns",
-    breaks: "a job that is to be refused is answered by the one that has its key",
-    file: "src/machine/uniques.ts",
-    from: 'if (onConflict === "reject") return',
-    to: "if (onConflict === undefined) return",
-    tests: [uniques],
-  },
-  {
-    name: "follow-up-beside-holder",
-    breaks: "a job that follows another one of its unique key is handed out while that runs",
-    file: "src/machine/uniques.ts",
-    from: 'return isNamed ? after : [...after, { id, onFail: "continue" as const }];',
-    to: "return isNamed ? [...after, { id }] : after;",
-    tests: [replacing],
-  },
-  {
-    name: "retry-beside-holder",
-    breaks: "an ended job runs again beside the one that has its unique key",
-    file: "src/machine/uniques.ts",
-    from: "if (row === undefined || row.id === id) return undefined;\n  return conflict",
-    to: "if (row === undefined || row.id !== id) return undefined;\n  return conflict",
-    tests: [uniques],
-  },
-];
-
-const ofReplacing: readonly Mutant[] = [
-  {
-    name: "late-complete-of-replaced",
-    breaks: "a payload that replaced another one is lost to a late complete of that",
-    file: "src/machine/uniques.ts",
-    from: 'const anew = job.outcome === "expired" || job.progress',
-    to: "const anew = job.progress",
-    tests: [replacing],
-  },
-  {
-    name: "progress-of-replaced",
-    breaks: "a payload that replaced another one has the progress of that",
-    file: "src/store/job-writers.ts",
-    from: "  progress: undefined,\n  ...(outcome",
-    to: "  ...(outcome",
-    tests: [replacing],
-  },
-  {
-    name: "foreign-job-replaced",
-    breaks: "a job that has the id of one that is gone is replaced in its stead",
-    file: "src/machine/uniques.ts",
-    from: "return job?.unique?.key === key ? job : undefined;",
-    to: "return key === undefined ? undefined : job;",
-    tests: [replacing],
-  },
-];
 
 /** Of operations over jobs that wait for one another. */
 const ofOperations: readonly Mutant[] = [
@@ -221,6 +142,49 @@ const ofFlows: readonly Mutant[] = [
   },
 ];
 
+const ofMany: readonly Mutant[] = [
+  {
+    name: "many-counted-in-row",
+    breaks: "the row of a job that waits for many is written anew with each of them",
+    file: "src/store/flows.ts",
+    from: "length > limits.parentsCountedInRowMax;",
+    to: "length > 9 * limits.parentsCountedInRowMax;",
+    tests: [wide],
+  },
+  {
+    name: "many-one-too-early",
+    breaks: "a job goes on while one of many that it waits for is open",
+    file: "src/store/flows.ts",
+    from: "if (left > 0) tables.waits.put",
+    to: "if (left > 1) tables.waits.put",
+    tests: [wide],
+  },
+  {
+    name: "many-counted-for-ever",
+    breaks: "for how many an ended job waited stays counted",
+    file: "src/store/flows.ts",
+    from: "if (isBlocked && isCountedApart(after)) tables.waits.delete([id]);",
+    to: "if (!isBlocked && isCountedApart(after)) tables.waits.delete([id]);",
+    tests: [wide, properties],
+  },
+  {
+    name: "edges-of-the-blocked-stay",
+    breaks: "a job that ended while it waited is told of those it waited for",
+    file: "src/store/flows.ts",
+    from: "const isBlocked = pending !== undefined;",
+    to: "const isBlocked = pending === undefined;",
+    tests: [wide, flows, properties],
+  },
+  {
+    name: "shelf-of-parents-kept",
+    breaks: "the retention of a job that nobody waits for any more does not begin",
+    file: "src/store/standing.ts",
+    from: "const isSame = (job.dependents ?? 0) > 0 === dependents > 0;",
+    to: "const isSame = (job.dependents ?? 0) >= 0 === dependents >= 0;",
+    tests: [lives, flows, properties],
+  },
+];
+
 const ofLetters: readonly Mutant[] = [
   {
     name: "redrive-as-met",
@@ -293,8 +257,8 @@ const ofVerify: readonly Mutant[] = [
     name: "verify-skips-edges",
     breaks: "a job that waits for nobody in truth is not found",
     file: "src/machine/verify-flows.ts",
-    from: "if (pending > 0) add(implied.edges, [id], pending);",
-    to: "if (pending > 0) add(implied.edges, [id], found.edges[0] * 0);",
+    from: "if (pending > 0) implyEdges(check, id, job, pending);",
+    to: "if (pending > 0 && found.edges[0] < 0) implyEdges(check, id, job, pending);",
     tests: [verify],
   },
   {
@@ -308,6 +272,5 @@ const ofVerify: readonly Mutant[] = [
 ];
 
 export const flowMutants: readonly Mutant[] = [
-  ...[...ofUniques, ...ofReplacing, ...ofFlows],
-  ...[...ofOperations, ...ofLetters, ...ofVerify],
+  ...[...ofFlows, ...ofMany, ...ofOperations, ...ofLetters, ...ofVerify],
 ];

@@ -20,6 +20,7 @@ import { snapshotMutants } from "./mutants-snapshot.ts";
 import { storeMutants } from "./mutants-store.ts";
 import { strangerMutants } from "./mutants-strangers.ts";
 import { turnMutants } from "./mutants-turns.ts";
+import { uniqueMutants } from "./mutants-uniques.ts";
 import { waitMutants } from "./mutants-waits.ts";
 
 /** One way to break Sluice on purpose. */
@@ -38,6 +39,7 @@ export interface Mutant {
 export const mutants: readonly Mutant[] = [
   ...objectMutants,
   ...keyMutants,
+  ...uniqueMutants,
   ...flowMutants,
   ...turnMutants,
   ...limitMutants,

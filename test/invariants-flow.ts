@@ -202,7 +202,11 @@ function checkEdges(tables: SluiceTables, jobs: Jobs): void {
     const waits = isEnded(job) ? 0 : edges.length;
     if (edges.length !== waits) fail("I11", `job ${id} has ended and waits`, job);
     if ((job.state === "blocked") !== waits > 0) fail("I11", `job ${id} waits for ${waits}`, job);
-    if ((job.pending ?? 0) !== waits) fail("I11", `job ${id} waits for ${waits} jobs`, job);
+    const apart = tables.waits.get([id]);
+    if ((apart?.left ?? job.pending ?? 0) !== waits)
+      fail("I11", `job ${id} waits for ${waits}`, job);
+    if (apart !== undefined && waits === 0)
+      fail("I11", `job ${id} waits for none, and counts`, job);
     if (isEnded(job)) continue;
     for (const { id: parent } of job.after ?? []) {
       if (!jobs.has(parent)) fail("I1", `job ${id} outlives ${parent}, which it names`);
@@ -212,9 +216,14 @@ function checkEdges(tables: SluiceTables, jobs: Jobs): void {
   for (const [id, job] of jobs) {
     same("I11", `who needs job ${id}`, job.dependents ?? 0, dependents.get(id) ?? 0);
   }
-  for (const [[parent, child]] of tables.edges.scan({})) {
+  for (const [[parent, child], { apart = false }] of tables.edges.scan({})) {
     const isNamed = jobs.get(child)?.after?.some(({ id }) => id === parent);
     if (!isNamed) fail("I11", "an edge is of no job", parent, child);
+    const isApart = tables.waits.get([child]) !== undefined;
+    if (apart !== isApart) fail("I11", "an edge is counted elsewhere", parent, child);
+  }
+  for (const [[id]] of tables.waits.scan({})) {
+    if (!jobs.has(id)) fail("I11", `what job ${id} waits for is counted, and it is not kept`);
   }
 }
 

@@ -95,6 +95,8 @@ export const limits = {
   weightMax: 1000,
   /** Jobs that one job may wait for. */
   parentsPerJobMax: 1000,
+  /** With how many of them a job's own row counts how many it still waits for: one that names more is not written anew for each. */
+  parentsCountedInRowMax: 16,
   /** Distinct (kind, requires) sets that may wait at once: a claim looks at each of them. */
   lanesMax: 1024,
 

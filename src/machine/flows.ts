@@ -10,7 +10,7 @@ import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
 import { isEnough, isLaterThan, nextEdges, ownParents } from "../store/flows.ts";
 import type { JobRow } from "../store/jobs.ts";
 import { pageOf } from "./cursors.ts";
-import { queueOf, type Read, type Transaction, type View } from "./decide.ts";
+import type { Read, Transaction, View } from "./decide.ts";
 import { settleDue } from "./due.ts";
 import { jobUnknown, toRecord } from "./jobs-read.ts";
 
@@ -196,7 +196,7 @@ export const listParents: Read<"job.parents"> = (view, { id, limit, cursor }) =>
     rows: (after) => rowsBehind(view, parents, after),
     show: (parent, job): JobRecord | undefined => {
       if (job === undefined || isLaterThan(job, child)) return undefined;
-      const { payload: _, ...record } = toRecord(parent, job, queueOf(view).config);
+      const { payload: _, ...record } = toRecord(view, parent, job);
       return record;
     },
   });

@@ -14,6 +14,7 @@ import {
 import { limits } from "../contract/limits.ts";
 import type { QueueConfig } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
+import { pendingOf } from "../store/flows.ts";
 import { type JobRow, payloadOf } from "../store/jobs.ts";
 import { queueOf, type Read, type View } from "./decide.ts";
 import { type IndexKey, type Place, placesOf, placesOfKey } from "./places.ts";
@@ -27,7 +28,8 @@ export const attemptOf = (job: JobRow, config: QueueConfig): number =>
   Math.min(job.failures + 1, maxAttemptsOf(job, config));
 
 /** A job as the API shows it. */
-export function toRecord(id: string, job: JobRow, config: QueueConfig): JobRecord {
+export function toRecord(view: View, id: string, job: JobRow): JobRecord {
+  const { config } = queueOf(view);
   const record: Record<string, unknown> = {
     id,
     state: job.state,
@@ -44,7 +46,7 @@ export function toRecord(id: string, job: JobRow, config: QueueConfig): JobRecor
     key: job.key,
     unique: job.unique,
     after: job.after,
-    pending: job.pending,
+    pending: pendingOf(job, () => view.tables.waits.get([id])),
     priority: job.priority,
     run: job.run,
     attempt: attemptOf(job, config),
@@ -74,8 +76,8 @@ export function toRecord(id: string, job: JobRow, config: QueueConfig): JobRecor
 }
 
 /** A job with its texts. Throws where its payload is gone. */
-const toWhole = (id: string, job: JobRow, config: QueueConfig): JobRecord =>
-  toRecord(id, { ...job, payload: payloadOf(job) }, config);
+const toWhole = (view: View, id: string, job: JobRow): JobRecord =>
+  toRecord(view, id, { ...job, payload: payloadOf(job) });
 
 export const jobUnknown = (id: string): Refusal =>
   refuse("job_unknown", `There is no job ${id} in this queue: it was never here, or was removed.`, {
@@ -90,7 +92,7 @@ export const getJob: Read<"job.get"> = (view, { id }) => {
 /** A job by its row, which may be kept no more. */
 export const jobReply = (view: View, id: string, job: JobRow): JobReply => ({
   now: view.at,
-  job: toWhole(id, job, queueOf(view).config),
+  job: toWhole(view, id, job),
 });
 
 /** Whether a job has a label: `name` or `name:value`. */
@@ -155,7 +157,6 @@ function fits({ state, after }: Cursor): boolean {
 }
 
 export const listJobs: Read<"job.list"> = (view, input) => {
-  const { config } = queueOf(view);
   const { queueId, term } = view.identity;
   // The jobs of an action stand beside one another; they are listed in the order of its inputs, in whatever state.
   const { action } = input;
@@ -181,7 +182,7 @@ export const listJobs: Read<"job.list"> = (view, input) => {
     if (job === undefined) throw new Error(`job ${id} stands in the index but is not kept`);
     const isOfState = input.state === undefined || job.state === input.state;
     const isMeant = isOfState && isOfFilter(job, input);
-    const shown = isMeant ? toListed(id, job, config, input.include !== undefined) : undefined;
+    const shown = isMeant ? toListed(view, id, job, input.include !== undefined) : undefined;
     bytes += shown === undefined ? 0 : utf8Bytes(encodeJob(shown));
     const isFull = found.length >= limit || (found.length > 0 && bytes > limits.replyBytesMax);
     if (after !== undefined && (isFull || examined >= limits.pageScanMax)) {
@@ -237,9 +238,9 @@ export function isOfFilter(job: JobRow, filter: Filter): boolean {
 }
 
 /** A job as a list shows it: without its long texts, unless they were asked for. */
-function toListed(id: string, job: JobRow, config: QueueConfig, isWhole: boolean): JobRecord {
-  if (isWhole) return toWhole(id, job, config);
-  const { payload: _, result: __, ...rest } = toRecord(id, job, config);
+function toListed(view: View, id: string, job: JobRow, isWhole: boolean): JobRecord {
+  if (isWhole) return toWhole(view, id, job);
+  const { payload: _, result: __, ...rest } = toRecord(view, id, job);
   return rest;
 }
 

@@ -223,7 +223,7 @@ const wrongState = (id: string, job: JobRow, wanted: string): Refusal =>
 function replyWith(tx: Transaction, id: string) {
   const job = tx.tables.jobs.get([id]);
   if (job === undefined) throw new Error(`job ${id} vanished in its own command`);
-  return { now: tx.at, job: toRecord(id, job, queueOf(tx).config) };
+  return { now: tx.at, job: toRecord(tx, id, job) };
 }
 
 export const updateJob: Decide<"job.update"> = (tx, { id, priority, delayMs, runAt }) => {
@@ -248,7 +248,7 @@ export const cancelJob: Decide<"job.cancel"> = (tx, { id, reason }) => {
   if (isRefusal(held)) return held;
   if (held.state !== "cancelled") {
     if (isEndState(held.state)) return wrongState(id, held, "a job that has not ended");
-    const before = toRecord(id, held, queueOf(tx).config);
+    const before = toRecord(tx, id, held);
     const why = reason === undefined ? {} : { reason };
     tx.emit("job.cancelled", { id, ...why });
     // Where cancelled jobs are not kept, the reply still says what became of it.

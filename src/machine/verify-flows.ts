@@ -3,7 +3,7 @@
  * Invariant: a job without a key, a unique key and parents looks nothing up here.
  */
 import { isEndState } from "../contract/fields.ts";
-import type { EdgeRow } from "../store/flows.ts";
+import { type EdgeRow, pendingOf, type WaitRow } from "../store/flows.ts";
 import type { JobRow } from "../store/jobs.ts";
 import type { UniqueRow } from "../store/uniques.ts";
 import { add, type RowCheck, type RowKey } from "./verify-state.ts";
@@ -25,7 +25,7 @@ export function verifyFlowOf(check: RowCheck, id: string, job: Job): void {
     `it is ${state}, and waits for ${pending}`,
   );
   check.expect(pending <= after.length, "I11", `it waits for ${pending} of ${after.length}`);
-  if (pending > 0) add(implied.edges, [id], pending);
+  if (pending > 0) implyEdges(check, id, job, pending);
   if (isOpen) for (const { id: parent } of after) add(implied.dependents, [parent]);
   if (isEndState(state) && dependents > 0 && job.action === undefined)
     counted[`parent_${state}`] += 1;
@@ -34,6 +34,20 @@ export function verifyFlowOf(check: RowCheck, id: string, job: Job): void {
   if (job.lingersUntil !== undefined) checkSlot(check, id, job, job.lingersUntil);
   if (isOpen && job.key !== undefined) implyKey(check, job, job.key);
   if (isOpen && job.unique !== undefined) checkUnique(check, id, job.unique);
+}
+
+/** A blocked job has an edge for each that it still waits for, and may count these beside its row. */
+function implyEdges(check: RowCheck, id: string, job: Job, pending: number): void {
+  const { implied } = check.state;
+  let apart: WaitRow | undefined;
+  const left = pendingOf(job, () => {
+    apart = check.find("waits", [id]) as WaitRow | undefined;
+    return apart;
+  });
+  if (left !== undefined) add(implied.edges, apart === undefined ? [id] : [id, "apart"], left);
+  if (apart === undefined) return;
+  add(implied.waits, [id]);
+  check.expect(apart.left <= pending, "I11", `it waits for ${apart.left} of ${pending}`);
 }
 
 function checkShelf(check: RowCheck, { state, shelvedAt, endedAt = 0, ...job }: Job): void {
@@ -80,7 +94,7 @@ function checkUnique(
 /** An edge is of a job that is blocked and names the other; that one has a timer where it has ended. */
 export function verifyEdge(check: RowCheck, [parent = "", child = ""]: RowKey, row: EdgeRow): void {
   const { found, implied } = check.state;
-  add(found.edges, [child]);
+  add(found.edges, row.apart ? [child, "apart"] : [child]);
   const job = check.find("jobs", [child]) as JobRow | undefined;
   const named = job?.after?.find(({ id }) => id === parent);
   const told = `job ${child} does not wait for ${parent} so`;

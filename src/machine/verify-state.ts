@@ -64,6 +64,7 @@ export const derived = [
   "schedules of plans",
   "timers",
   "turns",
+  "waits",
   "worker_due",
   "zset_scores",
 ] as const;

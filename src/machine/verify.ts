@@ -135,6 +135,7 @@ const checks: Readonly<Record<string, Check>> = {
   timers: (check, { key, value }) => verifyTimer(check, key, value as TimerRow),
   turns: (check, { key, value }) => verifyTurn(check, key, (value as { readonly key: string }).key),
   uniques: (check, { key, value }) => verifyUnique(check, String(key[0]), value as UniqueRow),
+  waits: keyed,
   worker_due: keyed,
   workers: (check, { key, value }) => verifyWorker(check, String(key[0]), value as WorkerRow),
   zset_members: verifyElement("zset"),

@@ -14,6 +14,8 @@ import type { Reads, SluiceTables } from "./schema.ts";
 export interface EdgeRow {
   /** What becomes of the child when the parent does not complete; it fails where nothing is said. */
   readonly onFail?: ParentPolicy | undefined;
+  /** The child counts beside its row for how many it still waits: see `waits`. */
+  readonly apart?: true | undefined;
 }
 
 /** From a job that has to end to one that waits for it. */
@@ -24,6 +26,32 @@ export const edges = declareTable<EdgeRow>()({
   pendingRowsMax: limits.pendingRowsMax,
   valueBytesMax: 100,
 });
+
+export interface WaitRow {
+  readonly left: number;
+}
+
+/**
+ * How many jobs a blocked one still waits for, where it names so many that its row is not written anew with each: that says for how many
+ * it began to wait.
+ */
+export const waits = declareTable<WaitRow>()({
+  name: "waits",
+  version: 1,
+  key: [ascii("child")],
+  pendingRowsMax: limits.pendingRowsMax,
+  valueBytesMax: 30,
+});
+
+const isCountedApart = ({ length }: readonly Parent[]): boolean =>
+  length > limits.parentsCountedInRowMax;
+
+/** For how many jobs one still waits; undefined where it waits for none. A row of before `waits` was there has none beside it, and counts itself. */
+export const pendingOf = (
+  { pending, after = [] }: Pick<JobRow, "after" | "pending">,
+  besides: () => WaitRow | undefined,
+): number | undefined =>
+  (pending !== undefined && isCountedApart(after) ? besides()?.left : undefined) ?? pending;
 
 /** Whether a job that waits for another goes on when that has ended so. */
 export const isEnough = (state: EndState, { onFail = "fail" }: EdgeRow): boolean =>
@@ -66,27 +94,38 @@ export function waitFor(
   parents: readonly Parent[],
   isNew: boolean,
 ): { readonly pending: number; readonly kept: readonly Kept[] } {
+  const there = parents.flatMap((parent) => {
+    const job = tables.jobs.get([parent.id]);
+    return job === undefined ? [] : [{ ...parent, job }];
+  });
+  const isApart = isCountedApart(there);
+  const apart = isApart ? { apart: true as const } : {};
   let pending = 0;
   const kept: Kept[] = [];
-  for (const { id: parent, onFail } of parents) {
-    const job = tables.jobs.get([parent]);
-    if (job === undefined) continue;
+  for (const { id: parent, onFail, job } of there) {
     kept.push({ id: parent, job, dependents: (job.dependents ?? 0) + 1 });
     if (isEndState(job.state) && (!isNew || isEnough(job.state, { onFail }))) continue;
-    tables.edges.insert([parent, id], onFail === undefined ? {} : { onFail });
+    tables.edges.insert([parent, id], onFail === undefined ? apart : { onFail, ...apart });
     if (isEndState(job.state)) tables.timers.put(timerOf(parent, job), {});
     pending += 1;
   }
+  if (pending > 0 && isApart) tables.waits.insert([id], { left: pending });
   return { pending, kept };
 }
 
 /** A job has ended, or is gone: it waits for nobody any more. Returns the parents that were kept for it. */
-export function stopWaiting(tables: SluiceTables, id: string, { after = [] }: JobRow): Kept[] {
+export function stopWaiting(
+  tables: SluiceTables,
+  id: string,
+  { after = [], pending }: JobRow,
+): Kept[] {
   const kept: Kept[] = [];
+  const isBlocked = pending !== undefined;
+  if (isBlocked && isCountedApart(after)) tables.waits.delete([id]);
   for (const { id: parent } of after) {
     const job = tables.jobs.get([parent]);
     if (job === undefined) throw new Error(`job ${id} was to be outlived by ${parent}, not kept`);
-    if (tables.edges.delete([parent, id])) forgetTimer(tables, parent, job);
+    if (isBlocked && tables.edges.delete([parent, id])) forgetTimer(tables, parent, job);
     kept.push({ id: parent, job, dependents: (job.dependents ?? 0) - 1 });
   }
   return kept;
@@ -116,15 +155,33 @@ export function nextEdges(tables: Pick<Reads, "edges">, id: string, limit: numbe
   return head === undefined ? [] : tables.edges.range({ prefix: [id], from: head[0], limit });
 }
 
-/** The next edges of an ended job are resolved. Returns the jobs that waited. */
-export function resolveEdges(tables: SluiceTables, id: string, count: number): string[] {
+/** A job that hears that one it waits for has ended well enough, and whether that was the last; unset where its row counts that. */
+export interface Told {
+  readonly child: string;
+  readonly isLast?: true;
+}
+
+/** The next edges of an ended job are resolved. Returns the jobs that waited, without those that wait for more and count them beside their rows. */
+export function resolveEdges(tables: SluiceTables, id: string, count: number): Told[] {
   const next = nextEdges(tables, id, count);
   if (next.length < count)
     throw new Error(`${count} jobs are to wait for ${id} no longer; not so many do`);
   for (const [key] of next) tables.edges.remove(key);
   const job = tables.jobs.get([id]);
   if (job !== undefined) forgetTimer(tables, id, job);
-  return next.map(([[, child]]) => child);
+  return next.flatMap(([[, child], { apart }]): Told[] => {
+    if (!apart) return [{ child }];
+    return waitsForMore(tables, child) ? [] : [{ child, isLast: true }];
+  });
+}
+
+/** One of those that a job counts beside its row has ended well enough. Returns whether it waits for more. */
+function waitsForMore(tables: SluiceTables, child: string): boolean {
+  const left = (tables.waits.get([child])?.left ?? 0) - 1;
+  if (left < 0) throw new Error(`job ${child} is told of more jobs than it waits for`);
+  if (left > 0) tables.waits.put([child], { left });
+  else tables.waits.remove([child]);
+  return left > 0;
 }
 
 function forgetTimer(tables: SluiceTables, id: string, job: JobRow): void {

@@ -16,8 +16,9 @@ import type { Sql } from "./sql.ts";
  * rows; code of format 1 would read 2 and not see them, and so 2 was passed over. Format 4 has counts of blocks of rows: code of format
  * 3, which would not go on with them, reads it without writing. Format 6 has lists of pending jobs, which code of format 4 must not
  * pass over: 5 was never written. Format 8 has lists to which is added, which code of format 6 would refuse as damaged: 7 was never written.
+ * Format 9 counts apart for how many others a job waits, which code of format 8, which would not go on counting so, reads without writing.
  */
-export const storeFormat = 8;
+export const storeFormat = 9;
 
 /** The stored state of a queue beside its tables and its log. */
 export interface HardState {

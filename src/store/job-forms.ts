@@ -142,7 +142,8 @@ export const jobForms = {
   deadlines: { key: [instant, jobId], value: {} },
   finished: { key: [z.enum(shelves), instant, jobId], value: {} },
   leases: { key: [instant, count], value: pointer },
-  edges: { key: [jobId, jobId], value: { onFail } },
+  edges: { key: [jobId, jobId], value: { onFail, apart: flag } },
+  waits: { key: [jobId], value: { left: integer(1, limits.parentsPerJobMax + 1) } },
   uniques: {
     key: [uniqueKey],
     value: { id: jobId, follow: jobId.optional(), until: instant.optional() },

@@ -131,10 +131,10 @@ function replaced(tables: SluiceTables, event: EventOf<"job.replaced">, at: numb
 
 /** Others have waited for a job long enough: each that now waits for none takes its place, at the tail. */
 function parentEnded(tables: SluiceTables, event: EventOf<"job.parent_ended">, at: number): void {
-  for (const id of resolveEdges(tables, event.id, event.children)) {
-    const before = rowOf(tables, id);
-    const pending = (before.pending ?? 0) - 1;
-    move(tables, at, id, before, pending > 0 ? { ...before, pending } : unblocked(before, at));
+  for (const { child, isLast } of resolveEdges(tables, event.id, event.children)) {
+    const before = rowOf(tables, child);
+    const pending = isLast ? 0 : (before.pending ?? 0) - 1;
+    move(tables, at, child, before, pending > 0 ? { ...before, pending } : unblocked(before, at));
   }
 }
 

@@ -9,7 +9,7 @@ import { actions, ended_actions, keptBy } from "./actions.ts";
 import { LogCorrupt } from "./chain.ts";
 import type { Table, Tables } from "./declare.ts";
 import { deliveryWriters } from "./deliveries.ts";
-import { edges } from "./flows.ts";
+import { edges, waits } from "./flows.ts";
 import { generations } from "./generations.ts";
 import { hash_fields, hashWriters } from "./hashes.ts";
 import { jobForms } from "./job-forms.ts";
@@ -86,6 +86,7 @@ export const schema = {
   timers,
   turns,
   uniques,
+  waits,
   worker_due,
   workers,
   zset_members,

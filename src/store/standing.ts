@@ -71,8 +71,9 @@ export function keep(tables: SluiceTables, at: number, jobs: readonly Kept[]): v
   for (const { id, job, dependents } of jobs) {
     const kept = { ...job, dependents };
     const isOpen = !isEndState(job.state);
-    // While it is open, nothing follows from how many wait for it, but for its action.
-    if (isOpen && job.action === undefined) tables.jobs.put([id], kept);
+    // Of one that is open nothing follows from how many wait for it, but for its action; of others whether any do.
+    const isSame = (job.dependents ?? 0) > 0 === dependents > 0;
+    if (isSame || (isOpen && job.action === undefined)) tables.jobs.put([id], kept);
     else move(tables, at, id, job, isOpen || dependents > 0 ? kept : { ...kept, shelvedAt: at });
   }
 }

@@ -107,12 +107,15 @@ async function twoQueues({ queue }: EngineSubject): Promise<[sender: Harness, re
   await run(receiver, "job.redrive", { states: ["cancelled"] });
   await fillWithOthers(receiver);
   const held = { priority: 9, requires: ["nobody"], payload: "0" };
+  const many = Array.from({ length: 17 }, (_, i) => ({ id: `other-${i}` }));
   await run(receiver, "key.put", { key: "other", rate: { limit: 1, perMs: 9_000 } });
   await run(receiver, "job.enqueue", {
     jobs: [
       { id: "keyed", key: "other", ...held },
       { id: "parent", unique: { key: "other", until: { ms: 9_000_000 } }, ...held },
       { id: "child", after: [{ id: "parent" }], ...held },
+      ...many.map((each) => ({ ...each, ...held })),
+      { id: "fan", after: many, ...held },
     ],
   });
   await nameOthers(receiver);

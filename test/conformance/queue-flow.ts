@@ -67,6 +67,19 @@ async function waitForOthers(queue: QueueHand, tokens: Tokens): Promise<void> {
   await settle(queue, tokens, "parent", { op: "complete", result: '"é"' });
 }
 
+/** So many that their child counts them beside its row. */
+const many = Array.from({ length: 17 }, (_, i) => `many-${i}`);
+
+async function waitForMany(queue: QueueHand, tokens: Tokens): Promise<void> {
+  await enqueue(
+    queue,
+    ...many.map((id) => job(id, { priority: -300 })),
+    job("fan", { after: many.map((id) => ({ id })) }),
+  );
+  await take(queue, tokens, 1);
+  await settle(queue, tokens, "many-0", { op: "complete" });
+}
+
 export const flowChanges: readonly Change[] = [
   { name: "keys are limited, paused and resumed", take: limitKeys, changes: {} },
   {
@@ -97,5 +110,14 @@ export const flowChanges: readonly Change[] = [
     name: "jobs wait for others",
     take: waitForOthers,
     changes: { parent: "completed", child: "ready", grandchild: "blocked" },
+  },
+  {
+    name: "a job waits for many others",
+    take: waitForMany,
+    changes: {
+      ...Object.fromEntries(many.map((id) => [id, "ready" as const])),
+      "many-0": "completed",
+      fan: "blocked",
+    },
   },
 ];

@@ -241,6 +241,21 @@ describe("a verification of keys and flows", () => {
     await expectFound(await flowQueue(), damages, invariant, told);
   });
 
+  it.each([
+    ["a lost count of those that a job waits for", ["DELETE FROM waits"], "edges:"],
+    ["a wrong count of them", [set("waits", "left", 9, "child = 'fan'")], "edges:"],
+    ["a count of too many", [set("waits", "left", 18, "child = 'fan'")], "it waits for 18 of 17"],
+    ["a count of no job", ["UPDATE waits SET child = 'p1'"], "waits:"],
+    ["an edge that is counted elsewhere", [unset("edges", "apart", "parent = 'p1'")], "edges:"],
+  ] as const)("finds %s", async (_, damages, told) => {
+    const queue = await openEngine();
+    const parents = Array.from({ length: 17 }, (__, i) => ({ id: `p${i}` }));
+    for (const each of parents) await queue.enqueue(each);
+    await queue.enqueue({ id: "fan", after: parents });
+    await expectSound(queue);
+    await expectFound(queue, damages, "I11", told);
+  });
+
   it("finds a lost timer of a parent that has ended, and has not told all of its children", async () => {
     const changing = limits as { -readonly [L in keyof typeof limits]: number };
     const { releasedMax } = limits;

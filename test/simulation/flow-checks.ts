@@ -6,6 +6,7 @@ import type { SluiceStore } from "../../src/store/schema.ts";
 import { parentsOf } from "./model/kin.ts";
 import { roundName } from "./model/rounds.ts";
 import { isEnded, type State } from "./model/state.ts";
+import { small } from "./small.ts";
 import { same } from "./violation.ts";
 
 /** Less what is undefined, in the order of the keys. */
@@ -41,6 +42,16 @@ export function checkFlow({ tables }: SluiceStore, state: State): void {
     all.map((parent) => [`${parent} ${id}`, {}] as const),
   );
   same("I11", "the rows of edges", asStored(edges as [string, object][]), asStored(waits));
+  const apart = [...state.jobs.values()].filter(
+    ({ after = [], waits: all = [] }) =>
+      all.length > 0 && after.length > small.parentsCountedInRowMax,
+  );
+  same(
+    "I11",
+    "the rows of waits",
+    asStored(tables.waits.scan({})),
+    asStored(apart.map(({ id, waits: all = [] }) => [[id], { left: all.length }])),
+  );
 }
 
 /** What is counted of keys, slots, and jobs that are kept for others. */

@@ -3,7 +3,7 @@
  * Invariant: they are lowered once, before an engine is made, and the auditor reads the same numbers.
  */
 import { limits } from "../../src/contract/limits.ts";
-import { edges } from "../../src/store/flows.ts";
+import { edges, waits } from "../../src/store/flows.ts";
 import { blocked, deadlines, jobs, ready, scheduled } from "../../src/store/jobs.ts";
 import { keys, turns } from "../../src/store/keys.ts";
 import { leases } from "../../src/store/leases.ts";
@@ -15,6 +15,7 @@ import { held } from "../../src/store/workers.ts";
 export const small = {
   /** Distinct sets of requirements that may wait. */
   lanesMax: 3,
+  parentsCountedInRowMax: 1,
   /** Keys that may have settings. */
   keysMax: 3,
   sweepMax: 3,
@@ -51,7 +52,9 @@ const storeLimits = {
   segmentKeysMax: 12,
 };
 
-const listed = [blocked, deadlines, edges, held, jobs, keys, leases, ready, scheduled, turns];
+const listed = [
+  ...[blocked, deadlines, edges, held, jobs, keys, leases, ready, scheduled, turns, waits],
+];
 /** Changed rows of a table that a checkpoint leaves to a list: a run meets both fewer and more. */
 const PENDING_MAX = 5;
 /** A sorted set of more members is counted in blocks. */

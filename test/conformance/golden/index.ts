@@ -10,6 +10,7 @@ import queue2 from "./queue-2.json" with { type: "json" };
 import queue3 from "./queue-3.json" with { type: "json" };
 import queue4 from "./queue-4.json" with { type: "json" };
 import queue5 from "./queue-5.json" with { type: "json" };
+import queue6 from "./queue-6.json" with { type: "json" };
 import snapshot1 from "./snapshot-1.json" with { type: "json" };
 import snapshot2 from "./snapshot-2.json" with { type: "json" };
 import snapshot3 from "./snapshot-3.json" with { type: "json" };
@@ -22,11 +23,18 @@ import snapshot9 from "./snapshot-9.json" with { type: "json" };
 import snapshot10 from "./snapshot-10.json" with { type: "json" };
 import snapshot11 from "./snapshot-11.json" with { type: "json" };
 import snapshot12 from "./snapshot-12.json" with { type: "json" };
+import snapshot13 from "./snapshot-13.json" with { type: "json" };
+import snapshot14 from "./snapshot-14.json" with { type: "json" };
+import snapshot15 from "./snapshot-15.json" with { type: "json" };
+import snapshot16 from "./snapshot-16.json" with { type: "json" };
+import snapshot17 from "./snapshot-17.json" with { type: "json" };
+import snapshot18 from "./snapshot-18.json" with { type: "json" };
 import store1 from "./store-1.json" with { type: "json" };
 import store3 from "./store-3.json" with { type: "json" };
 import store4 from "./store-4.json" with { type: "json" };
 import store6 from "./store-6.json" with { type: "json" };
 import store8 from "./store-8.json" with { type: "json" };
+import store9 from "./store-9.json" with { type: "json" };
 
 /** A value as JSON keeps it: a blob is an object with its bytes in hexadecimal. */
 export type StoredValue = string | number | null | { readonly blob: string };
@@ -61,12 +69,20 @@ export interface GoldenQueue {
 }
 
 /** By format; the last is the one that is written. */
-export const goldenStores: readonly GoldenStore[] = [store1, store3, store4, store6, store8];
-/** The first knew jobs alone, the second no keys, the third no deliveries, the fourth no names; the last has every table. */
+export const goldenStores: readonly GoldenStore[] = [
+  store1,
+  store3,
+  store4,
+  store6,
+  store8,
+  store9,
+];
+/** The first knew jobs alone, the second no keys, the third no deliveries, the fourth no names, the fifth no job that waits for many; the last has every table. */
 export const goldenQueues = [
-  { log: queue1, snapshots: [snapshot1, snapshot2, snapshot4, snapshot8] },
-  { log: queue2, snapshots: [snapshot3, snapshot5, snapshot9] },
-  { log: queue3, snapshots: [snapshot6, snapshot10] },
-  { log: queue4, snapshots: [snapshot7, snapshot11] },
-  { log: queue5, snapshots: [snapshot12] },
+  { log: queue1, snapshots: [snapshot1, snapshot2, snapshot4, snapshot8, snapshot13] },
+  { log: queue2, snapshots: [snapshot3, snapshot5, snapshot9, snapshot14] },
+  { log: queue3, snapshots: [snapshot6, snapshot10, snapshot15] },
+  { log: queue4, snapshots: [snapshot7, snapshot11, snapshot16] },
+  { log: queue5, snapshots: [snapshot12, snapshot17] },
+  { log: queue6, snapshots: [snapshot18] },
 ] as readonly GoldenQueue[];
