@@ -50,7 +50,7 @@ export const agqMutants: readonly Mutant[] = [
     name: "agq-nobody-leaves",
     breaks: "a worker that has gone while it waits is handed a job",
     file: "src/object/resp.ts",
-    from: "if (live?.claim !== undefined) this.#ports.jobs.leave(live.claim);",
+    from: "if (live.claim !== undefined) this.#ports.jobs.leave(live.claim);",
     to: "",
     tests: [waits],
   },

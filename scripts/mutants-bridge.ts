@@ -11,7 +11,6 @@ const said = "test/cli/redis-prologue.test.ts";
 const requests = "src/redis/requests.ts";
 const parsed = "test/redis/requests.test.ts";
 const pubsub = "test/object/pubsub.test.ts";
-const connection = "test/redis/connection.test.ts";
 const respTest = "test/object/resp.test.ts";
 const ends = "test/cli/redis-client-end.test.ts";
 
@@ -138,38 +137,6 @@ export const bridgeMutants: readonly Mutant[] = [
     tests: [parsed],
   },
   {
-    name: "replies-without-a-window",
-    breaks: "calls are performed for a client that takes no replies",
-    file: "src/redis/untaken.ts",
-    from: "if (!this.#isSaid || this.#isOver || this.#bytes <= limits.respWindowBytes) return undefined;",
-    to: "if (!this.#isSaid || this.#isOver || this.#bytes <= limits.respWindowBytes * 9) return undefined;",
-    tests: [connection],
-  },
-  {
-    name: "silent-taken-for-reading",
-    breaks: "what was sent to a client that says nothing is held without a bound",
-    file: "src/redis/connection.ts",
-    from: "    this.#untaken.sent(bytes.length);",
-    to: "    this.#untaken.heard();\n    this.#untaken.sent(bytes.length);",
-    tests: [connection],
-  },
-  {
-    name: "performed-behind-its-end",
-    breaks: "calls are performed for a client that was ended",
-    file: "src/redis/conversation.ts",
-    from: "      if (this.session.isOver) return undefined;\n      const input",
-    to: "      const input",
-    tests: [connection],
-  },
-  {
-    name: "stalled-for-ever",
-    breaks: "a client that takes nothing more keeps its object awake for ever",
-    file: "src/object/resp.ts",
-    from: "if (live !== undefined) this.#remember(socket, live);\n      },",
-    to: "},",
-    tests: [respTest],
-  },
-  {
     name: "held-by-who-has-gone",
     breaks: "what a client had said counts against the others when it has gone",
     file: "src/object/resp-live.ts",
@@ -184,30 +151,6 @@ export const bridgeMutants: readonly Mutant[] = [
     from: "this.#socket.write(bytes.subarray(from), () => link?.taken(bytes.length));",
     to: "this.#socket.write(bytes.subarray(from));\n    link?.taken(bytes.length);",
     tests: [ends],
-  },
-  {
-    name: "published-behind-a-stall",
-    breaks: "what is published to a client whose calls wait is held without a bound",
-    file: "src/redis/connection.ts",
-    from: "if (!this.#isBusy || this.#untaken.isStalled) this.#flush();",
-    to: "if (!this.#isBusy) this.#flush();",
-    tests: [connection],
-  },
-  {
-    name: "performed-for-nobody",
-    breaks: "calls that waited for a client to take replies are performed once it has gone",
-    file: "src/redis/connection.ts",
-    from: "    if (this.#untaken.isStalled) {\n      this.#isEnded = true;\n      this.session.isOver = true;\n    }\n",
-    to: "",
-    tests: [connection],
-  },
-  {
-    name: "slow-as-silent",
-    breaks: "a client that takes its replies slowly is ended",
-    file: "src/redis/taken.ts",
-    from: "if (this.#bytes < TAKEN_BYTES_LEAST && !isLongAgo) return;",
-    to: "if (this.#bytes < TAKEN_BYTES_LEAST) return;",
-    tests: ["test/redis/taken.test.ts"],
   },
   {
     name: "not-read-for-unread",

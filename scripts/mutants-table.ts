@@ -21,6 +21,7 @@ import { storeMutants } from "./mutants-store.ts";
 import { strangerMutants } from "./mutants-strangers.ts";
 import { turnMutants } from "./mutants-turns.ts";
 import { uniqueMutants } from "./mutants-uniques.ts";
+import { untakenMutants } from "./mutants-untaken.ts";
 import { waitMutants } from "./mutants-waits.ts";
 
 /** One way to break Sluice on purpose. */
@@ -54,6 +55,7 @@ export const mutants: readonly Mutant[] = [
   ...agqMutants,
   ...rankMutants,
   ...bridgeMutants,
+  ...untakenMutants,
   ...redisMutants,
 ];
 

@@ -187,7 +187,7 @@ export class BridgedClient {
   #begin(link: Link): void {
     const said = this.#said;
     this.#link = link;
-    link.listen({ hear: (bytes) => this.#answer(bytes), lost: () => this.#lost() });
+    link.listen({ hear: (bytes) => this.#answer(bytes), lost: (untaken) => this.#lost(untaken) });
     this.#unanswered.repeat(said);
     if (said.length > 0) link.send(Buffer.from(said.map(encodeCall).join(""), "latin1"));
     else this.#send();
@@ -209,13 +209,14 @@ export class BridgedClient {
     this.#leaveWhenDone();
   }
 
-  /** The socket to the queue has closed. */
-  #lost(): void {
+  /** The socket to the queue has closed; `untaken`: for what the client has not taken. */
+  #lost(untaken: boolean): void {
     this.#link = undefined;
     if (this.#socket.destroyed) return;
     this.#said = this.#prologue.calls;
     this.#unanswered.forgetRepeated();
-    const { count, isTorn, isRefusing } = this.#unanswered;
+    const { count, isTorn } = this.#unanswered;
+    const isRefusing = untaken || this.#unanswered.isRefusing;
     // Who takes nothing is told nothing, either.
     if (isRefusing && this.#socket.writableNeedDrain) this.cutOff();
     else if (count > 0 || isTorn || isRefusing || this.#prologue.isHeld) this.#part();

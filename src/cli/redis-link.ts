@@ -3,7 +3,7 @@
  * Invariant: it is heard only by who has it, in order; whoever has it is told once when it closes.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Takings } from "../redis/taken.ts";
+import { Takings, untakenClose } from "../redis/taken.ts";
 
 const AGAIN_MS = 250;
 const NORMAL = 1000;
@@ -18,7 +18,8 @@ const NodeWebSocket = WebSocket as unknown as Connect;
 /** Who has a link. */
 export interface LinkListener {
   hear(bytes: Uint8Array): void;
-  lost(): void;
+  /** It has closed; `untaken`: the queue has closed it for what was not taken. */
+  lost(untaken: boolean): void;
 }
 
 /** A way to a queue for one client: bytes there and back. */
@@ -72,9 +73,9 @@ export class RedisLink implements Link {
     this.#socket.addEventListener("message", ({ data }) => {
       listener.hear(new Uint8Array(data as ArrayBuffer));
     });
-    this.#socket.addEventListener("close", () => listener.lost());
+    this.#socket.addEventListener("close", ({ code }) => listener.lost(code === untakenClose.code));
     // It may have closed before anybody listened.
-    if (this.#socket.readyState > WebSocket.OPEN) queueMicrotask(() => listener.lost());
+    if (this.#socket.readyState > WebSocket.OPEN) queueMicrotask(() => listener.lost(false));
   }
 
   send(bytes: Uint8Array): void {

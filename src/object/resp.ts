@@ -10,9 +10,11 @@ import type { RespOpening } from "../contract/sockets.ts";
 import { ENOUGH } from "../contract/waits.ts";
 import { AgqConversation, isClaim } from "../redis/agq/dialect.ts";
 import { heardBy } from "../redis/agq/plain.ts";
+import { AllUntaken } from "../redis/all-untaken.ts";
 import { type BlockedCall, Connection, type ConnectionPorts } from "../redis/connection.ts";
 import { following } from "../redis/pubsub.ts";
 import { newSession } from "../redis/session.ts";
+import { untakenClose } from "../redis/taken.ts";
 import type { BlockedClients, Blocker } from "./blocked.ts";
 import { agqPorts, type JobsDoor, RespClaim, waitFor } from "./resp-claims.ts";
 import { RespHub } from "./resp-hub.ts";
@@ -38,7 +40,7 @@ export interface RespPorts extends RespQueue {
 }
 
 const encoder = new TextEncoder();
-const NORMAL = 1000;
+const NORMAL = { code: 1000, reason: "bye" } as const;
 const TOO_LONG =
   "the connection was silent for too long within a call, a transaction or a WATCH, or took no replies";
 const LOST =
@@ -47,12 +49,16 @@ const LOST =
 export class RespConnections {
   readonly #ports: RespPorts;
   readonly #live = new LiveConnections();
+  readonly #untaken: AllUntaken;
   readonly #hub: RespHub;
+  /** Connections that were ended and whose sockets are not gone: what they were sent is in memory for so long. */
+  readonly #ended = new Map<RespSocket, Connection>();
   readonly #lost: RespSocket[] = [];
   #lastId = 0;
 
   constructor(ports: RespPorts) {
     this.#ports = ports;
+    this.#untaken = new AllUntaken(ports);
     this.#hub = new RespHub(this.#live, ports);
     this.#restore(ports.sockets());
   }
@@ -118,14 +124,21 @@ export class RespConnections {
 
   /** The client has gone. */
   leave(socket: RespSocket): void {
+    const connection = this.#drop(socket) ?? this.#ended.get(socket);
+    this.#ended.delete(socket);
+    connection?.leave();
+  }
+
+  /** A connection is no more; returns it. */
+  #drop(socket: RespSocket): Connection | undefined {
     const live = this.#live.get(socket);
-    live?.callOff?.();
-    if (live?.waiting !== undefined) this.#ports.line.leave(live.waiting);
-    if (live?.claim !== undefined) this.#ports.jobs.leave(live.claim);
+    if (live === undefined) return undefined;
+    live.callOff?.();
+    if (live.waiting !== undefined) this.#ports.line.leave(live.waiting);
+    if (live.claim !== undefined) this.#ports.jobs.leave(live.claim);
     this.#live.delete(socket);
-    if (live === undefined) return;
     this.#hub.leave(live);
-    live.connection.leave();
+    return live.connection;
   }
 
   /** The connection of a socket that this instance has not heard yet; none where more was to be remembered than there is. */
@@ -141,6 +154,7 @@ export class RespConnections {
     const connection = new Connection(session, ports, blocked, agq);
     if (kept.isHeld) {
       connection.fail(LOST);
+      connection.leave();
       // Nothing that still comes over it is heard.
       socket.keep({ session: { ...kept.session, isOver: true }, isHeld: false });
       return undefined;
@@ -163,10 +177,13 @@ export class RespConnections {
       report: (error, what) => ports.report(error, what),
       ...queuePorts(ports),
       send: (bytes) => sendTo(socket, bytes),
-      end: () => {
-        this.leave(socket);
-        socket.close(NORMAL, "bye");
+      end: (untaken) => {
+        const connection = this.#drop(socket);
+        if (connection !== undefined) this.#ended.set(socket, connection);
+        const { code, reason } = untaken ? untakenClose : NORMAL;
+        socket.close(code, reason);
       },
+      untaken: this.#untaken,
       heard: () => this.#hub.info.heard(),
       block: (blocked) => this.#block(socket, blocked),
       hub: this.#hub.of(socket),

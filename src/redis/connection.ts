@@ -5,9 +5,11 @@
  */
 import { Buffer } from "node:buffer";
 import { limits } from "../contract/limits.ts";
+import type { AllUntaken } from "./all-untaken.ts";
 import { Conversation, type Room, type Tell, type Waiting } from "./conversation.ts";
 import { encodeReply, type GateReply } from "./frames.ts";
 import type { RedisPorts } from "./gate-command.ts";
+import { following } from "./pubsub.ts";
 import { bytesOf, type Call, RequestParser } from "./requests.ts";
 import type { Session } from "./session.ts";
 import { takenIn } from "./taken.ts";
@@ -15,13 +17,15 @@ import { Untaken } from "./untaken.ts";
 
 export interface ConnectionPorts extends RedisPorts {
   send(bytes: Uint8Array): void;
-  /** Closes, behind what was sent. */
-  end(): void;
+  /** Closes, behind what was sent; `untaken`: for what it has not taken. What was sent counts until `leave` is called. */
+  end(untaken: boolean): void;
   report(error: unknown, what: string): void;
   /** A call has come. */
   heard(): void;
   /** A call waits from now on, until `unblock` is called or the connection ends. */
   block(blocked: BlockedCall): void;
+  /** What all clients have not taken. */
+  readonly untaken: AllUntaken;
   /** From now on calls wait for the client to take replies. */
   stall(): void;
 }
@@ -78,7 +82,10 @@ export class Connection {
     this.#ports = ports;
     this.#conversation = conversation;
     this.#parser = new RequestParser(blocked?.error);
-    this.#untaken = new Untaken(session.saysTaken === true, () => ports.stall());
+    this.#untaken = new Untaken(ports.untaken, session.saysTaken === true, {
+      stall: () => ports.stall(),
+      drop: () => this.#endUntaken(),
+    });
     if (blocked === undefined) return;
     this.#blocked = blocked;
     this.#putBack(blocked.behind);
@@ -148,13 +155,13 @@ export class Connection {
     else this.#untaken.taken(bytes);
   }
 
-  /** The client has gone. What waits for it to take replies is performed for nobody. */
+  /** The client has gone, and what it was sent. What waits for it to take replies is performed for nobody. */
   leave(): void {
     if (this.#untaken.isStalled) {
       this.#isEnded = true;
       this.session.isOver = true;
     }
-    this.#untaken.end();
+    this.#untaken.gone();
   }
 
   /** Reads on. `isPending`: calls before these bytes are still to be performed, and may show the token. */
@@ -209,10 +216,11 @@ export class Connection {
         const waiting = await this.#conversation.perform(
           calls,
           (reply) => this.#tell(reply),
-          () => this.#room(),
+          this.#room,
         );
         this.#underWayBytes = 0;
         this.#flush();
+        this.#untaken.settle();
         if (waiting !== undefined && !this.#isEnded) this.#block(waiting);
         if (this.session.isOver) this.#end();
         if (this.#parser.isStopped) this.#read(nothing, this.#waiting.length > 0);
@@ -236,11 +244,14 @@ export class Connection {
   }
 
   /** Whoever waits for room waits until replies are taken that are all sent by then. */
-  #room(): Promise<void> | undefined {
-    const room = this.#untaken.room();
-    if (room !== undefined) this.#flush();
-    return room;
-  }
+  readonly #room: Room = {
+    wait: () => {
+      const room = this.#untaken.room();
+      if (room !== undefined) this.#flush();
+      return room;
+    },
+    promise: () => this.#untaken.promise(),
+  };
 
   #block({ call, ms, behind }: Waiting): void {
     this.#putBack(behind);
@@ -256,20 +267,29 @@ export class Connection {
       this.#ports.send(bytes.subarray(at, at + limits.respMessageBytesMax));
     }
     this.#untaken.sent(bytes.length);
-    if (this.#untaken.isTooMuch) this.fail(UNTAKEN);
   }
 
-  #end(): void {
+  /** Ends the connection for what it has not taken. As Redis does, it tells so only who would take an error for the reply to a call that waits for its own. */
+  #endUntaken(): void {
+    if (this.#isEnded) return;
+    const isAsked = this.#blocked !== undefined || this.#waitingBytes + this.#underWayBytes > 0;
+    const isToldOnly = this.session.protocol === 2 && following(this.session) > 0;
+    this.#waiting = [];
+    if (isAsked && !isToldOnly) this.#frames += encodeReply({ error: UNTAKEN }, 2);
+    this.#end(true);
+  }
+
+  #end(untaken = false): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.session.isOver = true;
     this.#flush();
     this.#untaken.end();
-    this.#ports.end();
+    this.#ports.end(untaken);
   }
 }
 
 const nothing = new Uint8Array();
 const NOT_TAKEN = "ERR Protocol error: expected 'taken' and a number of bytes";
-const UNTAKEN = `ERR more than ${limits.respUntakenBytesMax} bytes of replies and messages were not taken: ask for less at once, or say what you have taken`;
+const UNTAKEN = `ERR replies and messages were not taken, of which the clients of a queue may leave ${limits.respUntakenBytesMax} bytes between them: ask for less at once, or say what you have taken`;
 const tooMuch = `ERR Protocol error: at most ${limits.respPendingCallsMax} calls, of ${limits.respPendingBytesMax} bytes between them, may wait for their replies`;

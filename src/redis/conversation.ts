@@ -4,7 +4,7 @@
  * run; behind a call that waits nothing is performed.
  */
 import { limits } from "../contract/limits.ts";
-import { type RedisReply, repliesTooLarge } from "../contract/redis.ts";
+import { type RedisReply, type ReplyBytes, repliesOver } from "../contract/redis.ts";
 import { type RedisCommand, takesArguments, wrongArity } from "../contract/redis-commands.ts";
 import { commandOf, unknownCall } from "../contract/redis-subcommands.ts";
 import { clientCommands } from "./client-command.ts";
@@ -74,7 +74,7 @@ export class Conversation {
   async perform(
     calls: readonly Call[],
     tell: Tell,
-    room: Room = always,
+    room: Room = unbounded,
   ): Promise<Waiting | undefined> {
     let run: Call[] = [];
     let bytes = 0;
@@ -97,10 +97,11 @@ export class Conversation {
         bytes += size;
         continue;
       }
-      const full = room();
-      if (full !== undefined) await full;
-      if (this.session.isOver) return undefined;
-      tell(isRefused ? this.#refuse(admitted) : await this.#performHere(admitted.command, call));
+      if (!(await goesOn(this.session, room))) return undefined;
+      const reply = isRefused
+        ? this.#refuse(admitted)
+        : await this.#performHere(admitted.command, call, room);
+      tell(reply);
     }
     return await this.#run(run, tell, room);
   }
@@ -136,12 +137,12 @@ export class Conversation {
     return performer === "queue" && !this.#context.transaction.isOpen;
   }
 
-  async #performHere(command: RedisCommand, call: Call): Promise<GateReply> {
+  async #performHere(command: RedisCommand, call: Call, room: Room): Promise<GateReply> {
     const { transaction } = this.#context;
     if (transaction.isOpen && !neverQueued.has(command.name)) {
       return transaction.queue({ command, call });
     }
-    return command.name === "exec" ? await this.#exec() : await this.#atGate(command, call);
+    return command.name === "exec" ? await this.#exec(room) : await this.#atGate(command, call);
   }
 
   async #atGate({ name }: RedisCommand, call: Call): Promise<GateReply> {
@@ -153,11 +154,9 @@ export class Conversation {
   /** Has the queue perform calls: in one run, unless it answers only the first of them, or one entry has no room for all. Returns the one that waits. */
   async #run(calls: readonly Call[], tell: Tell, room: Room): Promise<Waiting | undefined> {
     for (let rest = calls; rest.length > 0; ) {
-      const full = room();
-      if (full !== undefined) await full;
-      if (this.session.isOver) return undefined;
+      if (!(await goesOn(this.session, room))) return undefined;
       const input = { calls: rest.map((call) => [...call]), blocks: true };
-      const answer = await this.#context.ports.run(input);
+      const answer = await this.#context.ports.run({ ...input, replyBytes: room.promise() });
       if ("refusal" in answer) {
         if (answer.refusal.refusalCode === "entry_too_large" && rest.length > 1) {
           return await this.#runHalves(rest, tell, room);
@@ -186,7 +185,7 @@ export class Conversation {
   }
 
   /** Performs what was queued: the queue's part as one, then the gate's, each with its reply in its place. */
-  async #exec(): Promise<GateReply> {
+  async #exec(room: Room): Promise<GateReply> {
     const { transaction, ports } = this.#context;
     if (!transaction.isOpen) return { error: "ERR EXEC without MULTI" };
     const { queued, watched, isAborted } = transaction.end();
@@ -196,7 +195,8 @@ export class Conversation {
     const calls = queued.filter(isForQueue).map(({ call }) => [...call]);
     let replies: readonly RedisReply[] = [];
     if (calls.length > 0 || watched.length > 0) {
-      const answer = await ports.run({ calls, atomic: true, watched: [...watched] });
+      const input = { calls, atomic: true, watched: [...watched] };
+      const answer = await ports.run({ ...input, replyBytes: room.promise() });
       if ("refusal" in answer) {
         return { error: discardedBy(errorOf(answer.refusal)) };
       }
@@ -213,7 +213,7 @@ export class Conversation {
       }
       // Of what is followed whoever reads the reply counts the frames: there is no error in their place.
       if (bytes > limits.redisReplyBytesMax && !changesFollowed(each.command)) {
-        all.push({ error: `ERR ${repliesTooLarge}` });
+        all.push({ error: `ERR ${repliesOver(limits.redisReplyBytesMax)}` });
         continue;
       }
       const ours = await this.#atGate(each.command, each.call);
@@ -237,9 +237,21 @@ interface Refused {
 /** Is told the reply to a call. */
 export type Tell = (reply: GateReply) => void;
 
-/** Resolves once there is room for another reply; undefined: there is. */
-export type Room = () => Promise<void> | undefined;
+/** Room for replies. */
+export interface Room {
+  /** Resolves once there is some for another one; undefined: there is. */
+  wait(): Promise<void> | undefined;
+  /** What the next run may answer; undefined: all that a run may. */
+  promise(): ReplyBytes | undefined;
+}
 
-const always: Room = () => undefined;
+const unbounded: Room = { wait: () => undefined, promise: () => undefined };
+
+/** Waits for room for a reply. Returns whether its call is still heard then. */
+export async function goesOn(session: Session, room: Room): Promise<boolean> {
+  const full = room.wait();
+  if (full !== undefined) await full;
+  return !session.isOver;
+}
 
 const isForQueue = ({ command }: Queued): boolean => command.performer === "queue";

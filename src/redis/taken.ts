@@ -1,13 +1,11 @@
 /**
  * What the other end of a Redis connection's socket says of the bytes that it has taken: a WebSocket tells nobody what of it is still to be sent.
- * Invariant: it is said in text messages, for the messages of RESP are binary; no byte is said twice.
+ * Invariant: it is said in text messages, for the messages of RESP are binary; no byte is said twice, and fewer are not said than the queue waits for.
  */
+import { limits } from "../contract/limits.ts";
 
-/** Bytes of which it is worth a message that they were taken: it wakes an object that sleeps. */
-export const TAKEN_BYTES_LEAST = 1024 * 1024;
-/** Fewer are worth one where the last is so old: who takes replies slowly is waited for as long as that is said. */
-const SLOWLY_BYTES_LEAST = 64 * 1024;
-const SLOWLY_MS = 20_000;
+/** Why the queue closes a Redis connection, where no reply says so: its client has not taken what it was sent. */
+export const untakenClose = { code: 4008, reason: "what was sent was not taken" } as const;
 
 /** Says that so many bytes more were taken. @example takenText(1048576) // "taken 1048576" */
 const takenText = (bytes: number): string => `taken ${bytes}`;
@@ -21,24 +19,17 @@ export function takenIn(text: string): number | undefined {
 /** Says of one socket what was taken, whenever that is enough. */
 export class Takings {
   readonly #say: (text: string) => void;
-  readonly #now: () => number;
   #bytes = 0;
-  #saidAt: number;
 
-  /** @param now The time, ms. */
-  constructor(say: (text: string) => void, now: () => number = Date.now) {
+  constructor(say: (text: string) => void) {
     this.#say = say;
-    this.#now = now;
-    this.#saidAt = now();
   }
 
   /** So many bytes more were taken. */
   take(bytes: number): void {
     this.#bytes += bytes;
-    const isLongAgo = this.#bytes >= SLOWLY_BYTES_LEAST && this.#now() - this.#saidAt >= SLOWLY_MS;
-    if (this.#bytes < TAKEN_BYTES_LEAST && !isLongAgo) return;
+    if (this.#bytes < limits.respUnsaidBytesMax) return;
     this.#say(takenText(this.#bytes));
     this.#bytes = 0;
-    this.#saidAt = this.#now();
   }
 }

@@ -41,8 +41,8 @@ export class TestLink implements Link {
   answer(text: string): void {
     this.#listener?.hear(Buffer.from(text, "latin1"));
   }
-  lose(): void {
-    this.#listener?.lost();
+  lose(untaken = false): void {
+    this.#listener?.lost(untaken);
   }
 }
 

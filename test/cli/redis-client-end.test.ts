@@ -143,17 +143,23 @@ test("replies that the client has had already count as taken", async () => {
   await rig.until(() => next.bytesTaken === "+OK\r\n".length);
 });
 
-test("a client that the queue ends for what it has not taken is cut off, and not carried on", async () => {
-  const link = await says(call("SUBSCRIBE", "a"));
-  await answers(link, reply({ push: ["subscribe", "a", 1] }));
-  rig.client.pause();
-  for (let i = 0; i < 64; i++) link.answer(published);
-  const closed = once(rig.theirs, "close");
-  link.answer("-ERR not taken\r\n");
-  link.lose();
-  await closed;
-  expect(rig.links).toHaveLength(1);
-});
+test.each([
+  ["with an error", "-ERR not taken\r\n", false],
+  ["without a word", "", true],
+])(
+  "a client that the queue ends for what it has not taken is cut off, and not carried on: %s",
+  async (_, last, untaken) => {
+    const link = await says(call("SUBSCRIBE", "a"));
+    await answers(link, reply({ push: ["subscribe", "a", 1] }));
+    rig.client.pause();
+    for (let i = 0; i < 64; i++) link.answer(published);
+    const closed = once(rig.theirs, "close");
+    link.answer(last);
+    link.lose(untaken);
+    await closed;
+    expect(rig.links).toHaveLength(1);
+  },
+);
 
 test("one that has taken all is told why the queue ends it", async () => {
   const link = await says(call("SUBSCRIBE", "a"));

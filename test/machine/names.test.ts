@@ -252,17 +252,6 @@ describe("a bound", () => {
   );
 });
 
-describe("a call with more replies than a run may hold", () => {
-  it("errs alone, and those behind it are the next run", async () => {
-    const queue = await openEngine({ config: {} });
-    const value = "v".repeat(limits.redisValueBytesMax);
-    await one(queue, ["SET", "a0", value]);
-    const asked = ["MGET", ...Array<string>(9).fill("a0")];
-    const replies = await run(queue, asked, "GET a0", "GET a0");
-    expect(replies).toEqual([{ error: expect.stringContaining("the replies would be over") }]);
-  });
-});
-
 describe("a scan", () => {
   it("tells the type behind each name where it is asked for, as Upstash does", async () => {
     const queue = await openEngine({ config: {} });

@@ -3,6 +3,7 @@
  * Invariant: what is known between two instances is what stands in storage and with the sockets.
  */
 import { Buffer } from "node:buffer";
+import type { RespOpening } from "../../src/contract/sockets.ts";
 import { RespConnections } from "../../src/object/resp.ts";
 import { encodeCall } from "../../src/redis/frames.ts";
 import { splitInline } from "../../src/redis/inline.ts";
@@ -31,11 +32,20 @@ export class RedisRig extends EngineRig {
   }
 
   /** A client that has just connected. */
-  client(): RedisClient {
+  client(opening: Partial<RespOpening> = {}): RedisClient {
     const socket = new TestSocket();
     this.sockets.push(socket);
-    this.connections.open(socket, { dialect: "redis", needsAuth: false });
+    this.connections.open(socket, { dialect: "redis", ...opening });
     return new RedisClient(this, socket);
+  }
+
+  /** Time passes, and what is to be done by then is done. */
+  async passes(ms: number): Promise<void> {
+    this.now += ms;
+    for (const timer of [...this.timers]) {
+      if (timer.at <= this.now && this.timers.delete(timer)) timer.work();
+    }
+    await turns();
   }
 
   /** A new instance, which knows the sockets again. */
@@ -108,6 +118,12 @@ export class RedisClient {
     const { sent } = this.socket;
     this.socket.sent = "";
     return sent;
+  }
+
+  /** Says how many bytes it has taken. */
+  async takes(bytes: number): Promise<void> {
+    this.#rig.connections.hear(this.socket, `taken ${bytes}`).catch(this.#rig.abort);
+    await turns();
   }
 
   /** Whether a call of it waits. */

@@ -11,6 +11,8 @@ import type { RespSocket } from "../../src/object/resp-kept.ts";
 export class TestSocket implements RespSocket {
   sent = "";
   closed = 0;
+  /** The code with which it was closed. */
+  closedWith: number | undefined;
   writes = 0;
   #kept: string | undefined;
 
@@ -30,8 +32,9 @@ export class TestSocket implements RespSocket {
   send(bytes: Uint8Array): void {
     this.sent += Buffer.from(bytes).toString("latin1");
   }
-  close(): void {
+  close(code?: number): void {
     this.closed += 1;
+    this.closedWith = code;
   }
 }
 

@@ -3,6 +3,7 @@
  * Invariant: what it reports is a fault of the code, and fails the test that does not expect it.
  */
 import { Buffer } from "node:buffer";
+import { AllUntaken } from "../../src/redis/all-untaken.ts";
 import { type BlockedCall, Connection } from "../../src/redis/connection.ts";
 import { newSession } from "../../src/redis/session.ts";
 import { bytes } from "./bytes.ts";
@@ -17,6 +18,8 @@ export class Line {
   /** Calls that waited, each from when it did. */
   readonly blocked: BlockedCall[] = [];
   isEnded = false;
+  /** It was ended for what it has not taken. */
+  isUntaken = false;
   /** How often calls have begun to wait for replies to be taken. */
   stalls = 0;
   /** Is called when calls begin to wait for replies to be taken. */
@@ -24,10 +27,16 @@ export class Line {
   /** Is called when a call waits. */
   whenBlocked = (): void => undefined;
 
-  constructor(queue = new FakeQueue(), needsAuth = false, saysTaken = false) {
+  constructor(
+    queue = new FakeQueue(),
+    needsAuth = false,
+    saysTaken = false,
+    untaken = new AllUntaken({ now: () => 0, after: () => () => undefined }),
+  ) {
     this.queue = queue;
     this.connection = new Connection(newSession(1, queue.now(), { needsAuth, saysTaken }), {
       queue: queue.queue,
+      untaken,
       hub: queue.hub,
       run: queue.run,
       versions: queue.versions,
@@ -37,7 +46,8 @@ export class Line {
         if (this.isEnded) throw new Error("a connection that has ended sends");
         this.messages.push(Buffer.from(sent).toString("latin1"));
       },
-      end: () => {
+      end: (isUntaken) => {
+        this.isUntaken = isUntaken;
         if (this.isEnded) throw new Error("a connection ends twice");
         this.isEnded = true;
       },

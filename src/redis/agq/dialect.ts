@@ -8,7 +8,7 @@ import { namesOfCall, redisCommandTable } from "../../contract/redis-commands.ts
 import { commandOf } from "../../contract/redis-subcommands.ts";
 import type { CommandAnswer, CommandRequest } from "../../contract/rpc.ts";
 import { textOf } from "../binary.ts";
-import { Conversation, type Room, type Tell, type Waiting } from "../conversation.ts";
+import { Conversation, goesOn, type Room, type Tell, type Waiting } from "../conversation.ts";
 import { errorOf } from "../errors.ts";
 import type { GateReply } from "../frames.ts";
 import type { RedisPorts } from "../gate-command.ts";
@@ -102,9 +102,7 @@ export class AgqConversation {
    */
   async perform(calls: readonly Call[], tell: Tell, room: Room): Promise<Waiting | undefined> {
     for (const [i, call] of calls.entries()) {
-      const full = room();
-      if (full !== undefined) await full;
-      if (this.#session.isOver) return undefined;
+      if (!(await goesOn(this.#session, room))) return undefined;
       const reply = await this.#perform(call);
       if (isWaits(reply)) return { ...reply.waits, behind: calls.slice(i + 1) };
       tell(reply);

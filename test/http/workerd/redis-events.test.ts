@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { expect, test } from "vitest";
 import { limits } from "../../../src/contract/limits.ts";
 import { eventsOf } from "../../../src/http/redis-events.ts";
-import { TAKEN_BYTES_LEAST, takenIn } from "../../../src/redis/taken.ts";
+import { takenIn } from "../../../src/redis/taken.ts";
 
 /** A reader of a channel, and the queue's end of its socket. */
 function following(signal = new AbortController().signal) {
@@ -80,7 +80,7 @@ test("of long events so many are held as have the bytes, and one more cuts a rea
 
 test("the queue is told what has come, whether or not the reader has taken it: here it is held for", async () => {
   const { reader, say, taken } = following();
-  const text = "x".repeat(TAKEN_BYTES_LEAST);
+  const text = "x".repeat(limits.respUnsaidBytesMax);
   say(text);
   const message = `>3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$${text.length}\r\n${text}\r\n`;
   expect(await taken).toBe("+greeting\r\n".length + message.length);

@@ -58,14 +58,29 @@ describe("a connection", () => {
     one.say(`*3\r\n$3\r\nSET\r\n$1\r\na\r\n${reply}`);
     await one.hears("+OK\r\n");
     one.say(`${"GET a\r\n".repeat(20)}SET done 1\r\n`);
-    // A run's replies are eight of these; eight are within the window.
-    await one.hears(reply.repeat(16));
+    // Eight are within the window, and then there is one more.
+    await one.hears(reply.repeat(9));
     other.say("GET done\r\n");
     await other.hears("$-1\r\n");
-    one.takes(16 * reply.length);
-    await one.hears(`${reply.repeat(4)}+OK\r\n`);
+    one.takes(9 * reply.length);
+    await one.hears(reply.repeat(9));
+    one.takes(9 * reply.length);
+    await one.hears(`${reply.repeat(2)}+OK\r\n`);
     other.say("GET done\r\n");
     await other.hears("$1\r\n1\r\n");
+  });
+
+  test("leaves room to others once its socket is gone, also where the queue has closed it", async () => {
+    const queue = new Queue();
+    const [greedy, other] = [await RespClient.of(queue), await RespClient.of(queue, "?taken=said")];
+    const value = "x".repeat(1_000_000);
+    const reply = `$${value.length}\r\n${value}\r\n`;
+    greedy.say(`*3\r\n$3\r\nSET\r\n$1\r\na\r\n${reply}`);
+    await greedy.hears("+OK\r\n");
+    greedy.say("GET a\r\n".repeat(40));
+    expect(await greedy.last()).toMatch(/-ERR replies and messages were not taken, .*\r\n$/);
+    other.say("GET a\r\n".repeat(5));
+    await other.hears(reply.repeat(5));
   });
 
   test("sees what another one does, by WATCH and after it", async () => {
