@@ -38,6 +38,7 @@ const rows = [
   row("gate", "server", "command|count", 2, "lt", [0, 0, 0], "2.8.13"),
   row("gate", "server", "command|docs", -2, "lt", [0, 0, 0], "7.0.0"),
   row("gate", "server", "command|getkeys", -4, "lt", [0, 0, 0], "2.8.13"),
+  row("gate", "server", "command|getkeysandflags", -4, "lt", [0, 0, 0], "7.0.0"),
   row("gate", "server", "command|help", 2, "lt", [0, 0, 0], "5.0.0"),
   row("gate", "server", "command|info", -2, "lt", [0, 0, 0], "2.8.13"),
   row("gate", "server", "command|list", -2, "lt", [0, 0, 0], "7.0.0"),

@@ -12,30 +12,16 @@ import {
   takesArguments,
 } from "../contract/redis-commands.ts";
 import { commandOf, redisSubcommandTable, subcommandsOf } from "../contract/redis-subcommands.ts";
+import { accessOf } from "./command-access.ts";
+import { categoriesOf } from "./command-categories.ts";
 import type { GateCommand } from "./gate-command.ts";
 import type { Call } from "./requests.ts";
 import { NAME_CHARS_MAX } from "./server-commands.ts";
-
-/** The category of a group's commands, where it is not called as the group. */
-const categories: Readonly<Record<string, string>> = {
-  generic: "keyspace",
-  "sorted-set": "sortedset",
-  transactions: "transaction",
-};
 
 function commandNamed(word: string): RedisCommand | undefined {
   const name = word.toLowerCase();
   return redisCommandTable.get(name) ?? redisSubcommandTable.get(name);
 }
-
-const categoriesOf = ({ flags, group }: RedisCommand): string[] => [
-  ...(flags.includes("admin") ? ["admin", "dangerous"] : []),
-  ...(flags.includes("readonly") ? ["read"] : []),
-  ...(flags.includes("write") ? ["write"] : []),
-  categories[group] ?? group,
-  flags.includes("fast") ? "fast" : "slow",
-  ...(flags.includes("blocking") ? ["blocking"] : []),
-];
 
 /** Name, arity, flags, places of the names, categories; then the sets of tips and key specifications, of which none are told; and the subcommands. */
 function rowOf(command: RedisCommand): RedisReply {
@@ -54,16 +40,17 @@ function rowOf(command: RedisCommand): RedisReply {
 }
 
 /** What a command does is Redis's to tell: redis-cli shows a summary, and `(null)` where there is none. */
-const docsOf = ({ name, since, group }: RedisCommand): readonly [RedisReply, RedisReply] => [
-  name,
-  {
-    map: [
-      ["summary", `https://redis.io/commands/${name}`],
-      ["since", since],
-      ["group", group],
-    ],
-  },
-];
+function docsOf(command: RedisCommand): readonly [RedisReply, RedisReply] {
+  const { name, since, group } = command;
+  const subcommands = subcommandsOf(command);
+  const map: (readonly [string, RedisReply])[] = [
+    ["summary", `https://redis.io/commands/${name.replace("|", "-")}`],
+    ["since", since],
+    ["group", group],
+  ];
+  if (subcommands.length > 0) map.push(["subcommands", { map: subcommands.map(docsOf) }]);
+  return [name, { map }];
+}
 
 const all = (): RedisCommand[] => [...redisCommandTable.values()];
 
@@ -82,15 +69,26 @@ const docs: GateCommand = (_, call) => ({
   map: chosen(call).flatMap((command) => (command === undefined ? [] : [docsOf(command)])),
 });
 
-const getKeys: GateCommand = (_, [, , ...call]) => {
-  const command = commandOf(call);
-  if (command === undefined) return { error: "ERR Invalid command specified" };
-  if (!hasNames(command)) return { error: "ERR The command has no key arguments" };
-  if (!takesArguments(command, call.length)) {
-    return { error: "ERR Invalid number of arguments specified for command" };
-  }
-  const names = namesOfCall(command, call);
-  return names.length > 0 ? names : { error: "ERR Invalid arguments specified for command" };
+/** Tells of the names in a call. */
+const tellingNames =
+  (
+    tell: (names: readonly string[], command: RedisCommand, call: Call) => RedisReply,
+  ): GateCommand =>
+  (_, [, , ...call]) => {
+    const command = commandOf(call);
+    if (command === undefined) return { error: "ERR Invalid command specified" };
+    if (!hasNames(command)) return { error: "ERR The command has no key arguments" };
+    if (!takesArguments(command, call.length)) {
+      return { error: "ERR Invalid number of arguments specified for command" };
+    }
+    const names = namesOfCall(command, call);
+    if (names.length === 0) return { error: "ERR Invalid arguments specified for command" };
+    return tell(names, command, call);
+  };
+
+const withFlags = (names: readonly string[], command: RedisCommand, call: Call): RedisReply => {
+  const [first, others] = accessOf(command, call);
+  return names.map((name, i) => [name, { set: (i === 0 ? first : others).map((ok) => ({ ok })) }]);
 };
 
 const list: GateCommand = (_, [, , by, filter = "", text = "", ...more]) => {
@@ -123,7 +121,8 @@ export const commandCommands = {
   command: () => all().map(rowOf),
   "command|count": () => redisCommandTable.size,
   "command|docs": docs,
-  "command|getkeys": getKeys,
+  "command|getkeys": tellingNames((names) => names),
+  "command|getkeysandflags": tellingNames(withFlags),
   "command|info": info,
   "command|list": list,
 } as const satisfies Readonly<Record<string, GateCommand>>;

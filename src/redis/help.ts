@@ -42,6 +42,8 @@ DOCS [<command-name> ...]
     commands are returned.
 GETKEYS <full-command>
     Return the keys from a full Redis command.
+GETKEYSANDFLAGS <full-command>
+    Return the keys and the access flags from a full Redis command.
 INFO [<command-name> ...]
     Return details about multiple Redis commands.
     If no command names are given, documentation details for all
