@@ -7,7 +7,7 @@
 import { Ahead } from "./ahead.ts";
 import type { Channel, ChannelEvents } from "./channel.ts";
 import type { Clock } from "./clock.ts";
-import { blamesBody, SluiceError, UnreachableError } from "./errors.ts";
+import { blamedItems, blamesBody, SluiceError, UnreachableError } from "./errors.ts";
 import type { Handler } from "./hold.ts";
 import { Holds } from "./holds.ts";
 import { Link } from "./link.ts";
@@ -52,6 +52,11 @@ export class Worker<Payload = unknown, Result = unknown> {
   readonly #cut = new AbortController();
   /** The server has taken one of this worker's requests: its options are right. */
   #accepted = false;
+  /**
+   * A request was refused for what it says, and which part is not known: until a claim by itself is taken, settlements go without one, so
+   * that no job is failed for what is wrong with a claim.
+   */
+  #apart = false;
   constructor(
     queue: Queue<Payload, Result>,
     handler: Handler<Payload, Result>,
@@ -285,7 +290,7 @@ export class Worker<Payload = unknown, Result = unknown> {
     const sentAt = this.#clock.now();
     this.#holds.speak(sentAt);
     const batch = this.#outbox.take();
-    const max = this.#freeSlots;
+    const max = this.#apart && batch.length > 0 ? 0 : this.#freeSlots;
     // A job whose time is over was told so, which takes no request.
     if (batch.length === 0 && max === 0) return;
     this.#asked = max;
@@ -295,11 +300,17 @@ export class Worker<Payload = unknown, Result = unknown> {
       this.#holds.answered({ now: reply.now, sentAt });
       this.#accepted = true;
       this.#pace.answered();
+      if (batch.length === 0) this.#apart = false;
       this.#outbox.answer(batch, reply.items ?? []);
       this.#registration?.heard(sentAt, max > 0 && reply.claim === undefined, reply.items ?? []);
       if (max > 0) this.#claimed(reply, sentAt);
     } catch (error) {
-      this.#failed(batch, error);
+      const isApart = max === 0 || batch.length === 0 || !blamesBody(error);
+      if (isApart || blamedItems(error).size > 0) this.#failed(batch, error);
+      else {
+        this.#apart = true;
+        this.#outbox.putBack(batch);
+      }
     } finally {
       this.#asked = 0;
     }

@@ -90,13 +90,41 @@ describe("a handler's end", () => {
   });
 });
 
+describe("a claim that the server refuses", () => {
+  test("fails no job that was completed beside it: the two go apart until a claim is taken", async () => {
+    const queue = at.queue();
+    await queue.enqueueMany([1, 2, 3].map((payload) => ({ payload })));
+    let refusals = 0;
+    at.proxy.always = (seen, ...rest) => {
+      const isRefused = says("complete")(seen) && turnOf(seen).claim !== undefined;
+      if (!isRefused || ++refusals > 1) return pass(seen, ...rest);
+      return problem(422, "input_invalid", false)(seen, ...rest);
+    };
+    const before = at.proxy.seen.length;
+    const crew = hire(queue, ({ payload }) => payload, { concurrency: 1 });
+    await crew.settledJobs(3);
+    await crew.stop();
+    const turns = at.proxy.seen.slice(before).map(turnOf);
+    expect((await queue.stats()).counts).toMatchObject({ completed: 3, failed: 0 });
+    const said = turns.map(({ items, claim }) => [items?.length, claim !== undefined]);
+    // One claims, one is refused, one settles alone, and one claims alone, which has no "claim" in it.
+    expect(said.slice(0, 5)).toEqual([
+      [undefined, false],
+      [1, true],
+      [1, false],
+      [undefined, false],
+      [1, true],
+    ]);
+  });
+});
+
 describe("an end that the server refuses", () => {
-  /** Refuses the first settlement of this kind. */
+  /** Refuses the first settlement of this kind, beside a claim and alone. */
   const refuseFirst = (op: string): void => {
     const refuse = problem(422, "input_invalid", false);
     at.proxy.always = (seen, ...rest) => {
       if (!says(op)(seen)) return pass(seen, ...rest);
-      at.proxy.always = undefined;
+      if (turnOf(seen).claim === undefined) at.proxy.always = undefined;
       return refuse(seen, ...rest);
     };
   };
