@@ -37,9 +37,9 @@ const ofKeys: readonly Mutant[] = [
     name: "rounds-never-pass",
     breaks: "the keys of one set of requirements starve those of another",
     file: "src/store/rounds.ts",
-    from: "row.passed = pass(tables, row.passed, 1 / row.lanes);",
-    to: "row.passed = pass(tables, row.passed, 0 / row.lanes);",
-    tests: [turns, properties],
+    from: "row.began = nextTurn(tables);",
+    to: "row.began = Math.min(nextTurn(tables), lane);",
+    tests: ["test/machine/set-turns.test.ts", properties],
   },
   {
     name: "one-more-than-concurrency",
@@ -109,8 +109,8 @@ const ofKeys: readonly Mutant[] = [
     name: "plain-jobs-last",
     breaks: "jobs without a key wait until no key has any",
     file: "src/machine/turns.ts",
-    from: "return comesBefore(lanes, { priority: place[1], passed: plain_passed });",
-    to: "return lanes.priority <= place[1];",
+    from: "priority === lanes.priority && last <= lanes.last",
+    to: "priority < lanes.priority && last <= lanes.last",
     tests: [turns, properties],
   },
 ];

@@ -7,7 +7,7 @@ import type { Mutant } from "./mutants-table.ts";
 const turns = "test/machine/flow-limits.test.ts";
 const order = "test/machine/flow-order.test.ts";
 const single = "test/machine/turns.test.ts";
-const properties = "test/machine/turns-properties.test.ts";
+const sets = "test/machine/set-turns.test.ts";
 
 export const turnMutants: readonly Mutant[] = [
   {
@@ -20,12 +20,45 @@ export const turnMutants: readonly Mutant[] = [
     tests: [turns],
   },
   {
-    name: "round-of-many-keys-slow",
-    breaks: "the jobs without a key get a turn for each of a key, not for each round of all keys",
+    name: "turns-not-numbered",
+    breaks: "nobody knows who had his turn before whom, so that the first of all has every one",
     file: "src/store/rounds.ts",
-    from: "pass(tables, row.passed, 1 / row.lanes)",
-    to: "pass(tables, row.passed, 1)",
+    from: "counters.lane += 1;",
+    to: "counters.lane += 0;",
     tests: [turns],
+  },
+  {
+    name: "one-turn-for-all-sets",
+    breaks:
+      "jobs without a key wait for ever while other workers are given those of other requirements",
+    file: "src/machine/turns.ts",
+    from: "last: lastPlainTurn(tables.rounds.get([set, place[1]]), set) };",
+    to: "last: Math.max(set, ...[...tables.rounds.scan({})].map(([, row]) => row.plain ?? 0)) };",
+    tests: [sets],
+  },
+  {
+    name: "oldest-of-all-sets-first",
+    breaks: "jobs without a key wait until all older ones of other requirements are gone",
+    file: "src/machine/turns.ts",
+    from: "countersOf(view).turns > 0 ? compareTurns : comparePlains;",
+    to: "countersOf(view).turns < 0 ? compareTurns : comparePlains;",
+    tests: [sets],
+  },
+  {
+    name: "new-set-first-of-all",
+    breaks: "a set of requirements that comes anew with each of its jobs is always first",
+    file: "src/store/rounds.ts",
+    from: "row?.plain ?? set;",
+    to: "row?.plain ?? Math.min(set, 1);",
+    tests: [sets],
+  },
+  {
+    name: "rounds-of-no-set",
+    breaks: "rounds of sets of requirements that are gone are kept for ever",
+    file: "src/store/rounds.ts",
+    from: "if (lanes === 0) tables.rounds.remove(place);",
+    to: "if (lanes < 0) tables.rounds.remove(place);",
+    tests: [sets],
   },
   {
     name: "round-without-end",
@@ -40,68 +73,25 @@ export const turnMutants: readonly Mutant[] = [
     name: "last-lane-begins-anew",
     breaks: "a key that is shut with each of its jobs is ahead of all others each time it opens",
     file: "src/store/rounds.ts",
-    from: "counters.passed = Math.max(counters.passed, row.passed);",
-    to: "",
+    from: "if (isRemembered && (set",
+    to: "if (isRemembered && set < 0 && (set",
     tests: [single],
   },
   {
     name: "weight-counts-as-turns",
     breaks: "each job of a weighted turn counts as one beside jobs without a key",
     file: "src/store/rounds.ts",
-    from: "if (!goesOn || !isFair) row.passed",
-    to: "row.passed",
-    tests: [single],
-  },
-  {
-    name: "late-comers-catch-up",
-    breaks:
-      "jobs without a key that come late take every turn until they have had as many as the keys",
-    file: "src/store/rounds.ts",
-    from: "const from = Math.max(passed, counters.passed - 1);",
-    to: "const from = passed;",
-    tests: [turns],
-  },
-  {
-    name: "two-turns-owed",
-    breaks:
-      "jobs without a key that come back have two turns more before a key that is alone in its round",
-    file: "src/machine/turns.ts",
-    from: "if (areBack && lanes.priority === place[1]) return isLess(passed - 1, plain_passed);",
-    to: "void areBack;",
-    tests: [single, properties],
-  },
-  {
-    name: "missed-round-forgotten",
-    breaks: "jobs without a key of which there were none for rounds wait as if they had just come",
-    file: "src/machine/turns.ts",
-    from: "return isLess(passed - 1, plain_passed);",
-    to: "return isLess(plain_passed, lanes.passed);",
-    tests: [single],
-  },
-  {
-    name: "laggards-equal",
-    breaks:
-      "keys that nobody asked for while others went on wait for all jobs without a key beside them",
-    file: "src/machine/turns.ts",
-    from: "return comesBefore(lanes, { priority: place[1], passed: plain_passed });",
-    to: "const gone = (own: number) => ({ priority: 0, passed: Math.max(own, passed - 1) });\n  const mine = { ...gone(lanes.passed), priority: lanes.priority };\n  return comesBefore(mine, { ...gone(plain_passed), priority: place[1] });",
-    tests: [single],
-  },
-  {
-    name: "fractions-compared-exactly",
-    breaks: "a sum of fractions a trifle short of a round gives a key a turn that is not its own",
-    file: "src/store/rounds.ts",
-    from: "a < b - ROUNDING",
-    to: "a < b",
+    from: "const isNew = !goesOn && (lane",
+    to: "const isNew = goesOn || (lane",
     tests: [single],
   },
   {
     name: "turns-before-priority",
     breaks: "a key's turn comes before a more urgent job without a key",
     file: "src/machine/turns.ts",
-    from: "a.priority === b.priority ? isLess(a.passed, b.passed) : a.priority < b.priority;",
-    to: "isLess(a.passed, b.passed);",
-    tests: [turns],
+    from: "priority < lanes.priority || (priority === lanes.priority && last <= lanes.last);",
+    to: "priority <= 1000 && last <= lanes.last;",
+    tests: [turns, single],
   },
   {
     name: "head-without-rank",

@@ -180,17 +180,24 @@ function checkTurns(
   }
 }
 
-/** Every round knows how many lanes have turns in it, and none is more than one ahead. */
+/** Every round knows how many lanes have turns in it; it remembers turns that were given, of a set that has jobs. */
 function checkRounds(tables: SluiceTables): void {
   const lanes = new Map<string, number>();
   for (const [[set, priority]] of tables.turns.scan({})) {
     const name = `${set} ${priority}`;
     lanes.set(name, (lanes.get(name) ?? 0) + 1);
   }
-  const passed = tables.counters.get([0])?.passed ?? 0;
-  const counted = [...tables.rounds.scan({})].map(([[set, priority], row]) => {
+  const { passed = 0, lane: last = 0 } = tables.counters.get([0]) ?? {};
+  const counted = [...tables.rounds.scan({})].flatMap(([[set, priority], row]) => {
     if (row.passed > passed + 1) fail("I6", "a round is ahead", row, passed);
-    return [`${set} ${priority}`, row.lanes];
+    const { began, before = 0, used = 0, plain } = row;
+    const isPast = before <= (began ?? 0) && Math.max(began ?? 0, plain ?? 0) <= last;
+    if (!isPast) fail("I6", "a turn is to come", row, last);
+    if ((began === undefined) !== (used === 0)) fail("I6", "a round without turns", row);
+    if (row.lanes > 0) return [[`${set} ${priority}`, row.lanes]];
+    const isOfSet = set === 1 || tables.lanes.get([set]) !== undefined;
+    if (!isOfSet || (began ?? plain) === undefined) fail("I11", "a round of nobody", set, row);
+    return [];
   });
   same("I11", "rounds count their lanes", sorted(counted), sorted([...lanes]));
 }

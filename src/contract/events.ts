@@ -116,6 +116,11 @@ export interface EventFacts
      * there were as it began, and counts turns. Without it, as in entries of before these rules, it does none of this.
      */
     fair?: true | undefined;
+    /**
+     * Of a job with a key, or while keys have turns: its turn is numbered, and those are next who had theirs least lately. Without it, as in
+     * entries of before, shares of rounds are counted, and all jobs without a key have one.
+     */
+    turn?: true | undefined;
     /** What it takes of rates is kept in whole parts of a ms; without it, as in entries of before, as doubles add up. */
     parts?: true | undefined;
   };

@@ -149,7 +149,9 @@ function handOut(
   const said = session === undefined ? facts : { ...facts, session };
   const parts = hasRate(tx, job) ? { parts: true as const } : {};
   const fair = job.key !== undefined || parts.parts ? { fair: true as const } : {};
-  tx.emit("job.claimed", { ...said, ...(isTracked && { tracked: true }), ...fair, ...parts });
+  const turn = job.key !== undefined || countersOf(tx).turns > 0 ? { turn: true as const } : {};
+  const rules = { ...fair, ...turn, ...parts };
+  tx.emit("job.claimed", { ...said, ...(isTracked && { tracked: true }), ...rules });
   return toClaimed(tx, id, job, { token, leaseUntil, deliveries: job.deliveries + 1 });
 }
 

@@ -1,6 +1,6 @@
 /**
- * In which order ready jobs are handed out: by priority; among equals the keys take turns, and the jobs without a key have one
- * between them; within a turn by place.
+ * In which order ready jobs are handed out: by priority; among equals the keys take turns, and with them the jobs without a key, of each
+ * set one; within a turn by place.
  * Invariant: what it picks may be handed out at `at`: a key that is shut by then is passed over, and loses its turn.
  */
 import type { JobKind } from "../contract/fields.ts";
@@ -8,7 +8,7 @@ import type { ClaimInput } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
 import { keyOpensAt, limitsOf, MIXED, type RoundRow } from "../store/keys.ts";
 import { laneName, PLAIN_LANE } from "../store/lanes.ts";
-import { isLess } from "../store/rounds.ts";
+import { lastPlainTurn, lastTurn } from "../store/rounds.ts";
 import { countersOf, queueOf, type Transaction, type View } from "./decide.ts";
 import { comparePlaces, type ReadyKey } from "./places.ts";
 
@@ -71,16 +71,20 @@ type Turn = readonly [lane: number, key: string];
 interface Lanes {
   readonly set: number;
   priority: number;
-  /** How far its round has gone. */
-  passed: number;
+  /** When the next of them had its last turn. */
+  last: number;
   /** The turns that come next, as far as they were looked up; the last is the next one. */
   next: Turn[];
   /** Up to which lane they were looked up; none before, and once all up to the end of the round were. */
   seen: number | undefined;
 }
 
-/** The best of the ready jobs without a key. */
-type Plain = readonly [place: ReadyKey, id: string];
+/** The first ready job without a key of a set, and when those of its set and priority had their last turn. */
+interface Plain {
+  readonly place: ReadyKey;
+  readonly id: string;
+  readonly last: number;
+}
 
 /** Turns that are looked up at once: as many as are wanted, within these bounds. */
 const TURNS_AHEAD = 64;
@@ -104,9 +108,13 @@ export function takeInOrder(
       ({ blocked } = countersOf(tx));
       isKnown = true;
     }
-    const plain = bestPlain(plains);
     const lanes = bestLanes(rounds);
-    if (lanes !== undefined && (plain === undefined || comesFirst(tx, lanes, plain))) {
+    const plain = bestPlain(tx, plains, lanes);
+    if (plain !== undefined) {
+      if (!take(plain.id)) return;
+      left -= 1;
+      plains.set(plain.place[0], plainOf(tx, plain.place[0]));
+    } else if (lanes !== undefined) {
       const head = openHead(tx, lanes);
       if (head === undefined) shut += 1;
       else if (!take(head.id)) return;
@@ -114,10 +122,6 @@ export function takeInOrder(
       isKnown = head === undefined || !head.isOrdered || !hasTurn(tx, head.key);
       // Where the key has lanes in other rounds too, these find out when its turn comes there.
       if (isKnown) readRound(tx, lanes, left);
-    } else if (plain !== undefined) {
-      if (!take(plain[1])) return;
-      left -= 1;
-      plains.set(plain[0][0], plainOf(tx, plain[0][0]));
     } else {
       return;
     }
@@ -135,48 +139,72 @@ function aheadOf(tx: Transaction, sets: readonly number[], wanted: number) {
 
 function plainOf({ tables }: View, set: number): Plain | undefined {
   const first = tables.ready.first([set]);
-  return first && [first[0], first[1].id];
+  if (first === undefined) return undefined;
+  const [place, { id }] = first;
+  return { place, id, last: lastPlainTurn(tables.rounds.get([set, place[1]]), set) };
 }
 
-function bestPlain(plains: ReadonlyMap<number, Plain | undefined>): Plain | undefined {
+/** The best of the jobs without a key, if one comes before the lanes whose turn it is. While no key has turns they go by place alone. */
+function bestPlain(
+  view: View,
+  plains: ReadonlyMap<number, Plain | undefined>,
+  lanes: Lanes | undefined,
+): Plain | undefined {
+  const compare = countersOf(view).turns > 0 ? compareTurns : comparePlains;
   let best: Plain | undefined;
   for (const plain of plains.values()) {
-    if (plain && (!best || comparePlaces(plain[0], best[0]) < 0)) best = plain;
+    if (plain === undefined || (lanes !== undefined && !isDue(plain, lanes))) continue;
+    if (best === undefined || compare(plain, best) < 0) best = plain;
   }
   return best;
 }
 
+const comparePlains = (a: Plain, b: Plain): number => comparePlaces(a.place, b.place);
+
+const compareTurns = (a: Plain, b: Plain): number => a.place[1] - b.place[1] || a.last - b.last;
+
+/** Whether jobs without a key come before a turn of a key: they are more urgent, or had theirs less lately. */
+const isDue = ({ place: [, priority], last }: Plain, lanes: Lanes): boolean =>
+  priority < lanes.priority || (priority === lanes.priority && last <= lanes.last);
+
 function lanesOf(tx: Transaction, set: number, wanted: number): Lanes {
-  const lanes: Lanes = { set, priority: 0, passed: 0, next: [], seen: undefined };
+  const lanes: Lanes = { set, priority: 0, last: 0, next: [], seen: undefined };
   readRound(tx, lanes, wanted);
   return lanes;
 }
 
-/** Reads how far the round of a set's best priority has gone, and whose turns come next, of which `wanted` are to be used. */
-function readRound({ tables }: View, lanes: Lanes, wanted: number): void {
+/** Reads whose turns come next in the round of a set's best priority, of which `wanted` are to be used, and when the first had its last one. */
+function readRound(view: View, lanes: Lanes, wanted: number): void {
+  const row = readTurns(view, lanes, wanted);
+  const [next = 0] = lanes.next.at(-1) ?? [];
+  if (row !== undefined) lanes.last = lastTurn(row, next);
+}
+
+/** Reads whose turns come next; returns the round that they are of, if there are any. */
+function readTurns({ tables }: View, lanes: Lanes, wanted: number): RoundRow | undefined {
   const { set } = lanes;
   // As long as turns are left that were looked up, none of a better priority has come: a claim takes jobs away, and where it lets some go,
   // or a key in strict order goes on, all is looked up anew.
   const known = lanes.next.length > 0 ? tables.rounds.get([set, lanes.priority]) : undefined;
   const priority = known === undefined ? tables.turns.first([set])?.[0][1] : lanes.priority;
   if (known === undefined) lanes.next = [];
-  if (priority === undefined) return;
+  if (priority === undefined) return undefined;
   const row = known ?? tables.rounds.get([set, priority]);
   if (row === undefined) throw new Error(`lanes of set ${set} have turns in no round`);
   if (priority !== lanes.priority) lanes.seen = undefined;
   lanes.priority = priority;
-  lanes.passed = row.passed;
   if (row.left > 0 && lanes.next.at(-1)?.[0] !== row.lane) {
     // Its turn is not used up yet.
     const turn = tables.turns.get([set, priority, row.lane]);
     if (turn !== undefined) lanes.next.push([row.lane, turn.key]);
   }
-  if (lanes.next.length > 0) return;
+  if (lanes.next.length > 0) return row;
   const limit = Math.min(Math.max(wanted, TURNS_AHEAD_MIN), TURNS_AHEAD);
   const ahead = turnsAhead(tables, [set, priority], { ...row, seen: lanes.seen }, limit);
   lanes.seen = ahead.length < limit ? undefined : ahead.at(-1)?.[0];
   if (wanted > 1) expectHeads(tables, ahead.slice(0, wanted));
   lanes.next = ahead.reverse();
+  return row;
 }
 
 /** What will be asked of the lanes whose turns come next is read with a few queries, wherever it stands. */
@@ -208,32 +236,14 @@ function turnsAhead(
 function bestLanes(rounds: readonly Lanes[]): Lanes | undefined {
   let best: Lanes | undefined;
   for (const each of rounds) {
-    if (each.next.length > 0 && (!best || comesBefore(each, best))) best = each;
+    if (each.next.length > 0 && (best === undefined || comesBefore(each, best))) best = each;
   }
   return best;
 }
 
-/** How far what has turns at a priority has gone. */
-type Gone = Pick<Lanes, "priority" | "passed">;
-
-/**
- * The one that has gone less far comes before the other, however far both are behind: were two that nobody asked for lately taken to be
- * equal, the first of them would have every turn for as long as others go on.
- */
-const comesBefore = (a: Gone, b: Gone): boolean =>
-  a.priority === b.priority ? isLess(a.passed, b.passed) : a.priority < b.priority;
-
-/**
- * Whether a turn of a key comes before the jobs without one, which go first among equals. As long as there are some they are never behind what
- * was handed out last; where they are, and the keys are not, they came back. Then they wait for a whole round to go by, or have one turn at once
- * if it has: that takes them no further than all have gone, so that they wait behind it.
- */
-function comesFirst(view: View, lanes: Lanes, [place]: Plain): boolean {
-  const { passed, plain_passed } = countersOf(view);
-  const areBack = !isLess(passed, plain_passed) && isLess(passed, lanes.passed);
-  if (areBack && lanes.priority === place[1]) return isLess(passed - 1, plain_passed);
-  return comesBefore(lanes, { priority: place[1], passed: plain_passed });
-}
+/** By priority; then those come first whose next one had its last turn less lately. */
+const comesBefore = (a: Lanes, b: Lanes): boolean =>
+  a.priority === b.priority ? a.last < b.last : a.priority < b.priority;
 
 /** Whether a key in strict order has a turn still, as when its head could not be handed out: that may be of another set, or a better priority. */
 const hasTurn = ({ tables }: View, key: string): boolean =>

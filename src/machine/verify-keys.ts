@@ -6,6 +6,7 @@ import type { KeyLimits } from "../contract/keys.ts";
 import { limits } from "../contract/limits.ts";
 import type { JobPointer, JobRow } from "../store/jobs.ts";
 import type { KeyLane, KeyRow, RoundRow } from "../store/keys.ts";
+import { PLAIN_LANE } from "../store/lanes.ts";
 import type { Counters, QueueRow } from "../store/queue.ts";
 import { isLess } from "../store/rounds.ts";
 import type { TimerRow } from "../store/timers.ts";
@@ -132,17 +133,28 @@ export function verifyTurn(
   add(state.implied.rounds, [set, priority]);
 }
 
-/** A round counts its lanes, and is at most one ahead of the others. */
+/** A round counts its lanes; one of none is kept for the turns that it remembers, as long as its set has jobs. */
 export function verifyRound(check: RowCheck, place: RowKey, row: RoundRow): void {
+  const [set = 0] = place;
+  const { began, before = 0, used, plain } = row;
   add(check.state.found.rounds, place, row.lanes);
-  check.expect(row.lanes >= 1, "I11", `it is of ${row.lanes} lanes`);
+  const isOfSet = set === PLAIN_LANE || check.find("lanes", [set]) !== undefined;
+  const isKept = isOfSet && (began ?? plain) !== undefined;
+  check.expect(row.lanes >= 1 || isKept, "I11", `it is of ${row.lanes} lanes`);
   const isLeft = row.left >= 0 && row.left < limits.weightMax;
   check.expect(isLeft, "I6", `${row.left} jobs are left in its turn`);
   const counters = check.find("counters", [0]) as Partial<Counters> | undefined;
   const isKnown = (row.end ?? 0) <= (counters?.lane ?? 0);
   check.expect(isKnown, "I6", `it ends with lane ${row.end}, past ${counters?.lane}`);
+  const turns = [before, began ?? before, Math.max(began ?? 0, plain ?? 0), counters?.lane ?? 0];
+  const isInOrder = turns.every((turn, i) => turn >= (turns[i - 1] ?? 0));
+  check.expect(isInOrder, "I6", `its turns are not in order: ${turns.join(", ")}`);
+  const isBegun = (began === undefined) === (used === undefined);
+  check.expect(isBegun, "I6", `it began with turn ${began}, and ${used} lanes had theirs`);
   checkPassed(check, row.passed, counters?.passed);
 }
+
+/** In entries of before turns were numbered no round went further than one ahead of the others. */
 
 export function checkPassed(check: RowCheck, passed = 0, all = 0): void {
   check.expect(!isLess(all + 1, passed), "I6", `it is at ${passed}, more than one past ${all}`);

@@ -6,7 +6,7 @@ import { type EndState, isEndState, utf8Bytes } from "../contract/fields.ts";
 import type { JobRow } from "./jobs.ts";
 import { type LaneRow, laneName, PLAIN_LANE, setOf } from "./lanes.ts";
 import { type Counters, editCounters, readQueue } from "./queue.ts";
-import { pass } from "./rounds.ts";
+import { forgetRounds, pass, type Rules, usePlainTurn } from "./rounds.ts";
 import type { SluiceTables } from "./schema.ts";
 import { take } from "./token-bucket.ts";
 
@@ -25,13 +25,14 @@ export function recount(
   before: JobRow | undefined,
   after: JobRow | undefined,
   also: Sequences | undefined,
+  rules: Rules,
 ): void {
   const isSameText = before?.payload === after?.payload && before?.result === after?.result;
   const isSameShelf = keptForOthers(before) === keptForOthers(after);
   if (also === undefined && isSameText && isSameShelf && before?.state === after?.state) return;
   const counters = editCounters(tables);
   if (before?.state === "ready" && after?.state === "running") {
-    countHandOut(tables, counters, at, after);
+    countHandOut(tables, counters, at, after, rules);
   }
   if (also?.seq !== undefined) counters.seq = also.seq;
   if (also?.grant !== undefined) counters.grant = also.grant;
@@ -45,17 +46,20 @@ export function recount(
   }
 }
 
-/** The queue's rate, and the round of the jobs without a key, which is one turn long, of which one was handed out. */
+/** The queue's rate, and the turn of the jobs without a key, of which one was handed out. */
 function countHandOut(
   tables: SluiceTables,
   counters: Counters,
   at: number,
-  { key, inParts }: JobRow,
+  job: JobRow,
+  { turn }: Rules,
 ): void {
+  const { key, inParts } = job;
   const { rate } = readQueue(tables).config;
   if (rate !== null) counters.used_until = take(counters.used_until, rate, at, inParts);
   if (key !== undefined || counters.turns === 0) return;
-  counters.plain_passed = pass(tables, counters.plain_passed, 1);
+  if (turn) usePlainTurn(tables, [setOf(job), job.priority]);
+  else counters.plain_passed = pass(tables, counters.plain_passed, 1);
 }
 
 /** The counter of the ended jobs that are kept for those that wait for them. */
@@ -74,9 +78,15 @@ export function moveLane(
   const to = after !== undefined && !isEndState(after.state) ? after : undefined;
   if (from !== undefined && setOf(from) !== PLAIN_LANE) countInLane(tables, from, -1);
   if (to !== undefined && setOf(to) !== PLAIN_LANE) countInLane(tables, to, 1);
+  if (from !== undefined && to === undefined) forgetSet(tables, setOf(from));
   if (to?.key === undefined || from !== undefined) return;
   const counters = editCounters(tables);
   counters.lane = Math.max(counters.lane, to.lane);
+}
+
+/** With its last open job goes what a set's rounds remember. */
+function forgetSet(tables: SluiceTables, set: number): void {
+  if (set !== PLAIN_LANE && tables.lanes.get([set]) === undefined) forgetRounds(tables, set);
 }
 
 function countInLane(tables: SluiceTables, job: JobRow, change: 1 | -1): void {

@@ -1,7 +1,7 @@
 /**
  * The one way to change a key's row: what follows for its turns, its timer and the counters from every change of its jobs, limits or time.
- * Invariant: a lane has a turn exactly if its key may hand out a job and it has one that is ready; `editKey` is the only writer of keys, turns
- * and rounds.
+ * Invariant: a lane has a turn exactly if its key may hand out a job and it has one that is ready; `editKey` is the only writer of keys and turns,
+ * and of rounds but for what they remember of jobs without a key, and their end with that of their set.
  */
 import { isEndState } from "../contract/fields.ts";
 import type { KeyLimits } from "../contract/keys.ts";
@@ -28,14 +28,14 @@ import {
 } from "./keys.ts";
 import { setOf } from "./lanes.ts";
 import { editCounters, readQueue } from "./queue.ts";
-import { enterRound, isSameRound, leaveRound, useTurn } from "./rounds.ts";
+import { enterRound, isSameRound, leaveRound, type Rules, useTurn } from "./rounds.ts";
 import type { SluiceTables } from "./schema.ts";
 import { bounded, take } from "./token-bucket.ts";
 
-/** Which lane of a key was given a job, and by which rule. */
+/** Which lane of a key was given a job, and by which rules. */
 interface Served {
   readonly index: number;
-  readonly isFair: boolean;
+  readonly rules: Rules;
 }
 
 /** Changes a key's row and all that follows. `change` returns the lane that was given a job, if one was. */
@@ -57,7 +57,7 @@ export function editKey(
   const all = limitsOf(row, config);
   row.usedUntil = bounded(row.usedUntil, all.rate, at);
   const opensAt = keyOpensAt(row, all);
-  if (served !== undefined) useTurn(tables, rounds[served.index], all.weight, served.isFair);
+  if (served !== undefined) useTurn(tables, rounds[served.index], all.weight, served.rules);
   for (const name in rounds) leaveGone(tables, rounds[Number(name)], row.lanes[Number(name)]);
   placeLanes(tables, key, row, opensAt <= at);
   row.dueAt = keyDueAt(row, opensAt, at);
@@ -74,14 +74,14 @@ export function editKey(
   }
 }
 
-/** Counts a job of a key, which moves from one row to another; `isFair` is what `job.claimed` says. */
+/** Counts a job of a key, which moves from one row to another. */
 export function countInKey(
   tables: SluiceTables,
   at: number,
   id: string,
   before: JobRow | undefined,
   after: JobRow | undefined,
-  isFair: boolean,
+  rules: Rules,
 ): void {
   const key = (after ?? before)?.key;
   if (key === undefined) return;
@@ -95,7 +95,7 @@ export function countInKey(
     moveInLane(row, before, after);
     if (before?.state !== "ready" || after?.state !== "running") return undefined;
     if (all.rate !== null) row.usedUntil = take(row.usedUntil, all.rate, at, after.inParts);
-    return { index: laneIndexOf(after), isFair };
+    return { index: laneIndexOf(after), rules };
   });
 }
 

@@ -90,15 +90,26 @@ export interface RoundRow {
    * a new lane each time, and would else come before those who wait for its end.
    */
   readonly end?: number | undefined;
-  /** How many rounds it has gone through, as far as other rounds are concerned: those that have gone through less come first. */
+  /** The turn with which the round began, the one with which that before it did, how many lanes there were, and how many turns began since. */
+  readonly began?: number | undefined;
+  readonly before?: number | undefined;
+  readonly size?: number | undefined;
+  readonly used?: number | undefined;
+  /** The last turn of the jobs without a key that have this set and priority, while keys had turns. */
+  readonly plain?: number | undefined;
+  /** How many rounds it has gone through by entries of before turns were numbered: those that had gone through less came first. */
   readonly passed: number;
 }
 
-/** One row for each set and priority in which any lane has turns. */
+/**
+ * One row for each set and priority in which any lane has turns, or anyone had one since the set came: who comes back is to wait as if he had
+ * stayed.
+ */
 export const rounds = declareTable<RoundRow>()({
   name: "rounds",
   version: 1,
   key: [integer("set_number"), signed("priority", -limits.priorityMin)],
+  resident: true,
   valueBytesMax: 1000,
 });
 

@@ -42,7 +42,7 @@ function claimed(tables: SluiceTables, event: EventOf<"job.claimed">, at: number
     reason: undefined,
     error: undefined,
   };
-  move(tables, at, event.id, before, after, { grant: event.grant }, event.fair);
+  move(tables, at, event.id, before, after, { grant: event.grant }, event);
 }
 
 function completed(tables: SluiceTables, event: EventOf<"job.completed">, at: number): void {

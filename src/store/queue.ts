@@ -30,7 +30,8 @@ export interface QueueRow {
 /**
  * The number of jobs in each state, of those that actions and children keep, of workers, schedules and keys with settings, the bytes
  * they hold, operations under way, lanes that have turns and ready jobs of those that have none; the last number of each sequence;
- * how far the rounds have gone, and that of the jobs without a key; and up to when the queue's rate is used.
+ * how far the rounds had gone by entries of before turns were numbered, and that of the jobs without a key; and up to when the queue's rate is
+ * used.
  */
 export type Counters = Record<
   | JobState

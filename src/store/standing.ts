@@ -15,6 +15,7 @@ import { countInKey } from "./key-edits.ts";
 import { linger } from "./lingering.ts";
 import { countInPlan } from "./plans.ts";
 import { readQueue } from "./queue.ts";
+import type { Rules } from "./rounds.ts";
 import type { SluiceSchema, SluiceTables } from "./schema.ts";
 import { forgetTasks } from "./tasks.ts";
 import { moveUnique } from "./uniques.ts";
@@ -25,7 +26,7 @@ type Lag = Map<string, JobRow | undefined>;
 
 /**
  * Replaces a job's row and everything that is derived from it. `before` undefined creates, `after` undefined removes.
- * `also` are the numbers that the event took, `isFair` is what `job.claimed` says.
+ * `also` are the numbers that the event took, `rules` those of a hand-out.
  */
 export function move(
   tables: SluiceTables & { readonly lag?: Lag },
@@ -34,7 +35,7 @@ export function move(
   before: JobRow | undefined,
   after: JobRow | undefined,
   also?: Sequences,
-  isFair = false,
+  rules: Rules = {},
 ): void {
   const { key, plan, unique, after: parents } = (after ?? before) as JobRow;
   const { lag } = tables;
@@ -49,10 +50,10 @@ export function move(
   if (after === undefined) tables.jobs.remove([id]);
   else if (before === undefined) tables.jobs.insert([id], after);
   else tables.jobs.put([id], after);
-  recount(tables, at, before, after, also);
+  recount(tables, at, before, after, also, rules);
   moveLane(tables, before, after);
   moveHeld(tables, id, before, after);
-  if (key !== undefined) countInKey(tables, at, id, before, after, isFair);
+  if (key !== undefined) countInKey(tables, at, id, before, after, rules);
   if (unique !== undefined) moveUnique(tables, at, id, before, after);
   if (plan !== undefined) {
     countInPlan(tables, before, after);

@@ -128,6 +128,9 @@ describe("a verification of keys and flows", () => {
       "I6",
       "it is at 99, more than one past",
     ],
+    ["a turn that is to come", [set("rounds", "plain", 9e9)], "I6", "its turns are not in order"],
+    ["a round that never began", [set("rounds", "used", 1)], "I6", "it began with turn undefined"],
+    ["a round of nobody", [set("rounds", "lanes", 0)], "I11", "it is of 0 lanes"],
     ["too many jobs left in a turn", [set("rounds", "left", -1)], "I6", "-1 jobs are left"],
     ["plain jobs ahead", [set("counters", "plain_passed", 99)], "I6", "it is at 99, more than"],
     [

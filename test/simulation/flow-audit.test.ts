@@ -148,6 +148,30 @@ describe("turns that are not fair are found", () => {
     expect(() => judge({}, ...alone, ...turns, enqueued("p"))).not.toThrow();
   });
 
+  test("where jobs without a key wait, and keys of other requirements have turns that they might have been given", () => {
+    const gpu = { lane: 4, set: 4, requires: ["gpu"], key: "g" };
+    const names = ["1", "2", "3", "4", "5"];
+    const all = [...names.map((id) => enqueued(id, gpu)), enqueued("p")];
+    const turns = names.map((id) => claimed(id));
+    expect(() => judge({}, ...all, ...turns)).toThrow("I6");
+    expect(() =>
+      judge({}, ...all, ...turns.slice(0, 4), claimed("p"), ...turns.slice(4)),
+    ).not.toThrow();
+    // Who takes jobs of keys that require nothing may have no graphics card.
+    const plain = [
+      ...names.map((id) => enqueued(id, a)),
+      enqueued("p", { ...gpu, key: undefined }),
+    ];
+    expect(() => judge({}, ...plain, ...turns)).not.toThrow();
+  });
+
+  test("where a key waits, and the jobs without one of other requirements have turns that it might have been given", () => {
+    const gpu = { lane: 4, requires: ["gpu"] };
+    const names = ["1", "2", "3", "4", "5"];
+    const all = [...names.map((id) => enqueued(id, gpu)), enqueued("a1", a)];
+    expect(() => judge({}, ...all, ...names.map((id) => claimed(id)))).toThrow("I6");
+  });
+
   test("but not where the one that waits is shut, or the other has more weight", () => {
     const all = ["1", "2", "3", "4"].map((id) => claimed(id));
     expect(() => judge({}, ...jobs, ["key.paused", { key: "b" }], ...all)).not.toThrow();

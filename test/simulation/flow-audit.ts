@@ -6,6 +6,7 @@ import { type Event, eventTexts } from "../../src/contract/events.ts";
 import { EventCodec } from "../../src/store/entry.ts";
 import { FlowLife, type Life } from "./flow-life.ts";
 import type { State } from "./model/state.ts";
+import { type Place, TurnAudit } from "./turn-audit.ts";
 import { demand } from "./violation.ts";
 
 const codec = new EventCodec<Event>(eventTexts);
@@ -32,6 +33,12 @@ interface Begun {
   readonly overIn: ReadonlySet<string>;
 }
 
+/** Who waits, in a round. */
+function placeOf(told: string): Place {
+  const [set, priority, ...key] = told.split(" ");
+  return [Number(set), Number(priority), key.join(" ")];
+}
+
 export class FlowAudit {
   #life = new FlowLife();
   #waiting = new Map<string, Waiting>();
@@ -39,6 +46,7 @@ export class FlowAudit {
   #plain = new Map<string, Readonly<Record<string, number>>>();
   /** By keys whose weight was changed: a turn that has begun is finished by the weight with which it began. */
   #begun = new Map<string, Begun>();
+  #turns = new TurnAudit();
   #events = 0;
   /** By keys with open jobs: how many events there had been when they came to have any. */
   #came = new Map<string, number>();
@@ -49,6 +57,7 @@ export class FlowAudit {
     copy.#waiting = new Map(this.#waiting);
     copy.#plain = new Map(this.#plain);
     copy.#begun = new Map(this.#begun);
+    copy.#turns = this.#turns.copy();
     copy.#events = this.#events;
     copy.#came = new Map(this.#came);
     return copy;
@@ -58,6 +67,9 @@ export class FlowAudit {
   static of(state: State): FlowAudit {
     const audit = new FlowAudit();
     audit.#life = FlowLife.of(state);
+    for (const { set, kind, requires } of state.jobs.values()) {
+      audit.#turns.learn(set, kind, requires);
+    }
     return audit;
   }
 
@@ -86,7 +98,11 @@ export class FlowAudit {
       this.#checkPlain(event.id, before);
     }
     // By these a job comes to where no other one of its unique key may be.
-    if (event.type === "job.enqueued") this.#checkUnique(event.id);
+    if (event.type === "job.enqueued") {
+      this.#checkUnique(event.id);
+      const { key, lane, set = 1, kind, requires } = event;
+      this.#turns.learn(key === undefined ? lane : set, kind, requires);
+    }
     if (event.type === "job.retried" || event.type === "job.claimed") this.#checkUnique(event.id);
     if (event.type === "queue.configured") this.#waiting.clear();
     this.#follow(event, at);
@@ -164,6 +180,7 @@ export class FlowAudit {
     const round = `${set} ${priority}`;
     const weight = this.#weightIn(round, key);
     this.#passPlain(id, round, key, 1 / weight);
+    this.#turns.serve(id, [set, priority, key], 1 / weight);
     for (const [name, other] of this.#waiting) {
       if (name === key || other.round !== round) continue;
       const cutsIn = (this.#came.get(key) ?? 0) > other.since;
@@ -177,6 +194,7 @@ export class FlowAudit {
   /** So is one before the jobs without a key have had three turns, of which there is one between them, whichever was handed out. */
   #checkPlain(id: string, { key, set, priority }: Life): void {
     if (key !== undefined) return;
+    this.#turns.serve(id, [set, priority, PLAIN], 1);
     this.#plain.clear();
     for (const [name, other] of this.#waiting) {
       if (other.round !== `${set} ${priority}`) continue;
@@ -249,6 +267,9 @@ export class FlowAudit {
     }
     if (!isSteady) this.#forgetPlain();
     this.#followPlain();
+    const keys = [...this.#waiting].map(([name, { round }]) => `${round} ${name}`);
+    const all = [...keys, ...[...this.#plain.keys()].map((round) => `${round} ${PLAIN}`)];
+    this.#turns.follow(all.map(placeOf));
   }
 
   /** Notes in which rounds jobs without a key wait. */

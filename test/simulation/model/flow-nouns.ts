@@ -44,7 +44,7 @@ export interface Turned {
   readonly priority: number;
 }
 
-/** How far the turns of one set and priority have gone. */
+/** How far the turns of one set and priority have gone. It is kept while the set has jobs, if anyone has had one. */
 export interface Round {
   readonly set: number;
   readonly priority: number;
@@ -53,7 +53,13 @@ export interface Round {
   readonly left: number;
   /** The last lane that there was when the round began. */
   readonly end?: number | undefined;
-  readonly passed: number;
+  /** The turns with which it and the round before began; how many lanes it had then, and how many turns since. */
+  readonly began?: number | undefined;
+  readonly before?: number | undefined;
+  readonly size?: number | undefined;
+  readonly used?: number | undefined;
+  /** The last turn of the jobs without a key. */
+  readonly plain?: number | undefined;
 }
 
 /** A place taken by a job that ended without its worker's knowledge. */

@@ -4,7 +4,7 @@
  */
 import type { Key } from "./flow-nouns.ts";
 import { freeParents } from "./kin.ts";
-import { goOn, limitsOf, touch, used } from "./rounds.ts";
+import { forgetRounds, limitsOf, touch, used, usePlainTurn } from "./rounds.ts";
 import { isEnded, type Job, type State } from "./state.ts";
 import { letGo } from "./uniques.ts";
 
@@ -17,13 +17,14 @@ export function moved(state: State, at: number, before: Some, after: Some): void
   const rate = state.queue?.config.rate ?? null;
   if (isHandOut && rate !== null) state.usedUntil = used(state.usedUntil, rate, at);
   if (isHandOut && after.key === undefined && state.turns.size > 0) {
-    state.plainPassed = goOn(state, state.plainPassed, 1);
+    usePlainTurn(state, after);
   }
   if (after !== undefined && isOver(before) && !isOver(after)) {
     state.lane = Math.max(state.lane, after.lane, after.set);
   }
   moveInKey(state, at, before, after, isHandOut);
   letGo(state, at, before, after);
+  forgetRounds(state);
   if (before !== undefined && !isOver(before) && isOver(after)) freeParents(state, at, before);
 }
 

@@ -1,9 +1,10 @@
 /**
- * In which order ready jobs are handed out: by priority; among equals the rounds of keys and the jobs without a key by how far they
- * have gone, of which the latter make up for one turn at most; in a round lane after lane, each for its turn; within a lane by place.
+ * In which order ready jobs are handed out: by priority; among equals first who had his last turn least lately, be it the next lane of a
+ * round of keys or the jobs without a key of a set; in a round lane after lane, each for its turn; within a lane by place.
  * Invariant: a key that is shut by now is passed over, and loses its turn.
  */
 import { small } from "../small.ts";
+import type { Round } from "./flow-nouns.ts";
 import { inLane, opensAt, roundName, touch } from "./rounds.ts";
 import type { Job, State } from "./state.ts";
 import type { Turn } from "./turn.ts";
@@ -28,7 +29,7 @@ function setsFor({ jobs }: State, { kinds, capabilities }: Takes): number[] {
 interface Ahead {
   readonly set: number;
   priority: number;
-  passed: number;
+  last: number;
   next: number[];
 }
 
@@ -43,40 +44,37 @@ function lookUp({ turns, rounds }: State, ahead: Ahead): void {
   if (round === undefined) throw new Error(`the model has lost a round of set ${ahead.set}`);
   if (priority !== ahead.priority) ahead.next = [];
   ahead.priority = priority;
-  ahead.passed = round.passed;
+  const { began, before = 0, size = 1, used = 0 } = round;
   const lanes = own.filter(([, each]) => each.priority === priority).map(([lane]) => lane);
   const isOn = round.left > 0 && lanes.includes(round.lane);
   if (isOn && ahead.next.at(-1) !== round.lane) ahead.next.push(round.lane);
-  if (ahead.next.length > 0) return;
+  if (ahead.next.length === 0) ahead.next = comingOf(lanes, round);
+  const share = Math.min(1, used / size);
+  ahead.last = began === undefined ? (ahead.next.at(-1) ?? 0) : before + (began - before) * share;
+}
+
+/** The lanes of a round in the order of their turns, the next one last. */
+function comingOf(lanes: number[], round: Round): number[] {
   lanes.sort((a, b) => a - b);
   const end = round.end ?? Infinity;
   const behind = lanes.filter((lane) => lane > round.lane && lane <= end);
-  ahead.next = (behind.length > 0 ? behind : lanes).toReversed();
+  return (behind.length > 0 ? behind : lanes).toReversed();
 }
 
-type Gone = { readonly priority: number; readonly passed: number };
+type Gone = { readonly priority: number; readonly last: number };
 
-/** Sums of fractions of a round are equal up to here. */
-const rounding = 1e-6;
+/** By priority; then the one whose last turn was before the other's. */
+const isFirst = (a: Gone, b: Gone): boolean =>
+  a.priority === b.priority ? a.last < b.last : a.priority < b.priority;
 
-/** By priority; then the round that has gone less far. */
-function isFirst(a: Gone, b: Gone): boolean {
-  if (a.priority !== b.priority) return a.priority < b.priority;
-  return b.passed - a.passed > rounding;
-}
-
-/** Whether the jobs without a key have their turn: where they came back they wait for a whole round, unless they missed one. */
-function isPlainFirst({ passed, plainPassed }: State, priority: number, keys: Gone): boolean {
-  const missed = passed - plainPassed;
-  if (priority !== keys.priority || missed < -rounding || keys.passed - passed <= rounding) {
-    return !isFirst(keys, { priority, passed: plainPassed });
-  }
-  return missed >= 1 - rounding;
+/** When the jobs without a key of a set and priority had their last turn; the set came before all of them. */
+function plainGone({ rounds }: State, { set, priority }: Job): Gone {
+  return { priority, last: rounds.get(roundName({ set, priority }))?.plain ?? set };
 }
 
 function aheadOf(state: State, takes: Takes) {
   const sets = setsFor(state, takes);
-  const all = sets.map((set): Ahead => ({ set, priority: 0, passed: 0, next: [] }));
+  const all = sets.map((set): Ahead => ({ set, priority: 0, last: 0, next: [] }));
   for (const each of all) lookUp(state, each);
   return { sets, all };
 }
@@ -102,7 +100,8 @@ export function takeInOrder(turn: Turn, takes: Takes, take: (job: Job) => boolea
     for (const each of all) {
       if (each.next.length > 0 && (!best || isFirst(each, best))) best = each;
     }
-    if (best !== undefined && !(plain && isPlainFirst(state, plain.priority, best))) {
+    const isPlain = plain && (!best || !isFirst(best, plainGone(state, plain)));
+    if (best !== undefined && !isPlain) {
       const job = nextOf(turn, best);
       if (job === undefined) shut += 1;
       else if (!take(job)) return;
@@ -115,11 +114,14 @@ export function takeInOrder(turn: Turn, takes: Takes, take: (job: Job) => boolea
   }
 }
 
-function bestPlain({ jobs }: State, sets: readonly number[]): Job | undefined {
-  const plain = [...jobs.values()].filter(
-    ({ key, set }) => key === undefined && sets.includes(set),
-  );
-  return inLane(plain)[0];
+/** The first of each set, of which that of the set comes first whose turn it is; while no key has turns the first of all. */
+function bestPlain(state: State, sets: readonly number[]): Job | undefined {
+  const all = [...state.jobs.values()].filter(({ key }) => key === undefined);
+  const first = inLane(all.filter(({ set }) => sets.includes(set)));
+  if (state.turns.size === 0) return first[0];
+  const heads = sets.flatMap((own) => first.find(({ set }) => set === own) ?? []);
+  const isSooner = (a: Job, b: Job) => isFirst(plainGone(state, a), plainGone(state, b));
+  return heads.sort((a, b) => (isSooner(a, b) ? -1 : 1))[0];
 }
 
 /** The first job of the lane whose turn it is; undefined where that has none any more, or its key is shut by now. */

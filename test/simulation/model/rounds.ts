@@ -104,8 +104,18 @@ function leave(state: State, lane: number): void {
   if (turned === undefined) return;
   const name = roundName(turned);
   if ([...state.turns.values()].some((each) => roundName(each) === name)) return;
-  state.passed = Math.max(state.passed, state.rounds.get(name)?.passed ?? 0);
-  state.rounds.delete(name);
+  const round = state.rounds.get(name);
+  if (round?.began === undefined && round?.plain === undefined) state.rounds.delete(name);
+  else state.rounds.set(name, { ...round, lane: 0, left: 0, end: undefined });
+}
+
+/** Rounds of sets without open jobs remember nothing. */
+export function forgetRounds({ rounds, turns, jobs }: State): void {
+  for (const [name, { set }] of rounds) {
+    const hasLanes = [...turns.values()].some((each) => roundName(each) === name);
+    const isOpen = [...jobs.values()].some((job) => job.set === set && !isEnded(job.state));
+    if (set !== 1 && !hasLanes && !isOpen) rounds.delete(name);
+  }
 }
 
 function enter(state: State, lane: number, turned: Turned): void {
@@ -113,14 +123,15 @@ function enter(state: State, lane: number, turned: Turned): void {
   const name = roundName(turned);
   if (state.rounds.has(name)) return;
   const { set, priority } = turned;
-  state.rounds.set(name, { set, priority, lane: 0, left: 0, passed: state.passed });
+  state.rounds.set(name, { set, priority, lane: 0, left: 0 });
 }
 
-/** A round went on by a share of it; it is never taken to be more than one behind. */
-export function goOn(state: State, passed: number, share: number): number {
-  const from = Math.max(passed, state.passed - 1);
-  state.passed = Math.max(state.passed, from);
-  return from + share;
+/** A job without a key was handed out while keys have turns. */
+export function usePlainTurn(state: State, { set, priority }: Pick<Job, "set" | "priority">): void {
+  const name = roundName({ set, priority });
+  state.lane += 1;
+  const round = state.rounds.get(name) ?? { set, priority, lane: 0, left: 0 };
+  state.rounds.set(name, { ...round, plain: state.lane });
 }
 
 /** A lane was given a job in its turn; a turn counts once. With one before the last lane, or of a lane that came since, a round begins. */
@@ -135,9 +146,11 @@ function useTurn(state: State, lane: number, weight: number): void {
     return;
   }
   const lanes = [...state.turns.values()].filter((each) => roundName(each) === name).length;
-  const end = lane <= round.lane || lane > (round.end ?? 0) ? state.lane : round.end;
-  const passed = goOn(state, round.passed, 1 / lanes);
-  state.rounds.set(name, { ...round, lane, left: weight - 1, end, passed });
+  const isNew = lane <= round.lane || lane > (round.end ?? 0);
+  const next = { ...round, lane, left: weight - 1, end: isNew ? state.lane : round.end };
+  state.lane += 1;
+  const begun = { before: round.began ?? lane, began: state.lane, size: lanes, used: 1 };
+  state.rounds.set(name, isNew ? { ...next, ...begun } : { ...next, used: (next.used ?? 0) + 1 });
 }
 
 /** Changes a key, and brings its lanes' turns up to date. `served` is the lane that was given a job. */

@@ -243,11 +243,8 @@ export interface State {
   uniques: Map<string, UniqueKey>;
   slots: Slot[];
   names: Names;
-  /** The greatest number of a lane or set so far. */
+  /** The greatest number of a lane, set or turn so far. */
   lane: number;
-  /** How far the rounds have gone, and that of the jobs without a key. */
-  passed: number;
-  plainPassed: number;
   /** Up to when the queue's rate is used. */
   usedUntil: number;
   operations: Operation[];
@@ -277,8 +274,6 @@ export const noQueue = (): State => ({
   slots: [],
   names: noNames(),
   lane: 1,
-  passed: 0,
-  plainPassed: 0,
   usedUntil: 0,
   operations: [],
   seq: 0,
