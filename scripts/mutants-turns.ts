@@ -32,8 +32,8 @@ export const turnMutants: readonly Mutant[] = [
     breaks:
       "jobs without a key wait for ever while other workers are given those of other requirements",
     file: "src/machine/turns.ts",
-    from: "last: lastPlainTurn(tables.rounds.get([set, place[1]]), set) };",
-    to: "last: Math.max(set, ...[...tables.rounds.scan({})].map(([, row]) => row.plain ?? 0)) };",
+    from: "last: lastPlainTurn(row, set) };",
+    to: "last: Math.max(set, row === undefined ? 0 : 1, ...[...rounds.scan({})].map(([, each]) => each.plain ?? 0)) };",
     tests: [sets],
   },
   {

@@ -137,11 +137,14 @@ function aheadOf(tx: Transaction, sets: readonly number[], wanted: number) {
   };
 }
 
-function plainOf({ tables }: View, set: number): Plain | undefined {
-  const first = tables.ready.first([set]);
+function plainOf(view: View, set: number): Plain | undefined {
+  const { ready, rounds } = view.tables;
+  const first = ready.first([set]);
   if (first === undefined) return undefined;
   const [place, { id }] = first;
-  return { place, id, last: lastPlainTurn(tables.rounds.get([set, place[1]]), set) };
+  // While no key has turns, nobody asks when the last one was.
+  const row = countersOf(view).turns > 0 ? rounds.get([set, place[1]]) : undefined;
+  return { place, id, last: lastPlainTurn(row, set) };
 }
 
 /** The best of the jobs without a key, if one comes before the lanes whose turn it is. While no key has turns they go by place alone. */

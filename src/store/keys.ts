@@ -109,7 +109,6 @@ export const rounds = declareTable<RoundRow>()({
   name: "rounds",
   version: 1,
   key: [integer("set_number"), signed("priority", -limits.priorityMin)],
-  resident: true,
   valueBytesMax: 1000,
 });
 
