@@ -169,7 +169,8 @@ export class FlowLife {
     const job = this.jobs.get(id);
     if (job === undefined) return;
     if (job.stage === "running" && !isHeard) this.slots.set(`${job.grant} ${id}`, job.key);
-    this.jobs.set(id, { ...job, stage: "ended", isGood, isHolding: false, waits: [], unheard: [] });
+    const over = { runAt: undefined, isHolding: false, waits: [], unheard: [] };
+    this.jobs.set(id, { ...job, ...over, stage: "ended", isGood });
     for (const [child, { waits, after }] of this.jobs) {
       const said = after.find((parent) => parent.id === id);
       const isEnough = isGood || said?.onFail === "continue";
