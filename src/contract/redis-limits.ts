@@ -47,17 +47,18 @@ export const redisLimits = {
   respPendingBytesMax: 16 * MiB,
   /** Bytes of calls that are not performed yet, of all connections of a queue: what is more ends the connection that has most of it. */
   respHeldBytesMax: 64 * MiB,
-  /** Bytes of replies that a client has not taken, behind which its next calls wait: on a way of 100 ms that is 80 MB a second. One reply may come on top. */
+  /**
+   * Bytes of replies that a client has not taken, behind which its next calls wait: on a way of 100 ms that is 80 MB a second. The replies of one run
+   * may come on top.
+   */
   respWindowBytes: 8 * MiB,
   /**
-   * Bytes that all clients of a queue have not taken, behind which their calls wait: with the calls that are held it is three quarters of what an object has. One
-   * that has more by itself is ended: it is what Redis allows a subscriber.
+   * Bytes that a client has not taken which end its connection: what is published does not wait for it. It is what Redis allows a subscriber. As they
+   * come to that between them, all who say what they take have narrower windows.
    */
   respUntakenBytesMax: 32 * MiB,
-  /** Bytes that a client may have taken and not said so: for these it is neither waited for nor ended. */
+  /** Bytes that a client may have taken and not said so: no window is narrower. */
   respUnsaidBytesMax: 64 * KiB,
-  /** How long a call waits for others to take what they were sent: then those are ended that have taken nothing for so long. */
-  respRoomMsMax: 10_000,
   /** Bytes of the calls of one run: a pipeline of more is several. One call may be larger by itself. */
   respRunBytesMax: 512 * KiB,
   /** Aggregates within aggregates, in what the bridge reads. */

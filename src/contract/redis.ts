@@ -34,21 +34,9 @@ export type RedisReply =
   | { readonly double: string };
 
 /** What is said in place of replies that are too large. */
-export function repliesOver(bytes: number): string {
-  const why = bytes < limits.redisReplyBytesMax ? ", while other clients do not take theirs" : "";
-  return `the replies would be over ${bytes} bytes${why}: ask for less at once, or in steps with a cursor`;
-}
+export const repliesTooLarge = `the replies would be over ${limits.redisReplyBytesMax} bytes: ask for less at once, or in steps with a cursor`;
 
 const binary = z.string().regex(/^[\0-\xff]*$/, "characters U+0000–U+00FF, one for each byte");
-
-/** How much the replies of a run may be. */
-const replyBytes = z.strictObject({
-  /** Behind so many bytes no more calls are performed, unless all are one. */
-  enough: z.int().min(0),
-  /** No run has more. */
-  most: z.int().min(0).max(limits.redisReplyBytesMax),
-});
-export type ReplyBytes = z.output<typeof replyBytes>;
 
 export const redisRun = z.strictObject({
   /** Whole commands, each with its name first. */
@@ -62,7 +50,8 @@ export const redisRun = z.strictObject({
     .optional(),
   /** Whether a call that finds nothing to take may wait; without it, and in an atomic run, it answers nil. */
   blocks: z.boolean().optional(),
-  replyBytes: replyBytes.optional(),
+  /** Once the replies have so many bytes no more calls are performed, unless all are one. */
+  enoughBytes: z.int().min(0).optional(),
 });
 export type RedisRunInput = z.output<typeof redisRun>;
 

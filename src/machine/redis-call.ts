@@ -4,7 +4,7 @@
  */
 import { limits } from "../contract/limits.ts";
 import type { NameType } from "../contract/names.ts";
-import { type RedisReply, repliesOver } from "../contract/redis.ts";
+import { type RedisReply, repliesTooLarge } from "../contract/redis.ts";
 import { type NameRow, namedBy } from "../store/names.ts";
 import type { Transaction } from "./decide.ts";
 
@@ -27,14 +27,10 @@ export type Collection = NameRow & { readonly gen: number; readonly size: number
 export const OK: RedisReply = { ok: "OK" };
 export const nilArray: RedisReply = { nilArray: true };
 
-/** How much more the replies of a run may hold, and how much at first. */
+/** How much more the replies of a run may hold. */
 export interface Room {
   bytes: number;
-  readonly most: number;
 }
-
-/** The room of a run of which nothing is answered. */
-export const roomOf = (most: number): Room => ({ bytes: most, most });
 
 /** Bytes that a reply takes beside those of its text. */
 const REPLY_OVERHEAD_BYTES = 16;
@@ -109,7 +105,7 @@ export class Call {
   told(text: string): string {
     this.#room.bytes -= text.length + REPLY_OVERHEAD_BYTES;
     if (this.#room.bytes >= 0) return text;
-    throw new RedisError(`ERR ${repliesOver(this.#room.most)}`);
+    throw new RedisError(`ERR ${repliesTooLarge}`);
   }
 
   /** Checks a value of which a part is new. */

@@ -26,7 +26,7 @@ import { popCommands } from "./list-pops.ts";
 import { listCommands } from "./lists.ts";
 import { nameCommands } from "./names.ts";
 import { readingAhead } from "./redis-ahead.ts";
-import { Call, type Perform, RedisError, type Room, roomOf } from "./redis-call.ts";
+import { Call, type Perform, RedisError, type Room } from "./redis-call.ts";
 import { setCommands } from "./sets.ts";
 import { sortedSetCommands } from "./sorted-sets.ts";
 import { stringCommands } from "./strings.ts";
@@ -53,14 +53,14 @@ function currentVersion({ tables, identity, at }: View, name: string): number {
 }
 
 export const runRedis: Decide<"redis.run"> = (tx, input) => {
-  const { calls, watched = [], atomic, blocks, replyBytes = allReplyBytes } = input;
+  const { calls, watched = [], atomic, blocks, enoughBytes = Infinity } = input;
   const isChanged = watched.some(({ name, version }) =>
     version === versionOfNothing
       ? versionOfName(tx.tables, name, tx.at) !== versionOfUnused
       : currentVersion(tx, name) !== version,
   );
   if (isChanged) return { replies: null };
-  const room = roomOf(replyBytes.most);
+  const room = { bytes: limits.redisReplyBytesMax };
   const ready = new Set<string>();
   const watching = noting(tx, ready);
   const replies: RedisReply[] = [];
@@ -74,14 +74,11 @@ export const runRedis: Decide<"redis.run"> = (tx, input) => {
     replies.push(reply);
     // Who waits comes before the next call. Where the entry has no room for that, the next call is one of the next entry.
     if (!atomic && !serveReady(tx, ready, performWaiting)) return { replies };
-    if (!atomic && room.most - room.bytes >= replyBytes.enough) return { replies };
+    if (!atomic && limits.redisReplyBytesMax - room.bytes >= enoughBytes) return { replies };
   }
   serveReady(tx, ready, performWaiting);
   return { replies };
 };
-
-/** What a run may answer for which nothing else is said. */
-const allReplyBytes = { enough: limits.redisReplyBytesMax, most: limits.redisReplyBytesMax };
 
 /** Answers those who wait for names, as far as there is something under them. */
 export function serveNames(tx: Transaction, names: Iterable<string>): void {
@@ -90,7 +87,7 @@ export function serveNames(tx: Transaction, names: Iterable<string>): void {
 
 /** Performs a call that has waited, for which there is something to take. */
 const performWaiting = (tx: Transaction, words: readonly string[]): RedisReply =>
-  perform(tx, words, roomOf(limits.redisReplyBytesMax)).reply;
+  perform(tx, words, { bytes: limits.redisReplyBytesMax }).reply;
 
 /** One by one, names with a time are counted of a keyspace in which that does not take long. */
 export const redisKeyspace: Read<"redis.keyspace"> = ({ tables }) => {

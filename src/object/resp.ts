@@ -58,7 +58,7 @@ export class RespConnections {
 
   constructor(ports: RespPorts) {
     this.#ports = ports;
-    this.#untaken = new AllUntaken(ports);
+    this.#untaken = new AllUntaken();
     this.#hub = new RespHub(this.#live, ports);
     this.#restore(ports.sockets());
   }
@@ -155,8 +155,6 @@ export class RespConnections {
     if (kept.isHeld) {
       connection.fail(LOST);
       connection.leave();
-      // Nothing that still comes over it is heard.
-      socket.keep({ session: { ...kept.session, isOver: true }, isHeld: false });
       return undefined;
     }
     const live: Live = {
@@ -180,6 +178,11 @@ export class RespConnections {
       end: (untaken) => {
         const connection = this.#drop(socket);
         if (connection !== undefined) this.#ended.set(socket, connection);
+        // Nothing that still comes over it is heard, by whichever instance.
+        const kept = socket.kept();
+        if (kept !== undefined) {
+          socket.keep({ session: { ...kept.session, isOver: true }, isHeld: false });
+        }
         const { code, reason } = untaken ? untakenClose : NORMAL;
         socket.close(code, reason);
       },

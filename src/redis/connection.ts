@@ -291,5 +291,5 @@ export class Connection {
 
 const nothing = new Uint8Array();
 const NOT_TAKEN = "ERR Protocol error: expected 'taken' and a number of bytes";
-const UNTAKEN = `ERR replies and messages were not taken, of which the clients of a queue may leave ${limits.respUntakenBytesMax} bytes between them: ask for less at once, or say what you have taken`;
+const UNTAKEN = `ERR more than ${limits.respUntakenBytesMax} bytes of replies and messages were not taken: ask for less at once, or say what you have taken`;
 const tooMuch = `ERR Protocol error: at most ${limits.respPendingCallsMax} calls, of ${limits.respPendingBytesMax} bytes between them, may wait for their replies`;

@@ -4,7 +4,7 @@
  * run; behind a call that waits nothing is performed.
  */
 import { limits } from "../contract/limits.ts";
-import { type RedisReply, type ReplyBytes, repliesOver } from "../contract/redis.ts";
+import { type RedisReply, repliesTooLarge } from "../contract/redis.ts";
 import { type RedisCommand, takesArguments, wrongArity } from "../contract/redis-commands.ts";
 import { commandOf, unknownCall } from "../contract/redis-subcommands.ts";
 import { clientCommands } from "./client-command.ts";
@@ -100,7 +100,7 @@ export class Conversation {
       if (!(await goesOn(this.session, room))) return undefined;
       const reply = isRefused
         ? this.#refuse(admitted)
-        : await this.#performHere(admitted.command, call, room);
+        : await this.#performHere(admitted.command, call);
       tell(reply);
     }
     return await this.#run(run, tell, room);
@@ -137,12 +137,12 @@ export class Conversation {
     return performer === "queue" && !this.#context.transaction.isOpen;
   }
 
-  async #performHere(command: RedisCommand, call: Call, room: Room): Promise<GateReply> {
+  async #performHere(command: RedisCommand, call: Call): Promise<GateReply> {
     const { transaction } = this.#context;
     if (transaction.isOpen && !neverQueued.has(command.name)) {
       return transaction.queue({ command, call });
     }
-    return command.name === "exec" ? await this.#exec(room) : await this.#atGate(command, call);
+    return command.name === "exec" ? await this.#exec() : await this.#atGate(command, call);
   }
 
   async #atGate({ name }: RedisCommand, call: Call): Promise<GateReply> {
@@ -156,7 +156,7 @@ export class Conversation {
     for (let rest = calls; rest.length > 0; ) {
       if (!(await goesOn(this.session, room))) return undefined;
       const input = { calls: rest.map((call) => [...call]), blocks: true };
-      const answer = await this.#context.ports.run({ ...input, replyBytes: room.promise() });
+      const answer = await this.#context.ports.run({ ...input, enoughBytes: room.promise() });
       if ("refusal" in answer) {
         if (answer.refusal.refusalCode === "entry_too_large" && rest.length > 1) {
           return await this.#runHalves(rest, tell, room);
@@ -185,7 +185,7 @@ export class Conversation {
   }
 
   /** Performs what was queued: the queue's part as one, then the gate's, each with its reply in its place. */
-  async #exec(room: Room): Promise<GateReply> {
+  async #exec(): Promise<GateReply> {
     const { transaction, ports } = this.#context;
     if (!transaction.isOpen) return { error: "ERR EXEC without MULTI" };
     const { queued, watched, isAborted } = transaction.end();
@@ -195,8 +195,7 @@ export class Conversation {
     const calls = queued.filter(isForQueue).map(({ call }) => [...call]);
     let replies: readonly RedisReply[] = [];
     if (calls.length > 0 || watched.length > 0) {
-      const input = { calls, atomic: true, watched: [...watched] };
-      const answer = await ports.run({ ...input, replyBytes: room.promise() });
+      const answer = await ports.run({ calls, atomic: true, watched: [...watched] });
       if ("refusal" in answer) {
         return { error: discardedBy(errorOf(answer.refusal)) };
       }
@@ -213,7 +212,7 @@ export class Conversation {
       }
       // Of what is followed whoever reads the reply counts the frames: there is no error in their place.
       if (bytes > limits.redisReplyBytesMax && !changesFollowed(each.command)) {
-        all.push({ error: `ERR ${repliesOver(limits.redisReplyBytesMax)}` });
+        all.push({ error: `ERR ${repliesTooLarge}` });
         continue;
       }
       const ours = await this.#atGate(each.command, each.call);
@@ -241,8 +240,8 @@ export type Tell = (reply: GateReply) => void;
 export interface Room {
   /** Resolves once there is some for another one; undefined: there is. */
   wait(): Promise<void> | undefined;
-  /** What the next run may answer; undefined: all that a run may. */
-  promise(): ReplyBytes | undefined;
+  /** Behind how many bytes the next run has answered enough; undefined: it answers all that it may. */
+  promise(): number | undefined;
 }
 
 const unbounded: Room = { wait: () => undefined, promise: () => undefined };

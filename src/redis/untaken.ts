@@ -1,11 +1,11 @@
 /**
  * What a client was sent and has not taken, as far as that is known.
- * Invariant: a client that says what it takes is sent no more replies than a window is wide, and one more; the window narrows as others leave more, but never
- * below what may not have been said. Of one that does not say so it is believed with each word of its own that it has taken all that it was sent.
+ * Invariant: a client that says what it takes is sent no more replies than a window is wide, and those of one run, which ends once it has enough; the window
+ * narrows as others leave more, but never below what may not have been said. Of one that does not say so it is believed with each word of its own that it has
+ * taken all that it was sent.
  */
 import { limits } from "../contract/limits.ts";
-import type { ReplyBytes } from "../contract/redis.ts";
-import type { AllUntaken, Client } from "./all-untaken.ts";
+import type { AllUntaken } from "./all-untaken.ts";
 
 interface Told {
   /** Somebody begins to wait for room. */
@@ -14,35 +14,22 @@ interface Told {
   drop(): void;
 }
 
-export class Untaken implements Client {
+export class Untaken {
   readonly #all: AllUntaken;
   readonly #isSaid: boolean;
   readonly #told: Told;
   #bytes = 0;
-  #tookAt: number;
   /** What the run under way may answer. */
   #promised = 0;
   #isOver = false;
   #isGone = false;
   #room: PromiseWithResolvers<void> | undefined;
-  /** Calls off that it goes on though others leave no room. */
-  #callOff: (() => void) | undefined;
 
   /** @param isSaid Whether the client says what it has taken. */
   constructor(all: AllUntaken, isSaid: boolean, told: Told) {
     this.#all = all;
     this.#isSaid = isSaid;
     this.#told = told;
-    this.#tookAt = all.clock.now();
-    all.enter(this);
-  }
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  get tookAt(): number {
-    return this.#tookAt;
   }
 
   /** Whether something waits for room. */
@@ -52,117 +39,85 @@ export class Untaken implements Client {
 
   sent(bytes: number): void {
     if (this.#isGone) return;
-    if (this.#bytes <= limits.respUnsaidBytesMax) this.#tookAt = this.#all.clock.now();
-    this.#bytes += bytes;
-    this.#all.sent(bytes);
+    this.#count(this.#bytes + bytes);
     // What is published waits for nobody.
-    if (this.#bytes > limits.respUntakenBytesMax) this.drop();
+    if (this.#bytes <= limits.respUntakenBytesMax || this.#isOver) return;
+    this.end();
+    this.#told.drop();
   }
 
   /** The client says that it has taken so much more; by an instance before this one it may have been sent some of it. */
   taken(bytes: number): void {
-    if (this.#isOver) return;
-    const taken = Math.min(bytes, this.#bytes);
-    this.#bytes -= taken;
-    this.#tookAt = this.#all.clock.now();
-    this.#all.taken(taken);
+    if (this.#isGone) return;
+    this.#count(Math.max(0, this.#bytes - bytes));
+    if (this.#hasRoom) this.#release();
   }
 
   /** Something was heard of the client. */
   heard(): void {
-    if (!this.#isSaid) this.taken(this.#bytes);
+    if (!this.#isSaid) this.#count(0);
   }
 
   /** Resolves once there is room for another reply; undefined: there is. */
   room(): Promise<void> | undefined {
-    if (this.#hasRoom(false)) return undefined;
+    if (this.#hasRoom) return undefined;
     if (this.#room !== undefined) return this.#room.promise;
     const room = Promise.withResolvers<void>();
     this.#room = room;
-    this.settle();
-    this.#all.wait(this);
-    this.lookAgain();
     // It may end the connection, and so the wait.
     this.#told.stall();
     return room.promise;
   }
 
-  /** What the next run may answer; that much is kept free for it until another one is asked for, or all are answered. */
-  promise(): ReplyBytes {
+  /** Behind how many bytes the next run has answered enough; they are kept free until another one is asked for, or all are answered. */
+  promise(): number | undefined {
     this.settle();
-    const has = this.#isSaid ? this.#bytes : 0;
-    const share = this.#all.shareOf(has, limits.respWindowBytes - has);
-    this.#promise(share.enough);
-    return share;
+    if (!this.#isSaid || this.#isOver) return undefined;
+    this.#promised = this.#all.shareOf(this.#window - this.#bytes);
+    this.#all.promise(0, this.#promised);
+    return this.#promised;
   }
 
   /** What was promised is answered. */
   settle(): void {
-    this.#promise(0);
-  }
-
-  lookAgain(): void {
-    if (this.#room === undefined) return;
-    if (this.#hasRoom(true)) {
-      this.#release();
-      // Whoever waits behind it looks at what is left.
-      this.#promise(limits.redisValueBytesMax);
-    } else if (this.#hasWindow)
-      this.#callOff ??= this.#all.clock.after(limits.respRoomMsMax, this.#goOn);
-  }
-
-  drop(): void {
-    if (this.#isOver) return;
-    this.end();
-    this.#told.drop();
+    this.#all.promise(this.#promised, 0);
+    this.#promised = 0;
   }
 
   /** The client is sent nothing more: nothing waits for it to take anything. */
   end(): void {
-    if (this.#isOver) return;
     this.settle();
     this.#isOver = true;
-    this.#all.leave(this);
     this.#release();
   }
 
   /** It has gone, with what it has not taken. */
   gone(): void {
     this.end();
+    this.#count(0);
     this.#isGone = true;
-    this.#all.taken(this.#bytes);
-    this.#bytes = 0;
   }
 
-  /** It has waited long enough for others. */
-  readonly #goOn = (): void => {
-    this.#all.endIdle();
-    this.#release();
-  };
-
-  #hasRoom(hasWaited: boolean): boolean {
-    return this.#isOver || (this.#hasWindow && this.#all.hasRoom(this, hasWaited));
+  /** Whether it has taken enough. */
+  get #hasRoom(): boolean {
+    return this.#isOver || !this.#isSaid || this.#bytes <= this.#window;
   }
 
-  /** Whether it has taken enough itself. */
-  get #hasWindow(): boolean {
+  get #window(): number {
     const { respWindowBytes, respUnsaidBytesMax } = limits;
-    const window = Math.max(respUnsaidBytesMax, Math.min(respWindowBytes, this.#all.left));
-    return !this.#isSaid || this.#bytes <= window;
+    return Math.max(respUnsaidBytesMax, Math.min(respWindowBytes, this.#all.left));
   }
 
-  #promise(bytes: number): void {
-    if (this.#isOver) return;
-    const before = this.#promised;
-    this.#promised = bytes;
-    this.#all.promise(before, bytes);
+  #count(bytes: number): void {
+    if (this.#isSaid) this.#all.change(notSaid(bytes) - notSaid(this.#bytes));
+    this.#bytes = bytes;
   }
 
   #release(): void {
-    this.#callOff?.();
-    this.#callOff = undefined;
-    this.#all.waitNoMore(this);
     this.#room?.resolve();
     this.#room = undefined;
   }
 }
+
+/** What of it the client would have said, had it taken it. */
+const notSaid = (bytes: number): number => Math.max(0, bytes - limits.respUnsaidBytesMax);

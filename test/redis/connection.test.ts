@@ -253,7 +253,7 @@ describe("a client that does not take its replies", () => {
     await line.hear(gets(most + 5));
     expect(line.isEnded).toBe(true);
     expect(line.sent).toMatch(
-      /-ERR replies and messages were not taken, of which .* 33554432 bytes .*\r\n$/,
+      /-ERR more than 33554432 bytes of replies and messages were not taken: .*\r\n$/,
     );
     expect(line.queue.runs).toHaveLength(most + 1);
   });

@@ -31,7 +31,7 @@ export class Line {
     queue = new FakeQueue(),
     needsAuth = false,
     saysTaken = false,
-    untaken = new AllUntaken({ now: () => 0, after: () => () => undefined }),
+    untaken = new AllUntaken(),
   ) {
     this.queue = queue;
     this.connection = new Connection(newSession(1, queue.now(), { needsAuth, saysTaken }), {

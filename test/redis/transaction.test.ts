@@ -3,7 +3,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
-import { repliesOver } from "../../src/contract/redis.ts";
+import { repliesTooLarge } from "../../src/contract/redis.ts";
 import { refuse } from "../../src/contract/refusals.ts";
 import { encodeReply, type GateReply, isErrorReply } from "../../src/redis/frames.ts";
 import { begin, error, OK, QUEUED } from "./talk.ts";
@@ -152,7 +152,7 @@ test("what the gate answers within EXEC has a bound, and an error in the place o
   expect(sum).toBeGreaterThan(limits.redisReplyBytesMax);
   expect(sum - (bytes.at(-1) ?? 0)).toBeLessThanOrEqual(limits.redisReplyBytesMax);
   expect(replies.slice(answered, -1)).toEqual(
-    Array(999 - answered).fill(error(`ERR ${repliesOver(limits.redisReplyBytesMax)}`)),
+    Array(999 - answered).fill(error(`ERR ${repliesTooLarge}`)),
   );
   expect(replies.at(-1)).toEqual({ several: [{ push: ["subscribe", "a", 1] }] });
   // What is answered so is not performed.

@@ -1,6 +1,6 @@
 /**
- * What clients have not taken between them: who waits for whom, for how long, and who is ended.
- * Invariant: time passes only where a test says so, and what is to happen later happens then.
+ * What clients have not taken: who waits, for how much, and who is ended.
+ * Invariant: nobody waits for others, or is ended for what they do.
  */
 import { describe, expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
@@ -9,25 +9,10 @@ import { Untaken } from "../../src/redis/untaken.ts";
 import { randomOf } from "./bytes.ts";
 
 const MiB = 1024 * 1024;
-const {
-  respUntakenBytesMax: most,
-  respUnsaidBytesMax: unsaid,
-  respWindowBytes: window,
-  respRoomMsMax: patience,
-  redisReplyBytesMax: longest,
-} = limits;
+const { respUntakenBytesMax: most, respUnsaidBytesMax: unsaid, respWindowBytes: window } = limits;
 
 class Clients {
-  now = 0;
-  readonly #timers = new Set<{ readonly at: number; readonly work: () => void }>();
-  readonly all = new AllUntaken({
-    now: () => this.now,
-    after: (ms, work) => {
-      const timer = { at: this.now + ms, work };
-      this.#timers.add(timer);
-      return () => this.#timers.delete(timer);
-    },
-  });
+  readonly all = new AllUntaken();
   readonly ended: Untaken[] = [];
 
   open(saysTaken = true): Untaken {
@@ -44,173 +29,121 @@ class Clients {
     client.sent(bytes);
     return client;
   }
-
-  passes(ms: number): void {
-    this.now += ms;
-    for (const timer of [...this.#timers]) {
-      if (timer.at <= this.now && this.#timers.delete(timer)) timer.work();
-    }
-  }
-
-  get timers(): number {
-    return this.#timers.size;
-  }
 }
 
 describe("a client alone", () => {
   test("is waited for behind the whole window", () => {
-    const clients = new Clients();
-    const client = clients.with(window);
+    const client = new Clients().with(window);
     expect(client.room()).toBeUndefined();
     client.sent(1);
     expect(client.room()).toBeInstanceOf(Promise);
-    // There is nobody else whom it would wait for.
-    expect(clients.timers).toBe(0);
     client.taken(1);
     expect(client.isStalled).toBe(false);
   });
 
-  test.each([true, false])("is ended one byte beyond what all may leave (it says: %j)", (says) => {
-    const clients = new Clients();
-    const client = clients.with(most, says);
-    expect(clients.ended).toEqual([]);
-    client.sent(1);
-    expect(clients.ended).toEqual([client]);
-  });
+  test.each([true, false])(
+    "is ended one byte beyond what is held for one (it says: %j)",
+    (says) => {
+      const clients = new Clients();
+      const client = clients.with(most, says);
+      expect(clients.ended).toEqual([]);
+      client.sent(1);
+      client.sent(1);
+      expect(clients.ended).toEqual([client]);
+    },
+  );
 
-  test("and silent is believed with its next word that it took all", () => {
+  test("and silent is believed with its next word that it took all, and never waited for", () => {
     const clients = new Clients();
     const client = clients.with(most, false);
+    expect([client.room(), client.promise()]).toEqual([undefined, undefined]);
     client.heard();
     client.sent(most);
     expect(clients.ended).toEqual([]);
   });
 
-  test("may be answered by a run what its window has left, and less the more others leave", () => {
-    const clients = new Clients();
-    const client = clients.open();
-    expect(client.promise()).toEqual({ enough: window, most: longest });
+  test("has as much answered by a run as its window has left", () => {
+    const client = new Clients().open();
+    expect(client.promise()).toBe(window);
     client.sent(3 * MiB);
-    expect(client.promise().enough).toBe(window - 3 * MiB);
-    clients.with(20 * MiB, false);
-    expect(client.promise().enough).toBe(((32 - 23 - 3) / 2) * MiB);
-    clients.with(9 * MiB, false);
-    expect(client.promise()).toEqual({ enough: unsaid, most: longest });
+    expect(client.promise()).toBe(window - 3 * MiB);
+    client.sent(5 * MiB);
+    expect(client.promise()).toBe(unsaid);
   });
 });
 
-describe("what all leave between them", () => {
-  test("is shared by runs that are under way at once, each of which may answer a little", () => {
+describe("of what all leave between them", () => {
+  test("runs that are under way at once have a share each, and at least a little", () => {
     const clients = new Clients();
-    const shares = Array.from({ length: 60 }, () => clients.open().promise().enough);
+    const all = Array.from({ length: 60 }, () => clients.open());
+    const shares = all.map((each) => each.promise() ?? 0);
     expect(shares.slice(0, 5)).toEqual([8, 8, 8, 4, 2].map((each) => each * MiB));
     expect(shares.at(-1)).toBe(unsaid);
     expect(shares.reduce((a, b) => a + b)).toBeLessThan(most + 60 * unsaid);
+    for (const each of all) each.settle();
+    expect(clients.open().promise()).toBe(window);
   });
 
-  test("has room for a call up to the bound, and at the bound it waits", () => {
-    const clients = new Clients();
-    const hog = clients.with(most - 1, false);
-    const [one, other] = [clients.open(), clients.open(false)];
-    expect([one.room(), other.room()]).toEqual([undefined, undefined]);
-    hog.sent(1);
-    expect(one.room()).toBeInstanceOf(Promise);
-    expect(other.room()).toBeInstanceOf(Promise);
-    hog.heard();
-    expect([one.isStalled, other.isStalled]).toEqual([false, false]);
-  });
-
-  test("narrows the window of each, down to what a client may have taken and not said", () => {
+  test("the window of each narrows with it, down to what a client may have taken and not said", () => {
     const clients = new Clients();
     const client = clients.with(2 * MiB);
-    const hog = clients.with(most - 4 * MiB, false);
+    const hogs = Array.from({ length: 4 }, () => clients.with(7 * MiB));
     expect(client.room()).toBeUndefined();
-    hog.sent(1);
+    for (const hog of hogs) hog.sent(2 * MiB);
     expect(client.room()).toBeInstanceOf(Promise);
-    client.taken(2 * MiB - unsaid);
+    client.taken(2 * MiB - unsaid - 1);
+    expect(client.isStalled).toBe(true);
+    client.taken(1);
     expect(client.isStalled).toBe(false);
   });
 
-  test("is waited for so long, and then those are ended that took nothing", async () => {
+  test("what they may have taken and not said does not count, nor what those do not take who never say it", () => {
     const clients = new Clients();
-    const idle = clients.with(most / 2);
-    const slow = clients.with(most / 2);
-    const small = clients.with(unsaid);
-    const client = clients.open();
-    const room = client.room();
-    clients.passes(patience - 1);
-    slow.taken(1);
-    slow.sent(1);
-    expect(client.isStalled).toBe(true);
-    clients.passes(1);
-    await room;
-    expect([clients.ended, small.isStalled]).toEqual([[idle], false]);
-    // What was sent to it is there still.
-    expect(clients.all.left).toBe(-unsaid);
-    idle.gone();
-    expect(clients.all.left).toBe(most / 2 - unsaid);
+    for (let i = 0; i < 2000; i++) clients.with(unsaid);
+    for (let i = 0; i < 40; i++) clients.with(most, false);
+    expect(clients.all.left).toBe(most);
   });
 
-  test("is not waited for where only those have it that were ended, but no reply is longer than fits", () => {
+  test("what was sent to one that was ended counts until its socket is gone", () => {
     const clients = new Clients();
-    const gone = [clients.with(most), clients.with(longest - MiB)];
-    for (const each of gone) each.drop();
-    const [client] = [clients.open(), clients.open()];
-    expect(client.room()).toBeUndefined();
-    expect(client.promise()).toEqual({ enough: unsaid, most: MiB });
+    const client = clients.with(unsaid + MiB);
+    client.end();
+    expect(clients.all.left).toBe(most - MiB);
+    client.gone();
     client.sent(MiB);
-    clients.open().promise();
-    expect(clients.open().promise().most).toBe(unsaid);
-    for (const each of gone) each.gone();
-    expect(clients.open().promise().most).toBe(longest);
+    client.taken(MiB);
+    expect(clients.all.left).toBe(most);
   });
 
-  test("is given to those that wait one after the other, in the order in which they came", () => {
-    const clients = new Clients();
-    const hog = clients.with(most, false);
-    const waiting = Array.from({ length: 40 }, () => clients.open());
-    for (const each of waiting) void each.room();
-    hog.heard();
-    const first = waiting.filter(({ isStalled }) => !isStalled);
-    expect(first).toEqual(waiting.slice(0, most / limits.redisValueBytesMax));
-    for (const each of first) each.settle();
-    expect(waiting.filter(({ isStalled }) => isStalled)).toEqual([]);
-  });
-
-  test("is bounded whatever clients do, and who takes what it is sent goes on soon and is never ended", () => {
+  test("it is bounded whatever they do, who takes what it is sent goes on, and nothing is left of it once all are gone", () => {
     for (let seed = 1; seed <= 200; seed++) {
       const random = randomOf(seed);
       const upTo = (bound: number): number => Math.floor(random() * bound);
       const clients = new Clients();
-      const honest = Array.from({ length: 10 }, () => clients.open());
-      const others = Array.from({ length: 20 }, () => clients.open(random() < 0.5));
-      const everybody = [...honest, ...others];
-      const reply = 2 * MiB;
-      const take = (): void => {
-        // All but the last of it is said.
-        for (const each of honest) each.taken(Math.max(0, each.bytes - upTo(unsaid)));
-      };
+      const [honest, reply] = [clients.open(), MiB];
+      const others = Array.from({ length: 40 }, () => clients.open());
+      let sent = 0;
       for (let step = 0; step < 400; step++) {
-        const client = everybody[upTo(everybody.length)] as Untaken;
-        if (clients.ended.includes(client)) {
-          if (random() < 0.3) client.gone();
-        } else if (client.room() === undefined) {
-          const share = client.promise();
-          client.sent(Math.min(share.most, upTo(share.enough) + upTo(reply)));
-          client.settle();
+        const other = others[upTo(others.length)] as Untaken;
+        if (other.room() === undefined) {
+          other.sent(upTo(other.promise() ?? 0) + upTo(reply));
+          other.settle();
+        } else if (random() < 0.3) other.taken(upTo(MiB));
+        expect(most - clients.all.left, `seed ${seed}`).toBeLessThanOrEqual(most + 41 * reply);
+        if (honest.room() === undefined) {
+          const bytes = upTo(honest.promise() ?? 0) + upTo(reply);
+          honest.sent(bytes);
+          sent += bytes;
         }
-        if (random() < 0.5) take();
-        if (random() < 0.2) {
-          take();
-          clients.passes(upTo(patience));
-        }
-        // Whoever has waited long goes on, also where there is no room, but is answered no more than fits.
-        const beyond = -clients.all.left - longest;
-        expect(beyond, `seed ${seed}`).toBeLessThanOrEqual(everybody.length * unsaid);
+        // All but the last of it is said.
+        const said = Math.max(0, sent - upTo(unsaid));
+        honest.taken(said);
+        sent -= said;
+        expect(honest.room(), `seed ${seed}`).toBeUndefined();
       }
-      take();
-      clients.passes(patience);
-      expect(honest.filter((each) => each.isStalled || clients.ended.includes(each))).toEqual([]);
+      expect(clients.ended).toEqual([]);
+      for (const each of [honest, ...others]) each.gone();
+      expect([clients.all.left, clients.open().promise()]).toEqual([most, window]);
     }
   });
 });

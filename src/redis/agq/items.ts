@@ -7,7 +7,7 @@ import type { JobRecord } from "../../contract/jobs.ts";
 import type { JsonText } from "../../contract/json.ts";
 import { limits } from "../../contract/limits.ts";
 import { rawMembers } from "../../contract/raw-json.ts";
-import { repliesOver } from "../../contract/redis.ts";
+import { repliesTooLarge } from "../../contract/redis.ts";
 import { type AgqContext, AgqError, bulk } from "./command.ts";
 import type { FoundJob } from "./jobs.ts";
 import { fieldsJson, sortedJson } from "./json.ts";
@@ -84,8 +84,7 @@ async function wholesBetween(context: AgqContext, state: JobState, from: number,
     for (const [i, job] of jobs.entries()) {
       const item = wholeOf({ job, input: inputs[i] ?? "null" }, await planTextsOf(job));
       bytes += item.length;
-      if (bytes > limits.redisReplyBytesMax)
-        throw new AgqError(repliesOver(limits.redisReplyBytesMax));
+      if (bytes > limits.redisReplyBytesMax) throw new AgqError(repliesTooLarge);
       items.push({ job, item });
     }
   }
