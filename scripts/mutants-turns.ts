@@ -40,7 +40,7 @@ export const turnMutants: readonly Mutant[] = [
     name: "oldest-of-all-sets-first",
     breaks: "jobs without a key wait until all older ones of other requirements are gone",
     file: "src/machine/turns.ts",
-    from: "countersOf(view).turns > 0 ? compareTurns : comparePlains;",
+    from: "hasTurns ? compareTurns : comparePlains;",
     to: "countersOf(view).turns < 0 ? compareTurns : comparePlains;",
     tests: [sets],
   },

@@ -44,7 +44,7 @@ export const claim: Decide<"lease.claim"> = (tx, said) => {
     const token = leaseToken(tx.identity, grant);
     const max = input.max ?? 1;
     let bytes = 0;
-    takeInOrder(tx, mayHandOut(tx) ? setsFor(tx, input) : [], max, (id) => {
+    takeInOrder(tx, mayHandOut(tx) ? setsFor(tx, input) : [], max, (id, hasTurn) => {
       const job = tx.tables.jobs.get([id]);
       if (job === undefined) throw new Error(`ready job ${id} is not kept`);
       if (endIfOver(tx, id, job)) {
@@ -55,7 +55,8 @@ export const claim: Decide<"lease.claim"> = (tx, said) => {
       bytes += bytesOf(job) + (plan === undefined ? 0 : utf8Bytes(plan.body));
       if (jobs.length > 0 && bytes > limits.replyBytesMax) return false;
       if (plan !== undefined) plans.set(planName(job), plan);
-      jobs.push(handOut(tx, id, job, grant, token, input, worker !== undefined));
+      const isTracked = worker !== undefined;
+      jobs.push(handOut(tx, id, job, { grant, token, input, isTracked, hasTurn }));
       return jobs.length < max && mayHandOut(tx);
     });
   }
@@ -133,14 +134,22 @@ function bytesOf({ payloadBytes, progress = "", labels, requires }: JobRow): num
   return 500 + payloadBytes + utf8Bytes(progress) + utf8Bytes(sets);
 }
 
+/** To whom a job is handed out, and as which one. */
+interface HandOut {
+  readonly grant: number;
+  readonly token: string;
+  readonly input: ClaimInput;
+  /** The worker is registered. */
+  readonly isTracked: boolean;
+  /** It is the job's turn: keys have turns. */
+  readonly hasTurn: boolean;
+}
+
 function handOut(
   tx: Transaction,
   id: string,
   job: JobRow,
-  grant: number,
-  token: string,
-  input: ClaimInput,
-  isTracked: boolean,
+  { grant, token, input, isTracked, hasTurn }: HandOut,
 ): ClaimedJob {
   const leaseMs = input.leaseMs ?? job.leaseMs ?? queueOf(tx).config.leaseMs;
   const leaseUntil = leaseEnd(tx.at, leaseMs);
@@ -149,9 +158,9 @@ function handOut(
   const said = session === undefined ? facts : { ...facts, session };
   const parts = hasRate(tx, job) ? { parts: true as const } : {};
   const fair = job.key !== undefined || parts.parts ? { fair: true as const } : {};
-  const turn = job.key !== undefined || countersOf(tx).turns > 0 ? { turn: true as const } : {};
-  const rules = { ...fair, ...turn, ...parts };
-  tx.emit("job.claimed", { ...said, ...(isTracked && { tracked: true }), ...rules });
+  const turn = hasTurn ? { turn: true as const } : {};
+  const tracked = isTracked && { tracked: true as const };
+  tx.emit("job.claimed", { ...said, ...tracked, ...fair, ...turn, ...parts });
   return toClaimed(tx, id, job, { token, leaseUntil, deliveries: job.deliveries + 1 });
 }
 

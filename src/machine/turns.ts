@@ -90,34 +90,36 @@ interface Plain {
 const TURNS_AHEAD = 64;
 const TURNS_AHEAD_MIN = 8;
 
-/** Takes ready jobs of sets, best first, for as long as `take` wants more: about `wanted`. */
+/** Takes ready jobs of sets, best first, for as long as `take` wants more: about `wanted`. It is told whether the job has its turn, or goes by place alone. */
 export function takeInOrder(
   tx: Transaction,
   sets: readonly number[],
   wanted: number,
-  take: (id: string) => boolean,
+  take: (id: string, hasTurn: boolean) => boolean,
 ): void {
   let left = wanted;
   let { plains, rounds } = aheadOf(tx, sets, left);
   let { blocked } = countersOf(tx);
   let isKnown = true;
   for (let shut = 0; shut <= limits.sweepMax; ) {
+    const counters = countersOf(tx);
     // Or a job has ended that could not be handed out, and let others go.
-    if (!isKnown || countersOf(tx).blocked !== blocked) {
+    if (!isKnown || counters.blocked !== blocked) {
       ({ plains, rounds } = aheadOf(tx, sets, left));
-      ({ blocked } = countersOf(tx));
+      ({ blocked } = counters);
       isKnown = true;
     }
     const lanes = bestLanes(rounds);
-    const plain = bestPlain(tx, plains, lanes);
+    const hasTurns = counters.turns > 0;
+    const plain = bestPlain(plains, lanes, hasTurns);
     if (plain !== undefined) {
-      if (!take(plain.id)) return;
+      if (!take(plain.id, hasTurns)) return;
       left -= 1;
-      plains.set(plain.place[0], plainOf(tx, plain.place[0]));
+      plains.set(plain.place[0], plainOf(tx, plain.place[0], hasTurns));
     } else if (lanes !== undefined) {
       const head = openHead(tx, lanes);
       if (head === undefined) shut += 1;
-      else if (!take(head.id)) return;
+      else if (!take(head.id, true)) return;
       else left -= 1;
       isKnown = head === undefined || !head.isOrdered || !hasTurn(tx, head.key);
       // Where the key has lanes in other rounds too, these find out when its turn comes there.
@@ -132,28 +134,28 @@ export function takeInOrder(
 function aheadOf(tx: Transaction, sets: readonly number[], wanted: number) {
   const hasTurns = countersOf(tx).turns > 0;
   return {
-    plains: new Map(sets.map((set) => [set, plainOf(tx, set)])),
+    plains: new Map(sets.map((set) => [set, plainOf(tx, set, hasTurns)])),
     rounds: hasTurns ? sets.map((set) => lanesOf(tx, set, wanted)) : [],
   };
 }
 
-function plainOf(view: View, set: number): Plain | undefined {
-  const { ready, rounds } = view.tables;
+function plainOf({ tables }: View, set: number, hasTurns: boolean): Plain | undefined {
+  const { ready, rounds } = tables;
   const first = ready.first([set]);
   if (first === undefined) return undefined;
   const [place, { id }] = first;
   // While no key has turns, nobody asks when the last one was.
-  const row = countersOf(view).turns > 0 ? rounds.get([set, place[1]]) : undefined;
+  const row = hasTurns ? rounds.get([set, place[1]]) : undefined;
   return { place, id, last: lastPlainTurn(row, set) };
 }
 
 /** The best of the jobs without a key, if one comes before the lanes whose turn it is. While no key has turns they go by place alone. */
 function bestPlain(
-  view: View,
   plains: ReadonlyMap<number, Plain | undefined>,
   lanes: Lanes | undefined,
+  hasTurns: boolean,
 ): Plain | undefined {
-  const compare = countersOf(view).turns > 0 ? compareTurns : comparePlains;
+  const compare = hasTurns ? compareTurns : comparePlains;
   let best: Plain | undefined;
   for (const plain of plains.values()) {
     if (plain === undefined || (lanes !== undefined && !isDue(plain, lanes))) continue;
