@@ -78,7 +78,9 @@ describe("a connection", () => {
     greedy.say(`*3\r\n$3\r\nSET\r\n$1\r\na\r\n${reply}`);
     await greedy.hears("+OK\r\n");
     greedy.say("GET a\r\n".repeat(40));
-    expect(await greedy.last()).toMatch(/-ERR more than 33554432 bytes of replies and messages were not taken: .*\r\n$/);
+    expect(await greedy.last()).toMatch(
+      /-ERR more than 33554432 bytes of replies and messages were not taken: .*\r\n$/,
+    );
     other.say("GET a\r\n".repeat(5));
     await other.hears(reply.repeat(5));
   });
