@@ -11,6 +11,7 @@ import { tokenOf } from "./model/leases.ts";
 import type { Schedule } from "./model/nouns.ts";
 import { isEnded, type Job, type State } from "./model/state.ts";
 import type { Random } from "./random.ts";
+import { OWN, ownPlan, scheduleRecipes } from "./wanted-schedules.ts";
 
 /** A command, and how it is to end. */
 export interface Wanted {
@@ -61,7 +62,7 @@ export interface Scene {
   readonly answered: readonly Answered[];
 }
 
-type Recipe = (name: CommandName, scene: Scene, random: Random) => Wish | undefined;
+export type Recipe = (name: CommandName, scene: Scene, random: Random) => Wish | undefined;
 
 /** Commands that may say nothing more than what they want. */
 const bare: readonly CommandName[] = [
@@ -183,16 +184,6 @@ const removeUsedKey: Recipe = (name, scene, random) => {
   return key === undefined ? undefined : { name, input: { key } };
 };
 
-/** A plan that nobody else submits. */
-const OWN = "own";
-
-/** A version of it, which needs nothing or a field. */
-function ownPlan(...fields: readonly string[]): Wish {
-  const args = fields.map((field) => `{{input.${field}}}`);
-  const body = JSON.stringify({ plan_id: OWN, tasks: [{ task_number: 1, command: "cp", args }] });
-  return { name: "plan.submit", input: { id: OWN, tasks: 1, commands: ["cp"], fields, body } };
-}
-
 /** A job of whatever version of it. */
 const ownJob: Wish = {
   name: "job.enqueue",
@@ -235,64 +226,6 @@ const extendForLong: Recipe = (name, scene, random) => {
   return { name, input: { items: [{ op: "extend", id: job.id, token }] } };
 };
 
-const everyMinute = { timing: { everyMs: 60_000 }, catchUp: "one", overlap: "allow" };
-
-/** Jobs of other requirements take all the room that a schedule needs for its own. */
-const runCrowded: Recipe = (name, scene, random) => {
-  const own = [...scene.state.schedules].filter(([, { definition }]) => {
-    const { requires } = (definition.job ?? {}) as { readonly requires?: readonly string[] };
-    return requires?.length === 2;
-  });
-  const [id] = random.pickFrom(own) ?? [];
-  if (id === undefined) {
-    const job = { payload: "1", requires: ["cp", "tar"] };
-    return { name: "schedule.put", input: { id: "s1", definition: { ...everyMinute, job } } };
-  }
-  if (random.chance(0.5)) return { name, input: { id } };
-  const jobs = ["arm", "cp", "ssd", "tar"].map((need) => ({
-    ...{ payload: "1", requires: [need], priority: 9 },
-  }));
-  return { name: "job.enqueue", input: { jobs } };
-};
-
-/** A job of the unique key that the schedule's own is to have alone. */
-const runUnique: Recipe = (name, { state }, random) => {
-  const unique = { key: "s", onConflict: "reject" } as const;
-  const isOwn = (made: unknown) => (made as Made | undefined)?.unique?.key === unique.key;
-  const [id] = [...state.schedules].find(([, { definition }]) => isOwn(definition.job)) ?? [];
-  const job = { payload: "1", unique };
-  if (id === undefined) {
-    return { name: "schedule.put", input: { id: "s1", definition: { ...everyMinute, job } } };
-  }
-  const isThere = [...state.jobs.values()].some((each) => isOwn(each) && !isEnded(each.state));
-  if (isThere || random.chance(0.3)) return { name, input: { id } };
-  return { name: "job.enqueue", input: { jobs: [job] } };
-};
-
-/** What a schedule makes, as far as it is looked at here. */
-interface Made {
-  readonly unique?: { readonly key: string };
-}
-
-/** A plan has other fields by now than its schedule gives it. */
-const runMismatched: Recipe = (name, { state }, random) => {
-  const newest = state.plans.get(OWN)?.versions.at(-1);
-  const all = [...state.schedules];
-  const [id] = all.find(([, { definition }]) => definition.action?.plan === OWN) ?? [];
-  if (id !== undefined && newest?.fields.length === 0) return ownPlan("other");
-  if (id !== undefined && newest !== undefined) return { name, input: { id } };
-  if (newest?.fields.length !== 0) return ownPlan();
-  const [other = "s1"] = random.pickFrom(all) ?? [];
-  const action = { plan: OWN, inputs: ["null"] };
-  return { name: "schedule.put", input: { id: other, definition: { ...everyMinute, action } } };
-};
-
-/** More schedules than there may be. */
-const putMany: Recipe = (name, _, random) => {
-  const definition = { ...everyMinute, job: { payload: "1" } };
-  return { name, input: { id: `x${random.below(5)}`, definition } };
-};
-
 /** Only a snapshot is verified, which first is built. */
 const verifyBuilt: Recipe = (name, _, random) =>
   random.chance(0.15) ? { name: "snapshot.build", input: {} } : { name, input: {} };
@@ -327,8 +260,5 @@ const recipes: Readonly<Record<string, Recipe>> = {
   "lease.settle max_run_reached": extendForLong,
   "queue.verify cursor_invalid": verifyBuilt,
   "queue.verify ok": verifyBuilt,
-  "schedule.put schedules_limit": putMany,
-  "schedule.run input_mismatch": runMismatched,
-  "schedule.run requires_limit": runCrowded,
-  "schedule.run unique_conflict": runUnique,
+  ...scheduleRecipes,
 };
