@@ -6,8 +6,10 @@ import type { Mutant } from "./mutants-table.ts";
 
 const client = "src/cli/redis-client.ts";
 const unanswered = "src/cli/redis-unanswered.ts";
+const writer = "src/cli/redis-writer.ts";
 const prologue = "src/cli/redis-prologue.ts";
 const said = "test/cli/redis-prologue.test.ts";
+const written = "test/cli/redis-writer.test.ts";
 const requests = "src/redis/requests.ts";
 const parsed = "test/redis/requests.test.ts";
 const pubsub = "test/object/pubsub.test.ts";
@@ -148,8 +150,8 @@ export const bridgeMutants: readonly Mutant[] = [
     name: "taken-before-it-is",
     breaks: "the bridge says of what it holds for its client that this has taken it",
     file: client,
-    from: "this.#socket.write(bytes.subarray(from), () => link?.taken(bytes.length));",
-    to: "this.#socket.write(bytes.subarray(from));\n    link?.taken(bytes.length);",
+    from: "this.#writer.write(bytes.subarray(from), (taken) => link?.taken(taken));",
+    to: "this.#writer.write(bytes.subarray(from), () => undefined);\n    link?.taken(bytes.length - from);",
     tests: [ends],
   },
   {
@@ -157,7 +159,31 @@ export const bridgeMutants: readonly Mutant[] = [
     breaks: "a client that writes before it reads is read from no more, and hangs",
     file: client,
     from: "this.#unanswered.bytes + this.#behindBytes > this.#callBytesMax();",
-    to: "this.#unanswered.bytes + this.#behindBytes > this.#callBytesMax() ||\n      this.#socket.writableNeedDrain;",
+    to: "this.#unanswered.bytes + this.#behindBytes > this.#callBytesMax() ||\n      this.#writer.isBehind;",
     tests: [ends],
+  },
+  {
+    name: "taken-with-all-behind",
+    breaks: "a client that reads slowly is ended: nothing counts as taken before its whole backlog",
+    file: writer,
+    from: "if (this.#isWriting) return;",
+    to: "",
+    tests: [written],
+  },
+  {
+    name: "one-reply-a-write",
+    breaks: "a thousand small replies to a client that was slow are a thousand writes",
+    file: writer,
+    from: "if (room < 0) break;",
+    to: "if (room < 0 || count > 0) break;",
+    tests: [written],
+  },
+  {
+    name: "end-before-the-rest",
+    breaks: "a client that reads slowly and says QUIT is not told the last of its replies",
+    file: writer,
+    from: "else if (this.#isEnding) this.#socket.end();",
+    to: "if (this.#isEnding) this.#socket.end();",
+    tests: [written],
   },
 ];

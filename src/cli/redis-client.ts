@@ -12,6 +12,7 @@ import { bytesOf, type Call, RequestParser, type Trust } from "../redis/requests
 import type { Link } from "./redis-link.ts";
 import { RedisPrologue } from "./redis-prologue.ts";
 import { UnansweredCalls } from "./redis-unanswered.ts";
+import { PieceWriter } from "./redis-writer.ts";
 
 /** Calls on their way above which a client is not read from. */
 const CALLS_MAX = 4096;
@@ -34,6 +35,7 @@ export interface ClientKind {
 
 export class BridgedClient {
   readonly #socket: Socket;
+  readonly #writer: PieceWriter;
   readonly #connect: () => Promise<Link>;
   readonly #tell: (text: string) => void;
   readonly #isKnown: boolean;
@@ -70,6 +72,7 @@ export class BridgedClient {
     this.#prologue = new RedisPrologue(dialect);
     this.#unanswered = new UnansweredCalls(this.#prologue);
     this.#socket = socket;
+    this.#writer = new PieceWriter(socket);
     this.#connect = connect;
     this.#tell = tell;
     this.#isKnown = isKnown;
@@ -200,8 +203,10 @@ export class BridgedClient {
     const from = this.#unanswered.hear(bytes);
     if (wasRepeating) this.#send();
     const link = this.#link;
+    // The client has had these already.
+    if (from > 0) link?.taken(from);
     // The queue says no more before the client takes what there is.
-    this.#socket.write(bytes.subarray(from), () => link?.taken(bytes.length));
+    this.#writer.write(bytes.subarray(from), (taken) => link?.taken(taken));
     if (this.#mayWait && this.#unanswered.count === 0) this.#goOn();
     // The replies may tell who it is.
     if (this.#parser.isStopped) this.#hear(nothing);
@@ -218,7 +223,7 @@ export class BridgedClient {
     const { count, isTorn } = this.#unanswered;
     const isRefusing = untaken || this.#unanswered.isRefusing;
     // Who takes nothing is told nothing, either.
-    if (isRefusing && this.#socket.writableNeedDrain) this.cutOff();
+    if (isRefusing && this.#writer.isBehind) this.cutOff();
     else if (count > 0 || isTorn || isRefusing || this.#prologue.isHeld) this.#part();
     // Who follows something says nothing more, and waits to be told.
     else if (this.#prologue.isFollowing && !this.#isLeaving) void this.#reconnect();
@@ -247,6 +252,7 @@ export class BridgedClient {
   #part(last = ""): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#socket.end(last, "latin1");
+    this.#writer.write(Buffer.from(last, "latin1"), () => undefined);
+    this.#writer.end();
   }
 }

@@ -5,6 +5,7 @@
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
 import { BridgedClient, type ClientKind } from "../../src/cli/redis-client.ts";
 import type { Link, LinkListener } from "../../src/cli/redis-link.ts";
 
@@ -115,6 +116,12 @@ export class BridgedRig {
 
   async until(isSo: () => boolean): Promise<void> {
     while (!isSo()) await this.#news.promise;
+  }
+
+  /** Waits until the system takes no more for the client, which does not read what there is. */
+  async stalled(): Promise<void> {
+    do await turn();
+    while (this.theirs.writableLength === 0);
   }
 
   close(): void {
