@@ -5,7 +5,7 @@
 import type { Mutant } from "./mutants-table.ts";
 
 const turns = "test/machine/flow-limits.test.ts";
-const order = "test/machine/flow-order.test.ts";
+const order = "test/machine/strict-order.test.ts";
 const single = "test/machine/turns.test.ts";
 const sets = "test/machine/set-turns.test.ts";
 
