@@ -155,7 +155,6 @@ export function verifyRound(check: RowCheck, place: RowKey, row: RoundRow): void
 }
 
 /** In entries of before turns were numbered no round went further than one ahead of the others. */
-
 export function checkPassed(check: RowCheck, passed = 0, all = 0): void {
   check.expect(!isLess(all + 1, passed), "I6", `it is at ${passed}, more than one past ${all}`);
 }

@@ -1,5 +1,5 @@
 /**
- * Where it is kept which jobs wait for which: an edge from each job to those that wait for it.
+ * Where it is kept which jobs wait for which: an edge from each job to those that wait for it, and how many are left of those that name many.
  * Invariant: a blocked job has exactly as many edges as it waits for jobs, and is blocked while it has any; a job counts the open
  * jobs that wait for it, or did, and is kept for them.
  */
