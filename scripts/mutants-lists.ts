@@ -203,9 +203,9 @@ export const listMutants: readonly Mutant[] = [
   {
     name: "heads-of-the-dead",
     breaks: "a row that a checkpoint has deleted comes first again",
-    file: "src/store/table-checkpoint.ts",
-    from: "if (this.#isOfDead) heads.carryLive();",
-    to: "if (this.#isOfDead) void heads;",
+    file: "src/store/heads.ts",
+    from: "for (const head of shorter) this.#hold(head, this.#unshadowed(head));",
+    to: "",
     tests: [heads],
   },
   {
@@ -220,10 +220,27 @@ export const listMutants: readonly Mutant[] = [
   {
     name: "heads-of-before-a-piece",
     breaks: "the first row of a table is one that a piece has written otherwise",
+    file: "src/store/heads.ts",
+    from: "if (value === undefined) shorter.add(head);",
+    to: "if (key !== undefined) shorter.add(head);",
+    tests: [heads, table],
+  },
+  {
+    name: "heads-forgotten-by-pieces",
+    breaks: "each piece of an alarm's work has the first rows of all prefixes read again",
     file: "src/store/table-checkpoint.ts",
-    from: "else heads.forget();",
-    to: "",
-    tests: [table],
+    from: "heads.carrySome(inPairs(flushed));",
+    to: "heads.forget();",
+    tests: [heads],
+  },
+  {
+    name: "heads-without-room",
+    breaks:
+      "with more than 2,000 prefixes, what is read ahead is thrown away and read again and again",
+    file: "src/store/heads.ts",
+    from: "return Math.floor(rowsHeldMax / 2 / this.#count);",
+    to: "return pageRowsMax;",
+    tests: [heads],
   },
   {
     name: "pieces-in-lists",

@@ -5,7 +5,7 @@
 import type { Base } from "./base.ts";
 import type { Key, Position } from "./key-columns.ts";
 import { after, nameOf } from "./key-columns.ts";
-import type { Overlay } from "./overlay.ts";
+import type { Cell, Overlay } from "./overlay.ts";
 
 /** Prefixes remembered, and base rows held for all of them; past either, all are forgotten and found again. */
 const headsMax = 16_384;
@@ -85,8 +85,7 @@ export class Heads<V extends object> {
 
   /** Reads the next page of each: as many rows as of the one from which least was taken, and no more than there is room for. */
   #readPages(heads: readonly Head<V>[], base: Base<V>): void {
-    const room = Math.floor(rowsHeldMax / 2 / this.#count);
-    const least = Math.min(room, base.pageRowsMax, ...heads.map(({ pageRows }) => pageRows));
+    const least = Math.min(this.#room, base.pageRowsMax, ...heads.map(({ pageRows }) => pageRows));
     const limit = Math.max(expectedRows, least);
     const lows = heads.flatMap(({ next }) => (next === undefined ? [] : [next]));
     // A row that cannot be read leaves all heads as they are.
@@ -136,16 +135,24 @@ export class Heads<V extends object> {
     }
   }
 
-  /** To be told that rows are about to go from the base that are gone in the overlay, which will know nothing of them. */
-  carryLive(): void {
-    this.#rowsHeld = 0;
-    for (const heads of this.#heads) {
-      for (const head of heads.values()) {
-        head.page = this.#unshadowed(head);
-        head.at = 0;
-        this.#rowsHeld += head.page.length;
+  /** To be told that the base is about to have some rows as the overlay does, or to lose them, and that the overlay will know no more of them. */
+  carrySome(written: Iterable<readonly [Position, Cell<V>]>): void {
+    const shorter = new Set<Head<V>>();
+    for (const [key, { value }] of written) {
+      for (const [length, heads] of this.#heads.entries()) {
+        const name = nameOf(key as Key, length);
+        const head = heads.get(name);
+        if (head === undefined) continue;
+        if (value === undefined) shorter.add(head);
+        else {
+          shorter.delete(head);
+          heads.delete(name);
+          this.#count -= 1;
+          this.#rowsHeld -= head.page.length;
+        }
       }
     }
+    for (const head of shorter) this.#hold(head, this.#unshadowed(head));
   }
 
   /** The rows read ahead of which the overlay knows nothing. */
@@ -244,20 +251,29 @@ export class Heads<V extends object> {
   }
 
   #readPage(head: Head<V>, base: Base<V>, low: Position): void {
-    const limit = Math.min(head.pageRows, base.pageRowsMax);
+    const limit = Math.max(expectedRows, Math.min(head.pageRows, base.pageRowsMax, this.#room));
     const page = base.page({ low, high: head.high }, limit);
     const last = page.at(-1);
     this.#turnPage(head, page, last === undefined || page.length < limit ? undefined : last[0]);
     if (this.#rowsHeld > rowsHeldMax) this.forget();
   }
 
+  /** Rows of a page, so that all heads may have as many. */
+  get #room(): number {
+    return Math.floor(rowsHeldMax / 2 / this.#count);
+  }
+
   /** Holds other rows; the base has more behind `full`. */
   #turnPage(head: Head<V>, page: [Key, V][], full: Key | undefined): void {
-    this.#rowsHeld += page.length - head.page.length;
-    head.page = page;
-    head.at = 0;
+    this.#hold(head, page);
     head.end = page.at(-1)?.[0];
     head.pageRows = Math.min(head.pageRows * 2, pageRowsMax);
     head.next = full && after(full);
+  }
+
+  #hold(head: Head<V>, page: [Key, V][]): void {
+    this.#rowsHeld += page.length - head.page.length;
+    head.page = page;
+    head.at = 0;
   }
 }

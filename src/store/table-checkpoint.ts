@@ -31,9 +31,8 @@ export class TableCheckpoint<V extends object> {
   readonly #parts: Parts<V>;
   /** The overlay's changes that the list shows. */
   #listed: number;
-  /** What the last flush has written to the table, and whether these were deletions alone. */
+  /** What the last flush has written to the table. */
   #flushed: "all" | ReadonlyMap<Cell<V>, Position> = "all";
-  #isOfDead = false;
 
   /** Takes over into memory what the last one has left to the list. */
   constructor(declaration: TableDeclaration<Key, V>, parts: Parts<V>) {
@@ -100,7 +99,6 @@ export class TableCheckpoint<V extends object> {
     ranks.flush();
     pending?.begin();
     this.#flushed = this.#written(most);
-    this.#isOfDead = most === undefined;
     if (pending === undefined || this.#flushed === "all") {
       pending?.clear();
       if (overlay.dirtyRows > 0) this.#write(() => overlay.dirty(), view);
@@ -143,8 +141,7 @@ export class TableCheckpoint<V extends object> {
       overlay.settle(this.#warmRowsMax);
     } else {
       if (flushed.size === 0) return;
-      if (this.#isOfDead) heads.carryLive();
-      else heads.forget();
+      heads.carrySome(inPairs(flushed));
       overlay.settleSome(inPairs(flushed), this.#warmRowsMax);
     }
     base.settle();

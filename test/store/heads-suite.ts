@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { Journal } from "../../src/store/journal.ts";
 import { LayeredTable } from "../../src/store/table.ts";
 import { headStep, LanesHistory } from "./lanes-history.ts";
-import { countQueries, filled, lanes } from "./lanes-table.ts";
+import { countQueries, filled, filledLanes, flush, lanes } from "./lanes-table.ts";
 import { type WithSql, wipe } from "./support.ts";
 
 export function headsSuite(withSql: WithSql): void {
@@ -101,6 +101,34 @@ export function headsSuite(withSql: WithSql): void {
         for (let i = 0; i < 8; i += 1) table.delete(table.first([0])?.[0] ?? [0, 0]);
         expect(() => table.expectFirst([[0], [-1]])).toThrow("lane");
         expect(table.first([0])?.[0]).toEqual([0, 8]);
+      }));
+
+    it("are known still of the lanes of which a piece of the table writes nothing that lives", () =>
+      withSql((sql) => {
+        const table = filledLanes(sql, 40, 5);
+        const all = Array.from({ length: 40 }, (_, lane) => lane);
+        for (const lane of all) table.remove(table.first([lane])?.[0] ?? [0, 0]);
+        table.put([20, 0], { n: "in front" });
+        const queries = countQueries(sql);
+        flush(sql, table, 30);
+        const read = queries();
+        expect(all.map((lane) => table.first([lane])?.[0][1])).toEqual(
+          all.map((lane) => (lane === 20 ? 0 : 40 + lane)),
+        );
+        expect(queries() - read).toBe(1);
+      }));
+
+    it("reads no row twice of many prefixes from which rows are taken in turn", () =>
+      withSql((sql) => {
+        const [count, rows] = [2_500, 56];
+        const table = filledLanes(sql, count, rows);
+        const before = sql.counts.rowsRead;
+        for (let i = 0; i < count * rows; i += 1) {
+          const first = table.first([i % count])?.[0] ?? [0, -1];
+          if (first[1] !== i) expect(first).toEqual([i % count, i]);
+          table.remove(first);
+        }
+        expect(sql.counts.rowsRead - before).toBeLessThan(1.05 * count * rows);
       }));
 
     it("remembers heads of more prefixes than it holds", () =>

@@ -25,7 +25,7 @@ const LANES = 5;
 const ROWS = 60;
 
 const lane = fc.nat(LANES - 1);
-/** What is done next: so many rows are taken, in turn, of all lanes or of one; one goes from behind others, or comes in front; what memory has is written. */
+/** What is done next: so many rows are taken, in turn, of all lanes or of one; one goes from behind others, or comes in front; what memory has is written, or some of it. */
 export const headStep = fc.oneof(
   fc.record({ do: fc.constant("turns" as const), rounds: fc.integer({ min: 1, max: 12 }) }),
   fc.record({ do: fc.constant("take" as const), lane, rows: fc.integer({ min: 1, max: 25 }) }),
@@ -33,6 +33,7 @@ export const headStep = fc.oneof(
   fc.record({ do: fc.constant("put" as const), lane, priority: fc.integer({ min: -3, max: 3 }) }),
   fc.record({ do: fc.constant("undo" as const), lane, rows: fc.integer({ min: 1, max: 9 }) }),
   fc.record({ do: fc.constant("checkpoint" as const) }),
+  fc.record({ do: fc.constant("piece" as const), most: fc.integer({ min: 1, max: 12 }) }),
 );
 type HeadStep = typeof headStep extends fc.Arbitrary<infer T> ? T : never;
 
@@ -58,7 +59,7 @@ export class LanesHistory {
     } else if (step.do === "put") this.#put(step.lane, step.priority);
     else if (step.do === "drop") this.#drop(this.#inOrder(step.lane)[step.behind]);
     else if (step.do === "undo") this.#undone(step.lane, step.rows);
-    else this.#checkpoint();
+    else this.#checkpoint(step.do === "piece" ? step.most : undefined);
     this.#check();
   }
 
@@ -97,8 +98,8 @@ export class LanesHistory {
     this.#rows.splice(0, this.#rows.length, ...before);
   }
 
-  #checkpoint(): void {
-    this.#sql.transaction(() => this.#table.checkpoint.flush());
+  #checkpoint(most?: number): void {
+    this.#sql.transaction(() => this.#table.checkpoint.flush(undefined, most));
     this.#table.checkpoint.settle();
     this.#journal.forget();
   }

@@ -14,6 +14,13 @@ export const lanes = declare({
   key: [integer("lane"), signed("n", 1000)],
 });
 
+const listed = declare({
+  name: "listed",
+  version: 1,
+  key: [integer("lane"), signed("n", 1000)],
+  pendingRowsMax: 1_000,
+});
+
 /** A table whose rows are all in SQLite. */
 export function filled(sql: Sql, rows: number, journal = new Journal()) {
   const table = new LayeredTable(lanes, sql, journal, new Set());
@@ -22,6 +29,20 @@ export function filled(sql: Sql, rows: number, journal = new Journal()) {
   table.checkpoint.settle();
   journal.forget();
   return table;
+}
+
+/** A table that leaves changed rows to a list, with so many rows of so many lanes in SQLite. */
+export function filledLanes(sql: Sql, count: number, rows: number) {
+  const table = new LayeredTable(listed, sql, new Journal(), new Set());
+  for (let i = 0; i < count * rows; i += 1) table.insert([i % count, i], { n: i });
+  flush(sql, table, Number.POSITIVE_INFINITY);
+  return table;
+}
+
+/** Writes what has changed, or no more of it than the list makes necessary. */
+export function flush(sql: Sql, { checkpoint }: ReturnType<typeof filled>, most?: number): void {
+  sql.transaction(() => checkpoint.flush(undefined, most));
+  checkpoint.settle();
 }
 
 /** Tells how many queries for rows have been made since. */
