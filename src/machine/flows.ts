@@ -7,7 +7,7 @@ import type { Parent } from "../contract/flows.ts";
 import { encodeJob, type JobRecord, type JobSpec } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
-import { isEnough, isLaterThan, nextEdges, ownParents } from "../store/flows.ts";
+import { type EdgeRow, isEnough, isLaterThan, nextEdges, ownParents } from "../store/flows.ts";
 import type { JobRow } from "../store/jobs.ts";
 import { pageOf } from "./cursors.ts";
 import type { Read, Transaction, View } from "./decide.ts";
@@ -163,21 +163,28 @@ export function resolveChildren(tx: Transaction, id: string, most: number): numb
   if (state === undefined || !isEndState(state)) return 0;
   let told = 0;
   while (told < most) {
-    const waiting = nextEdges(tx.tables, id, most - told);
-    const enough = waiting.findIndex(([, edge]) => !isEnough(state, edge));
-    const children = enough < 0 ? waiting.length : enough;
-    if (children > 0) tx.emit("job.parent_ended", { id, children });
-    told += children;
-    const other = waiting[children];
-    if (other === undefined) return told;
-    const [[, child], { onFail }] = other;
-    const names = namesOf(tx.tables.jobs.get([child]));
-    if (onFail === "cancel") tx.emit("job.cancelled", { id: child, reason: "parent_failed" });
-    else
-      tx.emit("job.failed", { id: child, reason: "parent_failed", error: `job ${id} is ${state}` });
-    told += names;
+    const [next] = nextEdges(tx.tables, id, 1);
+    if (next === undefined) break;
+    const [[, child], edge] = next;
+    if (isEnough(state, edge)) {
+      const waiting = nextEdges(tx.tables, id, most - told);
+      const other = waiting.findIndex(([, each]) => !isEnough(state, each));
+      const children = other < 0 ? waiting.length : other;
+      tx.emit("job.parent_ended", { id, children });
+      told += children;
+    } else {
+      told += namesOf(tx.tables.jobs.get([child]));
+      endWith(tx, child, edge, `job ${id} is ${state}`);
+    }
   }
   return told;
+}
+
+/** A job ends since one that it waits for did not end well enough. */
+function endWith(tx: Transaction, id: string, { onFail }: EdgeRow, error: string): void {
+  const reason = "parent_failed";
+  if (onFail === "cancel") tx.emit("job.cancelled", { id, reason });
+  else tx.emit("job.failed", { id, reason, error });
 }
 
 /**

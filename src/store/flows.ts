@@ -120,12 +120,18 @@ export function stopWaiting(
   { after = [], pending }: JobRow,
 ): Kept[] {
   const kept: Kept[] = [];
-  const isBlocked = pending !== undefined;
-  if (isBlocked && isCountedApart(after)) tables.waits.delete([id]);
+  const left = pendingOf({ after, pending }, () => tables.waits.get([id])) ?? 0;
+  if (left > 0 && isCountedApart(after)) tables.waits.delete([id]);
+  // Where it waits for all of them, none of its edges is looked for.
+  const hadEdge = (edge: [string, string]): boolean => {
+    if (left < after.length) return left > 0 && tables.edges.delete(edge);
+    tables.edges.remove(edge);
+    return true;
+  };
   for (const { id: parent } of after) {
     const job = tables.jobs.get([parent]);
     if (job === undefined) throw new Error(`job ${id} was to be outlived by ${parent}, not kept`);
-    if (isBlocked && tables.edges.delete([parent, id])) forgetTimer(tables, parent, job);
+    if (hadEdge([parent, id])) forgetTimer(tables, parent, job);
     kept.push({ id: parent, job, dependents: (job.dependents ?? 0) - 1 });
   }
   return kept;
