@@ -226,6 +226,14 @@ export const listMutants: readonly Mutant[] = [
     tests: [heads, table],
   },
   {
+    name: "dead-rows-listed",
+    breaks: "who looks for a key that has a turn passes thousands that have gone, with each claim",
+    file: "src/store/table-checkpoint.ts",
+    from: "if (isGoneThrough && overlay.tombstones > passedMax) return false;",
+    to: "",
+    tests: [warm],
+  },
+  {
     name: "heads-forgotten-by-pieces",
     breaks: "each piece of an alarm's work has the first rows of all prefixes read again",
     file: "src/store/table-checkpoint.ts",

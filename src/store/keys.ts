@@ -109,6 +109,8 @@ export const rounds = declareTable<RoundRow>()({
   name: "rounds",
   version: 1,
   key: [integer("set_number"), signed("priority", -limits.priorityMin)],
+  // A claim asks for one or two of each set that its worker covers.
+  warmRowsMax: 4096,
   valueBytesMax: 1000,
 });
 

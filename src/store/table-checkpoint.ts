@@ -12,6 +12,9 @@ import type { Cell, Overlay } from "./overlay.ts";
 import type { PendingList } from "./pending-list.ts";
 import type { Ranks } from "./ranks.ts";
 
+/** Rows that are gone and that a list may hold of a table that is gone through: who looks for one that is there passes all of them. */
+const passedMax = 256;
+
 type Cells<V> = Iterable<[Position, Cell<V>]>;
 
 /** The parts of a table that a checkpoint has to do with. */
@@ -22,6 +25,8 @@ interface Parts<V extends object> {
   readonly ranks: Ranks;
   /** Of a table whose changed rows a checkpoint may leave unwritten. */
   readonly pending: PendingList<V> | undefined;
+  /** Whether its rows are gone through, and those with them that are gone. */
+  readonly isGoneThrough: boolean;
 }
 
 export class TableCheckpoint<V extends object> {
@@ -52,7 +57,7 @@ export class TableCheckpoint<V extends object> {
 
   /** Those of them that it deletes. */
   get tombstones(): number {
-    return this.#mayLeave ? 0 : this.#parts.overlay.tombstones;
+    return this.#mayLeaveAll ? 0 : this.#parts.overlay.tombstones;
   }
 
   /** Length of the texts in those rows, in UTF-16 units. */
@@ -76,8 +81,10 @@ export class TableCheckpoint<V extends object> {
   }
 
   /** Whether the changed rows are so few that all of them may be left to the list. */
-  get #mayLeave(): boolean {
-    return this.#parts.overlay.dirtyRows <= this.#pendingRowsMax && this.#isLight;
+  get #mayLeaveAll(): boolean {
+    const { overlay, isGoneThrough } = this.#parts;
+    if (isGoneThrough && overlay.tombstones > passedMax) return false;
+    return overlay.dirtyRows <= this.#pendingRowsMax && this.#isLight;
   }
 
   /** Whether those of them may that are not gone. */
@@ -119,7 +126,7 @@ export class TableCheckpoint<V extends object> {
     const { overlay } = this.#parts;
     const { dirtyRows } = overlay;
     if (most === undefined) {
-      if (this.#mayLeave) return new Map();
+      if (this.#mayLeaveAll) return new Map();
       return this.#mayLeaveLive ? first(deadIn(overlay.dirty()), dirtyRows) : "all";
     }
     if (this.#pendingRowsMax === 0 || dirtyRows <= most || !this.#isLight) return "all";

@@ -80,7 +80,8 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     this.#heads = new Heads(this.#overlay, below, this.#compare);
     if (this.#isResident) this.#load();
     // Where cells are found by hash, each that is taken in would have all of them put in order anew.
-    if (declaration.warmRowsMax > 0 && key.length > 1) {
+    const isGoneThrough = declaration.warmRowsMax > 0 && key.length > 1;
+    if (isGoneThrough) {
       const onLive = (at: Key) => this.#heads.noteLive(at);
       const parts = { overlay: this.#overlay, base: this.#base, compare: this.#compare, onLive };
       this.#warm = new WarmStretches(parts, declaration.warmRowsMax);
@@ -88,6 +89,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     this.checkpoint = new TableCheckpoint(declaration, {
       ...{ overlay: this.#overlay, base: this.#base, heads: this.#heads, ranks: this.#ranks },
       pending: declaration.pendingRowsMax > 0 ? new PendingList(sql, table) : undefined,
+      isGoneThrough,
     });
   }
 

@@ -19,6 +19,11 @@ const ring = declare({
   ...{ warmRowsMax: 300, pendingRowsMax: 100 },
 });
 
+const wide = declare({
+  ...{ name: "wide", version: 1, key: [integer("lane"), integer("seq")] },
+  ...{ warmRowsMax: 300, pendingRowsMax: 1_000 },
+});
+
 type Ring = LayeredTable<[lane: number, seq: number], Row>;
 
 /** Opens the table as it is in SQLite. */
@@ -145,6 +150,26 @@ export function warmSuite(withSql: WithSql, runs: number): void {
         expect(all).toEqual(numbers(0, 2 * ROWS));
       }),
     );
+
+    it("passes no more than 256 rows that are gone, which checkpoints have left to a list", () =>
+      withSql((sql) => {
+        const table = new LayeredTable(wide, sql, new Journal(), new Set());
+        const left = () => sql.rows("SELECT count(*) FROM wide")[0]?.[0];
+        for (const i of numbers(0, 1_000)) table.insert([1, i], { n: i });
+        sql.transaction(() => table.checkpoint.flush(undefined, Number.POSITIVE_INFINITY));
+        table.checkpoint.settle();
+        for (const [from, to, kept] of [
+          [0, 256, 1_000],
+          [256, 257, 743],
+          [257, 500, 743],
+        ] as const) {
+          for (const i of numbers(from, to)) table.remove([1, i]);
+          sql.transaction(() => table.checkpoint.flush());
+          table.checkpoint.settle();
+          expect(left()).toBe(kept);
+          expect(table.range({ prefix: [1], limit: 1 })).toEqual([[[1, to], { n: to }]]);
+        }
+      }));
 
     it("of one prefix is held beside that of another", () =>
       withSql((sql) => {
