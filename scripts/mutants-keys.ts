@@ -120,7 +120,7 @@ const ofOrder: readonly Mutant[] = [
     name: "strict-order-late-head",
     breaks: "in strict order the next head's priority does not count before the next claim",
     file: "src/machine/turns.ts",
-    from: "isKnown = head === undefined || !head.isOrdered || !hasTurn(tx, head.key);",
+    from: "isKnown = head === undefined || !head.isOrdered || !hasTurn(tx, head.turn);",
     to: "isKnown = true;",
     tests: [order],
   },

@@ -40,8 +40,8 @@ export const limitMutants: readonly Mutant[] = [
     name: "claim-past-concurrency",
     breaks: "one claim takes more jobs than the queue's concurrency leaves room for",
     file: "src/machine/leases.ts",
-    from: "return jobs.length < max && mayHandOut(tx);",
-    to: "return jobs.length < max;",
+    from: "return jobs.length < max && mayHandOut(tx) ?",
+    to: "return jobs.length < max ?",
     tests: [limits],
   },
   {

@@ -7,6 +7,8 @@ import type { Mutant } from "./mutants-table.ts";
 const turns = "test/machine/flow-limits.test.ts";
 const order = "test/machine/strict-order.test.ts";
 const single = "test/machine/turns.test.ts";
+const parts = "test/machine/turns-in-parts.test.ts";
+const passed = "test/machine/passed-over.test.ts";
 const sets = "test/machine/set-turns.test.ts";
 
 export const turnMutants: readonly Mutant[] = [
@@ -14,7 +16,7 @@ export const turnMutants: readonly Mutant[] = [
     name: "turn-ends-with-its-claim",
     breaks:
       "what a claim leaves of a key's turn is lost, so that weights count in large claims alone",
-    file: "src/machine/turns.ts",
+    file: "src/machine/turns-ahead.ts",
     from: "if (row.left > 0 && lanes.next.at(-1)?.[0] !== row.lane) {",
     to: "if (row.left < 0) {",
     tests: [turns],
@@ -64,10 +66,59 @@ export const turnMutants: readonly Mutant[] = [
     name: "round-without-end",
     breaks:
       "a key that empties and comes back has its turn before those who wait for the round's end",
-    file: "src/machine/turns.ts",
+    file: "src/machine/turns-ahead.ts",
     from: "const to = end === undefined ? {}",
     to: "const to = end !== 0 ? {}",
+    tests: [parts],
+  },
+  {
+    name: "round-of-few-without-end",
+    breaks: "so it is where there are few keys",
+    file: "src/machine/turns-ahead.ts",
+    from: "lane > last && lane <= end);",
+    to: "lane > last);",
     tests: [single],
+  },
+  {
+    name: "round-of-few-begins-anew",
+    breaks: "of few keys the first has every turn",
+    file: "src/machine/turns-ahead.ts",
+    from: "lane > last && lane <= end);",
+    to: "lane <= end);",
+    tests: [single],
+  },
+  {
+    name: "round-of-few-of-another-priority",
+    breaks:
+      "a claim that goes on to the next priority looks for its keys among those of the one before",
+    file: "src/machine/turns-ahead.ts",
+    from: "seen: undefined, all: undefined });",
+    to: "seen: undefined });",
+    tests: [single],
+  },
+  {
+    name: "round-of-few-looked-up-again",
+    breaks: "each job of a claim is sought past all keys that have gone",
+    file: "src/machine/turns-ahead.ts",
+    from: "lanes.all ??= turns.range(",
+    to: "lanes.all = turns.range(",
+    tests: [passed],
+  },
+  {
+    name: "turn-lost-with-a-job-that-is-over",
+    breaks: "a key loses its turn with each of its jobs that cannot be handed out",
+    file: "src/machine/turns.ts",
+    from: "!== undefined) next.push(turn);",
+    to: "=== undefined) next.push(turn);",
+    tests: [passed],
+  },
+  {
+    name: "sets-of-before",
+    breaks: "a job that a claim lets go is not found by it, where its requirements are others",
+    file: "src/machine/turns.ts",
+    from: "sets = seek();\n      ({ blocked }",
+    to: "({ blocked }",
+    tests: [passed],
   },
   {
     name: "last-lane-begins-anew",

@@ -173,6 +173,10 @@ export const limits = {
   /** The JSON of a key's row: a lane for each set of requirements, and what was said of it. */
   keyValueBytesMax: 200_000,
 
+  /** Turns that a claim looks up at once: as many as it wants jobs, within these. A round of no more is looked up once. */
+  turnsAheadMin: 8,
+  turnsAheadMax: 64,
+
   /** Due jobs that one sweep makes visible before a command. */
   sweepMax: 500,
   /** It goes this many at a time, and stops where their texts ask for a checkpoint. */

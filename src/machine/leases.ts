@@ -44,20 +44,21 @@ export const claim: Decide<"lease.claim"> = (tx, said) => {
     const token = leaseToken(tx.identity, grant);
     const max = input.max ?? 1;
     let bytes = 0;
-    takeInOrder(tx, mayHandOut(tx) ? setsFor(tx, input) : [], max, (id, hasTurn) => {
+    const seek = () => (mayHandOut(tx) ? setsFor(tx, input) : []);
+    takeInOrder(tx, seek, max, (id, hasTurn) => {
       const job = tx.tables.jobs.get([id]);
       if (job === undefined) throw new Error(`ready job ${id} is not kept`);
       if (endIfOver(tx, id, job)) {
         over += 1;
-        return over < limits.sweepMax;
+        return over < limits.sweepMax ? "ended" : "enough";
       }
       const plan = newPlan(tx, plans, job);
       bytes += bytesOf(job) + (plan === undefined ? 0 : utf8Bytes(plan.body));
-      if (jobs.length > 0 && bytes > limits.replyBytesMax) return false;
+      if (jobs.length > 0 && bytes > limits.replyBytesMax) return "enough";
       if (plan !== undefined) plans.set(planName(job), plan);
       const isTracked = worker !== undefined;
       jobs.push(handOut(tx, id, job, { grant, token, input, isTracked, hasTurn }));
-      return jobs.length < max && mayHandOut(tx);
+      return jobs.length < max && mayHandOut(tx) ? "handed_out" : "enough";
     });
   }
   if (jobs.length > 0) return { now: tx.at, jobs, ...shown(plans) };

@@ -6,11 +6,12 @@
 import type { JobKind } from "../contract/fields.ts";
 import type { ClaimInput } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
-import { keyOpensAt, limitsOf, MIXED, type RoundRow } from "../store/keys.ts";
+import { keyOpensAt, limitsOf, MIXED } from "../store/keys.ts";
 import { laneName, PLAIN_LANE } from "../store/lanes.ts";
-import { lastPlainTurn, lastTurn } from "../store/rounds.ts";
+import { lastPlainTurn } from "../store/rounds.ts";
 import { countersOf, queueOf, type Transaction, type View } from "./decide.ts";
 import { comparePlaces, type ReadyKey } from "./places.ts";
+import { type Lanes, lanesOf, readRound, type Turn } from "./turns-ahead.ts";
 
 type Asks = Pick<ClaimInput, "kinds" | "capabilities" | "takesAny">;
 
@@ -64,21 +65,6 @@ function* setOf({ lanes }: View["tables"], set: number) {
   if (row !== undefined && row.ready > 0) yield [set, row.requires] as const;
 }
 
-/** A turn that comes: of a lane, of a key. */
-type Turn = readonly [lane: number, key: string];
-
-/** The lanes of one set that have turns at its best priority. */
-interface Lanes {
-  readonly set: number;
-  priority: number;
-  /** When the next of them had its last turn. */
-  last: number;
-  /** The turns that come next, as far as they were looked up; the last is the next one. */
-  next: Turn[];
-  /** Up to which lane they were looked up; none before, and once all up to the end of the round were. */
-  seen: number | undefined;
-}
-
 /** The first ready job without a key of a set, and when those of its set and priority had their last turn. */
 interface Plain {
   readonly place: ReadyKey;
@@ -86,42 +72,52 @@ interface Plain {
   readonly last: number;
 }
 
-/** Turns that are looked up at once: as many as are wanted, within these bounds. */
-const TURNS_AHEAD = 64;
-const TURNS_AHEAD_MIN = 8;
+/** What became of a job that was picked: it was handed out, and another one is wanted or none; or it has ended, and another one comes in its place. */
+export type Taken = "handed_out" | "enough" | "ended";
 
-/** Takes ready jobs of sets, best first, for as long as `take` wants more: about `wanted`. It is told whether the job has its turn, or goes by place alone. */
+/**
+ * Takes ready jobs of the sets that `seek` finds, best first, for as long as `take` wants more: about `wanted`. It is told whether the job has its
+ * turn, or goes by place alone.
+ */
 export function takeInOrder(
   tx: Transaction,
-  sets: readonly number[],
+  seek: () => readonly number[],
   wanted: number,
-  take: (id: string, hasTurn: boolean) => boolean,
+  take: (id: string, hasTurn: boolean) => Taken,
 ): void {
   let left = wanted;
+  let sets = seek();
   let { plains, rounds } = aheadOf(tx, sets, left);
   let { blocked } = countersOf(tx);
   let isKnown = true;
   for (let shut = 0; shut <= limits.sweepMax; ) {
     const counters = countersOf(tx);
-    // Or a job has ended that could not be handed out, and let others go.
-    if (!isKnown || counters.blocked !== blocked) {
-      ({ plains, rounds } = aheadOf(tx, sets, left));
+    // A job has ended that could not be handed out, and let others go, of whatever sets.
+    if (counters.blocked !== blocked) {
+      sets = seek();
       ({ blocked } = counters);
-      isKnown = true;
+      isKnown = false;
     }
+    if (!isKnown) ({ plains, rounds } = aheadOf(tx, sets, left));
+    isKnown = true;
     const lanes = bestLanes(rounds);
     const hasTurns = counters.turns > 0;
     const plain = bestPlain(plains, lanes, hasTurns);
     if (plain !== undefined) {
-      if (!take(plain.id, hasTurns)) return;
-      left -= 1;
+      const taken = take(plain.id, hasTurns);
+      if (taken === "enough") return;
+      if (taken === "handed_out") left -= 1;
       plains.set(plain.place[0], plainOf(tx, plain.place[0], hasTurns));
     } else if (lanes !== undefined) {
       const head = openHead(tx, lanes);
       if (head === undefined) shut += 1;
-      else if (!take(head.id, true)) return;
-      else left -= 1;
-      isKnown = head === undefined || !head.isOrdered || !hasTurn(tx, head.key);
+      else {
+        const taken = take(head.id, true);
+        if (taken === "enough") return;
+        if (taken === "handed_out") left -= 1;
+        else keepTurn(tx, lanes, head.turn);
+      }
+      isKnown = head === undefined || !head.isOrdered || !hasTurn(tx, head.turn);
       // Where the key has lanes in other rounds too, these find out when its turn comes there.
       if (isKnown) readRound(tx, lanes, left);
     } else {
@@ -172,72 +168,6 @@ const compareTurns = (a: Plain, b: Plain): number => a.place[1] - b.place[1] || 
 const isDue = ({ place: [, priority], last }: Plain, lanes: Lanes): boolean =>
   priority < lanes.priority || (priority === lanes.priority && last <= lanes.last);
 
-function lanesOf(tx: Transaction, set: number, wanted: number): Lanes {
-  const lanes: Lanes = { set, priority: 0, last: 0, next: [], seen: undefined };
-  readRound(tx, lanes, wanted);
-  return lanes;
-}
-
-/** Reads whose turns come next in the round of a set's best priority, of which `wanted` are to be used, and when the first had its last one. */
-function readRound(view: View, lanes: Lanes, wanted: number): void {
-  const row = readTurns(view, lanes, wanted);
-  const [next = 0] = lanes.next.at(-1) ?? [];
-  if (row !== undefined) lanes.last = lastTurn(row, next);
-}
-
-/** Reads whose turns come next; returns the round that they are of, if there are any. */
-function readTurns({ tables }: View, lanes: Lanes, wanted: number): RoundRow | undefined {
-  const { set } = lanes;
-  // As long as turns are left that were looked up, none of a better priority has come: a claim takes jobs away, and where it lets some go,
-  // or a key in strict order goes on, all is looked up anew.
-  const known = lanes.next.length > 0 ? tables.rounds.get([set, lanes.priority]) : undefined;
-  const priority = known === undefined ? tables.turns.first([set])?.[0][1] : lanes.priority;
-  if (known === undefined) lanes.next = [];
-  if (priority === undefined) return undefined;
-  const row = known ?? tables.rounds.get([set, priority]);
-  if (row === undefined) throw new Error(`lanes of set ${set} have turns in no round`);
-  if (priority !== lanes.priority) lanes.seen = undefined;
-  lanes.priority = priority;
-  if (row.left > 0 && lanes.next.at(-1)?.[0] !== row.lane) {
-    // Its turn is not used up yet.
-    const turn = tables.turns.get([set, priority, row.lane]);
-    if (turn !== undefined) lanes.next.push([row.lane, turn.key]);
-  }
-  if (lanes.next.length > 0) return row;
-  const limit = Math.min(Math.max(wanted, TURNS_AHEAD_MIN), TURNS_AHEAD);
-  const ahead = turnsAhead(tables, [set, priority], { ...row, seen: lanes.seen }, limit);
-  lanes.seen = ahead.length < limit ? undefined : ahead.at(-1)?.[0];
-  if (wanted > 1) expectHeads(tables, ahead.slice(0, wanted));
-  lanes.next = ahead.reverse();
-  return row;
-}
-
-/** What will be asked of the lanes whose turns come next is read with a few queries, wherever it stands. */
-function expectHeads({ jobs, keys, ready }: View["tables"], turns: readonly Turn[]): void {
-  keys.expect(turns.map(([, key]) => [key]));
-  ready.expectFirst(turns.map(([lane]) => [lane]));
-  const heads = turns.map(([lane]) => ready.first([lane])?.[1].id);
-  jobs.expect(heads.flatMap((id): [string][] => (id === undefined ? [] : [[id]])));
-}
-
-/**
- * So many turns, in their order: behind those that were seen, to the end of the round; else behind that of a lane, and behind the end the first one
- * is next.
- */
-function turnsAhead(
-  { turns }: View["tables"],
-  prefix: [set: number, priority: number],
-  { lane, end, seen }: Pick<RoundRow, "lane" | "end"> & { readonly seen: number | undefined },
-  limit: number,
-): Turn[] {
-  const to = end === undefined ? {} : { to: [...prefix, end + 1] as const };
-  const behind = (last: number) => turns.range({ prefix, after: [...prefix, last], ...to, limit });
-  const unseen = seen === undefined ? [] : behind(seen);
-  const rest = unseen.length > 0 ? unseen : behind(lane);
-  const ahead = rest.length > 0 ? rest : turns.range({ prefix, limit });
-  return ahead.map(([[, , next], { key }]): Turn => [next, key]);
-}
-
 function bestLanes(rounds: readonly Lanes[]): Lanes | undefined {
   let best: Lanes | undefined;
   for (const each of rounds) {
@@ -250,21 +180,28 @@ function bestLanes(rounds: readonly Lanes[]): Lanes | undefined {
 const comesBefore = (a: Lanes, b: Lanes): boolean =>
   a.priority === b.priority ? a.last < b.last : a.priority < b.priority;
 
+/** A turn comes again of which nothing was given, if its lane has one still. */
+function keepTurn({ tables }: View, { set, priority, next }: Lanes, turn: Turn): void {
+  if (tables.turns.get([set, priority, turn[0]]) !== undefined) next.push(turn);
+}
+
 /** Whether a key in strict order has a turn still, as when its head could not be handed out: that may be of another set, or a better priority. */
-const hasTurn = ({ tables }: View, key: string): boolean =>
+const hasTurn = ({ tables }: View, [, key]: Turn): boolean =>
   tables.keys.get([key])?.lanes[MIXED]?.round !== undefined;
 
 /** The next job of a key. */
 interface Head {
   readonly id: string;
-  readonly key: string;
+  /** By which it is the next one. */
+  readonly turn: Turn;
   /** Whether the key is in strict order. */
   readonly isOrdered: boolean;
 }
 
 /** The next job of the key whose turn it is; undefined where the key is shut by now, and loses its turns. */
 function openHead(tx: Transaction, { set, priority, next }: Lanes): Head | undefined {
-  const [number, key] = next.pop() ?? [0, ""];
+  const turn = next.pop() ?? [0, ""];
+  const [number, key] = turn;
   const row = tx.tables.keys.get([key]);
   const isOrdered = row?.order === "fifo";
   const lane = row?.lanes[isOrdered ? MIXED : set];
@@ -277,5 +214,5 @@ function openHead(tx: Transaction, { set, priority, next }: Lanes): Head | undef
   }
   const first = tx.tables.ready.first([number]);
   if (first === undefined) throw new Error(`key ${key} has a turn, but no job is ready`);
-  return { id: first[1].id, key, isOrdered };
+  return { id: first[1].id, turn, isOrdered };
 }

@@ -292,6 +292,7 @@ test("jobs that end as they would be handed out keep no key from its turn, howev
   // All but the last have one more, behind the one that was delivered as often as it may be.
   for (const key of keys.slice(0, -1)) await enqueueMany(q, `${key}${key}`, 1, { key });
   await enqueueMany(q, "z", 1, { key: "z" });
-  expect(await take(q, 1)).toEqual(["z0"]);
-  expect(await take(q, 12)).toEqual(keys.slice(0, -1).map((key) => `${key}${key}0`));
+  const live = [...keys.slice(0, -1).map((key) => `${key}${key}0`), "z0"];
+  expect(await take(q, 1)).toEqual(live.slice(0, 1));
+  expect(await take(q, 12)).toEqual(live.slice(1));
 });

@@ -18,6 +18,8 @@ export const small = {
   parentsCountedInRowMax: 1,
   /** Keys that may have settings. */
   keysMax: 3,
+  turnsAheadMin: 1,
+  turnsAheadMax: 2,
   sweepMax: 3,
   sweepStepMax: 2,
   checkpointAlarmRows: 3,

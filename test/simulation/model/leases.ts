@@ -70,7 +70,7 @@ export function claim(turn: Turn, said: ClaimInput): { jobs: object[] } {
   takeInOrder(turn, takes, (job) => {
     if (endIfOver(turn, job)) {
       over += 1;
-      return over < small.sweepMax;
+      return over < small.sweepMax ? "ended" : "enough";
     }
     if (jobs.length === 0) state.grant += 1;
     const leaseMs = input.leaseMs ?? job.leaseMs ?? config.leaseMs;
@@ -84,7 +84,7 @@ export function claim(turn: Turn, said: ClaimInput): { jobs: object[] } {
     });
     jobs.push(claimed(held, config, tokenOf(queue, state.grant)));
     taken.push(held);
-    return jobs.length < max && hasRoom(turn);
+    return jobs.length < max && hasRoom(turn) ? "handed_out" : "enough";
   });
   if (jobs.length > 0) return { jobs, ...plansOf(state, taken) };
   const cut = over >= small.sweepMax && { nextDueAt: turn.at };

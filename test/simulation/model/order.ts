@@ -83,8 +83,12 @@ function aheadOf(state: State, takes: Takes) {
 const blockedIn = ({ jobs }: State): number =>
   [...jobs.values()].filter(({ state }) => state === "blocked").length;
 
-/** Takes ready jobs, best first, for as long as `take` wants more. */
-export function takeInOrder(turn: Turn, takes: Takes, take: (job: Job) => boolean): void {
+/** Takes ready jobs, best first, for as long as `take` wants more; where it has ended one, its lane has the turn still. */
+export function takeInOrder(
+  turn: Turn,
+  takes: Takes,
+  take: (job: Job) => "handed_out" | "enough" | "ended",
+): void {
   const { state } = turn;
   let { sets, all } = aheadOf(state, takes);
   let blocked = blockedIn(state);
@@ -103,12 +107,14 @@ export function takeInOrder(turn: Turn, takes: Takes, take: (job: Job) => boolea
     const isPlain = plain && (!best || !isFirst(best, plainGone(state, plain)));
     if (best !== undefined && !isPlain) {
       const job = nextOf(turn, best);
+      const taken = job && take(job);
+      if (taken === "enough") return;
       if (job === undefined) shut += 1;
-      else if (!take(job)) return;
+      else if (taken === "ended") best.next.push(job.lane);
       // The next job of a key in strict order may be of another set, or a better priority.
       isKnown = !(job?.ordered && state.turns.has(job.lane));
       if (isKnown) lookUp(state, best);
-    } else if (plain === undefined || !take(plain)) {
+    } else if (plain === undefined || take(plain) === "enough") {
       return;
     }
   }
