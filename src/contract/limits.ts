@@ -218,7 +218,7 @@ export const limits = {
   pendingTextUnits: 2 * MiB,
   /** Rows changed since an alarm is at work, before it takes a checkpoint of its own; and how many this writes of each table with a list. */
   checkpointAlarmRows: 500,
-  /** UTF-16 units of texts that wait in memory for the checkpoint. */
+  /** UTF-16 units of texts that wait in memory for the checkpoint, or for which it has to free pages: 1 to 2 ms a million. */
   checkpointTextUnits: 16 * MiB,
 
   /** A log segment is sealed at a checkpoint once it has this many bytes or keys; the log is dropped by segments. */

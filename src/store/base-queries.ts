@@ -1,10 +1,10 @@
 /**
  * The SQL by which one table is read: built once for each shape of what is asked.
  * Invariant: a query for rows selects what the codec takes, and behind it the key or the place of what was asked; a column that the table
- * has not yet is NULL.
+ * has not yet, or that is not to be read, is NULL.
  */
 import type { BaseDeclaration, Stretch } from "./base.ts";
-import { isAfter, partsOf } from "./key-columns.ts";
+import { after, isAfter, type Position, partsOf } from "./key-columns.ts";
 
 /**
  * A limit that is bound. SQLite plans by the number in a limit that is a parameter and nothing else, and prepares the statement anew
@@ -18,16 +18,15 @@ export class BaseQueries {
   readonly #columns: readonly string[];
   /** What is selected, and which columns of that the table has in SQLite. */
   readonly #selected: readonly string[];
+  readonly #texts: readonly string[];
   readonly #stored: ReadonlySet<string>;
   readonly #built = new Map<string, string>();
 
-  constructor(
-    { name, key, rows }: Pick<BaseDeclaration<object>, "name" | "key"> & { rows: Selected },
-    stored: ReadonlySet<string>,
-  ) {
+  constructor({ name, key, texts, rows }: Queried, stored: ReadonlySet<string>) {
     this.#table = `"${name}"`;
     this.#columns = key.map((each) => `"${each.name}"`);
     this.#selected = [...rows.columns, ...key.map((each) => each.name)];
+    this.#texts = texts;
     this.#stored = stored;
   }
 
@@ -91,6 +90,23 @@ export class BaseQueries {
     });
   }
 
+  /**
+   * The first rows at or behind a place without their texts, and last how many bytes these have. It has no other end than its limit: to see
+   * whether a row stands before one, SQLite reads the whole of it.
+   */
+  outlines(low: Position): string {
+    const open = { low, high: after([]) };
+    return this.#query(`outlines ${shapeOf(open)}`, () => {
+      const there = this.#texts.filter((each) => this.#stored.has(each));
+      const sizes = there.map((each) => `coalesce(octet_length("${each}"), 0)`);
+      const values = this.#selected.map((each) =>
+        this.#texts.includes(each) ? "NULL" : `"${each}"`,
+      );
+      const from = `FROM ${this.#table} ${whereIn(this.#columns, open)}`;
+      return `SELECT ${values}, ${sizes.join(" + ") || "0"} ${from} ORDER BY ${this.#columns} LIMIT ${boundLimit}`;
+    });
+  }
+
   #query(name: string, build: () => string): string {
     const known = this.#built.get(name);
     if (known !== undefined) return known;
@@ -128,9 +144,9 @@ export function whereIn(columns: readonly string[], { low, high }: Stretch): str
   return bounds.length === 0 ? "" : `WHERE ${bounds.join(" AND ")}`;
 }
 
-/** What of a codec the queries need. */
-interface Selected {
-  readonly columns: readonly string[];
+/** What of a table and its codec the queries need. */
+interface Queried extends Pick<BaseDeclaration<object>, "name" | "key" | "texts"> {
+  readonly rows: { readonly columns: readonly string[] };
 }
 
 const aboveOf = (low: Stretch["low"]): string => (isAfter(low) ? ">" : ">=");

@@ -20,6 +20,12 @@ export interface BaseDeclaration<V extends object> {
   readonly rows: RowCodec<V>;
 }
 
+/** A row without its texts, and about how long these are together. */
+export interface Outline<V extends object> {
+  readonly value: Partial<V>;
+  readonly textLength: number;
+}
+
 /** A stretch of keys: at or after `low`, before `high`. Not empty. */
 export interface Stretch {
   readonly low: Position;
@@ -163,6 +169,13 @@ export class Base<V extends object> {
     return units;
   }
 
+  /** What `get` of a key has found last, or was told; undefined where that was of another one. */
+  known(key: Key): V | undefined {
+    return this.#looked !== undefined && isSameKey(this.#looked.key, key)
+      ? this.#looked.value
+      : undefined;
+  }
+
   /** Notes what a key is known to hold, for the next `get` of it. */
   remember(key: Key, value: V | undefined): void {
     this.#looked = { key, value };
@@ -210,18 +223,28 @@ export class Base<V extends object> {
   }
 
   /** The rows of a stretch, read in pages as they are taken. */
-  *rows(stretch: Stretch, reverse: boolean, { first, further }: Pages): Generator<[Key, V]> {
-    let { low, high } = stretch;
-    let limit = Math.min(first, this.pageRowsMax);
-    for (let read = limit; ; read += limit) {
-      const page = this.page({ low, high }, limit, reverse);
-      yield* page;
-      const last = page.at(-1);
-      if (last === undefined || page.length < limit) return;
-      if (reverse) high = last[0];
-      else low = after(last[0]);
-      limit = Math.min(further(read), this.pageRowsMax);
+  rows(stretch: Stretch, reverse: boolean, pages: Pages): Generator<[Key, V]> {
+    const page = (part: Stretch, limit: number) => this.page(part, limit, reverse);
+    return inPages(stretch, reverse, pages, this.pageRowsMax, page);
+  }
+
+  /** Its outlines, in key order: what these leave out is not read. */
+  outlines(stretch: Stretch, pages: Pages): Generator<[Key, Outline<V>]> {
+    const page = (part: Stretch, limit: number) => this.#outlines(part, limit);
+    return inPages(stretch, false, pages, pageRowsMax, page);
+  }
+
+  #outlines({ low, high }: Stretch, limit: number): [Key, Outline<V>][] {
+    if (this.#isEmpty) return [];
+    const query = this.#queries.outlines(low);
+    const outlines: [Key, Outline<V>][] = [];
+    for (const row of this.#sql.rows(query, ...this.encode(partsOf(low)), limit)) {
+      const key = this.#keyOf(row);
+      if (this.#compare(key, high) >= 0) break;
+      const value = this.#declaration.rows.decode(row);
+      outlines.push([key, { value, textLength: Number(row.at(-1)) }]);
     }
+    return outlines;
   }
 
   /** Most rows worth reading at once. */
@@ -295,5 +318,26 @@ export class Base<V extends object> {
     const column = this.#declaration.key[i];
     if (column === undefined) throw new TypeError(`${this.#declaration.name}: too many key parts`);
     return column;
+  }
+}
+
+/** What stands in a stretch, of which a page of so many is read whenever the one before was taken. */
+function* inPages<R>(
+  stretch: Stretch,
+  reverse: boolean,
+  { first, further }: Pages,
+  most: number,
+  page: (part: Stretch, limit: number) => [Key, R][],
+): Generator<[Key, R]> {
+  let { low, high } = stretch;
+  let limit = Math.min(first, most);
+  for (let read = limit; ; read += limit) {
+    const rows = page({ low, high }, limit);
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < limit) return;
+    if (reverse) high = last[0];
+    else low = after(last[0]);
+    limit = Math.min(further(read), most);
   }
 }

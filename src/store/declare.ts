@@ -2,6 +2,7 @@
  * How tables are declared (a name, ordered key columns, a row type and its version), and what a table does that is declared so.
  * Invariant: names and columns are part of the stored format; what is declared once keeps its meaning.
  */
+import type { Outline } from "./base.ts";
 import type { Key, KeyColumn, Leading } from "./key-columns.ts";
 import type { Bounds, Range } from "./ranges.ts";
 
@@ -119,8 +120,11 @@ export interface Table<K extends Key, V extends object> {
   edit(key: K): { -readonly [F in keyof V]: V[F] } | undefined;
   /** Removes a row; true if there was one. */
   delete(key: K): boolean;
-  /** Removes a row that the caller knows to be there: spares the look into SQLite. Throws where it sees that there is none. */
-  remove(key: K): void;
+  /**
+   * Removes a row that the caller knows to be there: spares the look into SQLite. Throws where it sees that there is none. `textLength`
+   * is that of its outline, where there was one.
+   */
+  remove(key: K, textLength?: number): void;
   /**
    * Says which rows are asked for next, so that one query reads many; it returns how many of them, from the first on, it has made sure
    * of. What is read stays the same.
@@ -130,6 +134,11 @@ export interface Table<K extends Key, V extends object> {
   expectFirst(prefixes: readonly Leading<K>[]): void;
   /** Rows in key order, at most `limit`. */
   range(range: Range<K>): [K, V][];
+  /**
+   * Rows in key order, at most `limit`, without their texts: SQLite reads none of these, and so hardly anything of rows of which it is only
+   * asked what is to go.
+   */
+  outlines(range: Omit<Range<K>, "reverse" | "skip">): [K, Outline<V>][];
   /** The rows of a range, read as they are taken. The table must not be changed meanwhile. */
   scan(bounds: Bounds<K>): Generator<[K, V]>;
   /** How many rows a range has, of which none is skipped. */

@@ -72,29 +72,30 @@ export class Deletes {
     const [first, last] = [run[0], run.at(-1)];
     if (first === undefined || last === undefined) return true;
     if (run.length < runRowsMin || this.#scattered > scatteredMax) return false;
+    if (!this.#isAllOf(run, first, last)) return false;
     const { name, key } = this.#table;
     const where = whereIn(key.map(nameOf), { low: first, high: after(last) });
     const bounds = [...this.#encode(first), ...this.#encode(last)];
-    if (!this.#isAllOf(run, where, bounds)) return false;
     this.#sql.run(`DELETE FROM "${name}" ${where}`, ...bounds);
     this.#scattered = 0;
     return true;
   }
 
-  /** Whether SQLite has these rows between two of them, and no others. */
-  #isAllOf(run: readonly Key[], where: string, bounds: readonly SqlValue[]): boolean {
-    const some = `SELECT 1 FROM "${this.#table.name}" ${where} LIMIT ${boundLimit}`;
-    const query = `SELECT count(*) FROM (${some})`;
-    const [[rows] = [0]] = this.#sql.rows<[rows: number]>(query, ...bounds, run.length + 1);
-    if (rows !== run.length) return false;
-    const [[found] = [null]] = this.#sql.rows<[found: string]>(
-      keysOf(this.#table, where),
-      ...bounds,
+  /** Whether SQLite has these rows from the first to the last of them, and no others: if as many behind the first lead to the last. */
+  #isAllOf(run: readonly Key[], first: Key, last: Key): boolean {
+    const { length } = run;
+    const bounds = this.#encode(first);
+    const [[end] = [null]] = this.#sql.rows<[end: string]>(
+      `${keysFrom(this.#table, first)} OFFSET ?`,
+      ...[...bounds, 1, length - 1],
     );
+    if (end !== this.#textOf(last)) return false;
+    const all = `SELECT group_concat(key, ';') FROM (${keysFrom(this.#table, first)})`;
+    const [[found] = [null]] = this.#sql.rows<[found: string]>(all, ...bounds, length);
     return found === run.map((key) => this.#textOf(key)).join(";");
   }
 
-  /** A key as `keysOf` has SQLite write it. */
+  /** A key as `keysFrom` has SQLite write it. */
   #textOf(key: Key): string {
     const parts = this.#table.key.map((column, i) => {
       const part = key[i] ?? "";
@@ -122,11 +123,15 @@ function listed(sql: Sql, { name, key }: Table): JsonBatch | BoundBatch {
   return new JsonBatch(sql, `${from} (SELECT ${parts.join()} FROM json_each(?))`);
 }
 
-/** The keys of some rows as one text. */
-function keysOf({ name, key }: Table, where: string): string {
-  const columns = key.map(nameOf).join();
-  const rows = `SELECT ${columns} FROM "${name}" ${where} ORDER BY ${columns}`;
-  return `SELECT group_concat(${key.map(textOf).join(" || ',' || ")}, ';') FROM (${rows})`;
+/**
+ * The keys of so many rows from one on, each as a text. It has no other end: to see whether a row stands before one, SQLite reads the whole
+ * of it, however long it is.
+ */
+function keysFrom({ name, key }: Table, low: Key): string {
+  const columns = key.map(nameOf);
+  const where = whereIn(columns, { low, high: after([]) });
+  const text = key.map(textOf).join(" || ',' || ");
+  return `SELECT ${text} AS key FROM "${name}" ${where} ORDER BY ${columns} LIMIT ${boundLimit}`;
 }
 
 const nameOf = ({ name }: KeyColumn): string => `"${name}"`;

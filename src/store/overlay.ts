@@ -13,6 +13,8 @@ const keptUnitsMax = 4_000_000;
 export interface Cell<V> {
   /** The row, or undefined for a tombstone. */
   readonly value: V | undefined;
+  /** Of a tombstone: about how long the texts are that the base is to lose, where that is known and counts. */
+  readonly textLength?: number;
   /** Whether the base has a row with this key, so that a delete must leave a tombstone. */
   readonly inBase: boolean;
   /** Whether the base does not hold this value (or absence) yet. */
@@ -61,7 +63,7 @@ export class Overlay<V extends object> implements Undoable {
     return this.#tombstones;
   }
 
-  /** Length of the texts in dirty rows, in UTF-16 units. */
+  /** Length of the texts that the next checkpoint writes, or frees as far as is known, in UTF-16 units. */
   get textUnits(): number {
     return this.#textUnits;
   }
@@ -202,8 +204,9 @@ export class Overlay<V extends object> implements Undoable {
   #account(cell: Cell<V>, sign: 1 | -1): void {
     if (!cell.isDirty) return;
     this.#dirtyRows += sign;
-    if (cell.value === undefined) this.#tombstones += sign;
-    else this.#textUnits += sign * this.#textLength(cell.value);
+    const { value, textLength = 0 } = cell;
+    if (value === undefined) this.#tombstones += sign;
+    this.#textUnits += sign * (value === undefined ? textLength : this.#textLength(value));
   }
 }
 

@@ -95,7 +95,7 @@ export const schema = {
 export type SluiceSchema = typeof schema;
 export type SluiceTables = Tables<SluiceSchema>;
 
-type Reading = "count" | "expect" | "expectFirst" | "first" | "get" | "range" | "scan";
+type Reading = "count" | "expect" | "expectFirst" | "first" | "get" | "outlines" | "range" | "scan";
 type ReadOnly<T> = T extends Table<infer K, infer V> ? Pick<Table<K, V>, Reading> : never;
 /** The tables as the machine sees them. */
 export type Reads = { readonly [N in keyof SluiceTables]: ReadOnly<SluiceTables[N]> };

@@ -189,7 +189,7 @@ export class Store<S extends Schema, E extends StoredEvent> {
     machine.recover(log.stream({ from: machine.last.index + 1, to: this.committed.index }));
   }
 
-  /** Whether the texts in memory ask for a checkpoint: no more is to be read or written before it. */
+  /** Whether the texts in memory, or those that go, ask for a checkpoint: no more is to be read, written or freed before it. */
   get isHeavy(): boolean {
     return this.#ports.machine.sum("textUnits") >= this.#limits.textUnitsMax;
   }

@@ -2,7 +2,7 @@
  * Typed ordered tables: rows in memory over rows in SQLite, read as one.
  * Invariant: what a table returns is what it would return if every put and delete had gone to SQLite at once.
  */
-import type { Pages, Stretch } from "./base.ts";
+import type { Outline, Pages, Stretch } from "./base.ts";
 import { Base, fullPages } from "./base.ts";
 import type { Table, TableDeclaration } from "./declare.ts";
 import { Heads } from "./heads.ts";
@@ -134,22 +134,29 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     const before = this.#overlay.get(key);
     if (before === undefined) {
       if (this.#below(key) === undefined) return false;
-      this.#overlay.replace(key, undefined, tombstone());
-      return true;
-    }
-    if (before.value === undefined) return false;
-    this.#overlay.replace(key, before, before.inBase ? tombstone() : undefined);
+    } else if (before.value === undefined) return false;
+    this.#bury(key, before);
     return true;
   }
 
-  remove(key: K): void {
+  remove(key: K, textLength?: number): void {
     const before = this.#overlay.get(key);
     if (before === undefined ? this.#isResident : before.value === undefined) {
       throw new Error(`${this.name}: remove of a row that is not there`);
     }
     if (before === undefined) this.#checkKey(key);
-    const inBase = before === undefined || before.inBase;
-    this.#overlay.replace(key, before, inBase ? tombstone() : undefined);
+    this.#bury(key, before, textLength);
+  }
+
+  /** Leaves no row, and a tombstone where the base has one. */
+  #bury(key: K, before: Cell<V> | undefined, known?: number): void {
+    if (before?.inBase === false) {
+      this.#overlay.replace(key, before, undefined);
+      return;
+    }
+    const value = before === undefined ? this.#base.known(key) : before.value;
+    const textLength = known ?? (value === undefined ? 0 : this.#rows.textLength(value));
+    this.#overlay.replace(key, before, tombstone(textLength));
   }
 
   expect(keys: readonly K[]): number {
@@ -178,6 +185,24 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
       if (rows.length >= range.limit) break;
     }
     return rows;
+  }
+
+  outlines({ limit, ...bounds }: Omit<Range<K>, "reverse" | "skip">): [K, Outline<V>][] {
+    const stretch = this.#stretchOf(bounds);
+    if (stretch === undefined || limit <= 0) return [];
+    const compare = this.#compare;
+    const cells = within(this.#overlay.cells(stretch.low, false), stretch, false, compare);
+    const outlined = this.#outlined(cells);
+    const rows = this.#isResident ? [].values() : this.#base.outlines(stretch, wanted(limit));
+    const outlines = merged<Outline<V>>(outlined, rows, false, compare).take(limit);
+    return [...outlines] as [K, Outline<V>][];
+  }
+
+  *#outlined(cells: Iterable<[Position, Cell<V>]>): Generator<[Position, Cell<Outline<V>>]> {
+    for (const [key, { value, inBase, isDirty }] of cells) {
+      const outline = value && { value, textLength: this.#rows.textLength(value) };
+      yield [key, { value: outline, inBase, isDirty }];
+    }
   }
 
   scan(bounds: Bounds<K>): Generator<[K, V]> {
@@ -288,4 +313,9 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
 }
 
 /** That a row is gone which the base has. One for each: a list knows its rows by their cells. */
-const tombstone = (): Cell<never> => ({ value: undefined, inBase: true, isDirty: true });
+const tombstone = (textLength: number): Cell<never> => {
+  const gone = { value: undefined, inBase: true, isDirty: true };
+  return textLength > pageTextMax ? { ...gone, textLength } : gone;
+};
+/** Texts up to this stand on the page of their row, and go with it; of longer ones SQLite reads each page to free it. */
+const pageTextMax = 1_000;

@@ -40,7 +40,11 @@ export function filledLanes(sql: Sql, count: number, rows: number) {
 }
 
 /** Writes what has changed, or no more of it than the list makes necessary. */
-export function flush(sql: Sql, { checkpoint }: ReturnType<typeof filled>, most?: number): void {
+export function flush(
+  sql: Sql,
+  { checkpoint }: Pick<ReturnType<typeof filled>, "checkpoint">,
+  most?: number,
+): void {
   sql.transaction(() => checkpoint.flush(undefined, most));
   checkpoint.settle();
 }

@@ -12,6 +12,7 @@ import type { Sql } from "../../src/store/sql.ts";
 import { LayeredTable } from "../../src/store/table.ts";
 import { anyDouble, anySigned, binary, natural, printable, unicode } from "./key-column-suite.ts";
 import { ModelTable } from "./model.ts";
+import { expectOutlines, type Forward } from "./outlines.ts";
 
 export interface Row {
   readonly n: unknown;
@@ -104,6 +105,7 @@ type Command =
   | { readonly do: "delete" | "remove" | "get"; readonly key: number }
   | { readonly do: "first"; readonly key: number; readonly parts: number }
   | { readonly do: "takeFirst"; readonly key: number; readonly parts: number }
+  | { readonly do: "free"; readonly key: number; readonly parts: number; readonly most: number }
   | { readonly do: "range"; readonly bounds: RangeChoice }
   | { readonly do: "divide"; readonly key: number }
   | { readonly do: "expect"; readonly keys: readonly number[] }
@@ -130,6 +132,10 @@ export const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant("divide" as const), key: at }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("first" as const), key: at, parts }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("takeFirst" as const), key: at, parts }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("free" as const), key: at, parts, most: fc.nat(4) }),
+  },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -191,6 +197,7 @@ export class History {
     else if (each.do === "divide") this.#divide(this.#key(each.key));
     else if (each.do === "range") this.#range(each.bounds);
     else if (each.do === "expect") this.#expect(each.keys.map((key) => this.#key(key)));
+    else if (each.do === "free") this.#free(this.#key(each.key).slice(0, each.parts), each.most);
     else if (each.do === "first" || each.do === "takeFirst") this.#first(each);
     else this.#switch(each.do);
   }
@@ -242,6 +249,20 @@ export class History {
     this.#model = this.#model.delete(key);
   }
 
+  /** Rows go of which only the outlines were read. */
+  #free(prefix: Key, most: number): void {
+    this.#outlines({ prefix }, most);
+    for (const [key, { textLength }] of this.#table.outlines({ prefix, limit: most })) {
+      this.#table.remove(key, textLength);
+      this.#model = this.#model.delete(key);
+    }
+  }
+
+  #outlines(bounds: Forward, limit: number): void {
+    const rows = this.#model.range(bounds).slice(0, limit);
+    expectOutlines(this.#table.outlines({ ...bounds, limit }), rows, this.#declaration.texts);
+  }
+
   /** How many rows a part has is told truly; it changes nothing. */
   #divide([part = 0]: Key): void {
     this.#table.divide(part, this.#model.range({ prefix: [part] }).length);
@@ -265,6 +286,8 @@ export class History {
       Object.assign(bounds, { [kind]: this.#key(keys[i] ?? 0).slice(0, length) });
     }
     expect(this.#table.count(bounds)).toBe(this.#model.range(bounds).length);
+    const { reverse: _, ...forward } = bounds;
+    this.#outlines(forward, limit);
     Object.assign(bounds, { skip });
     const expected = this.#model.range(bounds);
     expect(this.#table.range({ ...bounds, limit })).toEqual(expected.slice(0, limit));
