@@ -10,6 +10,7 @@ const heads = "test/store/node/heads.test.ts";
 const history = "test/store/node/history.test.ts";
 const log = "test/store/node/log.test.ts";
 const crash = "test/store/node/crash.test.ts";
+const freeing = "test/object/freeing.test.ts";
 const recovery = "test/store/node/recovery.test.ts";
 
 export const storeMutants: readonly Mutant[] = [
@@ -25,9 +26,41 @@ export const storeMutants: readonly Mutant[] = [
     name: "tombstone-annihilated",
     breaks: "a deleted row that SQLite has shows through again",
     file: "src/store/table.ts",
-    from: "this.#overlay.replace(key, before, before.inBase ? tombstone() : undefined);",
+    from: "this.#overlay.replace(key, before, tombstone(textLength));",
     to: "this.#overlay.replace(key, before, undefined);",
     tests: [table],
+  },
+  {
+    name: "outlines-with-texts",
+    breaks: "rows of which it is only asked what is to go are read with all their texts",
+    file: "src/store/base-queries.ts",
+    from: 'this.#texts.includes(each) ? "NULL" :',
+    to: 'this.#texts.length < 0 ? "NULL" :',
+    tests: [table, freeing],
+  },
+  {
+    name: "outlines-past-their-end",
+    breaks: "outlines go on behind the end of the range that was asked for",
+    file: "src/store/base.ts",
+    from: "if (this.#compare(key, high) >= 0) break;",
+    to: "void high;",
+    tests: [table],
+  },
+  {
+    name: "freed-uncounted",
+    breaks: "a checkpoint frees long values without end while others wait",
+    file: "src/store/generations.ts",
+    from: "tables.list_items.remove(key, textLength);",
+    to: "tables.list_items.remove(key, textLength * 0);",
+    tests: [freeing],
+  },
+  {
+    name: "sweep-past-what-is-heavy",
+    breaks: "a sweep goes on removing long values that the checkpoint behind it has to free",
+    file: "src/machine/sweep.ts",
+    from: "if (changes > 0 && isHeavy()) break;",
+    to: "if (changes < 0 && isHeavy()) break;",
+    tests: [freeing],
   },
   {
     name: "tail-unread",

@@ -218,6 +218,12 @@ export function earliest(...times: readonly (number | undefined)[]): number | un
   return coming.length === 0 ? undefined : Math.min(...coming);
 }
 
+/** What a sweep asks before each change: whether its entry is long enough, and whether what was removed is enough for a checkpoint. */
+interface SweepBounds {
+  isEnough(): boolean;
+  isHeavy(): boolean;
+}
+
 /**
  * Makes what is due visible, until that is `most` changes or `isEnough` says so, which is asked before each of them; then removes records
  * that are to be forgotten, and where it `isWhole` names whose time is over and what nothing leads to, of which nobody sees anything but
@@ -226,7 +232,7 @@ export function earliest(...times: readonly (number | undefined)[]): number | un
 export function sweep(
   tx: Transaction,
   most: number,
-  isEnough: () => boolean,
+  { isEnough, isHeavy }: SweepBounds,
   isWhole: boolean,
 ): number {
   let changes = 0;
@@ -240,6 +246,7 @@ export function sweep(
   let record = nextRecord(tx);
   const next = () => (isWhole ? nextRemoval(tx, record) : record);
   for (let removal = next(); mayGoOn(removal); removal = next()) {
+    if (changes > 0 && isHeavy()) break;
     const room = Math.ceil((most - changes) / REMOVAL_CHANGES);
     changes += REMOVAL_CHANGES * remove(tx, removal, room);
     if (removal === record) record = nextRecord(tx);

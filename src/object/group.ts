@@ -141,7 +141,8 @@ export class Group {
     let changes = 0;
     let done: number;
     do {
-      const step = () => sweep(this.#tx, limits.sweepStepMax, () => this.#isLong, isWhole);
+      const bounds = { isEnough: () => this.#isLong, isHeavy: () => this.#context.store.isHeavy };
+      const step = () => sweep(this.#tx, limits.sweepStepMax, bounds, isWhole);
       done = this.#work.guarded("sweep", step, () => 0);
       changes += done;
     } while (

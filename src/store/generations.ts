@@ -27,13 +27,16 @@ export const generations = declareTable<GenerationRow>()({
 const FREED_AT_ONCE = 16;
 
 /** What was named is left to be freed. */
-export function leaveGeneration(tables: SluiceTables, { type, gen, size = 0 }: Named): void {
-  if (gen === undefined || size === 0 || type === "string") return;
+export function leaveGeneration(
+  tables: SluiceTables,
+  { type, gen, size = 0 }: Partial<Named>,
+): void {
+  if (gen === undefined || size === 0 || type === undefined || type === "string") return;
   if (size <= FREED_AT_ONCE) freeElements(tables, type, gen, size);
   else tables.generations.insert([gen], { type, size });
 }
 
-/** Removes the first `count` elements. */
+/** Removes the first `count` elements. Of their values nothing is read. */
 export function freeElements(
   tables: SluiceTables,
   type: NameType,
@@ -42,15 +45,18 @@ export function freeElements(
 ): void {
   const range: { prefix: [number]; limit: number } = { prefix: [gen], limit: count };
   if (type === "list") {
-    for (const [key] of tables.list_items.range(range)) tables.list_items.remove(key);
+    for (const [key, { textLength }] of tables.list_items.outlines(range))
+      tables.list_items.remove(key, textLength);
   } else if (type === "hash") {
-    for (const [key] of tables.hash_fields.range(range)) tables.hash_fields.remove(key);
+    for (const [key, { textLength }] of tables.hash_fields.outlines(range))
+      tables.hash_fields.remove(key, textLength);
   } else if (type === "set") {
-    for (const [key] of tables.set_members.range(range)) tables.set_members.remove(key);
+    for (const [key] of tables.set_members.outlines(range))
+      tables.set_members.remove(key, key[2].length);
   } else {
     for (const [key, { score }] of tables.zset_members.range(range)) {
-      tables.zset_members.remove(key);
-      tables.zset_scores.remove([gen, placeOfScore(score), key[2]]);
+      tables.zset_members.remove(key, key[2].length);
+      tables.zset_scores.remove([gen, placeOfScore(score), key[2]], key[2].length);
     }
   }
 }

@@ -255,10 +255,13 @@ function freed(tables: SluiceTables, { gen, count }: EventOf<"generation.freed">
 }
 
 function freeNames(tables: SluiceTables, space: number, count: number): void {
-  for (const [key, row] of tables.names.range({ prefix: [space], limit: count })) {
-    tables.names.remove(key);
-    moveExpiry(tables, key, row.until, undefined);
-    leaveGeneration(tables, row);
+  for (const [key, { value, textLength }] of tables.names.outlines({
+    prefix: [space],
+    limit: count,
+  })) {
+    tables.names.remove(key, textLength);
+    moveExpiry(tables, key, value.until, undefined);
+    leaveGeneration(tables, value);
   }
 }
 
