@@ -69,7 +69,7 @@ export const bridgeMutants: readonly Mutant[] = [
     name: "run-without-room",
     breaks: "a call errs because of the replies to those before it in its pipeline",
     file: "src/machine/redis.ts",
-    from: "if (!atomic && i > 0 && room.bytes < 0) return { replies };",
+    from: "if (!atomic && i > 0 && isSpent) return { replies };",
     to: "",
     tests: ["test/machine/names.test.ts"],
   },

@@ -7,6 +7,7 @@ import type { Mutant } from "./mutants-table.ts";
 const scans = "test/machine/name-scans.test.ts";
 const combinations = "test/machine/combinations.test.ts";
 const names = "test/machine/names.test.ts";
+const heavy = "test/machine/redis-bytes.test.ts";
 const pubsub = "test/object/pubsub.test.ts";
 
 export const redisMutants: readonly Mutant[] = [
@@ -62,9 +63,58 @@ export const redisMutants: readonly Mutant[] = [
     name: "look-ups-not-counted",
     breaks: "the intersection of many sets looks up each member in all of them, uncounted",
     file: "src/machine/sets.ts",
-    from: "    lookUp();\n    return has(call, other, member);",
+    from: "    lookUp(member);\n    return has(call, other, member);",
     to: "    return has(call, other, member);",
     tests: ["test/object/looked-up-members.test.ts"],
+  },
+  {
+    name: "heavy-elements-count-as-light",
+    breaks: "one call reads gigabytes of heavy elements",
+    file: "src/machine/redis-call.ts",
+    from: "    this.#room.seen -= bytes + OVERHEAD_BYTES;",
+    to: "    this.#room.seen -= OVERHEAD_BYTES;",
+    tests: [heavy],
+  },
+  {
+    name: "copies-count-as-light",
+    breaks: "a pipeline of COPYs fills memory with heavy elements",
+    file: "src/machine/copies.ts",
+    from: "call.moved(bytes);",
+    to: "call.moved(0 * bytes);",
+    tests: [heavy],
+  },
+  {
+    name: "one-half-done",
+    breaks: "a transaction is refused for what it would copy, and the calls before have copied",
+    file: "src/object/group.ts",
+    from: 'if ("refusal" in answer && hasChanged) this.#work.undo(before);',
+    to: "",
+    tests: [heavy],
+  },
+  {
+    name: "performed-twice-behind-an-error",
+    breaks: "a call behind one that is too much alone is performed, and sent again as the next run",
+    file: "src/machine/redis.ts",
+    from: "const isEnough = isSpent || ",
+    to: "const isEnough = ",
+    tests: [heavy],
+  },
+  {
+    name: "scan-step-never-full",
+    breaks: "a step of a scan errs where its elements are heavier than a reply, instead of ending",
+    file: "src/machine/elements.ts",
+    from: "const isEnough = seen >= count || isFull;",
+    to: "const isEnough = seen >= count || (isFull && seen < 0);",
+    tests: ["test/object/heavy-elements.test.ts"],
+  },
+  {
+    name: "heavy-keys-count-as-light",
+    breaks:
+      "changed rows of heavy members wait in memory for a checkpoint until their number makes it due",
+    file: "src/store/table.ts",
+    from: "units += String(at[i]).length;",
+    to: "units += 0 * String(at[i]).length;",
+    tests: ["test/store/node/table.test.ts"],
   },
   {
     name: "tie-rounded-up",

@@ -25,6 +25,14 @@ export const redisLimits = {
   /** Elements that one call moves, removes or copies, and that it looks at to find others. */
   redisElementsPerCallMax: 10_000,
   redisElementsSeenMax: 100_000,
+  /** Bytes of elements that the calls of one run look at: about a tenth of a second. */
+  redisBytesSeenMax: 32 * MiB,
+  /**
+   * Bytes of elements that they write once more: copies, and what moves in the middle of a list. Memory holds them until a checkpoint, each
+   * beside what a row costs there.
+   */
+  redisBytesMovedMax: 8 * MiB,
+  redisMovedBytesLeast: 128,
   /** Characters that one call compares once more with patterns, because a `*` takes another one: about half a second. */
   redisComparedAgainMax: 20_000_000,
   /** Bytes that the replies of one run have. */

@@ -14,6 +14,15 @@ export function counter(call: Call): () => void {
   };
 }
 
+/** Counts members that a call looks up, which are read where they are found. */
+export function lookUps(call: Call): (member: string) => void {
+  const count = counter(call);
+  return (member) => {
+    count();
+    call.looked(member.length);
+  };
+}
+
 /** The collections that are there, each of them once, however often it is named. */
 export function different(all: readonly (Collection | undefined)[]): Collection[] {
   const there = all.filter((each) => each !== undefined);
@@ -38,7 +47,7 @@ export function* without<Item>(
 ): Generator<Item> {
   const others = different(rest);
   if (first === undefined || others.some(({ gen }) => gen === first.gen)) return;
-  const [read, lookUp] = [counter(call), counter(call)];
+  const [read, lookUp] = [counter(call), lookUps(call)];
   const members = others.reduce((sum, { size }) => sum + size, 0);
   if (members < first.size * others.length) {
     const left = new Map<string, Item>();
@@ -46,9 +55,10 @@ export function* without<Item>(
       read();
       left.set(memberOf(item), item);
     }
+    const take = counter(call);
     for (const other of others) {
       for (const item of itemsOf(other)) {
-        lookUp();
+        take();
         left.delete(memberOf(item));
       }
     }
@@ -56,7 +66,7 @@ export function* without<Item>(
     return;
   }
   const isIn = (other: Collection, item: Item): boolean => {
-    lookUp();
+    lookUp(memberOf(item));
     return has(other, memberOf(item));
   };
   for (const item of itemsOf(first)) {

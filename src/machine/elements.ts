@@ -21,6 +21,9 @@ export interface Element {
 /** The elements of a collection from a hash on. */
 export type ElementsFrom = (call: Call, of: Collection, hash: number) => Iterable<Element>;
 
+/** Bytes of a cursor in a reply. */
+const CURSOR_BYTES = 64;
+
 /** One step of a scan: where the next one begins, and the elements with what belongs to them. */
 export function scanElements(
   call: Call,
@@ -37,7 +40,10 @@ export function scanElements(
   let seen = 0;
   let last: number | undefined;
   for (const { hash, element, told } of elementsFrom(call, of, cursor)) {
-    if (seen >= count && hash !== last) return [call.told(String(hash)), found];
+    // What was told before, and so was looked at, fits a reply.
+    const isFull = call.lookedBytes > limits.redisReplyBytesMax - CURSOR_BYTES;
+    const isEnough = seen >= count || isFull;
+    if (isEnough && hash !== last) return [call.told(String(hash)), found];
     last = hash;
     seen += 1;
     call.seen(seen);
@@ -61,40 +67,46 @@ function isReadWhole(call: Call, of: Collection, count: number): boolean {
 }
 
 /** Different elements by chance: `count` of them, or all where there are fewer. */
-export function drawDifferent(
+export function* drawDifferent(
   call: Call,
   of: Collection,
   count: number,
   elementsFrom: ElementsFrom,
-): Element[] {
+): Generator<Element> {
   const chance = chanceOf(call.tx, `${call.command} ${of.version}`);
   if (isReadWhole(call, of, count)) {
-    const all = [...elementsFrom(call, of, 0)];
-    return count >= of.size ? all : draw(chance, all, count);
+    const all = elementsFrom(call, of, 0);
+    yield* count >= of.size ? all : draw(chance, [...all], count);
+    return;
   }
-  const drawn = new Map<string, Element>();
+  const drawn = new Set<string>();
   while (drawn.size < count) {
     const found = atOrBehind(call, of, chance, elementsFrom);
-    drawn.set(found.element, found);
+    if (!drawn.has(found.element)) yield found;
+    drawn.add(found.element);
   }
-  return [...drawn.values()];
 }
 
 /** So many elements by chance, each drawn among all of them. */
-export function drawAny(
+function* drawAny(
   call: Call,
   of: Collection,
   count: number,
   elementsFrom: ElementsFrom,
-): Element[] {
+): Generator<Element> {
   call.seen(count);
   const chance = chanceOf(call.tx, `${call.command} ${of.version}`);
   const all = isReadWhole(call, of, count) ? [...elementsFrom(call, of, 0)] : undefined;
-  const one = () =>
-    all === undefined
+  for (let left = count; left > 0; left -= 1)
+    yield all === undefined
       ? atOrBehind(call, of, chance, elementsFrom)
       : (all[chance(all.length)] as Element);
-  return Array.from({ length: count }, one);
+}
+
+/** One element by chance. */
+export function drawOne(call: Call, of: Collection, elementsFrom: ElementsFrom): string {
+  const [drawn] = drawAny(call, of, 1, elementsFrom);
+  return drawn?.element ?? "";
 }
 
 /** The element at a place drawn among all hashes. How far it stands behind the one before makes it a little more likely, or less. */
@@ -109,13 +121,13 @@ function atOrBehind(
   throw new Error("a collection is kept that has no elements");
 }
 
-/** As many elements as are asked for, of which some may come twice where the count is negative. */
+/** As many elements as are asked for, of which some may come twice where the count is negative; drawn as they are taken. */
 export const drawSome = (
   call: Call,
   of: Collection,
   count: number,
   elementsFrom: ElementsFrom,
-): Element[] =>
+): Iterable<Element> =>
   count < 0
     ? drawAny(call, of, -count, elementsFrom)
     : drawDifferent(call, of, count, elementsFrom);

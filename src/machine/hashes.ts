@@ -6,7 +6,14 @@ import { hash52 } from "../contract/hash.ts";
 import { wrongArity } from "../contract/redis-commands.ts";
 import { bigintOf, INT64_MAX, INT64_MIN } from "../contract/redis-integers.ts";
 import { packValues, unpackBytes } from "../store/packed.ts";
-import { drawAny, drawOptions, drawSome, type ElementsFrom, scanElements } from "./elements.ts";
+import {
+  drawOne,
+  drawOptions,
+  drawSome,
+  type Element,
+  type ElementsFrom,
+  scanElements,
+} from "./elements.ts";
 import { bigint } from "./redis-arguments.ts";
 import { type Call, type Collection, OK, type Perform, RedisError } from "./redis-call.ts";
 import { integerReply, isExtended, sumText } from "./redis-numbers.ts";
@@ -14,10 +21,23 @@ import { integerReply, isExtended, sumText } from "./redis-numbers.ts";
 const hashOf = (call: Call, name: string): Collection | undefined => call.collection(name, "hash");
 
 /** The fields of a hash from a place on, with their values. */
-const fieldsFrom: ElementsFrom = function* (call, { gen }, from) {
+export const fieldsFrom: ElementsFrom = function* (call, { gen }, from) {
   const rows = call.tx.tables.hash_fields.scan({ prefix: [gen], from: [gen, from] });
-  for (const [[, hash, element], { content }] of rows)
-    yield { hash, element, told: unpackBytes(content) };
+  for (const [[, hash, element], { content }] of rows) {
+    const told = unpackBytes(content);
+    call.looked(element.length);
+    call.looked(told.length);
+    yield { hash, element, told };
+  }
+};
+
+/** The same without a look at their values. */
+const namesFrom: ElementsFrom = function* (call, { gen }, from) {
+  const rows = call.tx.tables.hash_fields.outlines({ prefix: [gen], from: [gen, from] });
+  for (const [[, hash, element]] of rows) {
+    call.looked(element.length);
+    yield { hash, element };
+  }
 };
 
 /** The value of a field; undefined where it is not there. */
@@ -26,12 +46,19 @@ function fieldOf(call: Call, of: Collection | undefined, field: string): string 
   return row && unpackBytes(row.content);
 }
 
+/** Whether a hash has a field. One call asks for many, whose values are read with them. */
+function has(call: Call, of: Collection | undefined, field: string): boolean {
+  const value = fieldOf(call, of, field);
+  if (value !== undefined) call.looked(value.length);
+  return value !== undefined;
+}
+
 /** Fields have values from now on, of one that is said twice the last; how many are new. */
 function put(call: Call, name: string, pairs: ReadonlyMap<string, string>): number {
   const of = hashOf(call, name);
   const fields = call.members([...pairs.keys()]);
   const values = [...pairs.values()].map((value) => call.fitting(value));
-  const fresh = fields.filter((field) => fieldOf(call, of, field) === undefined).length;
+  const fresh = fields.filter((field) => !has(call, of, field)).length;
   call.tx.emit("hash.set", { name, fields, ...packValues(values) });
   return fresh;
 }
@@ -68,8 +95,7 @@ const hmget: Perform = (call) => {
 const hdel: Perform = (call) => {
   const [name = "", ...words] = call.args;
   const of = hashOf(call, name);
-  const isThere = (field: string) => fieldOf(call, of, field) !== undefined;
-  const fields = call.members([...new Set(words)].filter(isThere));
+  const fields = call.members([...new Set(words)].filter((field) => has(call, of, field)));
   if (fields.length > 0) call.tx.emit("hash.removed", { name, fields });
   return fields.length;
 };
@@ -80,18 +106,22 @@ const hexists: Perform = (call) =>
 const hstrlen: Perform = (call) =>
   fieldOf(call, hashOf(call, call.arg(0)), call.arg(1))?.length ?? 0;
 
-/** All fields and values. */
-function whole(call: Call): [string, string][] {
+/** All fields, each as it is told: nothing is read behind the one for which a reply has no room. */
+function whole<T>(call: Call, from: ElementsFrom, tell: (each: Element) => T): T[] {
   const of = hashOf(call, call.arg(0));
   if (of === undefined) return [];
   call.seen(of.size);
-  return [...fieldsFrom(call, of, 0)].map(({ element, told = "" }) => [element, told]);
+  return Array.from(from(call, of, 0), tell);
 }
 
-const hkeys: Perform = (call) => whole(call).map(([field]) => call.told(field));
-const hvals: Perform = (call) => whole(call).map(([, value]) => call.told(value));
+const hkeys: Perform = (call) => whole(call, namesFrom, ({ element }) => call.told(element));
+const hvals: Perform = (call) => whole(call, fieldsFrom, ({ told = "" }) => call.told(told));
 const hgetall: Perform = (call) => ({
-  map: whole(call).map(([field, value]) => [call.told(field), call.told(value)] as const),
+  map: whole(
+    call,
+    fieldsFrom,
+    ({ element, told = "" }) => [call.told(element), call.told(told)] as const,
+  ),
 });
 
 const hincrby: Perform = (call) => {
@@ -123,12 +153,12 @@ const hrandfield: Perform = (call) => {
   const { count, isWith } = drawOptions(call, "withvalues");
   const of = hashOf(call, call.arg(0));
   if (of === undefined) return count === undefined ? null : [];
-  if (count === undefined) return call.told(drawAny(call, of, 1, fieldsFrom)[0]?.element ?? "");
-  const drawn = drawSome(call, of, count, fieldsFrom);
-  if (!isWith) return drawn.map(({ element }) => call.told(element));
-  return {
-    pairs: drawn.map(({ element, told = "" }) => [call.told(element), call.told(told)] as const),
-  };
+  if (count === undefined) return call.told(drawOne(call, of, namesFrom));
+  const drawn = drawSome(call, of, count, namesFrom);
+  if (!isWith) return Array.from(drawn, ({ element }) => call.told(element));
+  const pairOf = ({ element }: Element) =>
+    [call.told(element), call.told(fieldOf(call, of, element) ?? "")] as const;
+  return { pairs: Array.from(drawn, pairOf) };
 };
 
 const hscan: Perform = (call) => scanElements(call, hashOf, fieldsFrom);

@@ -11,13 +11,39 @@ export const listOf = (call: Call, name: string): Collection | undefined =>
   call.collection(name, "list");
 
 /** The elements of a list from an index on, or from it back. */
-function* itemsOf(call: Call, list: Collection, from: number, isBack = false): Generator<string> {
+export function* itemsOf(
+  call: Call,
+  list: Collection,
+  from: number,
+  isBack = false,
+): Generator<string> {
   const position = (list.head ?? 0) + from;
   const bounds = isBack
     ? ({ prefix: [list.gen], to: [list.gen, position + 1], reverse: true } as const)
     : ({ prefix: [list.gen], from: [list.gen, position] } as const);
-  for (const [, { content }] of call.tx.tables.list_items.scan(bounds as never))
-    yield unpackBytes(content);
+  for (const [, { content }] of call.tx.tables.list_items.scan(bounds as never)) {
+    const item = unpackBytes(content);
+    call.looked(item.length);
+    yield item;
+  }
+}
+
+/** Takes so many elements from an index on, which are to have other places unless they go, off what a run may move. */
+export function move(
+  call: Call,
+  list: Collection,
+  first: number,
+  count: number,
+  going: ReadonlySet<number> = new Set(),
+): void {
+  call.bounded(count);
+  if (count === 0) return;
+  let index = first;
+  for (const item of itemsOf(call, list, first)) {
+    if (!going.has(index)) call.moved(item.length);
+    index += 1;
+    if (index === first + count) return;
+  }
 }
 
 /** So many elements from an index on, as they are told. */

@@ -4,7 +4,7 @@
  */
 import type { ListEnd } from "../contract/lists.ts";
 import { packBytes } from "../store/packed.ts";
-import { findAll, indexIn, itemAt, listOf, push, take } from "./list-items.ts";
+import { findAll, indexIn, itemAt, listOf, move, push, take } from "./list-items.ts";
 import { atLeast, integer, span } from "./redis-arguments.ts";
 import { noSuchName, OK, type Perform, RedisError, syntaxError } from "./redis-call.ts";
 
@@ -50,7 +50,9 @@ const ltrim: Perform = (call) => {
   if (list === undefined) return OK;
   const { first, count } = span(start, stop, list.size);
   // Either what goes is removed, or what stays has another place.
-  call.bounded(Math.min(count, list.size - count));
+  const gone = list.size - count;
+  if (count > gone) call.bounded(gone);
+  else move(call, list, first, count);
   if (count === 0) call.remove(name);
   else if (count < list.size) call.tx.emit("list.trimmed", { name, from: first, count });
   return OK;
@@ -65,7 +67,9 @@ const linsert: Perform = (call) => {
   const [pivot] = findAll(call, list, call.arg(2), { isBack: false, most: 1 });
   if (pivot === undefined) return -1;
   const index = place === "before" ? pivot : pivot + 1;
-  call.bounded(Math.min(index, list.size - index));
+  const behind = list.size - index;
+  if (index < behind) move(call, list, 0, index);
+  else move(call, list, index, behind);
   call.tx.emit("list.inserted", { name, index, value: packBytes(call.fitting(value)) });
   return list.size + 1;
 };
@@ -80,7 +84,11 @@ const lrem: Perform = (call) => {
   if (indexes.length === 0) return 0;
   const [first = 0] = indexes;
   const last = indexes.at(-1) ?? 0;
-  call.bounded(Math.min(last + 1, list.size - first));
+  // Of what stands before the last that goes and behind the first, the fewer move.
+  const behind = list.size - first;
+  const going = new Set(indexes);
+  if (last + 1 < behind) move(call, list, 0, last + 1, going);
+  else move(call, list, first, behind, going);
   call.tx.emit("list.removed", { name, indexes });
   return indexes.length;
 };

@@ -4,6 +4,7 @@
  * its row is looked at, and counts, until a sweep has removed it.
  */
 import { limits } from "../contract/limits.ts";
+import type { Outline } from "../store/base.ts";
 import { isOver, type NameRow, readKeyspace } from "../store/names.ts";
 import { type Chance, chanceOf, drawHash } from "./chance.ts";
 import type { View } from "./decide.ts";
@@ -11,11 +12,14 @@ import { cursorOf, scanOptions } from "./redis-arguments.ts";
 import { type Call, type Perform, RedisError } from "./redis-call.ts";
 import { selection } from "./redis-patterns.ts";
 
+/** What is looked at of a name: not its value. */
+type Found = readonly [hash: number, name: string, Outline<NameRow>["value"]];
+
 /** Rows of names from a hash on, also of those whose time is over. */
-function* rowsFrom(view: View, hash: number): Generator<[hash: number, name: string, NameRow]> {
+function* rowsFrom(view: View, hash: number): Generator<Found> {
   const { space } = readKeyspace(view.tables);
-  const rows = view.tables.names.scan({ prefix: [space], from: [space, hash] });
-  for (const [[, at, name], row] of rows) yield [at, name, row];
+  const rows = view.tables.names.outlines({ prefix: [space], from: [space, hash] });
+  for (const [[, at, name], { value }] of rows) yield [at, name, value];
 }
 
 const scan: Perform = (call) => {

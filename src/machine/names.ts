@@ -4,11 +4,11 @@
  */
 import type { RedisReply } from "../contract/redis.ts";
 import { shown } from "../contract/redis-commands.ts";
-import { INT32_MAX, INT32_MIN } from "../contract/redis-integers.ts";
 import { isOver, keyOfName, type NameRow, readKeyspace } from "../store/names.ts";
 import { unpackBytes } from "../store/packed.ts";
+import { copy } from "./copies.ts";
 import { nameScanCommands } from "./name-scans.ts";
-import { between, type TimeUnit, timeOf } from "./redis-arguments.ts";
+import { type TimeUnit, timeOf } from "./redis-arguments.ts";
 import { type Call, noSuchName, OK, type Perform, RedisError, syntaxError } from "./redis-call.ts";
 import { encodingOfString } from "./strings.ts";
 
@@ -18,7 +18,17 @@ const del: Perform = (call) => {
   return removed;
 };
 
-const exists: Perform = (call) => call.args.filter((name) => call.named(name) !== undefined).length;
+const exists: Perform = (call) => {
+  let there = 0;
+  for (const name of call.args) {
+    const row = call.named(name);
+    if (row === undefined) continue;
+    // The same names may be said again and again.
+    call.looked(row.content?.length ?? 0);
+    there += 1;
+  }
+  return there;
+};
 
 const type: Perform = (call) => ({ ok: call.named(call.arg(0))?.type ?? "none" });
 
@@ -89,25 +99,6 @@ const renamenx: Perform = (call) => {
   if (call.named(from) === undefined) throw noSuchName();
   if (call.named(to) !== undefined) return 0;
   call.tx.emit("name.renamed", { from, to });
-  return 1;
-};
-
-const copy: Perform = (call) => {
-  const [from, to] = [call.arg(0), call.arg(1)];
-  let replace = false;
-  for (let i = 2; i < call.args.length; i += 1) {
-    if (call.word(i) === "replace") replace = true;
-    else if (call.word(i) === "db" && i + 1 < call.args.length) {
-      i += 1;
-      if (between(INT32_MIN, INT32_MAX, call.arg(i)) !== 0n)
-        throw new RedisError("ERR DB index is out of range");
-    } else throw syntaxError();
-  }
-  if (from === to) throw new RedisError("ERR source and destination objects are the same");
-  const row = call.named(from);
-  if (row === undefined || (call.named(to) !== undefined && !replace)) return 0;
-  call.bounded(row.size ?? 0);
-  call.tx.emit("name.copied", { from, to });
   return 1;
 };
 

@@ -27,13 +27,27 @@ export type Collection = NameRow & { readonly gen: number; readonly size: number
 export const OK: RedisReply = { ok: "OK" };
 export const nilArray: RedisReply = { nilArray: true };
 
-/** How much more the replies of a run may hold. */
+/** How much more the calls of a run may take between them. */
 export interface Room {
+  /** Bytes of their replies. */
   bytes: number;
+  /** Bytes of elements that they look at. */
+  seen: number;
+  /** Bytes of elements that they write once more. */
+  moved: number;
+  /** Bytes of the elements that they have found to be stored or removed: an entry is to hold them. */
+  found: number;
 }
 
-/** Bytes that a reply takes beside those of its text. */
-const REPLY_OVERHEAD_BYTES = 16;
+export const roomOfRun = (): Room => ({
+  bytes: limits.redisReplyBytesMax,
+  seen: limits.redisBytesSeenMax,
+  moved: limits.redisBytesMovedMax,
+  found: limits.entryBytesMax,
+});
+
+/** Bytes that a reply, or an element that is looked at, takes beside those of its text. */
+const OVERHEAD_BYTES = 16;
 
 export class Call {
   readonly tx: Transaction;
@@ -43,6 +57,7 @@ export class Call {
   readonly args: readonly string[];
   readonly #room: Room;
   #waitMs: number | undefined;
+  #lookedBytes = 0;
 
   constructor(tx: Transaction, [command = "", ...args]: readonly string[], room: Room) {
     this.tx = tx;
@@ -103,7 +118,7 @@ export class Call {
 
   /** Takes a text into the reply. Throws where the replies would be too many. */
   told(text: string): string {
-    this.#room.bytes -= text.length + REPLY_OVERHEAD_BYTES;
+    this.#room.bytes -= text.length + OVERHEAD_BYTES;
     if (this.#room.bytes >= 0) return text;
     throw new RedisError(`ERR ${repliesTooLarge}`);
   }
@@ -126,18 +141,43 @@ export class Call {
   /** Checks how many elements are changed at once. */
   bounded(elements: number): void {
     const most = limits.redisElementsPerCallMax;
-    if (elements <= most) return;
-    throw new RedisError(
-      `ERR '${this.command}' would change more than ${most} elements: do it in parts`,
-    );
+    if (elements > most) throw this.#tooMuch("change", most, "elements");
+  }
+
+  /** Takes an element that was found to be stored or removed off what an entry holds of them. Throws where that is too much. */
+  found(element: string): string {
+    this.#room.found -= element.length;
+    if (this.#room.found < 0) throw this.#tooMuch("change", limits.entryBytesMax, "bytes");
+    return element;
   }
 
   /** Checks how many elements are looked at. */
   seen(elements: number): void {
     const most = limits.redisElementsSeenMax;
-    if (elements <= most) return;
-    throw new RedisError(
-      `ERR '${this.command}' would look at more than ${most} elements: do it in parts`,
-    );
+    if (elements > most) throw this.#tooMuch("look at", most, "elements");
+  }
+
+  /** Takes an element that is read off what the run may look at. Throws where that is too much. */
+  looked(bytes: number): void {
+    this.#lookedBytes += bytes + OVERHEAD_BYTES;
+    this.#room.seen -= bytes + OVERHEAD_BYTES;
+    if (this.#room.seen < 0) throw this.#tooMuch("look at", limits.redisBytesSeenMax, "bytes");
+  }
+
+  /** Bytes of the elements that this call has looked at. */
+  get lookedBytes(): number {
+    return this.#lookedBytes;
+  }
+
+  /** Takes an element that is to be written once more off what the run may write so. Throws where that is too much. */
+  moved(bytes: number): void {
+    this.#room.moved -= Math.max(bytes, limits.redisMovedBytesLeast);
+    if (this.#room.moved < 0)
+      throw this.#tooMuch("copy or move", limits.redisBytesMovedMax, "bytes");
+  }
+
+  #tooMuch(does: string, most: number, what: "elements" | "bytes"): RedisError {
+    const error = `ERR '${this.command}' would ${does} more than ${most} ${what}: do it in parts`;
+    return new RedisError(error);
   }
 }

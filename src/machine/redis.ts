@@ -18,6 +18,7 @@ import {
   wrongArity,
 } from "../contract/redis-commands.ts";
 import { commandOf, unknownCall } from "../contract/redis-subcommands.ts";
+import { type Refusal, refuse } from "../contract/refusals.ts";
 import { readKeyspace, versionOfName, versionOfUnused } from "../store/names.ts";
 import { noting, serveReady } from "./blocking.ts";
 import type { Decide, Read, Transaction, View } from "./decide.ts";
@@ -26,7 +27,7 @@ import { popCommands } from "./list-pops.ts";
 import { listCommands } from "./lists.ts";
 import { nameCommands } from "./names.ts";
 import { readingAhead } from "./redis-ahead.ts";
-import { Call, type Perform, RedisError, type Room } from "./redis-call.ts";
+import { Call, type Perform, RedisError, type Room, roomOfRun } from "./redis-call.ts";
 import { setCommands } from "./sets.ts";
 import { sortedSetCommands } from "./sorted-sets.ts";
 import { stringCommands } from "./strings.ts";
@@ -60,7 +61,7 @@ export const runRedis: Decide<"redis.run"> = (tx, input) => {
       : currentVersion(tx, name) !== version,
   );
   if (isChanged) return { replies: null };
-  const room = { bytes: limits.redisReplyBytesMax };
+  const room = roomOfRun();
   const ready = new Set<string>();
   const watching = noting(tx, ready);
   const replies: RedisReply[] = [];
@@ -69,16 +70,29 @@ export const runRedis: Decide<"redis.run"> = (tx, input) => {
     before(i);
     const { reply, waitMs } = perform(watching, words, room);
     if (blocks && !atomic && waitMs !== undefined) return { replies, blocked: { ms: waitMs } };
-    // A call for whose reply the others left no room has done nothing, and begins the next run.
-    if (!atomic && i > 0 && room.bytes < 0) return { replies };
+    // A call for which the others left no room has done nothing, and begins the next run; what is one is then done not at all.
+    if (atomic && isShort(room)) return tooMuchAtOnce(reply);
+    const isSpent = room.bytes < 0 || isShort(room);
+    if (!atomic && i > 0 && isSpent) return { replies };
     replies.push(reply);
     // Who waits comes before the next call. Where the entry has no room for that, the next call is one of the next entry.
     if (!atomic && !serveReady(tx, ready, performWaiting)) return { replies };
-    if (!atomic && limits.redisReplyBytesMax - room.bytes >= enoughBytes) return { replies };
+    const isEnough = isSpent || limits.redisReplyBytesMax - room.bytes >= enoughBytes;
+    if (!atomic && isEnough) return { replies };
   }
   serveReady(tx, ready, performWaiting);
   return { replies };
 };
+
+/** Whether the calls have looked at more than they may, or have moved or found more. */
+const isShort = ({ seen, moved, found }: Room): boolean => seen < 0 || moved < 0 || found < 0;
+
+/** The refusal of calls that are one, for the error of the one for which there was no room. */
+function tooMuchAtOnce(reply: RedisReply): Refusal {
+  const { error } = reply as { error: string };
+  const detail = `With the calls before it ${error.replace(/^ERR /, "")}.`;
+  return refuse("entry_too_large", detail);
+}
 
 /** Answers those who wait for names, as far as there is something under them. */
 export function serveNames(tx: Transaction, names: Iterable<string>): void {
@@ -87,7 +101,7 @@ export function serveNames(tx: Transaction, names: Iterable<string>): void {
 
 /** Performs a call that has waited, for which there is something to take. */
 const performWaiting = (tx: Transaction, words: readonly string[]): RedisReply =>
-  perform(tx, words, { bytes: limits.redisReplyBytesMax }).reply;
+  perform(tx, words, roomOfRun()).reply;
 
 /** One by one, names with a time are counted of a keyspace in which that does not take long. */
 export const redisKeyspace: Read<"redis.keyspace"> = ({ tables }) => {

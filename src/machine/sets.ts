@@ -4,10 +4,10 @@
  */
 import { hash52 } from "../contract/hash.ts";
 import type { RedisReply } from "../contract/redis.ts";
-import { counter, different, without } from "./combining.ts";
+import { counter, different, lookUps, without } from "./combining.ts";
 import {
-  drawAny,
   drawDifferent,
+  drawOne,
   drawOptions,
   drawSome,
   type ElementsFrom,
@@ -18,15 +18,22 @@ import { type Call, type Collection, type Perform, syntaxError } from "./redis-c
 
 const setOf = (call: Call, name: string): Collection | undefined => call.collection(name, "set");
 
-const membersFrom: ElementsFrom = function* (call, { gen }, from) {
+export const membersFrom: ElementsFrom = function* (call, { gen }, from) {
   const rows = call.tx.tables.set_members.scan({ prefix: [gen], from: [gen, from] });
-  for (const [[, hash, element]] of rows) yield { hash, element };
+  for (const [[, hash, element]] of rows) {
+    call.looked(element.length);
+    yield { hash, element };
+  }
 };
 
 /** Whether a set has a member. */
 const has = (call: Call, of: Collection | undefined, member: string): boolean =>
   of !== undefined &&
   call.tx.tables.set_members.get([of.gen, hash52(member), member]) !== undefined;
+
+/** Members as they are told: none is read behind the one for which a reply has no room. */
+const toldMembers = (call: Call, members: Iterable<string>): string[] =>
+  Array.from(members, (member) => call.told(member));
 
 /** All members of a set. */
 function* membersOf(call: Call, of: Collection | undefined): Generator<string> {
@@ -61,7 +68,7 @@ const smismember: Perform = (call) => {
 const smembers: Perform = (call) => {
   const of = setOf(call, call.arg(0));
   if (of !== undefined) call.seen(of.size);
-  return { set: [...membersOf(call, of)].map((member) => call.told(member)) };
+  return { set: toldMembers(call, membersOf(call, of)) };
 };
 
 const smove: Perform = (call) => {
@@ -84,7 +91,7 @@ const spop: Perform = (call) => {
   if (of === undefined) return count === undefined ? null : { set: [] };
   call.bounded(Math.min(count ?? 1, of.size));
   const drawn = drawDifferent(call, of, count ?? 1, membersFrom);
-  const members = drawn.map(({ element }) => call.told(element));
+  const members = Array.from(drawn, ({ element }) => call.told(element));
   if (members.length > 0) call.tx.emit("set.removed", { name, members });
   return count === undefined ? (members[0] ?? null) : { set: members };
 };
@@ -94,9 +101,9 @@ const srandmember: Perform = (call) => {
   const { count } = drawOptions(call, "");
   const of = setOf(call, call.arg(0));
   if (of === undefined) return count === undefined ? null : [];
-  if (count === undefined) return call.told(drawAny(call, of, 1, membersFrom)[0]?.element ?? "");
+  if (count === undefined) return call.told(drawOne(call, of, membersFrom));
   const drawn = drawSome(call, of, count, membersFrom);
-  return drawn.map(({ element }) => call.told(element));
+  return Array.from(drawn, ({ element }) => call.told(element));
 };
 
 /** Several sets made one. */
@@ -106,9 +113,9 @@ const inter: Combine = function* (call, names) {
   const all = names.map((name) => setOf(call, name));
   if (all.includes(undefined)) return;
   const [least, ...others] = different(all).sort((a, b) => a.size - b.size);
-  const [read, lookUp] = [counter(call), counter(call)];
+  const [read, lookUp] = [counter(call), lookUps(call)];
   const isIn = (other: Collection, member: string): boolean => {
-    lookUp();
+    lookUp(member);
     return has(call, other, member);
   };
   for (const member of membersOf(call, least)) {
@@ -143,7 +150,7 @@ const diff: Combine = (call, names) =>
 
 const combined =
   (combine: Combine): Perform =>
-  (call) => ({ set: [...combine(call, call.args)].map((member) => call.told(member)) });
+  (call) => ({ set: toldMembers(call, combine(call, call.args)) });
 
 const stored =
   (combine: Combine): Perform =>
@@ -151,7 +158,7 @@ const stored =
     const [name = "", ...names] = call.args;
     const members: string[] = [];
     for (const member of combine(call, names)) {
-      members.push(member);
+      members.push(call.found(member));
       call.bounded(members.length);
     }
     call.remove(name);

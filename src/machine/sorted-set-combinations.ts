@@ -3,9 +3,10 @@
  * Invariant: as `redis-call.ts` has it, and as `combining.ts`; scores are those that Redis 7.0.15 comes to, also beside infinite ones.
  */
 import { hash52 } from "../contract/hash.ts";
-import { counter, different, without } from "./combining.ts";
+import { counter, different, lookUps, without } from "./combining.ts";
 import { atLeast, double, integer } from "./redis-arguments.ts";
 import { type Call, type Collection, type Perform, RedisError, syntaxError } from "./redis-call.ts";
+import { membersFrom } from "./sets.ts";
 import { placesOf, type Scored, scoreOfMember, toldPairs } from "./sorted-set-members.ts";
 import { store } from "./sorted-set-ranges.ts";
 
@@ -88,8 +89,8 @@ function* membersOf(call: Call, { of, weight }: Source): Generator<Scored> {
     for (const { member, score } of placesOf(call, of, { isReverse: false }))
       yield { member, score: orZero(score * weight) };
   } else {
-    for (const [[, , member]] of call.tx.tables.set_members.scan({ prefix: [of.gen] }))
-      yield { member, score: orZero(weight) };
+    for (const { element } of membersFrom(call, of, 0))
+      yield { member: element, score: orZero(weight) };
   }
 }
 
@@ -125,12 +126,12 @@ function inter(call: Call, { sources, aggregate, limit }: Combination): Map<stri
   const found = new Map<string, number>();
   const [least, ...others] = bySize(sources);
   if (least === undefined) return found;
-  const [read, lookUp] = [counter(call), counter(call)];
+  const [read, lookUp] = [counter(call), lookUps(call)];
   // As in Redis, what is no number becomes zero in the first of the sets, and in sums: the others' goes into their aggregate as it is.
   const shared = ({ member, score }: Scored): number | undefined => {
     let all = score;
     for (const other of others) {
-      lookUp();
+      lookUp(member);
       const own = scoreIn(call, other, member);
       if (own === undefined) return undefined;
       all = aggregate(all, own);
@@ -188,7 +189,9 @@ const stored =
   (operation: Operation): Perform =>
   (call) => {
     const combined = combination(call, { operation, at: 1, options: optionsOf(operation) });
-    return store(call, call.arg(0), operations[operation](call, combined));
+    const found = operations[operation](call, combined);
+    for (const member of found.keys()) call.found(member);
+    return store(call, call.arg(0), found);
   };
 
 const zintercard: Perform = (call) => {

@@ -34,8 +34,12 @@ export function scoreOfMember(
 /** Members from a hash on, with their scores as texts. */
 export const membersFrom: ElementsFrom = function* (call, { gen }, from) {
   const rows = call.tx.tables.zset_members.scan({ prefix: [gen], from: [gen, from] });
-  for (const [[, hash, element], { score }] of rows)
-    yield { hash, element, told: doubleText(numberOf(score)) };
+  for (const [[, hash, element], { score }] of rows) {
+    const told = doubleText(numberOf(score));
+    call.looked(element.length);
+    call.looked(told.length);
+    yield { hash, element, told };
+  }
 };
 
 /** Where among the places of scores a reading begins or ends. */
@@ -67,6 +71,7 @@ export function* placesOf(
 ): Generator<Scored> {
   const bounds = { ...boundsOf(gen, places), reverse: isReverse, skip };
   for (const [[, place, member]] of call.tx.tables.zset_scores.scan(bounds)) {
+    call.looked(member.length);
     yield { member, score: numberAt(place) };
   }
 }
@@ -88,5 +93,5 @@ export function removeMembers(call: Call, name: string, members: readonly string
 }
 
 /** Members and scores as a reply has them. */
-export const toldPairs = (call: Call, all: readonly Scored[]): [RedisReply, RedisReply][] =>
-  all.map(({ member, score }) => [call.told(member), doubleReply(score)]);
+export const toldPairs = (call: Call, all: Iterable<Scored>): [string, RedisReply][] =>
+  Array.from(all, ({ member, score }) => [call.told(member), doubleReply(score)]);

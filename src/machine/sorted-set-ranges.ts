@@ -80,16 +80,15 @@ const ranged =
   (form: RangeForm): Perform =>
   (call): RedisReply => {
     const found = read(call, 0, form);
-    const all = [...found];
-    if (found.isWith) return { pairs: toldPairs(call, all) };
-    return all.map(({ member }) => call.told(member));
+    if (found.isWith) return { pairs: toldPairs(call, found) };
+    return Array.from(found, ({ member }) => call.told(member));
   };
 
 const zrangestore: Perform = (call) => {
   const name = call.arg(0);
   const found = new Map<string, number>();
   for (const { member, score } of read(call, 1, { isStored: true })) {
-    found.set(member, score);
+    found.set(call.found(member), score);
     call.bounded(found.size);
   }
   return store(call, name, found);
@@ -127,7 +126,7 @@ const removed =
       removeMembers(
         call,
         name,
-        Array.from(all.read(false, 0), ({ member }) => member),
+        Array.from(all.read(false, 0), ({ member }) => call.found(member)),
       );
     }
     return count;

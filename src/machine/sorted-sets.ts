@@ -3,10 +3,11 @@
  * Invariant: as `redis-call.ts` has it.
  */
 import type { RedisReply } from "../contract/redis.ts";
-import { drawAny, drawOptions, drawSome, scanElements } from "./elements.ts";
+import { drawOne, drawOptions, drawSome, type Element, scanElements } from "./elements.ts";
 import { atLeast, countBehind, countedNames, double, timeoutOf } from "./redis-arguments.ts";
 import { type Call, nilArray, type Perform, RedisError, syntaxError } from "./redis-call.ts";
 import { doubleReply } from "./redis-numbers.ts";
+import { taken } from "./sorted-set-bounds.ts";
 import { combinedSetCommands } from "./sorted-set-combinations.ts";
 import {
   membersFrom,
@@ -123,16 +124,12 @@ function pop(
   of: SortedSet,
   isMax: boolean,
   most: number,
-): [RedisReply, RedisReply][] {
+): [string, RedisReply][] {
   const count = Math.min(most, of.size);
   call.bounded(count);
-  const popped: Scored[] = [];
-  for (const place of placesOf(call, of, { isReverse: isMax })) {
-    if (popped.length === count) break;
-    popped.push(place);
-  }
+  const popped = taken(placesOf(call, of, { isReverse: isMax }), count);
   const pairs = toldPairs(call, popped);
-  const members = popped.map(({ member }) => member);
+  const members = pairs.map(([member]) => member);
   removeMembers(call, name, members);
   return pairs;
 }
@@ -184,12 +181,12 @@ const zrandmember: Perform = (call) => {
   const { count, isWith } = drawOptions(call, "withscores");
   const of = setOf(call, call.arg(0));
   if (of === undefined) return count === undefined ? null : [];
-  if (count === undefined) return call.told(drawAny(call, of, 1, membersFrom)[0]?.element ?? "");
+  if (count === undefined) return call.told(drawOne(call, of, membersFrom));
   const drawn = drawSome(call, of, count, membersFrom);
-  if (!isWith) return drawn.map(({ element }) => call.told(element));
-  return {
-    pairs: drawn.map(({ element, told = "" }) => [call.told(element), { double: told }] as const),
-  };
+  if (!isWith) return Array.from(drawn, ({ element }) => call.told(element));
+  const pairOf = ({ element, told = "" }: Element) =>
+    [call.told(element), { double: told }] as const;
+  return { pairs: Array.from(drawn, pairOf) };
 };
 
 const zscan: Perform = (call) => scanElements(call, setOf, membersFrom);

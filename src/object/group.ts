@@ -199,11 +199,13 @@ export class Group {
       () => this.#answer(request),
       (fault) => ({ refusal: refusalOfFault(fault) }),
     );
-    if (this.#builder.bytes > limits.entryBytesMax && this.#told.types.length > before.told.types) {
+    const hasChanged = this.#told.types.length > before.told.types;
+    if (this.#builder.bytes > limits.entryBytesMax && hasChanged) {
       const { bytes } = this.#builder;
       this.#work.undo(before);
       return isFirst ? { refusal: tooLarge(bytes) } : "full";
     }
+    if ("refusal" in answer && hasChanged) this.#work.undo(before);
     this.#commands += 1;
     return answer;
   }

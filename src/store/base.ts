@@ -20,9 +20,12 @@ export interface BaseDeclaration<V extends object> {
   readonly rows: RowCodec<V>;
 }
 
-/** A row without its texts, and about how long these are together. */
+/** A row without its texts: they may be there, or not. And about how long these are together. */
 export interface Outline<V extends object> {
-  readonly value: Partial<V>;
+  readonly value: Omit<
+    V,
+    { [F in keyof V]-?: string extends NonNullable<V[F]> ? F : never }[keyof V]
+  >;
   readonly textLength: number;
 }
 

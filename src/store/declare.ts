@@ -134,13 +134,10 @@ export interface Table<K extends Key, V extends object> {
   expectFirst(prefixes: readonly Leading<K>[]): void;
   /** Rows in key order, at most `limit`. */
   range(range: Range<K>): [K, V][];
-  /**
-   * Rows in key order, at most `limit`, without their texts: SQLite reads none of these, and so hardly anything of rows of which it is only
-   * asked what is to go.
-   */
-  outlines(range: Omit<Range<K>, "reverse" | "skip">): [K, Outline<V>][];
   /** The rows of a range, read as they are taken. The table must not be changed meanwhile. */
   scan(bounds: Bounds<K>): Generator<[K, V]>;
+  /** The same without their texts, in key order: SQLite reads none of these, however long they are. For tables whose texts no upgrade of a row looks at. */
+  outlines(bounds: Omit<Bounds<K>, "reverse" | "skip">): Generator<[K, Outline<V>]>;
   /** How many rows a range has, of which none is skipped. */
   count(bounds: Omit<Bounds<K>, "reverse" | "skip">): number;
   /**

@@ -3,8 +3,8 @@
  * Invariant: a generation has exactly as many rows of elements as the name or the row of `generations` that has it says.
  */
 import type { NameType } from "../contract/names.ts";
-import { declareTable } from "./declare.ts";
-import { integer } from "./key-columns.ts";
+import { declareTable, type Table } from "./declare.ts";
+import { integer, type KeyPart, type Leading } from "./key-columns.ts";
 import type { Named } from "./names.ts";
 import type { SluiceTables } from "./schema.ts";
 import { placeOfScore } from "./scores.ts";
@@ -27,11 +27,8 @@ export const generations = declareTable<GenerationRow>()({
 const FREED_AT_ONCE = 16;
 
 /** What was named is left to be freed. */
-export function leaveGeneration(
-  tables: SluiceTables,
-  { type, gen, size = 0 }: Partial<Named>,
-): void {
-  if (gen === undefined || size === 0 || type === undefined || type === "string") return;
+export function leaveGeneration(tables: SluiceTables, { type, gen, size = 0 }: Named): void {
+  if (gen === undefined || size === 0 || type === "string") return;
   if (size <= FREED_AT_ONCE) freeElements(tables, type, gen, size);
   else tables.generations.insert([gen], { type, size });
 }
@@ -43,38 +40,54 @@ export function freeElements(
   gen: number,
   count: number,
 ): void {
-  const range: { prefix: [number]; limit: number } = { prefix: [gen], limit: count };
+  const prefix: [number] = [gen];
   if (type === "list") {
-    for (const [key, { textLength }] of tables.list_items.outlines(range))
-      tables.list_items.remove(key, textLength);
+    const items = [...tables.list_items.outlines({ prefix }).take(count)];
+    for (const [key, { textLength }] of items) tables.list_items.remove(key, textLength);
   } else if (type === "hash") {
-    for (const [key, { textLength }] of tables.hash_fields.outlines(range))
-      tables.hash_fields.remove(key, textLength);
+    const fields = [...tables.hash_fields.outlines({ prefix }).take(count)];
+    for (const [key, { textLength }] of fields) tables.hash_fields.remove(key, textLength);
   } else if (type === "set") {
-    for (const [key] of tables.set_members.outlines(range))
-      tables.set_members.remove(key, key[2].length);
+    for (const [key] of tables.set_members.range({ prefix, limit: count }))
+      tables.set_members.remove(key);
   } else {
-    for (const [key, { score }] of tables.zset_members.range(range)) {
-      tables.zset_members.remove(key, key[2].length);
-      tables.zset_scores.remove([gen, placeOfScore(score), key[2]], key[2].length);
+    for (const [key, { score }] of tables.zset_members.range({ prefix, limit: count })) {
+      tables.zset_members.remove(key);
+      tables.zset_scores.remove([gen, placeOfScore(score), key[2]]);
     }
+  }
+}
+
+/** Rows that are read at once to be copied. */
+const COPIED_AT_ONCE = 128;
+
+/** The rows of a generation, some at a time: while they are taken the table may be changed. */
+function* rowsOf<K extends readonly [number, ...KeyPart[]], V extends object>(
+  table: Pick<Table<K, V>, "range">,
+  gen: number,
+): Generator<[K, V]> {
+  const prefix = [gen] as unknown as Leading<K>;
+  for (let page = table.range({ prefix, limit: COPIED_AT_ONCE }); ; ) {
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < COPIED_AT_ONCE) return;
+    page = table.range({ prefix, after: last[0] as unknown as Leading<K>, limit: COPIED_AT_ONCE });
   }
 }
 
 /** Writes all elements once more under another generation. */
 export function copyElements(tables: SluiceTables, type: NameType, from: number, to: number): void {
-  const bounds: { prefix: [number] } = { prefix: [from] };
   if (type === "list") {
-    for (const [[, position], row] of [...tables.list_items.scan(bounds)])
+    for (const [[, position], row] of rowsOf(tables.list_items, from))
       tables.list_items.insert([to, position], row);
   } else if (type === "hash") {
-    for (const [[, hash, field], row] of [...tables.hash_fields.scan(bounds)])
+    for (const [[, hash, field], row] of rowsOf(tables.hash_fields, from))
       tables.hash_fields.insert([to, hash, field], row);
   } else if (type === "set") {
-    for (const [[, hash, member], row] of [...tables.set_members.scan(bounds)])
+    for (const [[, hash, member], row] of rowsOf(tables.set_members, from))
       tables.set_members.insert([to, hash, member], row);
   } else {
-    for (const [[, hash, member], row] of [...tables.zset_members.scan(bounds)]) {
+    for (const [[, hash, member], row] of rowsOf(tables.zset_members, from)) {
       tables.zset_members.insert([to, hash, member], row);
       tables.zset_scores.insert([to, placeOfScore(row.score), member], {});
     }

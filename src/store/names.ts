@@ -255,10 +255,8 @@ function freed(tables: SluiceTables, { gen, count }: EventOf<"generation.freed">
 }
 
 function freeNames(tables: SluiceTables, space: number, count: number): void {
-  for (const [key, { value, textLength }] of tables.names.outlines({
-    prefix: [space],
-    limit: count,
-  })) {
+  const some = [...tables.names.outlines({ prefix: [space] }).take(count)];
+  for (const [key, { value, textLength }] of some) {
     tables.names.remove(key, textLength);
     moveExpiry(tables, key, value.until, undefined);
     leaveGeneration(tables, value);

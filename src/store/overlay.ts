@@ -27,7 +27,7 @@ export interface Cell<V> {
 export class Overlay<V extends object> implements Undoable {
   readonly #cells: Cells<Cell<V>>;
   readonly #journal: Journal;
-  readonly #textLength: (value: V) => number;
+  readonly #textLength: (key: Position, value: V | undefined) => number;
   readonly #onRestore: () => void;
   readonly #onRows: ((key: Position, by: number) => void) | undefined;
   #dirtyRows = 0;
@@ -40,7 +40,8 @@ export class Overlay<V extends object> implements Undoable {
     compare: (a: Position, b: Position) => number;
     columns: number;
     journal: Journal;
-    textLength: (value: V) => number;
+    /** Length of the texts of a row, with those of its key; of a row that is gone, of those alone. */
+    textLength: (key: Position, value: V | undefined) => number;
     /** Called when an undo changed the overlay behind its owner's back. */
     onRestore: () => void;
     /** Called when a key has come to a row, or has lost it, also by an undo. */
@@ -63,7 +64,7 @@ export class Overlay<V extends object> implements Undoable {
     return this.#tombstones;
   }
 
-  /** Length of the texts that the next checkpoint writes, or frees as far as is known, in UTF-16 units. */
+  /** Length of the texts that the next checkpoint writes, with those of their keys, or frees as far as is known, in UTF-16 units. */
   get textUnits(): number {
     return this.#textUnits;
   }
@@ -98,7 +99,7 @@ export class Overlay<V extends object> implements Undoable {
     if (!this.#cells.add(key, cell)) return false;
     this.#changes += 1;
     this.#journal.record(this, key, undefined);
-    this.#account(cell, 1);
+    this.#account(key, cell, 1);
     this.#noteRows(key, undefined, cell);
     return true;
   }
@@ -127,7 +128,7 @@ export class Overlay<V extends object> implements Undoable {
   /** Gives a cell to a key that has none, without a journal record: of what SQLite has, so that nothing changes. */
   load(key: Position, cell: Cell<V>): void {
     this.#cells.set(key, cell);
-    this.#account(cell, 1);
+    this.#account(key, cell, 1);
     this.#noteRows(key, undefined, cell);
   }
 
@@ -149,7 +150,7 @@ export class Overlay<V extends object> implements Undoable {
     if (isResident || this.#cells.isHashed) {
       for (const [key, { value }] of this.dirty()) {
         if (value === undefined) continue;
-        room -= this.#textLength(value);
+        room -= this.#textLength(key, value);
         if (room < 0) break;
         kept.push([key, value]);
       }
@@ -169,7 +170,7 @@ export class Overlay<V extends object> implements Undoable {
     const isResident = this.#cells.size <= warmRowsMax;
     if (!isResident) this.#losses += 1;
     for (const [key, cell] of written) {
-      this.#account(cell, -1);
+      this.#account(key, cell, -1);
       if (isResident && cell.value !== undefined) {
         this.#cells.set(key, { value: cell.value, inBase: true, isDirty: false });
       } else {
@@ -185,12 +186,12 @@ export class Overlay<V extends object> implements Undoable {
 
   #swap(key: Position, before: Cell<V> | undefined, next: Cell<V> | undefined): void {
     this.#changes += 1;
-    if (before !== undefined) this.#account(before, -1);
+    if (before !== undefined) this.#account(key, before, -1);
     if (next === undefined) {
       this.#cells.delete(key);
     } else {
       this.#cells.set(key, next);
-      this.#account(next, 1);
+      this.#account(key, next, 1);
     }
     this.#noteRows(key, before, next);
   }
@@ -201,12 +202,12 @@ export class Overlay<V extends object> implements Undoable {
     if (by !== 0) this.#onRows(key, by);
   }
 
-  #account(cell: Cell<V>, sign: 1 | -1): void {
-    if (!cell.isDirty) return;
+  #account(key: Position, cell: Cell<V>, sign: 1 | -1): void {
+    const { isDirty, value, textLength = 0 } = cell;
+    if (!isDirty) return;
     this.#dirtyRows += sign;
-    const { value, textLength = 0 } = cell;
     if (value === undefined) this.#tombstones += sign;
-    this.#textUnits += sign * (value === undefined ? textLength : this.#textLength(value));
+    this.#textUnits += sign * (textLength + this.#textLength(key, value));
   }
 }
 

@@ -61,12 +61,18 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     const table = { ...declaration, key, rows: this.#rows };
     this.#base = new Base(sql, table, stored);
     this.#compare = comparator(key);
+    // Only bytes make keys that weigh something.
+    const bytesAt = [...key.keys()].filter((i) => key[i]?.sqlType === "BLOB");
     const onRows = (at: Position, by: number) => this.#ranks.note(at, by);
     this.#overlay = new Overlay<V>({
       compare: this.#compare,
       columns: key.length,
       journal,
-      textLength: (value) => this.#rows.textLength(value),
+      textLength: (at, value) => {
+        let units = value === undefined ? 0 : this.#rows.textLength(value);
+        for (const i of bytesAt) units += String(at[i]).length;
+        return units;
+      },
       onRestore: () => this.#heads.forget(),
       onRows: declaration.dividedOver > 0 ? onRows : undefined,
     });
@@ -187,17 +193,6 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     return rows;
   }
 
-  outlines({ limit, ...bounds }: Omit<Range<K>, "reverse" | "skip">): [K, Outline<V>][] {
-    const stretch = this.#stretchOf(bounds);
-    if (stretch === undefined || limit <= 0) return [];
-    const compare = this.#compare;
-    const cells = within(this.#overlay.cells(stretch.low, false), stretch, false, compare);
-    const outlined = this.#outlined(cells);
-    const rows = this.#isResident ? [].values() : this.#base.outlines(stretch, wanted(limit));
-    const outlines = merged<Outline<V>>(outlined, rows, false, compare).take(limit);
-    return [...outlines] as [K, Outline<V>][];
-  }
-
   *#outlined(cells: Iterable<[Position, Cell<V>]>): Generator<[Position, Cell<Outline<V>>]> {
     for (const [key, { value, inBase, isDirty }] of cells) {
       const outline = value && { value, textLength: this.#rows.textLength(value) };
@@ -208,6 +203,16 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   scan(bounds: Bounds<K>): Generator<[K, V]> {
     const rows = this.#merge(bounds, scanned);
     return this.#warm === undefined ? rows : this.#alone(rows);
+  }
+
+  *outlines(bounds: Omit<Bounds<K>, "reverse" | "skip">): Generator<[K, Outline<V>]> {
+    const stretch = this.#stretchOf(bounds);
+    if (stretch === undefined) return;
+    const compare = this.#compare;
+    const cells = within(this.#overlay.cells(stretch.low, false), stretch, false, compare);
+    const rows = this.#isResident ? [].values() : this.#base.outlines(stretch, scanned);
+    const all = merged<Outline<V>>(this.#outlined(cells), rows, false, compare);
+    yield* all as Generator<[K, Outline<V>]>;
   }
 
   /** Rows that are read as they are taken, while memory takes none in. */

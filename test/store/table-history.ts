@@ -252,7 +252,7 @@ export class History {
   /** Rows go of which only the outlines were read. */
   #free(prefix: Key, most: number): void {
     this.#outlines({ prefix }, most);
-    for (const [key, { textLength }] of this.#table.outlines({ prefix, limit: most })) {
+    for (const [key, { textLength }] of [...this.#table.outlines({ prefix }).take(most)]) {
       this.#table.remove(key, textLength);
       this.#model = this.#model.delete(key);
     }
@@ -260,7 +260,7 @@ export class History {
 
   #outlines(bounds: Forward, limit: number): void {
     const rows = this.#model.range(bounds).slice(0, limit);
-    expectOutlines(this.#table.outlines({ ...bounds, limit }), rows, this.#declaration.texts);
+    expectOutlines([...this.#table.outlines(bounds).take(limit)], rows, this.#declaration.texts);
   }
 
   /** How many rows a part has is told truly; it changes nothing. */
