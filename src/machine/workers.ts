@@ -28,15 +28,15 @@ const workerUnknown = (name: string): Refusal =>
     worker: name,
   });
 
-/** A worker that has not left. */
-function rowOf(view: View, name: string): WorkerRow | undefined {
+/** A worker that has not left. Only some names can be registered, and the table of workers takes no other key. */
+export function workerOf(view: View, name: string): WorkerRow | undefined {
   const row = WORKER_NAME.test(name) ? view.tables.workers.get([name]) : undefined;
   return row?.leftAt === undefined ? row : undefined;
 }
 
 /** The state of a worker; undefined for one that is not registered. */
 export function workerState(view: View, name: string): WorkerState | undefined {
-  const row = rowOf(view, name);
+  const row = workerOf(view, name);
   return row && stateOf(row, view.at);
 }
 
@@ -77,11 +77,16 @@ function replyWith(view: View, name: string) {
 export function seeWorker(tx: Transaction, name: string | undefined): WorkerRow | undefined {
   const row = name === undefined ? undefined : rowNow(tx, name);
   if (name === undefined || row === undefined) return undefined;
-  const { diedAt, running, seenAt, ttlMs } = row;
-  const isNoted = diedAt === undefined && tx.at - seenAt < ttlMs / 2;
-  if (!isNoted && (diedAt === undefined || running === 0)) tx.emit("worker.seen", { name });
+  const { diedAt, running } = row;
+  if (!isNoted(row, tx.at) && (diedAt === undefined || running === 0)) {
+    tx.emit("worker.seen", { name });
+  }
   return tx.tables.workers.get([name]);
 }
+
+/** Whether it was noted lately that a worker lives. */
+export const isNoted = ({ diedAt, seenAt, ttlMs }: WorkerRow, at: number): boolean =>
+  diedAt === undefined && at - seenAt < ttlMs / 2;
 
 const isOpen = ({ diedAt, leftAt }: WorkerRow): boolean =>
   diedAt === undefined && leftAt === undefined;
@@ -94,9 +99,9 @@ function seeOrBury(tx: Transaction, name: string, row: WorkerRow): void {
 
 /** A worker that has not left, when what time has done to it is visible. */
 function rowNow(tx: Transaction, name: string): WorkerRow | undefined {
-  const row = rowOf(tx, name);
+  const row = workerOf(tx, name);
   if (row !== undefined) seeOrBury(tx, name, row);
-  return rowOf(tx, name);
+  return workerOf(tx, name);
 }
 
 /** Whether a worker is given jobs. */
@@ -194,7 +199,7 @@ export const drainWorker: Decide<"worker.drain"> = (tx, { id: name }) => {
 };
 
 export const removeWorker: Decide<"worker.remove"> = (tx, { id: name }) => {
-  const row = rowOf(tx, name);
+  const row = workerOf(tx, name);
   if (row === undefined) return workerUnknown(name);
   const { running: released } = row;
   tx.emit("worker.left", { name });
@@ -207,7 +212,7 @@ export const removeWorker: Decide<"worker.remove"> = (tx, { id: name }) => {
 };
 
 export const getWorker: Read<"worker.get"> = (view, { id: name }) =>
-  rowOf(view, name) === undefined ? workerUnknown(name) : replyWith(view, name);
+  workerOf(view, name) === undefined ? workerUnknown(name) : replyWith(view, name);
 
 export const listWorkers: Read<"worker.list"> = (view, { state, limit = 100, cursor }) => {
   const found: WorkerRecord[] = [];

@@ -24,7 +24,10 @@ export class Claimers {
 
   #note(claim: ClaimInput | undefined, at: number): void {
     if (claim === undefined) return;
-    const name = demandOf(claim);
+    const { takesAny, capabilities = [], worker = "" } = claim;
+    // Only its registration says whether it takes any.
+    const isAny = takesAny === true && capabilities.length === 0;
+    const name = `${demandOf(claim)} ${isAny ? worker : ""}`;
     this.#seen.delete(name);
     this.#seen.set(name, { claimer: claimerOf(claim), at });
     const [oldest] = this.#seen.keys();

@@ -2,10 +2,10 @@
  * Those who wait for jobs, in the order in which they came: callers that wait once, and channels that go on asking.
  * Invariant: whoever is served is not served again before it was told, and of those who take the same only the first is tried in vain.
  */
-import { WORKER_NAME } from "../contract/ids.ts";
 import type { ClaimInput } from "../contract/leases.ts";
 import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import { mayFindJobs } from "../machine/leases.ts";
+import { asRegistered, isNoted, isServed, workerOf } from "../machine/workers.ts";
 import type { Group } from "./group.ts";
 
 /** What a claim that waited is answered, and the jobs that it is given, under one token. */
@@ -140,20 +140,19 @@ const isNews = ({ ids, answer }: Served, isKeyNew: boolean): boolean =>
   ids.length > 0 || (isKeyNew && "refusal" in answer);
 
 /** What a claim takes, as it says itself. */
-export function demandOf(claim: ClaimInput): string {
-  const { kinds = ["payload"], capabilities = [], takesAny, worker = "" } = claim;
+export function demandOf({ kinds = ["payload"], capabilities = [], takesAny }: ClaimInput): string {
+  // No name of a capability is "*".
   const isAny = takesAny === true && capabilities.length === 0;
-  // Only its registration says whether it takes any. No name of a capability is "*".
-  return `${kinds.join()} ${isAny ? `* ${worker}` : capabilities.join()}`;
+  return `${kinds.join()} ${isAny ? "*" : capabilities.join()}`;
 }
 
 /** What somebody takes as of now: what a registered worker does not say, its registration does, and it may be draining. */
-function demandNow({ view }: Group, { demand, request }: Claimant): string {
-  const { worker, kinds, capabilities } = request.input;
-  // Only some names can be registered, and the table of workers takes no other key.
-  const mayBe = worker !== undefined && WORKER_NAME.test(worker);
-  const isRegistered = mayBe && view.tables.workers.get([worker]) !== undefined;
-  if (!isRegistered) return demand;
-  // To say what is taken for said elsewhere is not to say nothing: then its registration says it.
-  return `${demand} ${worker} ${kinds === undefined} ${capabilities === undefined}`;
+function demandNow({ view }: Group, { demand, request, isStanding }: Claimant): string {
+  const { input } = request;
+  const row = input.worker === undefined ? undefined : workerOf(view, input.worker);
+  if (row === undefined) return demand;
+  const takes = isServed(row) ? demandOf(asRegistered(input, row)) : "nothing";
+  // Each is told for itself that it is to have none, and is noted to live, which its trial does.
+  const isAlike = isNoted(row, view.at) && (isServed(row) || isStanding);
+  return isAlike ? takes : `${takes} ${input.worker}`;
 }

@@ -2,9 +2,11 @@
  * Waiting for jobs on an engine: who is served, in which order, and what becomes of jobs whose waiter has left.
  * Invariant: who waits is told in the turn in which there is something to tell, and a job is never lost with one who left.
  */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ENOUGH, TAKEN, WAITING } from "../../src/contract/waits.ts";
-import { openEngine } from "../engine-harness.ts";
+import { Group } from "../../src/object/group.ts";
+import { type Harness, openEngine } from "../engine-harness.ts";
+import { TestChannel } from "./channel-rig.ts";
 
 describe("who waits for jobs", () => {
   test("is given one in the entry that makes it ready", async () => {
@@ -204,6 +206,63 @@ describe("who waits for jobs", () => {
     }));
     await q.run("job.enqueue", { jobs });
     expect(waiter.jobs).toHaveLength(100);
+  });
+});
+
+describe("of those who take the same, only the first is tried in vain for a job that none can do", () => {
+  /** How often somebody is tried for a job that none of them can do. */
+  async function trials(q: Harness): Promise<number> {
+    const serve = vi.spyOn(Group.prototype, "serve");
+    await q.run("job.enqueue", { jobs: [{ payload: "1", requires: ["gpu"] }] });
+    const { length } = serve.mock.calls;
+    serve.mockRestore();
+    return length;
+  }
+
+  test("whether they say what they take, or registrations do, under whatever names", async () => {
+    const q = await openEngine({ config: {} });
+    const capabilities = ["cpu"];
+    for (const id of ["a", "b", "c"]) await q.run("worker.register", { id, capabilities });
+    for (const worker of ["a", "b"]) await q.waitForJobs({ worker });
+    for (const worker of ["c", "d"]) await q.waitForJobs({ worker, capabilities });
+    expect(await trials(q)).toBe(1);
+    await q.waitForJobs({ worker: "a", capabilities: ["tpu"] });
+    expect(await trials(q)).toBe(2);
+  });
+
+  test("where they would take any job, and their registrations do not let them", async () => {
+    const q = await openEngine({ config: {} });
+    for (const id of ["a", "b"]) {
+      await q.run("worker.register", { id, capabilities: ["cpu"] });
+      await q.waitForJobs({ worker: id, takesAny: true });
+    }
+    await q.waitForJobs({ worker: "c", capabilities: ["cpu"] });
+    const any = await q.waitForJobs({ worker: "d", takesAny: true });
+    expect(await trials(q)).toBe(2);
+    expect(any.jobs).toHaveLength(1);
+  });
+
+  test("where they are draining, and wait on", async () => {
+    const q = await openEngine({ config: {} });
+    for (const id of ["a", "b"]) {
+      await q.run("worker.register", { id });
+      await TestChannel.hello(q, id, { worker: id, credit: 1 });
+      await q.run("worker.drain", { id });
+    }
+    expect(await trials(q)).toBe(1);
+  });
+
+  test("but for those of whom it is to be noted that they live", async () => {
+    const q = await openEngine({ config: {} });
+    for (const id of ["a", "b"]) {
+      await q.run("worker.register", { id, ttlMs: 10_000 });
+      await q.waitForJobs({ worker: id });
+    }
+    q.now += 5000;
+    expect(await trials(q)).toBe(2);
+    const seen = ["a", "b"].map((id) => q.store.tables.workers.get([id])?.seenAt);
+    expect(seen).toEqual([q.now, q.now]);
+    expect(await trials(q)).toBe(1);
   });
 });
 
