@@ -64,12 +64,15 @@ interface Request {
   /** The plans that were found already. */
   readonly plans: Map<string, RunnablePlan>;
   readonly named: Named;
+  /** How many sets of requirements open jobs have; undefined while nobody has counted them. */
+  sets: number | undefined;
 }
 
 export const aRequest = (tx: Transaction): Request => ({
   idOf: jobIds(tx.identity),
   plans: new Map(),
   named: new Map(),
+  sets: undefined,
 });
 
 /** Which schedule makes a job or an action, and for which of its slots. */
@@ -82,7 +85,7 @@ export interface OfSchedule {
 export function enqueueOne(
   tx: Transaction,
   spec: JobSpec,
-  { idOf, plans, named }: Request,
+  request: Request,
   of?: OfSchedule,
 ): EnqueueResult | Refusal {
   const repeat = findRepeat(tx, spec);
@@ -93,20 +96,22 @@ export function enqueueOne(
     if (!isRefusal(met) && met.replaced) keepItem(tx, spec, met.id);
     return met;
   }
-  const ofPlan = planFor(tx, spec, plans);
+  const ofPlan = planFor(tx, spec, request.plans);
   if (isRefusal(ofPlan)) return ofPlan;
-  const parents = parentsFor(tx, spec, named);
+  const parents = parentsFor(tx, spec, request.named);
+  // With a parent whose time is over its set may have gone.
+  if (parents !== undefined) request.sets = undefined;
   if (isRefusal(parents)) return parents;
   const payloadBytes = utf8Bytes(spec.payload);
   const full = whyKeyFull(tx, spec.key, 1) ?? whyFull(tx, 1, payloadBytes);
   if (full !== undefined) return full;
-  const lanes = laneFor(tx, { key: spec.key, ...(ofPlan ?? spec) });
+  const lanes = laneFor(tx, { key: spec.key, ...(ofPlan ?? spec) }, request);
   if (isRefusal(lanes)) return lanes;
 
   const { payload, delayMs, runAt: runAtSpec, idempotencyKey: _key, kind: _, ...options } = spec;
   const { kind, planVersion } = ofPlan ?? {};
   const seq = countersOf(tx).seq + 1;
-  const id = spec.id ?? idOf(seq);
+  const id = spec.id ?? request.idOf(seq);
   const runAt = runAtSpec ?? (delayMs === undefined ? undefined : tx.at + delayMs);
   const isLater = runAt !== undefined && runAt > tx.at;
   const facts = { ...options, ...of, kind, planVersion, id, seq, ...lanes, payload, payloadBytes };
@@ -181,12 +186,13 @@ interface Waits {
   readonly requires?: readonly string[] | undefined;
 }
 
-/** Where a job waits: the lane of its kind and requirements, or of its key for these. */
+/** Where a job waits: the lane of its kind and requirements, or of its key for these. It is taken in at once. */
 export function laneFor(
   tx: Transaction,
   job: Waits,
+  counted: Pick<Request, "sets"> = { sets: undefined },
 ): { readonly lane: number; readonly set?: number } | Refusal {
-  const set = setFor(tx, job);
+  const set = setFor(tx, job, counted);
   if (isRefusal(set)) return set;
   if (job.key === undefined) return { lane: set };
   const row = tx.tables.keys.get([job.key]);
@@ -197,15 +203,21 @@ export function laneFor(
 }
 
 /** The number of a job's kind and requirements: that of the set that is there, or the next one. */
-function setFor(tx: Transaction, { kind = "payload", requires = [] }: Waits): number | Refusal {
+function setFor(
+  tx: Transaction,
+  { kind = "payload", requires = [] }: Waits,
+  counted: Pick<Request, "sets">,
+): number | Refusal {
   if (kind === "payload" && requires.length === 0) return PLAIN_LANE;
   const known = tx.tables.lane_index.get([laneName(kind, requires)]);
   if (known !== undefined) return known.lane;
-  const waiting = tx.tables.lanes.range({ limit: limits.lanesMax }).length;
-  if (waiting < limits.lanesMax) return countersOf(tx).lane + 1;
+  const sets = counted.sets ?? tx.tables.lanes.range({ limit: limits.lanesMax }).length;
+  const isNew = sets < limits.lanesMax;
+  counted.sets = isNew ? sets + 1 : sets;
+  if (isNew) return countersOf(tx).lane + 1;
   return refuse(
     "requires_limit",
-    `Jobs with ${waiting} distinct sets of requirements wait already; that is the most.`,
+    `Jobs with ${sets} distinct sets of requirements wait already; that is the most.`,
   );
 }
 

@@ -1,6 +1,15 @@
-/** Which lanes a claim looks at: those whose kind and requirements the worker covers, however it says what it can do. */
-import { expect, test } from "vitest";
+/**
+ * Which lanes a claim looks at: those whose kind and requirements the worker covers, however it says what it can do; and how many
+ * there may be.
+ */
+import { expect, test, vi } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
+import { writers } from "../../src/store/schema.ts";
 import { openEngine } from "../engine-harness.ts";
+
+/** Jobs of as many sets of requirements. */
+const ofSets = (count: number, name: string) =>
+  Array.from({ length: count }, (_, i) => ({ payload: "1", requires: [`${name}${i}`] }));
 
 test("a worker gets the jobs that it covers, however many capabilities it names, and each once", async () => {
   const q = await openEngine();
@@ -20,4 +29,41 @@ test("a worker gets the jobs that it covers, however many capabilities it names,
     expect(await claimed(["a+b", "a", "c", ...more])).toEqual(["j0", "j3", "j5", "j6"]);
     expect(await claimed(more)).toEqual(["j6"]);
   }
+});
+
+test("sets of requirements are counted once for a request, however many of its jobs bring new ones", async () => {
+  const q = await openEngine({ config: {} });
+  const range = vi.spyOn(q.store.tables.lanes, "range");
+  await q.run("job.enqueue", { jobs: ofSets(1000, "r") });
+  const { results } = await q.run("job.enqueue", { jobs: ofSets(50, "s") });
+  const isTaken = results.map((result) => "id" in result);
+  expect(isTaken).toEqual(ofSets(50, "s").map((_, i) => i < limits.lanesMax - 1000));
+  expect(range).toHaveBeenCalledTimes(2);
+});
+
+test("a set of requirements that goes with a parent whose time is over has room for another one", async () => {
+  const q = await openEngine({ config: {} });
+  await q.enqueue({ id: "p", requires: ["own"], ttlMs: 1000 });
+  await q.run("job.enqueue", { jobs: ofSets(1000, "r") });
+  await q.run("job.enqueue", { jobs: ofSets(limits.lanesMax - 1001, "s") });
+  // The sweep that comes before the request fails.
+  const writer = vi.spyOn(writers, "job.expired").mockImplementationOnce(() => {
+    writer.mockRestore();
+    throw new Error("poison");
+  });
+  q.now += 1000;
+  const [job] = ofSets(1, "new");
+  const jobs = [job, { ...job, after: [{ id: "p", onFail: "continue" }] }];
+  const answer = await q.engine.submit({
+    v: 1,
+    name: "job.enqueue",
+    input: { jobs },
+    bytes: 0,
+  } as never);
+  expect(q.faults.splice(0)).toHaveLength(1);
+  const { results } = JSON.parse("reply" in answer ? answer.reply : "{}");
+  expect(results).toMatchObject([
+    { problem: { code: "requires_limit" } },
+    { id: expect.any(String) },
+  ]);
 });
