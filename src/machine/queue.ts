@@ -200,6 +200,26 @@ function canAny({ tables }: View, { takesAny, worker, capabilities }: Claimer): 
   return row === undefined || row.capabilities.length === 0;
 }
 
+/** What somebody can do. */
+interface Able {
+  readonly kinds: readonly JobKind[];
+  readonly capabilities: ReadonlySet<string>;
+  readonly isAny: boolean;
+}
+
+/** What there is among these that somebody can do, each once: a fleet of workers is alike. */
+function ableAmong(view: View, claimers: Iterable<Claimer>): readonly Able[] {
+  const able = new Map<string, Able>();
+  for (const claimer of claimers) {
+    const { kinds, capabilities } = claimer;
+    const isAny = canAny(view, claimer);
+    // No name of a capability is "*".
+    const name = `${kinds.join()} ${isAny ? "*" : capabilities.join()}`;
+    if (!able.has(name)) able.set(name, { kinds, capabilities: new Set(capabilities), isAny });
+  }
+  return [...able.values()];
+}
+
 /**
  * What ready jobs require that neither a live worker can do, nor one of those who asked lately, nor whom they are pushed to; and how
  * much more there is.
@@ -213,22 +233,18 @@ export function unclaimable(
     delivery === undefined
       ? []
       : [{ kinds: ["payload"], capabilities: delivery.settings.capabilities }];
-  const all: readonly Claimer[] = [...liveWorkers(view), ...lately, ...pushed];
-  const able = all.map((each) => ({
-    kinds: each.kinds,
-    capabilities: new Set(each.capabilities),
-    isAny: canAny(view, each),
-  }));
+  const able = ableAmong(view, [...liveWorkers(view), ...lately, ...pushed]);
   const found: Unclaimable[] = [];
   let bytes = 0;
   let omitted = 0;
   for (const [, { kind, requires, ready }] of view.tables.lanes.scan({})) {
+    if (ready === 0) continue;
     const isCovered = able.some(
       (each) =>
         each.kinds.includes(kind) &&
         (each.isAny || requires.every((need) => each.capabilities.has(need))),
     );
-    if (ready === 0 || isCovered) continue;
+    if (isCovered) continue;
     const set = { kind, requires, ready };
     bytes += JSON.stringify(set).length;
     if (bytes > limits.unclaimableBytesMax) omitted += 1;

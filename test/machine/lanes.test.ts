@@ -67,3 +67,21 @@ test("a set of requirements that goes with a parent whose time is over has room 
     { id: expect.any(String) },
   ]);
 });
+
+test("statistics look at workers that are alike as one, for each set that nobody covers", async () => {
+  const q = await openEngine({ config: {} });
+  await q.run("job.enqueue", { jobs: ofSets(20, "r") });
+  const has = vi.spyOn(Set.prototype, "has");
+  /** How many capabilities the statistics look for, with a worker more. */
+  const lookedFor = async (id: string) => {
+    await q.run("worker.register", { id, capabilities: ["x", "y"] });
+    has.mockClear();
+    expect((await q.run("queue.stats", {})).unclaimable).toHaveLength(20);
+    return has.mock.calls.filter(([need]) => /^r\d+$/.test(String(need))).length;
+  };
+  const first = await lookedFor("a");
+  await lookedFor("b");
+  const third = await lookedFor("c");
+  has.mockRestore();
+  expect([first, third]).toEqual([20, 20]);
+});
