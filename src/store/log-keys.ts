@@ -1,6 +1,6 @@
 /**
  * Finding the answer kept under an idempotency key, in the entries that hold it.
- * Invariant: of keys only hashes are in memory, and what an index finds is confirmed in the entry.
+ * Invariant: of keys only hashes stay in memory, beside the answers of few entries; what an index finds is confirmed in the entry.
  */
 import { hash52 } from "../contract/hash.ts";
 import { type Entry, LogCorrupt } from "./chain.ts";
@@ -20,11 +20,14 @@ export interface KeyHit {
   readonly answer: string;
 }
 
-/** The answers that an entry keeps. */
-export interface KeysOfEntry {
+/** The answers that an entry keeps, by their keys; of a key that it has twice, the later one. */
+export interface AnswersOf {
   readonly index: number;
-  readonly answers: readonly KeptAnswer[];
+  readonly answers: ReadonlyMap<string, KeptAnswer>;
 }
+
+/** Characters of entries whose answers are held: twenty batches of a thousand long keys. */
+const heldUnitsMax = 8 * 1024 * 1024;
 
 /** The keys of an entry of the log. Throws LogCorrupt where they cannot be read. */
 export function keysOf({ index, keys }: Pick<Entry, "index" | "keys">): KeptAnswer[] {
@@ -36,6 +39,12 @@ export function keysOf({ index, keys }: Pick<Entry, "index" | "keys">): KeptAnsw
   }
 }
 
+/** The answers of an entry of the log. Throws LogCorrupt where they cannot be read. */
+export function answersOf(entry: Pick<Entry, "index" | "keys">): AnswersOf {
+  const answers = new Map(keysOf(entry).map((each) => [each[0], each]));
+  return { index: entry.index, answers };
+}
+
 /** The idempotency keys of one log. */
 export class LogKeys {
   readonly #sql: Sql;
@@ -45,6 +54,9 @@ export class LogKeys {
   readonly #sealed = new Map<number, SealedKeys>();
   /** Of the sealed segments in memory: a day's log has fifty of them, and a new key is in none. */
   #filter = new KeyFilter([]);
+  /** The entries that keys were found in since the last append: a batch that is sent again asks one of them a thousand times. */
+  readonly #held = new Map<number, AnswersOf>();
+  #heldUnits = 0;
 
   constructor(sql: Sql, segments: SegmentList) {
     this.#sql = sql;
@@ -52,23 +64,24 @@ export class LogKeys {
   }
 
   /** The newest answer kept under a key by an entry behind `purged`; of one that is at hand, the answers are not read again. */
-  find(key: string, purged: number, atHand?: KeysOfEntry): KeyHit | undefined {
+  find(key: string, purged: number, atHand?: AnswersOf): KeyHit | undefined {
     const hash = hash52(key);
     const { all, open } = this.#segments;
     const isPerhapsSealed = this.#readSealed().mayHave(hash);
     for (const segment of isPerhapsSealed ? all.toReversed() : open === undefined ? [] : [open]) {
       for (const index of this.#keysOf(segment).find(hash)) {
         if (index <= purged) continue;
-        const answers = index === atHand?.index ? atHand.answers : this.#read(segment, index);
-        const kept = answers.findLast((each) => each[0] === key);
+        const entry = index === atHand?.index ? atHand : this.#entryOf(segment, index);
+        const kept = entry.answers.get(key);
         if (kept !== undefined) return { index, bodyHash: kept[1], answer: kept[2] };
       }
     }
     return undefined;
   }
 
-  /** Notes the keys of an entry that was appended. */
+  /** Notes the keys of an entry that was appended, and forgets what was held for those before. */
   add(answers: readonly KeptAnswer[], index: number): void {
+    this.#release();
     for (const [key] of answers) this.#open?.add(key, index);
   }
 
@@ -90,6 +103,7 @@ export class LogKeys {
   /** Forgets all that is in memory: the log is another. */
   forget(): void {
     this.forgetOpen();
+    this.#release();
     this.#sealed.clear();
     this.#filter = new KeyFilter([]);
   }
@@ -126,7 +140,19 @@ export class LogKeys {
     return keys;
   }
 
-  #read({ segment }: Segment, index: number): KeptAnswer[] {
-    return keysOf({ index, keys: rows.readKeys(this.#sql, segment, index) });
+  #entryOf({ segment }: Segment, index: number): AnswersOf {
+    const held = this.#held.get(index);
+    if (held !== undefined) return held;
+    const keys = rows.readKeys(this.#sql, segment, index);
+    const entry = answersOf({ index, keys });
+    if (this.#heldUnits + keys.length > heldUnitsMax) this.#release();
+    this.#held.set(index, entry);
+    this.#heldUnits += keys.length;
+    return entry;
+  }
+
+  #release(): void {
+    this.#held.clear();
+    this.#heldUnits = 0;
   }
 }

@@ -8,7 +8,7 @@ import { hashOf } from "./chain.ts";
 import type { EntryBody, KeptAnswer } from "./entry.ts";
 import { decodeKeys } from "./entry.ts";
 import type { HardState, HardStateRow } from "./hard-state.ts";
-import { type KeyHit, type KeysOfEntry, LogKeys } from "./log-keys.ts";
+import { type AnswersOf, type KeyHit, LogKeys } from "./log-keys.ts";
 import { SegmentReader } from "./log-reader.ts";
 import * as rows from "./log-rows.ts";
 import type { Draft, LogStorage, RaftRule, Settle, Vote } from "./raft.ts";
@@ -172,7 +172,7 @@ export class Log extends SegmentReader implements LogStorage {
   }
 
   /** What a retry with this key should be answered, if its first answer is still in the log; `atHand` is an entry that may keep it. */
-  findKey(key: string, atHand?: KeysOfEntry): KeyHit | undefined {
+  findKey(key: string, atHand?: AnswersOf): KeyHit | undefined {
     return this.#keys.find(key, this.purged.index, atHand);
   }
 

@@ -11,7 +11,7 @@ import { isCheckpointDue, type StoreStats, statsOf } from "./figures.ts";
 import * as guards from "./guards.ts";
 import type { HardState } from "./hard-state.ts";
 import type { Log } from "./log.ts";
-import { type KeyHit, keysOf } from "./log-keys.ts";
+import { answersOf, type KeyHit } from "./log-keys.ts";
 import type { EntryFacts } from "./log-rows.ts";
 import { checkpoint, type Ports } from "./ports.ts";
 import type { Membership, Vote } from "./raft.ts";
@@ -331,10 +331,10 @@ export class Store<S extends Schema, E extends StoredEvent> {
 
 /** Every idempotency key of an entry is found: in it, or in a later one that has it too. */
 function checkKeys(log: Log, entry: Entry): void {
-  const { index } = entry;
-  const answers = keysOf(entry);
-  for (const [key] of answers) {
-    const found = log.findKey(key, { index, answers });
+  const atHand = answersOf(entry);
+  const { index } = atHand;
+  for (const key of atHand.answers.keys()) {
+    const found = log.findKey(key, atHand);
     if (found !== undefined && found.index >= index) continue;
     throw new LogCorrupt(`log entry ${index}: its idempotency key is not found`, { index });
   }

@@ -209,6 +209,74 @@ export function logSuite(withSql: WithSql): void {
         queries.mockRestore();
       }));
 
+    it.each([1, 16])(
+      "reads an entry once to find all of the many answers that it keeps, by turns with those of %i others",
+      (others) =>
+        withSql((sql) => {
+          const store = createNotes(sql);
+          const keyOf = (entry: number, i: number) => `key${i} of ${entry}`;
+          const first = store.last.index + 1;
+          for (const entry of upTo(others + 1)) {
+            const keys = upTo(64).map((i): [string, string, string] => [
+              keyOf(entry, i),
+              "hash",
+              `${i}`,
+            ]);
+            commit(store, [put("a", "b")], keys);
+          }
+          const find = () => {
+            for (const i of upTo(64)) {
+              for (const entry of upTo(others + 1)) {
+                const hit = { index: first + entry - 1, bodyHash: "hash", answer: `${i}` };
+                expect(store.findKey(keyOf(entry, i))).toEqual(hit);
+              }
+            }
+          };
+          const queries = vi.spyOn(sql, "rows");
+          find();
+          expect(queries.mock.calls.length).toBeLessThan(others + 10);
+          // What is held of them goes with the next entry.
+          commit(store, [put("a", "b")]);
+          queries.mockClear();
+          find();
+          expect(queries.mock.calls.length).toBe(others + 1);
+          queries.mockRestore();
+        }),
+    );
+
+    it("holds a bounded number of answers that it has read", () =>
+      withSql((sql) => {
+        const store = createNotes(sql);
+        const entries = upTo(8);
+        for (const i of entries) {
+          commit(store, [put("a", "b")], [[`key${i}`, "hash", "x".repeat(1_400_000)]]);
+        }
+        const queries = vi.spyOn(sql, "rows");
+        for (const i of [...entries, ...entries]) {
+          expect(store.findKey(`key${i}`)?.answer).toHaveLength(1_400_000);
+        }
+        expect(queries.mock.calls.length).toBeGreaterThan(entries.length + 4);
+        queries.mockRestore();
+      }));
+
+    it("finds what an entry keeps that stands in the place of one that was undone", () =>
+      withSql((sql) => {
+        const store = createNotes(sql);
+        commit(store, [put("a", "b")], [["kept", "hash", "kept"]]);
+        const { last } = store;
+        store.saveCommitted(last);
+        const body = (answer: string) => {
+          const builder = store.builder();
+          builder.addKey("key", "hash", answer);
+          return builder.build();
+        };
+        for (const answer of ["undone", "again"]) {
+          store.append({ incarnation: 1, at: 1000, ...body(answer) });
+          expect(store.findKey("key")?.answer).toBe(answer);
+          if (answer === "undone") store.truncateAfter(last);
+        }
+      }));
+
     it("refuses a term or a time that goes back, and an entry that no row could hold", () =>
       withSql((sql) => {
         const store = createNotes(sql);
