@@ -68,6 +68,22 @@ export const strangerMutants: readonly Mutant[] = [
     tests: [verify],
   },
   {
+    name: "verify-whole-chunk",
+    breaks: "a step of a verification takes as long as a chunk has rows",
+    file: "src/object/verify-rows.ts",
+    from: "Math.min(lines.length, from + ROWS_MAX)",
+    to: "Math.min(lines.length, from + 1000 * ROWS_MAX)",
+    tests: ["test/object/verify-rows.test.ts"],
+  },
+  {
+    name: "verify-parses-again",
+    breaks: "each row that is looked up has lines parsed that were parsed before",
+    file: "src/store/snapshot-lookup.ts",
+    from: "  places.set(line, { table, key });\n",
+    to: "",
+    tests: ["test/store/node/lookup.test.ts"],
+  },
+  {
     name: "settled-chain-unwalked",
     breaks: "a hole below the checkpoint is not noticed when the object wakes",
     file: "src/store/log-check.ts",

@@ -1,6 +1,7 @@
 /**
  * Verifying the rows of a snapshot, whether it was built or is coming in: a bounded step at a time.
- * Invariant: a step reads one chunk, and a bounded number of others to look up what its rows name; it may end within the chunk.
+ * Invariant: a step reads a bounded number of rows of one chunk, and a bounded number of other chunks to look up what these name; it
+ * may end within the chunk.
  */
 import type { VerifyProblem } from "../contract/queue.ts";
 import { verifyRow } from "../machine/verify.ts";
@@ -27,6 +28,8 @@ export interface RowsStep {
 
 /** Chunks that one step reads to look rows up; the last row may need some more. */
 const READS_MAX = 16;
+/** Rows that one step verifies: a chunk may have twenty thousand, and each names a few others. */
+const ROWS_MAX = 2000;
 
 /** The beginning, of a snapshot as of `at`, the time of its last entry. */
 export const firstRow = (at: number): RowsPlace => ({
@@ -55,7 +58,8 @@ export function verifyRows(
   const problems: VerifyProblem[] = [];
   const lines = snapshot.lines(chunk);
   let line = from;
-  for (; line < lines.length && snapshot.reads < READS_MAX; line += 1) {
+  const end = Math.min(lines.length, from + ROWS_MAX);
+  for (; line < end && snapshot.reads < READS_MAX; line += 1) {
     const row = parseLine(lines[line] ?? "");
     const fault = faultOf(row);
     const found = verifyRow(state, row, (table, key) => snapshot.find(table, key));

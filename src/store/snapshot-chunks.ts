@@ -186,8 +186,11 @@ export class Chunks {
 
   /** A chunk's text; the first is 1. Throws LogCorrupt where it is missing or is not what was stored. */
   text(chunk: number): string {
+    // Of the one before only the digest is read: texts are long.
     const rows = this.#sql.rows<[chunk: number, digest: string, text: string]>(
-      `SELECT chunk, digest, text FROM ${this.#table} WHERE chunk IN (?, ?) ORDER BY chunk DESC`,
+      `SELECT chunk, digest, iif(chunk = ?, text, '') FROM ${this.#table} WHERE chunk IN (?, ?)
+       ORDER BY chunk DESC`,
+      chunk,
       chunk,
       chunk - 1,
     );

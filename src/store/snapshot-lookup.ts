@@ -12,6 +12,12 @@ type Place = Pick<SnapshotRow, "table" | "key">;
 /** Chunks that are held at once, of a megabyte each. */
 const HELD_MAX = 16;
 
+/** A chunk whose rows are looked up: each line is parsed once, whatever is looked for around it. */
+interface Held {
+  readonly lines: readonly string[];
+  readonly places: Map<number, Place>;
+}
+
 /**
  * The rows of the chunks of one snapshot.
  *
@@ -24,8 +30,8 @@ export class SnapshotLookup {
   readonly chunks: number;
   readonly #texts: Pick<Chunks, "head" | "text">;
   readonly #heads = new Map<number, Place>();
-  /** Lines of chunks, the one used last behind the others. */
-  readonly #held = new Map<number, readonly string[]>();
+  /** Chunks that were read, the one used last behind the others. */
+  readonly #held = new Map<number, Held>();
   /** What was asked for: many rows name the same one. */
   readonly #found = new Map<string, SnapshotRow["value"] | undefined>();
   #reads = 0;
@@ -55,10 +61,11 @@ export class SnapshotLookup {
   #seek(place: Place): SnapshotRow["value"] | undefined {
     const chunk = lastUpTo(this.chunks, (i) => orderOf(this.#headOf(i + 1), place)) + 1;
     if (chunk === 0) return undefined;
-    const lines = this.#linesOf(chunk);
-    const line = lines[lastUpTo(lines.length, (i) => orderOf(parseLine(lines[i] ?? ""), place))];
-    const row = line === undefined ? undefined : parseLine(line);
-    return row !== undefined && orderOf(row, place) === 0 ? row.value : undefined;
+    const { lines, places } = this.#heldOf(chunk);
+    const found = lastUpTo(lines.length, (i) => orderOf(placeOf(lines, places, i), place));
+    const line = lines[found];
+    if (line === undefined || orderOf(placeOf(lines, places, found), place) !== 0) return undefined;
+    return parseLine(line).value;
   }
 
   #headOf(chunk: number): Place {
@@ -69,16 +76,24 @@ export class SnapshotLookup {
     return { table, key };
   }
 
-  #linesOf(chunk: number): readonly string[] {
-    const held = this.#held.get(chunk);
-    if (held === undefined) this.#reads += 1;
-    const lines = held ?? this.lines(chunk);
+  #heldOf(chunk: number): Held {
+    const known = this.#held.get(chunk);
+    if (known === undefined) this.#reads += 1;
+    const held = known ?? { lines: this.lines(chunk), places: new Map() };
     this.#held.delete(chunk);
-    this.#held.set(chunk, lines);
+    this.#held.set(chunk, held);
     const [oldest] = this.#held.keys();
     if (this.#held.size > HELD_MAX && oldest !== undefined) this.#held.delete(oldest);
-    return lines;
+    return held;
   }
+}
+
+function placeOf(lines: readonly string[], places: Map<number, Place>, line: number): Place {
+  const known = places.get(line);
+  if (known !== undefined) return known;
+  const { table, key } = parseLine(lines[line] ?? "");
+  places.set(line, { table, key });
+  return { table, key };
 }
 
 /** The last of `count` rising things that is not behind a place; `order` compares one with it. −1 where all are behind. */

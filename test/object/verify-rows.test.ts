@@ -104,6 +104,26 @@ describe("a verification of what a queue has besides", () => {
     );
   });
 
+  it("verifies a bounded number of rows at a step, also of a chunk of very many", async () => {
+    const queue = await openEngine({ config: {} });
+    for (let i = 0; i < 3; i += 1) {
+      const specOf = (k: number) => ({ payload: "1", unique: { key: `order-${1000 * i + k}` } });
+      await queue.run("job.enqueue", { jobs: Array.from({ length: 1000 }, (_, k) => specOf(k)) });
+    }
+    const { manifest } = await exported(queue);
+    const rows = Object.values(manifest.tables).reduce((sum, each) => sum + each.rows, 0);
+    expect(rows).toBeGreaterThan(2500 * manifest.chunks);
+    let before = 0;
+    for (let reply = await queue.run("queue.verify", {}); ; ) {
+      expect(reply.problems).toEqual([]);
+      expect(reply.checked.rows - before).toBeLessThanOrEqual(2000);
+      before = reply.checked.rows;
+      if (reply.cursor === undefined) break;
+      reply = await queue.run("queue.verify", { cursor: reply.cursor });
+    }
+    expect(before).toBe(rows);
+  });
+
   it.each([
     ["no payload", ["UPDATE jobs SET payload = NULL WHERE id = 'a'"], "I1", "it has no payload"],
     ["no end", [unset("jobs", "endedAt", "id = 'plain'")], "I1", "by its end it is not"],

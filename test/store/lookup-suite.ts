@@ -2,7 +2,7 @@
  * Finding rows of a snapshot: whatever the keys, those that SQLite put in order are found, and no others.
  */
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { declareTable } from "../../src/store/declare.ts";
 import {
   ascii,
@@ -105,6 +105,17 @@ export function lookupSuite(withSql: WithSql): void {
           },
         );
         fc.assert(property, { numRuns: 150 });
+      }));
+
+    it("are found with each line of a chunk parsed twice at most: as one that is passed, and as what is found", () =>
+      withSql((sql) => {
+        const names = Array.from({ length: 200 }, (_, n) => `name ${1000 + n}`);
+        fill(sql, [[], names.map((name) => [name, 0]), []]);
+        const lookup = lookupOf([linesOf(sql)]);
+        const parsed = vi.spyOn(JSON, "parse");
+        for (const [n, name] of names.entries()) expect(lookup.find("b", [name, 0])).toEqual({ n });
+        expect(parsed.mock.calls.length).toBeLessThanOrEqual(2 * names.length + 1);
+        parsed.mockRestore();
       }));
 
     it("stand by code points, where UTF-16 has another order", () =>
