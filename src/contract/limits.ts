@@ -159,6 +159,8 @@ export const limits = {
   /** Jobs of one page of a list, and rows a page may look at to find them. */
   pageJobsMax: 1000,
   pageScanMax: 5000,
+  /** Characters of the rows that a page looks at, shown or not: an object has 128 MB of memory. */
+  pageScanUnits: 16 * MiB,
 
   /** One log entry: keys, events and texts together. A row may have 2,000,000 bytes in production. */
   entryBytesMax: 1.5 * MiB,

@@ -57,7 +57,34 @@ interface PageOf<Row, Item> {
   readonly show: (id: string, row: Row) => Item | undefined;
 }
 
-/** A page of a list: a bounded number of rows is looked at, and only an absent cursor means the end. */
+/** About how many characters a row has, its texts among them. */
+function unitsOf(value: unknown): number {
+  if (typeof value === "string") return value.length;
+  if (typeof value !== "object" || value === null) return 8;
+  let units = 0;
+  for (const name in value) {
+    units += name.length + unitsOf((value as Record<string, unknown>)[name]);
+  }
+  return units;
+}
+
+/** What a page has looked at so far: so many rows, of so many characters. */
+export class Examined {
+  #rows = 0;
+  #units = 0;
+
+  add(row: unknown): void {
+    this.#rows += 1;
+    this.#units += unitsOf(row);
+  }
+
+  /** Whether that is as much as a page may look at. */
+  get isEnough(): boolean {
+    return this.#rows >= limits.pageScanMax || this.#units >= limits.pageScanUnits;
+  }
+}
+
+/** A page of a list: a bounded number and size of rows is looked at, and only an absent cursor means the end. */
 export function pageOf<Row, Item>(
   view: View,
   { list, cursor, limit = 100, rows, show, isId = isJobId, bytesOf = () => 0 }: PageOf<Row, Item>,
@@ -65,11 +92,11 @@ export function pageOf<Row, Item>(
   const after = placeOf(view, list, cursor, isId);
   if (typeof after === "object") return after;
   const items: Item[] = [];
-  let examined = 0;
+  const examined = new Examined();
   let bytes = 0;
   let last = "";
   for (const [[id], row] of rows(after)) {
-    if (items.length >= limit || examined >= limits.pageScanMax) {
+    if (items.length >= limit || examined.isEnough) {
       return { items, cursor: encode(view, list, last) };
     }
     const item = show(id, row);
@@ -78,7 +105,7 @@ export function pageOf<Row, Item>(
       return { items, cursor: encode(view, list, last) };
     }
     if (item !== undefined) items.push(item);
-    examined += 1;
+    examined.add(row);
     last = id;
   }
   return { items };

@@ -1,6 +1,6 @@
 /**
  * How jobs are shown: one record, and pages in the order of their state.
- * Invariant: a page looks at a bounded number of rows; only an absent cursor means the end.
+ * Invariant: a page looks at rows of a bounded number and size; only an absent cursor means the end.
  */
 import { type JobState, utf8Bytes } from "../contract/fields.ts";
 import { JOB_ID } from "../contract/ids.ts";
@@ -16,6 +16,7 @@ import type { QueueConfig } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import { pendingOf } from "../store/flows.ts";
 import { type JobRow, payloadOf } from "../store/jobs.ts";
+import { Examined } from "./cursors.ts";
 import { queueOf, type Read, type View } from "./decide.ts";
 import { type IndexKey, type Place, placesOf, placesOfKey } from "./places.ts";
 
@@ -175,7 +176,7 @@ export const listJobs: Read<"job.list"> = (view, input) => {
   const limit = input.limit ?? 100;
   const found: JobRecord[] = [];
   let bytes = 0;
-  let examined = 0;
+  const examined = new Examined();
   let after = cursor?.after;
   for (const [key, id] of placesFor(view, input, after)) {
     const job = view.tables.jobs.get([id]);
@@ -185,10 +186,10 @@ export const listJobs: Read<"job.list"> = (view, input) => {
     const shown = isMeant ? toListed(view, id, job, input.include !== undefined) : undefined;
     bytes += shown === undefined ? 0 : utf8Bytes(encodeJob(shown));
     const isFull = found.length >= limit || (found.length > 0 && bytes > limits.replyBytesMax);
-    if (after !== undefined && (isFull || examined >= limits.pageScanMax)) {
+    if (after !== undefined && (isFull || examined.isEnough)) {
       return page(view, found, encodeCursor({ queueId, term, state, action, after }));
     }
-    examined += 1;
+    examined.add(job);
     after = key;
     if (shown !== undefined) found.push(shown);
   }
