@@ -87,9 +87,17 @@ export const redisMutants: readonly Mutant[] = [
     name: "one-half-done",
     breaks: "a transaction is refused for what it would copy, and the calls before have copied",
     file: "src/object/group.ts",
-    from: 'if ("refusal" in answer && hasChanged) this.#work.undo(before);',
+    from: 'if (request.name === "redis.run" && "refusal" in answer) this.#work.undo(before);',
     to: "",
     tests: [heavy],
+  },
+  {
+    name: "due-with-the-refused",
+    breaks: "what time had done is undone with a command that met it and was refused",
+    file: "src/object/group.ts",
+    from: 'if (request.name === "redis.run" && "refusal" in answer) this.#work.undo(before);',
+    to: 'if ("refusal" in answer) this.#work.undo(before);',
+    tests: ["test/simulation/simulation.test.ts"],
   },
   {
     name: "performed-twice-behind-an-error",

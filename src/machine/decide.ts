@@ -59,7 +59,7 @@ export interface Transaction extends View {
   keep(key: string, bodyHash: string, answer: string): void;
 }
 
-/** A command's meaning: its reply, or why not. What a refused command has emitted is undone. */
+/** A command's meaning: its reply, or why not. A refused command has emitted nothing but what was due; what `redis.run` has is undone. */
 export type Decide<N extends CommandName> = (
   tx: Transaction,
   input: CommandInputs[N],

@@ -205,7 +205,8 @@ export class Group {
       this.#work.undo(before);
       return isFirst ? { refusal: tooLarge(bytes) } : "full";
     }
-    if ("refusal" in answer && hasChanged) this.#work.undo(before);
+    // Any other that is refused has done no more than time had.
+    if (request.name === "redis.run" && "refusal" in answer) this.#work.undo(before);
     this.#commands += 1;
     return answer;
   }
