@@ -175,8 +175,8 @@ export const strangerMutants: readonly Mutant[] = [
     name: "lost-payloads-handed-out",
     breaks: "a claim hands out a job whose payload is gone, in what is no JSON",
     file: "src/machine/leases.ts",
-    from: "    payload: payloadOf(job),",
-    to: "    payload: job.payload,",
+    from: "    payload: payloadOf(view.tables, job),",
+    to: "    payload: String(job.payload),",
     tests: ["test/object/lost-payloads.test.ts"],
   },
   {

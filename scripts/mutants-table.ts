@@ -19,6 +19,7 @@ import { redisMutants } from "./mutants-redis.ts";
 import { snapshotMutants } from "./mutants-snapshot.ts";
 import { storeMutants } from "./mutants-store.ts";
 import { strangerMutants } from "./mutants-strangers.ts";
+import { textMutants } from "./mutants-texts.ts";
 import { turnMutants } from "./mutants-turns.ts";
 import { uniqueMutants } from "./mutants-uniques.ts";
 import { untakenMutants } from "./mutants-untaken.ts";
@@ -42,6 +43,7 @@ export const mutants: readonly Mutant[] = [
   ...keyMutants,
   ...uniqueMutants,
   ...flowMutants,
+  ...textMutants,
   ...turnMutants,
   ...limitMutants,
   ...deliveryMutants,

@@ -15,6 +15,7 @@ import {
 import { checkForms } from "./invariants-forms.ts";
 import { checkNameTables, earliestOfNames, hasFewElements } from "./invariants-names.ts";
 import { checkPlanTables, countedOfPlans, earliestOfPlans } from "./invariants-plans.ts";
+import { checkTexts, withTexts } from "./invariants-texts.ts";
 
 /** A queue as the checks need it. */
 export interface Watched {
@@ -88,9 +89,12 @@ export class Watch {
     const grant = store.tables.counters.get([0])?.grant ?? 0;
     if (store.last.at < this.#at) fail("I15", "the log's time went back", store.last.at, this.#at);
     if (grant < this.#grant) fail("I2", "the last token went back", grant, this.#grant);
-    for (const [id, job] of jobs) checkJob(id, job, this.#jobs.get(id), grant, this.#grant);
+    for (const [id, row] of jobs) {
+      const job = withTexts(store.tables, row);
+      checkJob(id, job, this.#jobs.get(id), grant, this.#grant);
+    }
     if (isSingle) checkHandOuts(store.tables, this.#jobs, jobs);
-    this.#jobs = jobs;
+    this.#jobs = new Map([...jobs].map(([id, job]) => [id, withTexts(store.tables, job)]));
     this.#at = store.last.at;
     this.#grant = grant;
   }
@@ -149,9 +153,9 @@ function checkCounters(tables: SluiceTables, jobs: Jobs): void {
   if (plain_passed > passed + 1) fail("I6", "a round is ahead", plain_passed, passed);
   const recount = { ...counted };
   for (const name in recount) recount[name as keyof typeof recount] = 0;
+  recount.bytes = checkTexts(tables, jobs);
   for (const job of jobs.values()) {
     recount[job.state] += 1;
-    recount.bytes += Buffer.byteLength(job.payload) + Buffer.byteLength(job.result ?? "");
     if (job.seq > seq) fail("I11", "a job's seq was not counted", job.seq, seq);
     if ((job.grant ?? 0) > grant) fail("I11", "a grant was not counted", job.grant, grant);
     if (job.lane > lane && !isEnded(job)) fail("I11", "a lane was not counted", job.lane, lane);

@@ -17,6 +17,8 @@ export const limits = {
   payloadBytesMax: 256 * KiB,
   /** A job's result, in the UTF-8 bytes the user sent. */
   resultBytesMax: 256 * KiB,
+  /** UTF-16 units of such a text that stands in its job's row: a longer one stands apart, and is not written anew with each change. */
+  jobTextInRowMax: 4096,
   /** The error text of a failed attempt: kept for each of the last attempts, so it must stay small. */
   errorBytesMax: KiB,
   /** A progress value, in the UTF-8 bytes the user sent: rewritten often. */
@@ -168,10 +170,8 @@ export const limits = {
   entryOverheadPerItemBytes: 400,
   /** A row of a table: 2,000,000 in production, less what SQLite adds. */
   rowBytesMax: 1_900_000,
-
   /** The JSON of a job's row without its texts: history, labels, requirements, reasons. */
   jobValueBytesMax: 430_000,
-
   /** The JSON of a key's row: a lane for each set of requirements, and what was said of it. */
   keyValueBytesMax: 200_000,
 
@@ -189,8 +189,8 @@ export const limits = {
   releasedMax: 1000,
   /** Jobs that one step of an operation looks at or changes. */
   operationStepMax: 1000,
-  /** Texts of the jobs that one step looks at, in UTF-16 units: an object has 128 MB of memory. */
-  operationStepTextUnits: 8 * MiB,
+  /** Bytes of the texts of the jobs that one step looks at: an object has 128 MB of memory. */
+  operationStepTextBytes: 8 * MiB,
   /** Finished operations that are kept for `GET …/operations/{id}`. */
   operationsKeptMax: 100,
 

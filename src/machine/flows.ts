@@ -8,6 +8,7 @@ import { encodeJob, type JobRecord, type JobSpec } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, type Refusal, refuse } from "../contract/refusals.ts";
 import { type EdgeRow, isEnough, isLaterThan, nextEdges, ownParents } from "../store/flows.ts";
+import { resultOf } from "../store/job-texts.ts";
 import type { JobRow } from "../store/jobs.ts";
 import { pageOf } from "./cursors.ts";
 import type { Read, Transaction, View } from "./decide.ts";
@@ -203,8 +204,7 @@ export const listParents: Read<"job.parents"> = (view, { id, limit, cursor }) =>
     rows: (after) => rowsBehind(view, parents, after),
     show: (parent, job): JobRecord | undefined => {
       if (job === undefined || isLaterThan(job, child)) return undefined;
-      const { payload: _, ...record } = toRecord(view, parent, job);
-      return record;
+      return toRecord(view, parent, job, { result: resultOf(view.tables, job) });
     },
   });
   if (isRefusal(page)) return page;

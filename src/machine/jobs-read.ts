@@ -15,7 +15,8 @@ import { limits } from "../contract/limits.ts";
 import type { QueueConfig } from "../contract/queue.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
 import { pendingOf } from "../store/flows.ts";
-import { type JobRow, payloadOf } from "../store/jobs.ts";
+import { payloadOf, resultOf } from "../store/job-texts.ts";
+import type { JobRow } from "../store/jobs.ts";
 import { Examined } from "./cursors.ts";
 import { queueOf, type Read, type View } from "./decide.ts";
 import { type IndexKey, type Place, placesOf, placesOfKey } from "./places.ts";
@@ -28,8 +29,13 @@ export const maxAttemptsOf = (job: JobRow, config: QueueConfig): number =>
 export const attemptOf = (job: JobRow, config: QueueConfig): number =>
   Math.min(job.failures + 1, maxAttemptsOf(job, config));
 
-/** A job as the API shows it. */
-export function toRecord(view: View, id: string, job: JobRow): JobRecord {
+/** A job as the API shows it, with those of its texts that are to be seen. */
+export function toRecord(
+  view: View,
+  id: string,
+  job: JobRow,
+  { payload, result }: Pick<JobRow, "payload" | "result"> = {},
+): JobRecord {
   const { config } = queueOf(view);
   const record: Record<string, unknown> = {
     id,
@@ -69,8 +75,8 @@ export function toRecord(view: View, id: string, job: JobRow): JobRecord {
     error: job.error,
     attempts: job.attempts,
     progress: job.progress,
-    payload: job.payload,
-    result: job.result,
+    payload,
+    result,
   };
   for (const field in record) if (record[field] === undefined) delete record[field];
   return record as unknown as JobRecord;
@@ -78,7 +84,10 @@ export function toRecord(view: View, id: string, job: JobRow): JobRecord {
 
 /** A job with its texts. Throws where its payload is gone. */
 const toWhole = (view: View, id: string, job: JobRow): JobRecord =>
-  toRecord(view, id, { ...job, payload: payloadOf(job) });
+  toRecord(view, id, job, {
+    payload: payloadOf(view.tables, job),
+    result: resultOf(view.tables, job),
+  });
 
 export const jobUnknown = (id: string): Refusal =>
   refuse("job_unknown", `There is no job ${id} in this queue: it was never here, or was removed.`, {
@@ -239,11 +248,8 @@ export function isOfFilter(job: JobRow, filter: Filter): boolean {
 }
 
 /** A job as a list shows it: without its long texts, unless they were asked for. */
-function toListed(view: View, id: string, job: JobRow, isWhole: boolean): JobRecord {
-  if (isWhole) return toWhole(view, id, job);
-  const { payload: _, result: __, ...rest } = toRecord(view, id, job);
-  return rest;
-}
+const toListed = (view: View, id: string, job: JobRow, isWhole: boolean): JobRecord =>
+  isWhole ? toWhole(view, id, job) : toRecord(view, id, job);
 
 const page = (view: View, jobs: readonly JobRecord[], cursor?: string): ListReply =>
   cursor === undefined ? { now: view.at, jobs } : { now: view.at, jobs, cursor };

@@ -9,6 +9,7 @@ import type { EnqueueResult, JobSpec } from "../contract/jobs.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, problemOf, type Refusal, refuse } from "../contract/refusals.ts";
 import { ownParents } from "../store/flows.ts";
+import { textsOf } from "../store/job-texts.ts";
 import type { JobRow } from "../store/jobs.ts";
 import { MIXED, orderOf } from "../store/keys.ts";
 import { laneName, PLAIN_LANE, requirements } from "../store/lanes.ts";
@@ -235,7 +236,7 @@ const wrongState = (id: string, job: JobRow, wanted: string): Refusal =>
 function replyWith(tx: Transaction, id: string) {
   const job = tx.tables.jobs.get([id]);
   if (job === undefined) throw new Error(`job ${id} vanished in its own command`);
-  return { now: tx.at, job: toRecord(tx, id, job) };
+  return { now: tx.at, job: toRecord(tx, id, job, textsOf(tx.tables, job)) };
 }
 
 export const updateJob: Decide<"job.update"> = (tx, { id, priority, delayMs, runAt }) => {
@@ -260,7 +261,7 @@ export const cancelJob: Decide<"job.cancel"> = (tx, { id, reason }) => {
   if (isRefusal(held)) return held;
   if (held.state !== "cancelled") {
     if (isEndState(held.state)) return wrongState(id, held, "a job that has not ended");
-    const before = toRecord(tx, id, held);
+    const before = toRecord(tx, id, held, textsOf(tx.tables, held));
     const why = reason === undefined ? {} : { reason };
     tx.emit("job.cancelled", { id, ...why });
     // Where cancelled jobs are not kept, the reply still says what became of it.

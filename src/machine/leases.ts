@@ -16,7 +16,8 @@ import type {
 } from "../contract/leases.ts";
 import { limits } from "../contract/limits.ts";
 import { deadline } from "../store/job-indexes.ts";
-import { type JobRow, payloadOf } from "../store/jobs.ts";
+import { payloadOf } from "../store/job-texts.ts";
+import type { JobRow } from "../store/jobs.ts";
 import { bodyOf } from "../store/plans.ts";
 import { opensAt } from "../store/token-bucket.ts";
 import { countersOf, type Decide, queueOf, type Transaction, type View } from "./decide.ts";
@@ -193,7 +194,7 @@ function toClaimed(
     createdAt: job.createdAt,
     labels: job.labels,
     requires: job.requires,
-    payload: payloadOf(job),
+    payload: payloadOf(view.tables, job),
     progress: job.progress,
   };
 }

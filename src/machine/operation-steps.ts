@@ -5,6 +5,7 @@
  */
 import { isEndState, type JobState } from "../contract/fields.ts";
 import { limits } from "../contract/limits.ts";
+import { jobBytes } from "../store/job-texts.ts";
 import type { JobRow } from "../store/jobs.ts";
 import { keyDueAt, keyOpensAt, limitsOf } from "../store/keys.ts";
 import type { OperationRow } from "../store/operations.ts";
@@ -106,7 +107,7 @@ type Met = readonly [seq: number, id: string];
 class Room {
   readonly #most: number;
   #left: number;
-  #units = 0;
+  #bytes = 0;
 
   constructor(most: number) {
     this.#most = most;
@@ -115,11 +116,11 @@ class Room {
 
   take(job: JobRow | undefined): void {
     this.#left -= namesOf(job);
-    this.#units += job === undefined ? 0 : unitsOf(job);
+    this.#bytes += job === undefined ? 0 : jobBytes(job);
   }
 
   get isFull(): boolean {
-    return this.#left <= 0 || this.#units >= limits.operationStepTextUnits;
+    return this.#left <= 0 || this.#bytes >= limits.operationStepTextBytes;
   }
 
   /** How much of what it might take it took; all, where no more fits. */
@@ -211,10 +212,6 @@ function runAllAgain(
   }
   return { changed, besides, isCut: false };
 }
-
-/** How long a job's texts are. A payload that is gone keeps no operation from its end. */
-const unitsOf = ({ payload, result }: Partial<JobRow>): number =>
-  (payload?.length ?? 0) + (result?.length ?? 0);
 
 /** Whether a job was there when an operation began, as it is now, and is one that it means. */
 function isOfOperation(operation: OperationRow, job: JobRow): boolean {

@@ -6,7 +6,7 @@ import { limits } from "../contract/limits.ts";
 import { resolveTasks } from "../contract/placeholders.ts";
 import { isRefusal, refuse } from "../contract/refusals.ts";
 import type { TaskRecord } from "../contract/tasks.ts";
-import { payloadOf } from "../store/jobs.ts";
+import { payloadOf } from "../store/job-texts.ts";
 import type { TaskRow } from "../store/tasks.ts";
 import type { Read } from "./decide.ts";
 import { jobUnknown } from "./jobs-read.ts";
@@ -22,7 +22,7 @@ export const getTasks: Read<"job.tasks"> = (view, { id, task: only }) => {
   const version = versionOf(view, plan, planVersion);
   if (isRefusal(version)) return version;
   const tasks = tasksOf(version.row);
-  const resolved = resolveTasks(tasks, payloadOf(job));
+  const resolved = resolveTasks(tasks, payloadOf(view.tables, job));
   const shown: TaskRecord[] = [];
   let bytes = 0;
   for (const [i, { task_number: task, command, args = [] }] of tasks.entries()) {

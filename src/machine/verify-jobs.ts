@@ -26,13 +26,12 @@ type Job = Omit<JobRow, "payload" | "result">;
 export function verifyJob(check: RowCheck, { key, value, texts }: VerifiedRow): void {
   const id = String(key[0]);
   const job = value as Job;
-  const [payload = null, result] = texts;
   countJob(check.state, job);
-  check.state.counted.bytes += utf8Bytes(payload ?? "") + utf8Bytes(result ?? "");
+  checkTexts(check, job, texts);
   implyIndexes(check.state, id, job);
   verifyFlowOf(check, id, job);
   if (job.action !== undefined) implyAction(check.state, id, job.action, job);
-  checkShape(check, job, payload);
+  checkShape(check, job);
   checkTimes(check, job);
   if (job.plan !== undefined) {
     countUse(check.state, job.plan, 1, 0);
@@ -41,6 +40,29 @@ export function verifyJob(check: RowCheck, { key, value, texts }: VerifiedRow): 
   if (job.state === "running") checkGrant(check, job);
   // Of an action's job, the row of the action speaks.
   if (job.action === undefined) verifySlot(check, "job", id, job);
+}
+
+/** The texts that stand in the row, the rows of those that stand apart, and what all of them take. */
+function checkTexts(check: RowCheck, job: Job, texts: VerifiedRow["texts"]): void {
+  const { payloadAt, payloadBytes, resultAt, resultBytes = 0 } = job;
+  const { implied, counted } = check.state;
+  const [payload = null, result = null] = texts;
+  counted.bytes += payloadBytes + (resultAt === undefined ? utf8Bytes(result ?? "") : resultBytes);
+  if (resultAt !== undefined) add(implied.job_texts, [resultAt, resultBytes]);
+  check.expect(result === null || resultAt === undefined, "I11", "its result stands in two places");
+  if (payloadAt !== undefined) {
+    add(implied.job_texts, [payloadAt, payloadBytes]);
+    check.expect(payload === null, "I11", "its payload stands in two places");
+    return;
+  }
+  check.expect(payload !== null, "I1", "it has no payload");
+  check.expect(utf8Bytes(payload ?? "") === payloadBytes, "I11", "its payload has another size");
+}
+
+/** A text that stands apart: the job whose row names it says how long it is. */
+export function verifyJobText(check: RowCheck, { key, texts: [text = null] }: VerifiedRow): void {
+  check.expect(text !== null, "I1", "the text is gone");
+  add(check.state.found.job_texts, [Number(key[0]), utf8Bytes(text ?? "")]);
 }
 
 function countJob({ counted }: VerifyState, job: Job): void {
@@ -91,15 +113,9 @@ function implyAction({ implied }: VerifyState, id: string, action: string, job: 
 }
 
 /** What a job's row says against itself. */
-function checkShape(check: RowCheck, job: Job, payload: string | null): void {
+function checkShape(check: RowCheck, job: Job): void {
   const { state } = job;
   const has = (isIn: boolean, fact: unknown): boolean => isIn === (fact !== undefined);
-  check.expect(payload !== null, "I1", "it has no payload");
-  check.expect(
-    utf8Bytes(payload ?? "") === job.payloadBytes,
-    "I11",
-    "its payload has another size",
-  );
   check.expect(has(isEndState(state), job.endedAt), "I1", `it is ${state}, by its end it is not`);
   check.expect(has(state === "running", job.leaseUntil), "I2", `it is ${state}, its lease not`);
   // A blocked one may be due at a time once it waits for nobody.

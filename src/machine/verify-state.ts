@@ -46,6 +46,7 @@ export const derived = [
   "finished",
   "held",
   "holders",
+  "job_texts",
   "jobs of actions",
   "keys",
   "keyspaces",

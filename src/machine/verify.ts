@@ -20,7 +20,7 @@ import type { UniqueRow } from "../store/uniques.ts";
 import type { WorkerRow } from "../store/workers.ts";
 import { verifyAction } from "./verify-actions.ts";
 import { verifyEdge, verifyUnique } from "./verify-flows.ts";
-import { verifyJob } from "./verify-jobs.ts";
+import { verifyJob, verifyJobText } from "./verify-jobs.ts";
 import { verifyKey, verifyReady, verifyRound, verifyTimer, verifyTurn } from "./verify-keys.ts";
 import {
   verifyElement,
@@ -107,6 +107,7 @@ const checks: Readonly<Record<string, Check>> = {
     verifyGeneration(check, Number(key[0]), value as GenerationRow),
   hash_fields: verifyElement("hash"),
   held: keyed,
+  job_texts: verifyJobText,
   jobs: verifyJob,
   keys: (check, { key, value }) => verifyKey(check, String(key[0]), value as KeyRow),
   keyspace: (check, { value }) => verifyKeyspace(check, value as KeyspaceRow),

@@ -15,6 +15,7 @@ import type { CommandAnswer, CommandRequest } from "../contract/rpc.ts";
 import { queueOf, type View } from "../machine/decide.ts";
 import { deliveriesAtOnce, deliveryDueAt } from "../machine/deliveries.ts";
 import type { DeliveryRow } from "../store/deliveries.ts";
+import { payloadOf } from "../store/job-texts.ts";
 import { type Outcome, outcomeOf, type Post, requestFor, unreached } from "./post.ts";
 import { Target } from "./target.ts";
 
@@ -215,7 +216,7 @@ export class Courier {
     const view = this.#ports.view();
     const row = view?.tables.jobs.get([id]);
     if (view === undefined || row?.state !== "running" || row.grant === undefined) return undefined;
-    return leaseToken(view.identity, row.grant) === token ? row.payload : undefined;
+    return leaseToken(view.identity, row.grant) === token ? payloadOf(view.tables, row) : undefined;
   }
 }
 

@@ -25,6 +25,7 @@ import { sweep } from "../machine/sweep.ts";
 import { errorOf } from "../redis/errors.ts";
 import { endedBy } from "../store/ends.ts";
 import type { EntryBuilder } from "../store/entry.ts";
+import { withTexts } from "../store/job-texts.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { BlockedClients } from "./blocked.ts";
 import { beginners, creates } from "./creation.ts";
@@ -339,11 +340,12 @@ export class Group {
     const isLost = isLoss.has(type);
     const mayEnd = isEnd.has(type) && isAwaited(id);
     const held = isLost || mayEnd ? store.tables.jobs.get([id]) : undefined;
+    const whole = mayEnd && held !== undefined ? withTexts(store.tables, held) : undefined;
     // Of a lease that is over by time, a release is what has become of it, whoever spoke of it.
     const isAsked = type === "job.released" && this.#isSettling && (held?.leaseUntil ?? 0) > at;
     store.evolve(event, at);
     this.#builder.add(event);
     this.#told.add(type, facts, isLost && !isAsked ? held : undefined);
-    if (mayEnd && held !== undefined) this.#told.noteEnd(id, endedBy(held, event, at));
+    if (whole !== undefined) this.#told.noteEnd(id, endedBy(whole, event, at));
   }
 }

@@ -17,6 +17,7 @@ export interface BaseDeclaration<V extends object> {
   readonly key: readonly KeyColumn[];
   readonly version: number;
   readonly texts: readonly string[];
+  readonly byRowid: boolean;
   readonly rows: RowCodec<V>;
 }
 
@@ -161,7 +162,8 @@ export class Base<V extends object> {
   #readFrom(key: Key): void {
     const isUsed = this.#ahead.length > 0 && this.#at === this.#ahead.length;
     const isLight = this.#ahead.reduce((sum, row) => sum + this.#textUnits(row), 0) < aheadUnitsMax;
-    const wanted = isUsed && isLight ? 2 * this.#ahead.length : aheadRowsMin;
+    const few = this.#declaration.byRowid ? 1 : aheadRowsMin;
+    const wanted = isUsed && isLight ? 2 * this.#ahead.length : few;
     this.#ahead = this.#read({ low: key, high: after([]) }, Math.min(wanted, aheadRowsMax));
     this.#at = 0;
   }
@@ -288,14 +290,15 @@ export class Base<V extends object> {
 
   /** Creates the table, or adds the text columns that its declaration has gained. */
   #ensure(): void {
-    const { name, key, texts } = this.#declaration;
+    const { name, key, texts, byRowid } = this.#declaration;
     if (this.#isEmpty) {
       const columns = key.map((each) => `"${each.name}" ${each.sqlType} NOT NULL`);
       columns.push("version INTEGER NOT NULL", "value TEXT NOT NULL");
       columns.push(...texts.map((field) => `"${field}" TEXT`));
       const primary = key.map((each) => `"${each.name}"`).join(", ");
       columns.push(`PRIMARY KEY (${primary})`);
-      this.#sql.run(`CREATE TABLE "${name}" (${columns.join(", ")}) STRICT, WITHOUT ROWID`);
+      const kind = byRowid ? "STRICT" : "STRICT, WITHOUT ROWID";
+      this.#sql.run(`CREATE TABLE "${name}" (${columns.join(", ")}) ${kind}`);
       return;
     }
     for (const field of texts) {

@@ -17,6 +17,7 @@ export interface TableDeclaration<K extends Key, V extends object> {
   readonly warmRowsMax: number;
   readonly pendingRowsMax: number;
   readonly dividedOver: number;
+  readonly byRowid: boolean;
   readonly upgrade: ((version: number, value: unknown) => V) | undefined;
   readonly valueBytesMax: number | undefined;
   readonly identity: readonly string[];
@@ -52,6 +53,11 @@ export interface TableOptions<K extends Key, V extends object> {
   readonly pendingRowsMax?: number;
   /** Rows with the same first part of their keys are counted in blocks where they are more: see `divide` of `Table`. */
   readonly dividedOver?: number;
+  /**
+   * SQLite keeps the rows by its own number of them, which is their key: for long texts, of which none is then read on the way to another
+   * (decision 28). Only for tables whose key is one integer.
+   */
+  readonly byRowid?: boolean;
   readonly upgrade?: (version: number, value: unknown) => V;
   /** Fields that say whose row it is: a snapshot leaves them out, and the queue that takes it in sets its own. */
   readonly identity?: readonly (keyof V & string)[];
@@ -77,7 +83,7 @@ export function declareTable<V extends object>() {
   return <const K extends Key>(options: TableOptions<K, V>): TableDeclaration<K, V> => {
     const { name, key, version, texts = [], resident = false, upgrade, valueBytesMax } = options;
     const { identity = [], required = [], warmRowsMax = 0, pendingRowsMax = 0 } = options;
-    const { dividedOver = 0 } = options;
+    const { dividedOver = 0, byRowid = false } = options;
     const columns: string[] = [...key.map((each) => each.name), "version", "value", ...texts];
     const isDistinct = new Set(columns.map((each) => each.toLowerCase())).size === columns.length;
     if (!tableName.test(name) || !columns.every((each) => fieldName.test(each))) {
@@ -95,7 +101,10 @@ export function declareTable<V extends object>() {
     if (dividedOver > 0 && key[0]?.sqlType === "BLOB") {
       throw new TypeError(`table "${name}": groups by bytes are not counted in blocks`);
     }
-    const memory = { resident, warmRowsMax, pendingRowsMax, dividedOver };
+    if (byRowid && (key.length > 1 || key[0]?.sqlType !== "INTEGER")) {
+      throw new TypeError(`table "${name}": its key is not one integer, as a number of rows is`);
+    }
+    const memory = { resident, warmRowsMax, pendingRowsMax, dividedOver, byRowid };
     return { name, key, version, texts, required, ...memory, upgrade, valueBytesMax, identity };
   };
 }

@@ -2,18 +2,14 @@
  * What is counted of jobs: by state, in bytes, by lane, and against the queue's rate.
  * Invariant: every counter equals a recount over the rows of all jobs.
  */
-import { type EndState, isEndState, utf8Bytes } from "../contract/fields.ts";
+import { type EndState, isEndState } from "../contract/fields.ts";
+import { jobBytes } from "./job-texts.ts";
 import type { JobRow } from "./jobs.ts";
 import { type LaneRow, laneName, PLAIN_LANE, setOf } from "./lanes.ts";
 import { type Counters, editCounters, readQueue } from "./queue.ts";
 import { forgetRounds, pass, type Rules, usePlainTurn } from "./rounds.ts";
 import type { SluiceTables } from "./schema.ts";
 import { take } from "./token-bucket.ts";
-
-/** The bytes a job counts for against `maxBytes`. */
-export function jobBytes(row: JobRow): number {
-  return row.payloadBytes + (row.result === undefined ? 0 : utf8Bytes(row.result));
-}
 
 /** Numbers that an event takes from their sequences. */
 export type Sequences = Partial<Pick<Counters, "seq" | "grant">>;
@@ -27,7 +23,7 @@ export function recount(
   also: Sequences | undefined,
   rules: Rules,
 ): void {
-  const isSameText = before?.payload === after?.payload && before?.result === after?.result;
+  const isSameText = hasSameTexts(before, after);
   const isSameShelf = keptForOthers(before) === keptForOthers(after);
   if (also === undefined && isSameText && isSameShelf && before?.state === after?.state) return;
   const counters = editCounters(tables);
@@ -45,6 +41,12 @@ export function recount(
     counters.bytes += (after ? jobBytes(after) : 0) - (before ? jobBytes(before) : 0);
   }
 }
+
+/** Whether a job's texts take what they took. */
+const hasSameTexts = (before: JobRow | undefined, after: JobRow | undefined): boolean =>
+  before?.payloadBytes === after?.payloadBytes &&
+  before?.result === after?.result &&
+  before?.resultBytes === after?.resultBytes;
 
 /** The queue's rate, and the turn of the jobs without a key, of which one was handed out. */
 function countHandOut(

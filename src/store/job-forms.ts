@@ -36,6 +36,7 @@ import {
   share,
   usedUntil,
 } from "./field-forms.ts";
+import type { JobRow } from "./jobs.ts";
 import type { Forms } from "./row-forms.ts";
 import type { SluiceSchema } from "./schema.ts";
 
@@ -60,6 +61,20 @@ const parents = z
   .max(limits.parentsPerJobMax + 1)
   .refine((all) => new Set(all.map(({ id }) => id)).size === all.length, "names a job twice");
 
+const textNumber = integer(0, 2 * limits.sequenceMax + 1);
+
+/** What is wrong with where a job's texts stand. */
+function textsFault(row: JobRow): string | undefined {
+  const { payload, payloadAt, result, resultAt, resultBytes } = row;
+  if ((payload === undefined) === (payloadAt === undefined)) {
+    return "its payload stands neither in it nor apart, or in both places";
+  }
+  if (result !== undefined && resultAt !== undefined) return "its result stands in two places";
+  return (resultAt === undefined) === (resultBytes === undefined)
+    ? undefined
+    : "of its result it says the place or the size alone";
+}
+
 const job = {
   state: z.enum(jobStates),
   seq: count,
@@ -77,9 +92,12 @@ const job = {
   failures: count,
   deliveries: count,
   priority,
-  payload: json(limits.payloadBytesMax),
+  payload: json(limits.payloadBytesMax).optional(),
+  payloadAt: textNumber.optional(),
   payloadBytes: count,
   result: json(limits.resultBytesMax).optional(),
+  resultAt: textNumber.optional(),
+  resultBytes: integer(1, limits.resultBytesMax).optional(),
   progress: json(limits.progressBytesMax).optional(),
   kind: z.literal("plan").optional(),
   plan: jobId.optional(),
@@ -135,7 +153,11 @@ const lane = z.strictObject({
 const shelves = endStates.flatMap((state) => [state, `${state}/action`, `${state}/parent`]);
 
 export const jobForms = {
-  jobs: { key: [jobId], value: job },
+  jobs: { key: [jobId], value: job, whole: textsFault },
+  job_texts: {
+    key: [textNumber],
+    value: { text: json(Math.max(limits.payloadBytesMax, limits.resultBytesMax)) },
+  },
   ready: { key: [count, priority, instant, count], value: pointer },
   scheduled: { key: [instant, count], value: pointer },
   blocked: { key: [count], value: pointer },

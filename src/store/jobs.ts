@@ -10,7 +10,6 @@ import { limits } from "../contract/limits.ts";
 import type { Unique } from "../contract/uniques.ts";
 import { declareTable } from "./declare.ts";
 import { ascii, integer, signed } from "./key-columns.ts";
-import { required } from "./row.ts";
 
 /** What the latest lease of a job came to. */
 export type LeaseOutcome = "completed" | "failed" | "released" | "expired";
@@ -43,10 +42,16 @@ export interface JobRow {
   /** Hand-outs of this run. */
   readonly deliveries: number;
   readonly priority: number;
-  readonly payload: JsonText;
+  /** Not set where it stands apart. */
+  readonly payload?: JsonText | undefined;
+  /** Under which number it stands apart; see `job-texts.ts`. */
+  readonly payloadAt?: number | undefined;
   /** Of the payload, in UTF-8: counted once. */
   readonly payloadBytes: number;
   readonly result?: JsonText | undefined;
+  /** The same of a result that stands apart. */
+  readonly resultAt?: number | undefined;
+  readonly resultBytes?: number | undefined;
   readonly progress?: JsonText | undefined;
   readonly kind?: "plan" | undefined;
   readonly plan?: string | undefined;
@@ -116,9 +121,6 @@ export const jobs = declareTable<JobRow>()({
   // The history of attempts takes most of it: 32 × (error, worker, times), escaped; asserted in limits.ts.
   valueBytesMax: limits.jobValueBytesMax,
 });
-/** The payload of a job, for whoever is to see it. Throws RowUnreadable where it is gone. */
-export const payloadOf = ({ payload }: Pick<JobRow, "payload">): JsonText =>
-  required(jobs.name, "payload", payload);
 
 /** Ready jobs in the order of claims within a lane. */
 export const ready = declareTable<JobPointer>()({

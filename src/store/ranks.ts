@@ -286,7 +286,7 @@ const groupOf = (part: KeyPart): Stretch => ({ low: [part], high: after([part]) 
 
 /** Where the blocks of a table are stored: not in its snapshots, since they follow from its rows. */
 function baseOf({ name, key }: TableDeclaration<Key, object>, sql: Sql): Base<StoredBlock> {
-  const row = { version: 1, texts: [], upgrade: undefined, valueBytesMax: 40 };
+  const row = { version: 1, texts: [], byRowid: false, upgrade: undefined, valueBytesMax: 40 };
   const table = { ...row, name: blocksName({ name }), key };
   const rows = new RowCodec<StoredBlock>(table);
   const columns = [...key.map((each) => each.name), ...rows.columns];

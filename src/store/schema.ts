@@ -13,6 +13,7 @@ import { edges, waits } from "./flows.ts";
 import { generations } from "./generations.ts";
 import { hash_fields, hashWriters } from "./hashes.ts";
 import { jobForms } from "./job-forms.ts";
+import { job_texts } from "./job-texts.ts";
 import { jobWriters } from "./job-writers.ts";
 import { blocked, deadlines, finished, jobs, ready, scheduled } from "./jobs.ts";
 import { keyWriters } from "./key-writers.ts";
@@ -62,6 +63,7 @@ export const schema = {
   generations,
   hash_fields,
   held,
+  job_texts,
   jobs,
   keys,
   keyspace,

@@ -10,6 +10,7 @@ import type { CatchUp } from "./evolve.ts";
 import { type Kept, moveParent, stopWaiting } from "./flows.ts";
 import { moveLane, recount, type Sequences } from "./job-counts.ts";
 import { reindex } from "./job-indexes.ts";
+import { setApart } from "./job-texts.ts";
 import type { JobRow } from "./jobs.ts";
 import { countInKey } from "./key-edits.ts";
 import { linger } from "./lingering.ts";
@@ -25,18 +26,19 @@ import { moveHeld } from "./workers.ts";
 type Lag = Map<string, JobRow | undefined>;
 
 /**
- * Replaces a job's row and everything that is derived from it. `before` undefined creates, `after` undefined removes.
- * `also` are the numbers that the event took, `rules` those of a hand-out.
+ * Replaces a job's row and everything that is derived from it. `before` undefined creates, `said` undefined removes. What is said has its
+ * texts in it, as far as they are new. `also` are the numbers that the event took, `rules` those of a hand-out.
  */
 export function move(
   tables: SluiceTables & { readonly lag?: Lag },
   at: number,
   id: string,
   before: JobRow | undefined,
-  after: JobRow | undefined,
+  said: JobRow | undefined,
   also?: Sequences,
   rules: Rules = {},
 ): void {
+  const after = setApart(tables, before, said);
   const { key, plan, unique, after: parents } = (after ?? before) as JobRow;
   const { lag } = tables;
   if (lag === undefined) reindex(tables, id, before, after);

@@ -2,6 +2,7 @@
  * G5: an install replaces the whole state, whatever there was before.
  */
 import { deepEqual, equal } from "node:assert/strict";
+import { limits } from "../../src/contract/limits.ts";
 import { openStore, type SluiceStore, schema } from "../../src/store/schema.ts";
 import type { Harness } from "../engine-harness.ts";
 import { dumpOf } from "../invariants.ts";
@@ -116,6 +117,7 @@ async function twoQueues({ queue }: EngineSubject): Promise<[sender: Harness, re
       { id: "child", after: [{ id: "parent" }], ...held },
       ...many.map((each) => ({ ...each, ...held })),
       { id: "fan", after: many, ...held },
+      { id: "long", ...held, payload: JSON.stringify("9".repeat(limits.jobTextInRowMax)) },
     ],
   });
   await nameOthers(receiver);

@@ -3,6 +3,7 @@
  * Invariant: nobody else of the history can do what its jobs require, so that they stay as they are left.
  */
 import type { CommandInputs } from "../../src/contract/commands.ts";
+import { limits } from "../../src/contract/limits.ts";
 import { type Change, claim, type QueueHand, run, settle, type Tokens } from "./queue-hand.ts";
 
 type Job = CommandInputs["job.enqueue"]["jobs"][number];
@@ -80,6 +81,19 @@ async function waitForMany(queue: QueueHand, tokens: Tokens): Promise<void> {
   await settle(queue, tokens, "many-0", { op: "complete" });
 }
 
+/** A text that stands apart from the row of its job. */
+const longText = (of: string): string => JSON.stringify(of.repeat(limits.jobTextInRowMax));
+
+async function haveLongTexts(queue: QueueHand, tokens: Tokens): Promise<void> {
+  await enqueue(
+    queue,
+    job("long", { payload: longText("é"), priority: -400 }),
+    job("longer", { payload: longText("\u{10000}"), requires: ["nobody"] }),
+  );
+  await take(queue, tokens, 1);
+  await settle(queue, tokens, "long", { op: "complete", result: longText("x") });
+}
+
 export const flowChanges: readonly Change[] = [
   { name: "keys are limited, paused and resumed", take: limitKeys, changes: {} },
   {
@@ -119,5 +133,10 @@ export const flowChanges: readonly Change[] = [
       "many-0": "completed",
       fan: "blocked",
     },
+  },
+  {
+    name: "jobs have long payloads and results",
+    take: haveLongTexts,
+    changes: { long: "completed", longer: "ready" },
   },
 ];

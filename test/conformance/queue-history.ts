@@ -7,6 +7,7 @@ import type { CommandInputs } from "../../src/contract/commands.ts";
 import { type Event, eventTexts } from "../../src/contract/events.ts";
 import type { JobState } from "../../src/contract/fields.ts";
 import type { IdempotencyKey } from "../../src/contract/rpc.ts";
+import { payloadOf, resultOf } from "../../src/store/job-texts.ts";
 import type { JobRow } from "../../src/store/jobs.ts";
 import { membershipEvent } from "../../src/store/membership.ts";
 import { type SluiceSchema, type SluiceTables, schema, writers } from "../../src/store/schema.ts";
@@ -185,7 +186,8 @@ export const emptyTables = (tables: SluiceTables): string[] =>
 /** What the history has made in the end: what must be readable for ever of each job. */
 export function essenceOf(tables: SluiceTables) {
   return [...tables.jobs.scan({})].map(([[id], job]) => {
-    const { state, payload, result = null, priority, run: runs, failures } = job;
+    const { state, priority, run: runs, failures } = job;
+    const [payload, result = null] = [payloadOf(tables, job), resultOf(tables, job)];
     return { id, state, payload, result, priority, run: runs, failures };
   });
 }

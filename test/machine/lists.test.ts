@@ -202,6 +202,19 @@ test("a cursor of one action's jobs is refused with another's, and with none", a
 
 test("a page looks at rows of so many characters, shown or not, and the next one goes on behind them", async () => {
   const q = await openEngine();
+  // As long as a text may be that stands in its row.
+  const payload = JSON.stringify("x".repeat(limits.jobTextInRowMax - 2));
+  const most = limits.pageScanUnits / limits.jobTextInRowMax;
+  for (let i = 0; i < most; i += 128) {
+    await q.run("job.enqueue", { jobs: Array.from({ length: 128 }, () => ({ payload })) });
+  }
+  await q.enqueue({ id: "zz", labels: { last: "yes" } });
+  expect(await pages(q, { label: "last" })).toEqual([[], ["zz"]]);
+  expect(await pages(q, { state: "ready", label: "none" })).toEqual([[], []]);
+});
+
+test("a page without payloads looks at none of the long ones", async () => {
+  const q = await openEngine();
   const most = limits.pageScanUnits / limits.payloadBytesMax;
   const payload = JSON.stringify("x".repeat(limits.payloadBytesMax - 2));
   const ids = Array.from({ length: most + 5 }, (_, i) => `job-${100 + i}`);
@@ -209,15 +222,6 @@ test("a page looks at rows of so many characters, shown or not, and the next one
     const jobs = ids.slice(i, i + 3).map((id) => ({ id, payload }));
     await q.run("job.enqueue", { jobs });
   }
-  const expected = [ids.slice(0, most), ids.slice(most)];
-  expect(await pages(q, { limit: 1000 })).toEqual(expected);
-  expect(await pages(q, { state: "ready", limit: 1000 })).toEqual(expected);
-  expect(await pages(q, { label: "none" })).toEqual([[], []]);
-  await q.enqueue({ id: "child", after: ids.map((id) => ({ id })) });
-  const first = await q.run("job.parents", { id: "child", limit: 1000 });
-  const { cursor } = first;
-  if (cursor === undefined) throw new Error("the first page has them all");
-  const second = await q.run("job.parents", { id: "child", limit: 1000, cursor });
-  expect([first, second].map(({ jobs }) => jobs.map(({ id }) => id))).toEqual(expected);
-  expect(second).not.toHaveProperty("cursor");
+  expect(await pages(q, { limit: 1000 })).toEqual([ids]);
+  expect(await pages(q, { state: "ready", label: "none" })).toEqual([[]]);
 });

@@ -65,7 +65,7 @@ test.each(["job.redrive", "job.discard"] as const)(
   async (name) => {
     const q = await openEngine();
     const payload = JSON.stringify("x".repeat(limits.payloadBytesMax - 2));
-    const inStep = limits.operationStepTextUnits / limits.payloadBytesMax;
+    const inStep = limits.operationStepTextBytes / limits.payloadBytesMax;
     const ids = Array.from({ length: inStep + 8 }, (_, i) => `j${i}`);
     for (const id of ids) await q.enqueue({ id, payload });
     for (const id of ids) await q.run("job.cancel", { id });

@@ -277,7 +277,7 @@ test("a step ends early where its jobs have long texts, and the alarm goes on wi
     await q.run("lease.settle", { items: jobs.map(({ id, token }) => ({ ...failed, id, token })) });
   }
   const { operation } = await q.run("job.redrive", {});
-  const most = limits.operationStepTextUnits / limits.payloadBytesMax;
+  const most = limits.operationStepTextBytes / limits.payloadBytesMax;
   expect(operation).toMatchObject({ status: "running", changed: most, examined: most });
   await q.advance(1000);
   expect((await counts(q)).ready).toBe(35);

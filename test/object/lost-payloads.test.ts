@@ -9,19 +9,36 @@ import { turns } from "./rig.ts";
 import { rigWithTail } from "./store-damages.ts";
 import { TestSocket } from "./wait-socket.ts";
 
+/** Ways in which the payload of b goes: where it stood in its row, and where it is a long one, which stood apart. */
+const ways = [
+  ["from its row", ["UPDATE jobs SET payload = NULL WHERE id = 'b'"]],
+  [
+    "from where it stood apart",
+    [
+      "CREATE TABLE job_texts (number INTEGER PRIMARY KEY, version INTEGER, value TEXT, text TEXT)",
+      "UPDATE jobs SET payload = NULL, value = json_set(value, '$.payloadAt', 4) WHERE id = 'b'",
+      "INSERT INTO job_texts VALUES (4, 1, '{}', NULL)",
+    ],
+  ],
+  [
+    "with the row in which it stood apart",
+    ["UPDATE jobs SET payload = NULL, value = json_set(value, '$.payloadAt', 4) WHERE id = 'b'"],
+  ],
+] as const;
+
 /** Jobs a to e, where b, which is not its table's first, has no payload. */
-async function withoutPayload() {
+async function withoutPayload(damages: readonly string[]) {
   const rig = await rigWithTail();
-  rig.sql.run("UPDATE jobs SET payload = NULL WHERE id = 'b'");
+  for (const damage of damages) rig.sql.run(damage);
   await rig.evict();
   const { jobs } = replyOf("lease.claim", await rig.engine.submit(claim()));
   expect(jobs.map(({ id }) => id)).toEqual(["a"]);
   return rig;
 }
 
-describe("a job whose payload is gone", () => {
+describe.each(ways)("a job whose payload is gone %s", (_, damages) => {
   it("is handed out to nobody: the claim that meets it is refused as corrupt, and takes no lease", async () => {
-    const rig = await withoutPayload();
+    const rig = await withoutPayload(damages);
     for (const max of [1, 3]) {
       expect(await rig.engine.submit(claim(max))).toMatchObject({
         refusal: {
@@ -34,7 +51,7 @@ describe("a job whose payload is gone", () => {
   });
 
   it("refuses only who asks for it", async () => {
-    const rig = await withoutPayload();
+    const rig = await withoutPayload(damages);
     expect(codeOf(await rig.engine.read(command("job.get", { id: "b" })))).toBe("store_corrupt");
     expect(await rig.stateOf("c")).toBe("ready");
     await rig.engine.submit(enqueue([{ id: "x", priority: -9 }]));
@@ -43,7 +60,7 @@ describe("a job whose payload is gone", () => {
   });
 
   it("keeps no purge from its end, which removes it", async () => {
-    const rig = await withoutPayload();
+    const rig = await withoutPayload(damages);
     const { operation } = replyOf(
       "queue.purge",
       await rig.engine.submit(command("queue.purge", {})),
@@ -53,7 +70,7 @@ describe("a job whose payload is gone", () => {
   });
 
   it("is given to nobody who waits, and what comes before it is", async () => {
-    const rig = await withoutPayload();
+    const rig = await withoutPayload(damages);
     const socket = new TestSocket();
     await rig.engine.hear(socket, JSON.stringify({ kind: "jobs", request: claim(1) }));
     await turns();

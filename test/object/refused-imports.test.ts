@@ -115,6 +115,16 @@ describe("an import of a file that was sealed again", () => {
       /a text of it does not stand in its place/,
     ],
     [
+      "a payload in two places",
+      inRows("jobs", "payloadAt", 2),
+      /its payload stands neither in it nor apart, or in both places/,
+    ],
+    [
+      "a result that stands apart, and is of no size",
+      inRows("jobs", "resultAt", 3),
+      /of its result it says the place or the size alone/,
+    ],
+    [
       "a row of a version before the first",
       (file: File) =>
         withRows(file, "jobs", (row) => {

@@ -4,6 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
 import { ENOUGH, TAKEN } from "../../src/contract/waits.ts";
 import { openEngine } from "../engine-harness.ts";
 import { able, act, planOf } from "../machine/plan-rig.ts";
@@ -79,6 +80,16 @@ describe("who waits for the end of a job that is kept for no time then", () => {
     );
     expect(waiter.answer).toMatchObject({ job: { id, payload: "p", endedAt: q.now, ...expected } });
     expect((await q.wait({ kind: "job", id })).answer).toEqual({ refused: "job_unknown" });
+  });
+
+  test("is told of it with its texts, also where these were long and are gone with it", async () => {
+    const q = await open();
+    const [payload, result] = ["p", "r"].map((of) => of.repeat(limits.jobTextInRowMax));
+    const id = await q.enqueue({ payload: JSON.stringify(payload) });
+    const waiter = await q.wait({ kind: "job", id });
+    const { token } = await q.claimOne();
+    await q.settle({ op: "complete", id, token, result: JSON.stringify(result) });
+    expect(waiter.answer).toMatchObject({ job: { id, payload, result } });
   });
 
   test("is told that it was cancelled, or that its time was over", async () => {

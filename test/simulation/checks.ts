@@ -5,6 +5,7 @@
 import type { JobRow } from "../../src/store/jobs.ts";
 import { openStore, type SluiceStore } from "../../src/store/schema.ts";
 import { dumpOf, Watch, type Watched } from "../invariants.ts";
+import { textsOf } from "../invariants-texts.ts";
 import type { Disk } from "./disk.ts";
 import { checkFlow, countsOfFlow } from "./flow-checks.ts";
 import { undisturbed } from "./injector.ts";
@@ -51,9 +52,15 @@ const plain = [
 /** Fields that are compared by what they hold. */
 const structured = ["labels", "requires", "backoff", "attempts", "unique", "after"] as const;
 
-function checkJob(id: string, job: Job | undefined, row: JobRow | undefined): void {
-  demand((job === undefined) === (row === undefined), "state", `job ${id} is kept`, job, row);
-  if (job === undefined || row === undefined) return;
+function checkJob(
+  { tables }: SluiceStore,
+  id: string,
+  job: Job | undefined,
+  kept: JobRow | undefined,
+): void {
+  demand((job === undefined) === (kept === undefined), "state", `job ${id} is kept`, job, kept);
+  if (job === undefined || kept === undefined) return;
+  const row = { ...kept, ...textsOf(tables, kept) };
   for (const field of plain) {
     if (job[field] !== row[field]) same("state", `job ${id}: ${field}`, row[field], job[field]);
   }
@@ -76,7 +83,7 @@ const asStored = (value: unknown): unknown =>
 
 /** Compares the jobs that changed, the counters, and the end of the log. */
 export function checkChanges(store: SluiceStore, state: State, touched: ReadonlySet<string>): void {
-  for (const id of touched) checkJob(id, state.jobs.get(id), store.tables.jobs.get([id]));
+  for (const id of touched) checkJob(store, id, state.jobs.get(id), store.tables.jobs.get([id]));
   checkNouns(store, state);
   checkFlow(store, state);
   checkNames(store, state);
@@ -101,7 +108,7 @@ export function checkAll(store: SluiceStore, state: State): void {
   const { jobs, operations, queue } = store.tables;
   let kept = 0;
   for (const [[id], row] of jobs.scan({})) {
-    checkJob(id, state.jobs.get(id), row);
+    checkJob(store, id, state.jobs.get(id), row);
     kept += 1;
   }
   same("state", "jobs that are kept", kept, state.jobs.size);

@@ -4,6 +4,7 @@
  */
 import { limits } from "../../src/contract/limits.ts";
 import { edges, waits } from "../../src/store/flows.ts";
+import { job_texts } from "../../src/store/job-texts.ts";
 import { blocked, deadlines, jobs, ready, scheduled } from "../../src/store/jobs.ts";
 import { keys, turns } from "../../src/store/keys.ts";
 import { leases } from "../../src/store/leases.ts";
@@ -16,6 +17,7 @@ export const small = {
   /** Distinct sets of requirements that may wait. */
   lanesMax: 3,
   parentsCountedInRowMax: 1,
+  jobTextInRowMax: 2,
   /** Keys that may have settings. */
   keysMax: 3,
   turnsAheadMin: 1,
@@ -55,7 +57,8 @@ const storeLimits = {
 };
 
 const listed = [
-  ...[blocked, deadlines, edges, held, jobs, keys, leases, ready, scheduled, turns, waits],
+  ...[blocked, deadlines, edges, held, job_texts, jobs, keys, leases, ready, scheduled],
+  ...[turns, waits],
 ];
 /** Changed rows of a table that a checkpoint leaves to a list: a run meets both fewer and more. */
 const PENDING_MAX = 5;

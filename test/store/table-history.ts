@@ -81,6 +81,11 @@ export const declared: [string, Declared, fc.Arbitrary<KeyPart[]>][] = [
     fc.tuple(printable),
   ],
   [
+    "a table of long texts, by SQLite's own number of rows",
+    declare({ name: "k", version: 1, key: [integer("n")], texts: ["body"], byRowid: true }),
+    fc.tuple(natural),
+  ],
+  [
     "a table that counts rows in blocks",
     declare({ name: "h", version: 1, key: [integer("lane"), double("d")], dividedOver: 4 }),
     fc.tuple(fc.nat(1), anyDouble),

@@ -11,6 +11,7 @@ import queue3 from "./queue-3.json" with { type: "json" };
 import queue4 from "./queue-4.json" with { type: "json" };
 import queue5 from "./queue-5.json" with { type: "json" };
 import queue6 from "./queue-6.json" with { type: "json" };
+import queue7 from "./queue-7.json" with { type: "json" };
 import snapshot1 from "./snapshot-1.json" with { type: "json" };
 import snapshot2 from "./snapshot-2.json" with { type: "json" };
 import snapshot3 from "./snapshot-3.json" with { type: "json" };
@@ -29,12 +30,20 @@ import snapshot15 from "./snapshot-15.json" with { type: "json" };
 import snapshot16 from "./snapshot-16.json" with { type: "json" };
 import snapshot17 from "./snapshot-17.json" with { type: "json" };
 import snapshot18 from "./snapshot-18.json" with { type: "json" };
+import snapshot19 from "./snapshot-19.json" with { type: "json" };
+import snapshot20 from "./snapshot-20.json" with { type: "json" };
+import snapshot21 from "./snapshot-21.json" with { type: "json" };
+import snapshot22 from "./snapshot-22.json" with { type: "json" };
+import snapshot23 from "./snapshot-23.json" with { type: "json" };
+import snapshot24 from "./snapshot-24.json" with { type: "json" };
+import snapshot25 from "./snapshot-25.json" with { type: "json" };
 import store1 from "./store-1.json" with { type: "json" };
 import store3 from "./store-3.json" with { type: "json" };
 import store4 from "./store-4.json" with { type: "json" };
 import store6 from "./store-6.json" with { type: "json" };
 import store8 from "./store-8.json" with { type: "json" };
 import store9 from "./store-9.json" with { type: "json" };
+import store11 from "./store-11.json" with { type: "json" };
 
 /** A value as JSON keeps it: a blob is an object with its bytes in hexadecimal. */
 export type StoredValue = string | number | null | { readonly blob: string };
@@ -76,13 +85,15 @@ export const goldenStores: readonly GoldenStore[] = [
   store6,
   store8,
   store9,
+  store11,
 ];
-/** The first knew jobs alone, the second no keys, the third no deliveries, the fourth no names, the fifth no job that waits for many; the last has every table. */
+/** The first knew jobs alone, the second no keys, the third no deliveries, the fourth no names, the fifth no job that waits for many, the sixth no long text; the last has every table. */
 export const goldenQueues = [
-  { log: queue1, snapshots: [snapshot1, snapshot2, snapshot4, snapshot8, snapshot13] },
-  { log: queue2, snapshots: [snapshot3, snapshot5, snapshot9, snapshot14] },
-  { log: queue3, snapshots: [snapshot6, snapshot10, snapshot15] },
-  { log: queue4, snapshots: [snapshot7, snapshot11, snapshot16] },
-  { log: queue5, snapshots: [snapshot12, snapshot17] },
-  { log: queue6, snapshots: [snapshot18] },
+  { log: queue1, snapshots: [snapshot1, snapshot2, snapshot4, snapshot8, snapshot13, snapshot19] },
+  { log: queue2, snapshots: [snapshot3, snapshot5, snapshot9, snapshot14, snapshot20] },
+  { log: queue3, snapshots: [snapshot6, snapshot10, snapshot15, snapshot21] },
+  { log: queue4, snapshots: [snapshot7, snapshot11, snapshot16, snapshot22] },
+  { log: queue5, snapshots: [snapshot12, snapshot17, snapshot23] },
+  { log: queue6, snapshots: [snapshot18, snapshot24] },
+  { log: queue7, snapshots: [snapshot25] },
 ] as readonly GoldenQueue[];
