@@ -27,6 +27,8 @@ interface Surroundings extends Evicted {
   readonly current: Instance | undefined;
   /** Whether nothing is under way that could change something. */
   readonly isIdle: boolean;
+  /** Whether something went wrong in this step, as it was to. */
+  readonly isExcused: boolean;
   now(): number;
   moveClock(ms: number): void;
   wake(): Promise<Instance>;
@@ -158,8 +160,7 @@ export class Channels {
     isAgain: boolean,
   ): Promise<void> {
     const claim = this.presence.claim(random);
-    // What becomes of a dead worker is sure only where nothing else is under way.
-    if (this.presence.isDead(claim.worker)) await this.#world.sync();
+    await this.#alone(claim.worker);
     const instance = await this.#world.wake();
     const { auditor } = this.#world;
     const session = sessionOf(secret);
@@ -207,8 +208,15 @@ export class Channels {
     await this.#hello(random, end.secret, end, knows);
   }
 
+  /** What becomes of a dead worker is sure only where nothing else is under way. */
+  async #alone(worker: string | undefined): Promise<void> {
+    if (this.presence.isDead(worker)) await this.#world.sync();
+  }
+
   /** `frame` is called once there is an instance: what that sends as it wakes is on its way before anything is said. */
   async #say(end: ChannelEnd, frame: () => string): Promise<void> {
+    await this.#alone(end.worker);
+    const isDead = this.presence.isDead(end.worker);
     const instance = await this.#world.wake();
     const text = frame();
     await this.presence.saying(end, async () => {
@@ -220,6 +228,13 @@ export class Channels {
       });
       await this.#world.settle();
     });
+    if (isDead) await this.#risen();
+  }
+
+  /** A dead worker has said something: once that is durable no later fault takes it back. */
+  async #risen(): Promise<void> {
+    await this.#world.sync();
+    if (this.#world.isIdle && !this.#world.isExcused) this.presence.check();
   }
 
   /** What is heard of a worker long behind its hello, and acknowledges nothing, is known to the next instance too. */
