@@ -86,17 +86,17 @@ export const redisMutants: readonly Mutant[] = [
   {
     name: "one-half-done",
     breaks: "a transaction is refused for what it would copy, and the calls before have copied",
-    file: "src/object/group.ts",
-    from: 'if (request.name === "redis.run" && "refusal" in answer) this.#work.undo(before);',
-    to: "",
+    file: "src/machine/redis.ts",
+    from: "tx.whole(() => runCalls(tx, input))",
+    to: "runCalls(tx, input)",
     tests: [heavy],
   },
   {
     name: "due-with-the-refused",
     breaks: "what time had done is undone with a command that met it and was refused",
     file: "src/object/group.ts",
-    from: 'if (request.name === "redis.run" && "refusal" in answer) this.#work.undo(before);',
-    to: 'if ("refusal" in answer) this.#work.undo(before);',
+    from: "(decisions[name] as Decide<typeof name>)(this.#tx, input as never);",
+    to: "this.#tx.whole(() => (decisions[name] as Decide<typeof name>)(this.#tx, input as never));",
     tests: ["test/simulation/simulation.test.ts"],
   },
   {

@@ -57,9 +57,11 @@ export interface Transaction extends View {
   /** The answer kept under a job's own idempotency key. */
   recall(key: string): KeptAnswer | undefined;
   keep(key: string, bodyHash: string, answer: string): void;
+  /** Does work of several parts, of which the first may have emitted something by the time that a later one is refused: that is taken back. */
+  whole<T>(work: () => T | Refusal): T | Refusal;
 }
 
-/** A command's meaning: its reply, or why not. A refused command has emitted nothing but what was due; what `redis.run` has is undone. */
+/** A command's meaning: its reply, or why not. A refused command has emitted nothing but what was due, which stands. */
 export type Decide<N extends CommandName> = (
   tx: Transaction,
   input: CommandInputs[N],

@@ -53,7 +53,10 @@ function currentVersion({ tables, identity, at }: View, name: string): number {
   return hash52(`${queueId}.${term}`) + versionOfName(tables, name, at);
 }
 
-export const runRedis: Decide<"redis.run"> = (tx, input) => {
+/** One that is refused, of which the first calls may have done something, leaves nothing of it. */
+export const runRedis: Decide<"redis.run"> = (tx, input) => tx.whole(() => runCalls(tx, input));
+
+const runCalls: Decide<"redis.run"> = (tx, input) => {
   const { calls, watched = [], atomic, blocks, enoughBytes = Infinity } = input;
   const isChanged = watched.some(({ name, version }) =>
     version === versionOfNothing

@@ -3,6 +3,7 @@
  * Invariant: after an undo the store, the entry, and all that the group remembers are as they were at the mark.
  */
 import type { Event } from "../contract/events.ts";
+import { isRefusal, type Refusal } from "../contract/refusals.ts";
 import type { BuilderMark, EntryBuilder } from "../store/entry.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { KeptAnswers } from "./kept-answers.ts";
@@ -60,6 +61,14 @@ export class GroupWork {
     told.undo(mark.told);
     kept.undo(mark.keys);
     serving.undo(mark.serving);
+  }
+
+  /** Does some work. Of what is refused nothing is left. */
+  whole<T>(work: () => T | Refusal): T | Refusal {
+    const before = this.mark();
+    const answer = work();
+    if (isRefusal(answer)) this.undo(before);
+    return answer;
   }
 
   /** Does some work. A fault in it is undone and reported, and the result is then what `otherwise` makes of it. */

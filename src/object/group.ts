@@ -85,6 +85,7 @@ export class Group {
       emit: (type, facts) => this.#emit(type, facts),
       recall: (key) => this.#kept.recall(key),
       keep: (key, bodyHash, answer) => this.#kept.keep(key, bodyHash, answer),
+      whole: (work) => this.#work.whole(work),
     };
     this.#following = withConsequences(tx, () => context.store.isHeavy);
     const { store, onFault } = context;
@@ -206,8 +207,6 @@ export class Group {
       this.#work.undo(before);
       return isFirst ? { refusal: tooLarge(bytes) } : "full";
     }
-    // Any other that is refused has done no more than time had.
-    if (request.name === "redis.run" && "refusal" in answer) this.#work.undo(before);
     this.#commands += 1;
     return answer;
   }
