@@ -25,14 +25,16 @@ export const redisLimits = {
   /** Elements that one call moves, removes or copies, and that it looks at to find others. */
   redisElementsPerCallMax: 10_000,
   redisElementsSeenMax: 100_000,
-  /** Bytes of elements that the calls of one run look at: about a tenth of a second. */
+  /** Bytes of elements and strings that the calls of one run look at: about a tenth of a second. */
   redisBytesSeenMax: 32 * MiB,
   /**
-   * Bytes of elements that they write once more: copies, and what moves in the middle of a list. Memory holds them until a checkpoint, each
-   * beside what a row costs there.
+   * Bytes of elements that they write once more: copies, what moves in the middle of a list, and strings of which something else changes.
+   * Memory holds them until a checkpoint, each beside what a row costs there.
    */
   redisBytesMovedMax: 8 * MiB,
   redisMovedBytesLeast: 128,
+  /** Bytes of elements that one call removes and does not look at: one checkpoint frees them, at 1 to 2 ms a MiB. */
+  redisBytesFreedMax: 128 * MiB,
   /** Characters that one call compares once more with patterns, because a `*` takes another one: about half a second. */
   redisComparedAgainMax: 20_000_000,
   /** Bytes that the replies of one run have. */

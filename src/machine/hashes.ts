@@ -46,12 +46,15 @@ function fieldOf(call: Call, of: Collection | undefined, field: string): string 
   return row && unpackBytes(row.content);
 }
 
-/** Whether a hash has a field. One call asks for many, whose values are read with them. */
-function has(call: Call, of: Collection | undefined, field: string): boolean {
+/** The same of one that is not told: as it is read all the same, it counts as looked at. */
+function lookAt(call: Call, of: Collection | undefined, field: string): string | undefined {
   const value = fieldOf(call, of, field);
   if (value !== undefined) call.looked(value.length);
-  return value !== undefined;
+  return value;
 }
+
+const has = (call: Call, of: Collection | undefined, field: string): boolean =>
+  lookAt(call, of, field) !== undefined;
 
 /** Fields have values from now on, of one that is said twice the last; how many are new. */
 function put(call: Call, name: string, pairs: ReadonlyMap<string, string>): number {
@@ -74,7 +77,7 @@ const hset: Perform = (call) => {
 
 const hsetnx: Perform = (call) => {
   const [name, field, value] = [call.arg(0), call.arg(1), call.arg(2)];
-  if (fieldOf(call, hashOf(call, name), field) !== undefined) return 0;
+  if (has(call, hashOf(call, name), field)) return 0;
   return put(call, name, new Map([[field, value]]));
 };
 
@@ -101,10 +104,9 @@ const hdel: Perform = (call) => {
 };
 
 const hlen: Perform = (call) => hashOf(call, call.arg(0))?.size ?? 0;
-const hexists: Perform = (call) =>
-  fieldOf(call, hashOf(call, call.arg(0)), call.arg(1)) === undefined ? 0 : 1;
+const hexists: Perform = (call) => (has(call, hashOf(call, call.arg(0)), call.arg(1)) ? 1 : 0);
 const hstrlen: Perform = (call) =>
-  fieldOf(call, hashOf(call, call.arg(0)), call.arg(1))?.length ?? 0;
+  lookAt(call, hashOf(call, call.arg(0)), call.arg(1))?.length ?? 0;
 
 /** All fields, each as it is told: nothing is read behind the one for which a reply has no room. */
 function whole<T>(call: Call, from: ElementsFrom, tell: (each: Element) => T): T[] {

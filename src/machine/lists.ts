@@ -2,11 +2,20 @@
  * What the commands of lists mean that read them, add to them, and change what is in them.
  * Invariant: as `redis-call.ts` has it; what is done in the middle of a list looks at a bounded number of elements, and moves as few.
  */
+import { limits } from "../contract/limits.ts";
 import type { ListEnd } from "../contract/lists.ts";
 import { packBytes } from "../store/packed.ts";
 import { findAll, indexIn, itemAt, listOf, move, push, take } from "./list-items.ts";
 import { atLeast, integer, span } from "./redis-arguments.ts";
-import { noSuchName, OK, type Perform, RedisError, syntaxError } from "./redis-call.ts";
+import {
+  type Call,
+  type Collection,
+  noSuchName,
+  OK,
+  type Perform,
+  RedisError,
+  syntaxError,
+} from "./redis-call.ts";
 
 const pushAt =
   (end: ListEnd, isThereOnly = false): Perform =>
@@ -43,6 +52,25 @@ const lset: Perform = (call) => {
   return OK;
 };
 
+/** Checks what goes before an index, and behind so many elements from it on: how many these are, and how long. */
+function freed(call: Call, list: Collection, first: number, count: number): void {
+  const { gen, size, head = 0 } = list;
+  call.bounded(size - count);
+  // So few are not longer than they may be, whatever they are.
+  if ((size - count) * limits.redisValueBytesMax <= limits.redisBytesFreedMax) return;
+  const ends = [
+    { from: [gen, head], to: [gen, head + first] },
+    { from: [gen, head + first + count], to: [gen, head + size] },
+  ] as const;
+  let bytes = 0;
+  for (const { from, to } of ends) {
+    for (const [, { textLength }] of call.tx.tables.list_items.outlines({ from, to })) {
+      bytes += textLength;
+      call.freed(bytes);
+    }
+  }
+}
+
 const ltrim: Perform = (call) => {
   const name = call.arg(0);
   const [start, stop] = [integer(call.arg(1)), integer(call.arg(2))];
@@ -51,7 +79,7 @@ const ltrim: Perform = (call) => {
   const { first, count } = span(start, stop, list.size);
   // Either what goes is removed, or what stays has another place.
   const gone = list.size - count;
-  if (count > gone) call.bounded(gone);
+  if (count > gone) freed(call, list, first, count);
   else move(call, list, first, count);
   if (count === 0) call.remove(name);
   else if (count < list.size) call.tx.emit("list.trimmed", { name, from: first, count });

@@ -4,7 +4,7 @@
  */
 import type { RedisReply } from "../contract/redis.ts";
 import { shown } from "../contract/redis-commands.ts";
-import { isOver, keyOfName, type NameRow, readKeyspace } from "../store/names.ts";
+import { type NameRow, readKeyspace } from "../store/names.ts";
 import { unpackBytes } from "../store/packed.ts";
 import { copy } from "./copies.ts";
 import { nameScanCommands } from "./name-scans.ts";
@@ -13,20 +13,17 @@ import { type Call, noSuchName, OK, type Perform, RedisError, syntaxError } from
 import { encodingOfString } from "./strings.ts";
 
 const del: Perform = (call) => {
-  let removed = 0;
-  for (const name of call.args) if (call.remove(name)) removed += 1;
-  return removed;
+  const there: string[] = [];
+  for (const [name, row] of call.namedEach([...new Set(call.args)])) {
+    if (row !== undefined) there.push(name);
+  }
+  for (const name of there) call.tx.emit("name.removed", { name });
+  return there.length;
 };
 
 const exists: Perform = (call) => {
   let there = 0;
-  for (const name of call.args) {
-    const row = call.named(name);
-    if (row === undefined) continue;
-    // The same names may be said again and again.
-    call.looked(row.content?.length ?? 0);
-    there += 1;
-  }
+  for (const [, row] of call.namedEach(call.args)) if (row !== undefined) there += 1;
   return there;
 };
 
@@ -65,14 +62,15 @@ const expireIn =
     const row = call.named(name);
     if (row === undefined || !mayExpire(options, until, row.until)) return 0;
     if (until <= call.tx.at) call.remove(name);
-    else call.tx.emit("name.expires", { name, until });
+    else call.expire(name, row, until);
     return 1;
   };
 
 const persist: Perform = (call) => {
   const name = call.arg(0);
-  if (call.named(name)?.until === undefined) return 0;
-  call.tx.emit("name.expires", { name });
+  const row = call.named(name);
+  if (row?.until === undefined) return 0;
+  call.expire(name, row);
   return 1;
 };
 
@@ -89,16 +87,19 @@ const inSeconds = (ms: number): number => Math.floor((ms + 500) / 1000);
 
 const rename: Perform = (call) => {
   const [from, to] = [call.arg(0), call.arg(1)];
-  if (call.named(from) === undefined) throw noSuchName();
-  if (from !== to) call.tx.emit("name.renamed", { from, to });
+  const row = call.named(from);
+  if (row === undefined) throw noSuchName();
+  if (from === to) return OK;
+  call.rename(row, from, to);
   return OK;
 };
 
 const renamenx: Perform = (call) => {
   const [from, to] = [call.arg(0), call.arg(1)];
-  if (call.named(from) === undefined) throw noSuchName();
+  const row = call.named(from);
+  if (row === undefined) throw noSuchName();
   if (call.named(to) !== undefined) return 0;
-  call.tx.emit("name.renamed", { from, to });
+  call.rename(row, from, to);
   return 1;
 };
 
@@ -128,8 +129,8 @@ const NO_FREQUENCY =
 const told =
   (show: (row: NameRow) => RedisReply): Perform =>
   (call) => {
-    const row = call.tx.tables.names.get(keyOfName(call.tx.tables, call.arg(1)));
-    return row === undefined || isOver(row.until, call.tx.at) ? null : show(row);
+    const row = call.named(call.arg(1));
+    return row === undefined ? null : show(row);
   };
 
 const notCounted = (): never => {

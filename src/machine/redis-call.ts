@@ -5,7 +5,7 @@
 import { limits } from "../contract/limits.ts";
 import type { NameType } from "../contract/names.ts";
 import { type RedisReply, repliesTooLarge } from "../contract/redis.ts";
-import { type NameRow, namedBy } from "../store/names.ts";
+import { keyOfName, type NameRow, namedBy } from "../store/names.ts";
 import type { Transaction } from "./decide.ts";
 
 /** What a call errs with, in Redis's words. Thrown within a call, and made a reply of by `redis.ts` alone. */
@@ -45,6 +45,9 @@ export const roomOfRun = (): Room => ({
   moved: limits.redisBytesMovedMax,
   found: limits.entryBytesMax,
 });
+
+/** Names that are read together: strings may be long, and stand in memory between them. */
+const NAMED_TOGETHER_MAX = 16;
 
 /** Bytes that a reply, or an element that is looked at, takes beside those of its text. */
 const OVERHEAD_BYTES = 16;
@@ -89,9 +92,24 @@ export class Call {
     return this.args[index]?.toLowerCase() ?? "";
   }
 
-  /** What a name names. */
+  /** What a name names. A string is read with it, whatever is asked of it: that counts as looked at. */
   named(name: string): NameRow | undefined {
-    return namedBy(this.tx.tables, name, this.tx.at);
+    const row = namedBy(this.tx.tables, name, this.tx.at);
+    if (row?.content !== undefined) this.looked(row.content.length);
+    return row;
+  }
+
+  /** The same of each of many names, which are read together. */
+  *namedEach(names: readonly string[]): Generator<[name: string, row: NameRow | undefined]> {
+    const { tables } = this.tx;
+    let read = 0;
+    for (const [i, name] of names.entries()) {
+      if (i === read) {
+        const next = names.slice(i, i + NAMED_TOGETHER_MAX);
+        read += Math.max(1, tables.names.expect(next.map((each) => keyOfName(tables, each))));
+      }
+      yield [name, this.named(name)];
+    }
   }
 
   /** What a name names, if it is of this type. Throws WRONGTYPE. */
@@ -114,6 +132,23 @@ export class Call {
     if (this.named(name) === undefined) return false;
     this.tx.emit("name.removed", { name });
     return true;
+  }
+
+  /** A name has a time from now on, or none. */
+  expire(name: string, row: NameRow, until?: number): void {
+    this.#rewritten(row);
+    this.tx.emit("name.expires", { name, until });
+  }
+
+  /** What a name names has another one from now on. */
+  rename(row: NameRow, from: string, to: string): void {
+    this.#rewritten(row);
+    this.tx.emit("name.renamed", { from, to });
+  }
+
+  /** A row of a name is written once more, and with it the value of a string; a collection's elements stay where they are. */
+  #rewritten({ content }: NameRow): void {
+    if (content !== undefined) this.moved(content.length);
   }
 
   /** Takes a text into the reply. Throws where the replies would be too many. */
@@ -149,6 +184,12 @@ export class Call {
     this.#room.found -= element.length;
     if (this.#room.found < 0) throw this.#tooMuch("change", limits.entryBytesMax, "bytes");
     return element;
+  }
+
+  /** Checks how many bytes of elements go that nobody has read. */
+  freed(bytes: number): void {
+    const most = limits.redisBytesFreedMax;
+    if (bytes > most) throw this.#tooMuch("remove", most, "bytes");
   }
 
   /** Checks how many elements are looked at. */

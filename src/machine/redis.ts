@@ -19,7 +19,7 @@ import {
 } from "../contract/redis-commands.ts";
 import { commandOf, unknownCall } from "../contract/redis-subcommands.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
-import { readKeyspace, versionOfName, versionOfUnused } from "../store/names.ts";
+import { namedBy, readKeyspace, versionOfName, versionOfUnused } from "../store/names.ts";
 import { noting, serveReady } from "./blocking.ts";
 import type { Decide, Read, Transaction, View } from "./decide.ts";
 import { hashCommands } from "./hashes.ts";
@@ -58,13 +58,12 @@ export const runRedis: Decide<"redis.run"> = (tx, input) => tx.whole(() => runCa
 
 const runCalls: Decide<"redis.run"> = (tx, input) => {
   const { calls, watched = [], atomic, blocks, enoughBytes = Infinity } = input;
-  const isChanged = watched.some(({ name, version }) =>
-    version === versionOfNothing
-      ? versionOfName(tx.tables, name, tx.at) !== versionOfUnused
-      : currentVersion(tx, name) !== version,
-  );
-  if (isChanged) return { replies: null };
   const room = roomOfRun();
+  for (const { name, version } of watched) {
+    if (hasChanged(tx, name, version)) return { replies: null };
+    room.seen -= namedBy(tx.tables, name, tx.at)?.content?.length ?? 0;
+    if (room.seen < 0) return tooMuchWatched();
+  }
   const ready = new Set<string>();
   const watching = noting(tx, ready);
   const replies: RedisReply[] = [];
@@ -81,11 +80,23 @@ const runCalls: Decide<"redis.run"> = (tx, input) => {
     // Who waits comes before the next call. Where the entry has no room for that, the next call is one of the next entry.
     if (!atomic && !serveReady(tx, ready, performWaiting)) return { replies };
     const isEnough = isSpent || limits.redisReplyBytesMax - room.bytes >= enoughBytes;
-    if (!atomic && isEnough) return { replies };
+    if (!atomic && (isEnough || tx.isLaden())) return { replies };
   }
   serveReady(tx, ready, performWaiting);
   return { replies };
 };
+
+const hasChanged = (view: View, name: string, version: number): boolean =>
+  version === versionOfNothing
+    ? versionOfName(view.tables, name, view.at) !== versionOfUnused
+    : currentVersion(view, name) !== version;
+
+/** Each string that is watched is read once more. */
+const tooMuchWatched = (): Refusal =>
+  refuse(
+    "entry_too_large",
+    `The strings that are watched have more than ${limits.redisBytesSeenMax} bytes between them: watch fewer.`,
+  );
 
 /** Whether the calls have looked at more than they may, or have moved or found more. */
 const isShort = ({ seen, moved, found }: Room): boolean => seen < 0 || moved < 0 || found < 0;

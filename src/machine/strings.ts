@@ -92,7 +92,9 @@ const setnx: Perform = (call) => {
 const setFor =
   (unit: TimeUnit): Perform =>
   (call) => {
-    put(call, call.arg(0), call.arg(2), futureTimeOf(call, call.arg(1), unit));
+    const until = futureTimeOf(call, call.arg(1), unit);
+    call.named(call.arg(0));
+    put(call, call.arg(0), call.arg(2), until);
     return OK;
   };
 
@@ -114,13 +116,12 @@ const getex: Perform = (call) => {
   const name = call.arg(0);
   const options = setOptions(call, 1, true);
   const value = getText(call, name);
-  if (value === null) return null;
+  const row = call.named(name);
+  if (row === undefined) return null;
   const until = timeIn(call, options);
   if (until !== undefined && until <= call.tx.at) call.remove(name);
-  else if (until !== undefined) call.tx.emit("name.expires", { name, until });
-  else if (options.persist && call.named(name)?.until !== undefined) {
-    call.tx.emit("name.expires", { name });
-  }
+  else if (until !== undefined) call.expire(name, row, until);
+  else if (options.persist && row.until !== undefined) call.expire(name, row);
   return value;
 };
 
@@ -137,7 +138,10 @@ function pairsOf(call: Call): [string, string][] {
 }
 
 const mset: Perform = (call) => {
-  for (const [name, value] of pairsOf(call)) put(call, name, value);
+  const pairs = pairsOf(call);
+  // What has a value is read, however long it is, for another to take its place.
+  for (const _ of call.namedEach(pairs.map(([name]) => name)));
+  for (const [name, value] of pairs) put(call, name, value);
   return OK;
 };
 
@@ -160,8 +164,10 @@ function checkLength(length: number): void {
 /** Other bytes from an offset on; how long the string is then. */
 function patch(call: Call, name: string, offset: number, old: string, value: string): number {
   checkLength(offset + value.length);
+  const length = Math.max(old.length, offset + value.length);
+  call.moved(length);
   call.tx.emit("string.patched", { name, offset, value: packBytes(value) });
-  return Math.max(old.length, offset + value.length);
+  return length;
 }
 
 const append: Perform = (call) => {

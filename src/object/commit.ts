@@ -215,8 +215,9 @@ export class Committer {
     try {
       const group = this.#group();
       this.#fill(group, members, served);
+      const { isLaden } = group.work;
       refusal = this.#append(group, served);
-      this.#gathering.wrote(members.length);
+      this.#gathering.wrote(members.length, isLaden);
     } catch (error) {
       // Undo itself failed: memory can no longer be trusted, storage can.
       this.#abort(error, members);

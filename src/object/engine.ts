@@ -4,6 +4,7 @@
  */
 import { encodeReply } from "../contract/commands.ts";
 import type { HeldLease } from "../contract/leases.ts";
+import { limits } from "../contract/limits.ts";
 import type { DeleteQueueInput } from "../contract/queue.ts";
 import type { Refusal } from "../contract/refusals.ts";
 import type { CommandAnswer, CommandRequest, DirectoryRpc } from "../contract/rpc.ts";
@@ -24,6 +25,7 @@ import { FeedDoor } from "./feed-door.ts";
 import type { Group } from "./group.ts";
 import type { Telling } from "./line.ts";
 import { contentsIn, damageOfLog, OpenedStore } from "./opening.ts";
+import { letRequestsBy } from "./pauses.ts";
 import type { Post } from "./post.ts";
 import { Rates } from "./rates.ts";
 import { type Damaged, isDamaged, QueueReads } from "./reads.ts";
@@ -239,10 +241,18 @@ export class QueueEngine {
 
   /** Answers a command that only reads, as of the last entry. */
   async read(request: CommandRequest): Promise<CommandAnswer> {
+    const before = this.#unitsRead;
     const answer = this.#answer(request);
     // What it saw may not be durable yet; it is told only once it is.
     await this.#ports.sql.sync();
+    // Whoever has read much may go on reading, and storage answers at once.
+    if (this.#unitsRead - before > limits.entryUnitsReadMax) await letRequestsBy(this.#ports);
     return answer;
+  }
+
+  get #unitsRead(): number {
+    const store = this.#opened.current;
+    return isDamaged(store) ? 0 : store.unitsRead;
   }
 
   #answer(request: CommandRequest): CommandAnswer {

@@ -1,7 +1,8 @@
 /**
  * Whether a group waits for those who come together with its first command. Where many call at once, the first of them would
- * else be written alone, and the others behind it: two entries and two waits for the disk in place of one.
- * Invariant: who calls alone is never kept waiting, but once behind a crowd.
+ * else be written alone, and the others behind it: two entries and two waits for the disk in place of one. And whether it lets others
+ * have their turn: a long pipeline is a group behind the other, in which storage answers all at once.
+ * Invariant: who calls alone is never kept waiting, but once behind a crowd, or behind a group that took long.
  */
 
 import { letRequestsBy, type Pausing } from "./pauses.ts";
@@ -13,21 +14,21 @@ interface Gathered extends Pausing {
 
 export class Gathering {
   readonly #ports: Gathered;
-  #isCrowd = false;
+  #isDue = false;
   #isWaiting = false;
 
   constructor(ports: Gathered) {
     this.#ports = ports;
   }
 
-  /** A group was written for so many commands: where they were several, the next is likely to be one of several too. */
-  wrote(commands: number): void {
-    this.#isCrowd = commands > 1;
+  /** A group was written for so many commands: where they were several, the next is likely to be one of several too. `isLaden`: it took long. */
+  wrote(commands: number, isLaden: boolean): void {
+    this.#isDue = commands > 1 || isLaden;
   }
 
   /** Whether the next group is to wait. It begins once all that has come by then was heard. */
   holds(): boolean {
-    if (!this.#isWaiting && this.#isCrowd) {
+    if (!this.#isWaiting && this.#isDue) {
       this.#isWaiting = true;
       // However the wait ends, the group begins.
       letRequestsBy(this.#ports).then(this.#begin, this.#begin);
@@ -37,7 +38,7 @@ export class Gathering {
 
   readonly #begin = (): void => {
     this.#isWaiting = false;
-    this.#isCrowd = false;
+    this.#isDue = false;
     this.#ports.begin();
   };
 }

@@ -3,6 +3,7 @@
  * Invariant: after an undo the store, the entry, and all that the group remembers are as they were at the mark.
  */
 import type { Event } from "../contract/events.ts";
+import { limits } from "../contract/limits.ts";
 import { isRefusal, type Refusal } from "../contract/refusals.ts";
 import type { BuilderMark, EntryBuilder } from "../store/entry.ts";
 import type { SluiceStore } from "../store/schema.ts";
@@ -32,10 +33,18 @@ interface WorkParts {
 
 export class GroupWork {
   readonly #parts: WorkParts;
+  readonly #unitsBefore: number;
   #faults = 0;
 
   constructor(parts: WorkParts) {
     this.#parts = parts;
+    this.#unitsBefore = parts.store.unitsRead;
+  }
+
+  /** Whether so much text was read for it, or waits to be written or freed, that others are to have their turn. */
+  get isLaden(): boolean {
+    const { isHeavy, unitsRead } = this.#parts.store;
+    return isHeavy || unitsRead - this.#unitsBefore > limits.entryUnitsReadMax;
   }
 
   /** How many faults were reported and undone. */

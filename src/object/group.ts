@@ -85,6 +85,7 @@ export class Group {
       emit: (type, facts) => this.#emit(type, facts),
       recall: (key) => this.#kept.recall(key),
       keep: (key, bodyHash, answer) => this.#kept.keep(key, bodyHash, answer),
+      isLaden: () => this.#work.isLaden,
       whole: (work) => this.#work.whole(work),
     };
     this.#following = withConsequences(tx, () => context.store.isHeavy);
@@ -131,7 +132,7 @@ export class Group {
     if (this.#isEmpty) return true;
     const fits = this.#builder.bytes + request.bytes <= limits.entryBytesMax;
     // The first command goes with its sweep, however heavy, or a long backlog of due jobs would hold it up.
-    return fits && (this.#commands === 0 || !this.#context.store.isHeavy);
+    return fits && (this.#commands === 0 || !this.#work.isLaden);
   }
 
   /**
@@ -166,9 +167,9 @@ export class Group {
     return true;
   }
 
-  /** How many faults were reported and undone. */
-  get faults(): number {
-    return this.#work.faults;
+  /** How much it has done, and what of that failed. */
+  get work(): Pick<GroupWork, "faults" | "isLaden"> {
+    return this.#work;
   }
 
   /** Records that the state before this entry was imported, and which numbers of plans the queue had given before. */

@@ -101,7 +101,7 @@ export class Line {
     const told: Telling[] = [];
     if (this.#claimants.size === 0 || !group.exists) return told;
     const failed = new Set<string>();
-    const { faults } = group;
+    const { faults } = group.work;
     for (const claimant of this.#claimants) {
       const { isKeyNew, isStanding } = claimant;
       if (claimant.isServed || !(isKeyNew || mayFindJobs(group.view))) continue;
@@ -125,7 +125,7 @@ export class Line {
       if (isAnswered) told.push(claimant.take(served));
     }
     // What failed was undone: a job may be ready for those who wait, and no event tells of it.
-    if (group.faults > faults) this.#later();
+    if (group.work.faults > faults) this.#later();
     return told;
   }
 

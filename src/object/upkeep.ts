@@ -126,7 +126,7 @@ export class Upkeep {
       const step = await committer.upkeep((group) => {
         const changes = group.sweep(true);
         const hadOperation = group.advanceOperation();
-        return { isMore: changes > 0 || hadOperation, faults: group.faults };
+        return { isMore: changes > 0 || hadOperation, faults: group.work.faults };
       });
       // What failed was reported and undone; at once again it would fail again.
       if (step.faults > 0) return this.#retryLater();

@@ -21,6 +21,7 @@ import { following, followNothing } from "./pubsub.ts";
 import type { Call } from "./requests.ts";
 import { REDIS_VERSION } from "./server-commands.ts";
 import type { Session } from "./session.ts";
+import type { Watched } from "./transaction.ts";
 
 const ok: RedisReply = { ok: "OK" };
 const syntaxError: RedisReply = { error: "ERR syntax error" };
@@ -156,18 +157,25 @@ const watch = async ({ transaction, ports }: GateContext, call: Call): Promise<G
   if (transaction.watching + names.length > limits.redisWatchedMax) {
     return { error: `ERR a connection watches at most ${limits.redisWatchedMax} names` };
   }
-  if (names.length === 0) return ok;
-  const answer = await ports.versions(names);
-  // Where there is no queue yet, the first command makes it.
-  const isNew = "refusal" in answer && answer.refusal.refusalCode === "queue_unknown";
-  if ("refusal" in answer && !isNew) return { error: errorOf(answer.refusal) };
-  for (const [i, name] of names.entries()) {
-    const version = "versions" in answer ? answer.versions[i] : versionOfNothing;
-    if (version === undefined) throw new Error("watch: a name has no version");
-    transaction.watch({ name, version });
+  const watched: Watched[] = [];
+  for (let at = 0; at < names.length; at += VERSIONS_AT_ONCE) {
+    const some = names.slice(at, at + VERSIONS_AT_ONCE);
+    const answer = await ports.versions(some);
+    // Where there is no queue yet, the first command makes it.
+    const isNew = "refusal" in answer && answer.refusal.refusalCode === "queue_unknown";
+    if ("refusal" in answer && !isNew) return { error: errorOf(answer.refusal) };
+    for (const [i, name] of some.entries()) {
+      const version = "versions" in answer ? answer.versions[i] : versionOfNothing;
+      if (version === undefined) throw new Error("watch: a name has no version");
+      watched.push({ name, version });
+    }
   }
+  for (const each of watched) transaction.watch(each);
   return ok;
 };
+
+/** A string is read for its version, however long it is: others have their turn between so many. */
+const VERSIONS_AT_ONCE = 32;
 
 const unwatch: GateCommand = ({ transaction }) => {
   transaction.unwatch();

@@ -67,6 +67,8 @@ export class Base<V extends object> {
   #ahead: readonly SqlRow[] = [];
   #at = 0;
   readonly #expected = new Expected();
+  /** Length of the texts that were read so far, in UTF-16 units. */
+  unitsRead = 0;
   /** The last point looked up: a read is often followed by a write of the same row. */
   #looked: { readonly key: Key; readonly value: V | undefined } | undefined;
 
@@ -108,7 +110,8 @@ export class Base<V extends object> {
     const found = isPlain ? this.#rowsOfParts(keys) : this.#rowsOfKeys(keys);
     const rows: SqlRow[] = [];
     for (const row of found) rows[Number(row[this.#keyAt])] = row;
-    const units = found.reduce((sum, row) => sum + this.#textUnits(row), 0);
+    const units = this.#declaration.rows.storedLength(found);
+    this.unitsRead += units;
     this.#expected.learn(keys, rows, units);
     return reach;
   }
@@ -161,17 +164,11 @@ export class Base<V extends object> {
 
   #readFrom(key: Key): void {
     const isUsed = this.#ahead.length > 0 && this.#at === this.#ahead.length;
-    const isLight = this.#ahead.reduce((sum, row) => sum + this.#textUnits(row), 0) < aheadUnitsMax;
+    const isLight = this.#declaration.rows.storedLength(this.#ahead) < aheadUnitsMax;
     const few = this.#declaration.byRowid ? 1 : aheadRowsMin;
     const wanted = isUsed && isLight ? 2 * this.#ahead.length : few;
     this.#ahead = this.#read({ low: key, high: after([]) }, Math.min(wanted, aheadRowsMax));
     this.#at = 0;
-  }
-
-  #textUnits(row: SqlRow): number {
-    let units = 0;
-    for (let i = 2; i < this.#keyAt; i += 1) units += String(row[i] ?? "").length;
-    return units;
   }
 
   /** What `get` of a key has found last, or was told; undefined where that was of another one. */
@@ -197,7 +194,9 @@ export class Base<V extends object> {
     const low = partsOf(stretch.low);
     const high = partsOf(stretch.high);
     const query = this.#queries.range(stretch, reverse);
-    return this.#sql.rows(query, ...this.encode(low), ...this.encode(high), limit);
+    const rows = this.#sql.rows(query, ...this.encode(low), ...this.encode(high), limit);
+    this.unitsRead += this.#declaration.rows.storedLength(rows);
+    return rows;
   }
 
   /** How many rows a stretch has. */

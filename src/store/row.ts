@@ -82,6 +82,17 @@ export class RowCodec<V extends object> {
     return length;
   }
 
+  /** The same of the text fields of stored rows that begin with `columns`. */
+  storedLength(rows: readonly SqlRow[]): number {
+    const texts = this.#declaration.texts.length;
+    if (texts === 0) return 0;
+    let length = 0;
+    for (const row of rows) {
+      for (let i = 0; i < texts; i += 1) length += String(row[i + 2] ?? "").length;
+    }
+    return length;
+  }
+
   /** Refuses a value that cannot be stored: RowTooLarge, or IllFormed for a text with a lone surrogate. */
   check(value: V): void {
     if (this.#isBounded) return;

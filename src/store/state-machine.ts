@@ -171,6 +171,11 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
     return this.#layers.reduce((sum, { checkpoint }) => sum + checkpoint[figure], 0);
   }
 
+  /** Length of the texts that the tables have read from SQLite since they were opened, in UTF-16 units. */
+  get unitsRead(): number {
+    return this.#layers.reduce((sum, { unitsRead }) => sum + unitsRead, 0);
+  }
+
   /** Checks stored blocks of counted rows, behind so many others of all tables, against SQLite's rows. */
   checkBlocks(from: number, most: number): BlocksCheck {
     let skip = from;

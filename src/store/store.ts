@@ -194,6 +194,11 @@ export class Store<S extends Schema, E extends StoredEvent> {
     return this.#ports.machine.sum("textUnits") >= this.#limits.textUnitsMax;
   }
 
+  /** Length of the texts that were read from the tables so far, in UTF-16 units: the difference of two says what some work has read. */
+  get unitsRead(): number {
+    return this.#ports.machine.unitsRead;
+  }
+
   /** Whether the tail or the changed rows have reached a limit. */
   get checkpointDue(): boolean {
     return isCheckpointDue(this.stats, this.#limits);

@@ -238,6 +238,11 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     return this.#heads.first(prefix ?? []) as [K, V] | undefined;
   }
 
+  /** Length of the texts that were read from SQLite so far, in UTF-16 units. */
+  get unitsRead(): number {
+    return this.#base.unitsRead;
+  }
+
   /** The ranks of its rows, which are checked apart from them. */
   get ranks(): Pick<Ranks, "check" | "stored"> {
     return this.#ranks;

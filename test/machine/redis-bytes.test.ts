@@ -92,6 +92,61 @@ describe("what a call looks at", () => {
     expect(await one(queue, many)).toEqual(lookedAt);
   });
 
+  it.each([
+    ["TYPE s0", 1],
+    ["STRLEN s0", 1],
+    ["TTL s0", 1],
+    ["OBJECT ENCODING s0", 1],
+    ["EXPIRE s0 100", 1],
+    ["PERSIST s0", 1],
+    ["GETRANGE s0 0 0", 1],
+    ["SETNX s0 x", 1],
+    ["SET s0 x", 1],
+    ["SETEX s0 100 x", 1],
+    ["LPUSH s0 x", 1],
+    ["RENAME s0 s1", 1],
+    ["RENAMENX s0 s1", 2],
+    ["DEL s0 s1 s0 s2", 3],
+    ["MSET s0 x s1 x s2 x", 3],
+    ["MSETNX absent x s0 x", 1],
+  ])("is all of a string, also where little is asked of it: %s", async (line, strings) => {
+    const queue = await openEngine({ config: {} });
+    await run(queue, ...[0, 1, 2].map((i) => ["SET", `s${i}`, text(i)]));
+    const before = queue.store.last.index;
+    changing.redisBytesSeenMax = strings * (LENGTH + BESIDE) - 1;
+    expect(await one(queue, line)).toEqual(lookedAt);
+    expect(queue.store.last.index).toBe(before);
+    changing.redisBytesSeenMax = strings * (LENGTH + BESIDE);
+    expect(await one(queue, line)).not.toEqual(lookedAt);
+  });
+
+  it.each(["HEXISTS hash f0", "HSTRLEN hash f0", "HSETNX hash f0 x"])(
+    "is all of a field's value, also where little is asked of it: %s",
+    async (line) => {
+      const queue = await queueWithAll();
+      changing.redisBytesSeenMax = LENGTH + BESIDE - 1;
+      expect(await one(queue, line)).toEqual(lookedAt);
+      changing.redisBytesSeenMax = LENGTH + BESIDE;
+      expect(await one(queue, line)).not.toEqual(lookedAt);
+    },
+  );
+
+  it("is all of the strings that an EXEC has watched: where these are too much, nothing is done", async () => {
+    const queue = await openEngine({ config: {} });
+    await run(queue, ["SET", "s0", text(0)], ["SET", "s1", text(1)]);
+    const names = ["s0", "s1"];
+    const { versions } = await queue.run("redis.versions", { names });
+    const watched = names.map((name, i) => ({ name, version: versions[i] ?? 0 }));
+    const input = { calls: [["INCR", "done"]], atomic: true, watched };
+    changing.redisBytesSeenMax = 2 * LENGTH - 1;
+    expect(await queue.refused("redis.run", input)).toMatchObject({
+      refusalCode: "entry_too_large",
+      detail: expect.stringContaining("The strings that are watched have more than"),
+    });
+    changing.redisBytesSeenMax = 2 * LENGTH;
+    expect((await queue.run("redis.run", input)).replies).toEqual([1]);
+  });
+
   it("is counted of the values that HSET and HDEL find", async () => {
     const queue = await queueWithAll();
     const fields = texts.map((_, i) => `f${i}`);
@@ -139,6 +194,37 @@ describe("what a call writes once more", () => {
   });
 
   it.each([
+    ["EXPIRE x 100", 1],
+    ["PERSIST x", 1],
+    ["GETEX x EX 100", "v".repeat(each)],
+    ["GETEX x PERSIST", "v".repeat(each)],
+    ["RENAME x y", { ok: "OK" }],
+    ["RENAMENX x y", 1],
+    ["SETRANGE x 0 V", each],
+    ["APPEND x V", each + 1],
+  ])("is a string of which something else changes: %s", async (line, reply) => {
+    const queue = await openEngine({ config: {} });
+    await run(queue, ["SETEX", "x", "1000", "v".repeat(each)], "RPUSH list a", "EXPIRE list 1000");
+    const bytes = line.startsWith("APPEND") ? each + 1 : each;
+    changing.redisBytesMovedMax = bytes - 1;
+    const { index } = queue.store.last;
+    expect(await one(queue, line)).toEqual(moved);
+    expect(queue.store.last.index).toBe(index);
+    changing.redisBytesMovedMax = bytes;
+    expect(await one(queue, line)).toEqual(reply);
+  });
+
+  it.each(["EXPIRE list 100", "PERSIST list", "RENAME list y"])(
+    "is nothing of a collection that has another name or time: %s",
+    async (line) => {
+      const queue = await openEngine({ config: {} });
+      await run(queue, "RPUSH list a", "EXPIRE list 1000");
+      changing.redisBytesMovedMax = 0;
+      expect(await one(queue, line)).not.toEqual(moved);
+    },
+  );
+
+  it.each([
     ["LINSERT list BEFORE pivot x", 3],
     ["LINSERT list AFTER pivot x", 4],
     ["LINSERT list BEFORE last x", 2],
@@ -162,6 +248,23 @@ describe("what a call writes once more", () => {
     expect(await one(queue, words)).not.toEqual(moved);
     expect(await one(queue, "LRANGE list 0 -1")).not.toEqual(items);
   });
+
+  it.each([
+    ["LTRIM list 3 -1", 3],
+    ["LTRIM list 0 -4", 3],
+    ["LTRIM list 2 -3", 4],
+  ])(
+    "is not what goes from the ends of a list, of which so much may go at once: %s",
+    async (line, gone) => {
+      const queue = await queueWithAll();
+      changing.redisBytesFreedMax = gone * LENGTH - 1;
+      expect(await one(queue, line)).toEqual(tooMuch("remove"));
+      expect(await one(queue, "LLEN list")).toBe(COUNT);
+      changing.redisBytesFreedMax = gone * LENGTH;
+      expect(await one(queue, line)).toEqual({ ok: "OK" });
+      expect(await one(queue, "LLEN list")).toBe(COUNT - gone);
+    },
+  );
 
   it.each([
     "SUNIONSTORE to set",

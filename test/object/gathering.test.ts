@@ -1,10 +1,10 @@
 /**
- * How many share an entry where many call at once, and that nobody waits where few do.
- * Invariant: a command is decided in the turn that it comes in, but once behind those that came together.
+ * How many share an entry where many call at once, and that nobody waits where few do, nor behind a long pipeline of another.
+ * Invariant: a command is decided in the turn that it comes in, but once behind those that came together, or behind one that has read much.
  */
 import { expect, test } from "vitest";
 import type { CommandAnswer } from "../../src/contract/rpc.ts";
-import { codeOf, enqueue } from "./commands.ts";
+import { codeOf, command, enqueue, replyOf } from "./commands.ts";
 import { CommitRig, turns } from "./rig.ts";
 
 const enqueueOn = (rig: CommitRig): Promise<CommandAnswer> => rig.committer.submit(enqueue([{}]));
@@ -69,4 +69,28 @@ test("work that is done alone goes before the commands that wait for a turn", as
   expect(await seen).toBe(2);
   expect(codeOf(await answer)).toBeUndefined();
   expect(rig.store.last.index).toBe(3);
+});
+
+test("behind a group that has read much, those who came meanwhile come before who goes on", async () => {
+  const rig = new CommitRig();
+  const run = (calls: string[][]) => rig.committer.submit(command("redis.run", { calls }));
+  const value = "v".repeat(1_000_000);
+  const names = Array.from({ length: 20 }, (_, i) => `s${i}`);
+  for (const name of names) await run([["SET", name, value]]);
+  rig.store.checkpoint(Number.POSITIVE_INFINITY);
+  await turns();
+  const replies: unknown[] = [];
+  let others = 0;
+  for (let rest = names.map((name) => ["TYPE", name]); rest.length > 0; ) {
+    setImmediate(() => {
+      others += 1;
+    });
+    const { replies: some } = replyOf("redis.run", await run(rest));
+    // Each run has read so much that the next was held until the others' turn had come.
+    expect(some?.length).toBeLessThanOrEqual(8);
+    replies.push(...(some ?? []));
+    rest = rest.slice(some?.length);
+  }
+  expect(replies).toEqual(names.map(() => ({ ok: "string" })));
+  expect(others).toBeGreaterThanOrEqual(2);
 });

@@ -68,3 +68,23 @@ describe("a read", () => {
     expect((await Promise.all(writes)).map(codeOf)).toEqual(["append_failed", "append_failed"]);
   });
 });
+
+test("a read of much lets others have their turn before it is told, and one of little does not", async () => {
+  const rig = await EngineRig.registered();
+  const value = "v".repeat(1_000_000);
+  const names = Array.from({ length: 20 }, (_, i) => `s${i}`);
+  for (const name of names) {
+    await rig.engine.submit(command("redis.run", { calls: [["SET", name, value]] }));
+  }
+  await rig.engine.submit(command("queue.checkpoint", {}));
+  let pauses = 0;
+  rig.meanwhile = () => {
+    pauses += 1;
+    return Promise.resolve();
+  };
+  await rig.engine.read(command("redis.versions", { names: names.slice(0, 1) }));
+  expect(pauses).toBe(0);
+  const much = await rig.engine.read(command("redis.versions", { names }));
+  expect(pauses).toBeGreaterThan(0);
+  expect(replyOf("redis.versions", much).versions).toHaveLength(20);
+});

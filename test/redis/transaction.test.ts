@@ -1,7 +1,7 @@
 /**
  * MULTI, EXEC and WATCH: all or nothing, and nothing where somebody else was first.
  */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
 import { repliesTooLarge } from "../../src/contract/redis.ts";
 import { refuse } from "../../src/contract/refusals.ts";
@@ -118,6 +118,21 @@ describe("a transaction", () => {
       OK,
       error("ERR a connection watches at most 1000 names"),
     ]);
+  });
+
+  test("has the versions of many names read in parts, and watches all of them or none", async () => {
+    const { conversation, queue, say } = begin();
+    const versions = vi.spyOn(queue, "versions");
+    const names = Array.from({ length: 100 }, (_, i) => `n${i}`);
+    expect(await say(`WATCH ${names.join(" ")}`)).toEqual([OK]);
+    const asked = versions.mock.calls.map(([some]) => some);
+    expect(asked.flat()).toEqual(names);
+    for (const some of asked) expect(some.length).toBeLessThanOrEqual(32);
+    expect(await say("INCR n99", "MULTI", "INCR a", "EXEC")).toContainEqual({ nilArray: true });
+    versions.mockResolvedValueOnce({ versions: Array<number>(32).fill(0) });
+    versions.mockResolvedValueOnce({ refusal: refuse("queue_full", "no") });
+    expect(await say(`WATCH ${names.join(" ")}`)).toEqual([error(expect.any(String) as string)]);
+    expect(conversation.isHeld).toBe(false);
   });
 
   test("watches names as long as a key may be, and no longer ones", async () => {
