@@ -26,7 +26,7 @@ export const storeMutants: readonly Mutant[] = [
     name: "tombstone-annihilated",
     breaks: "a deleted row that SQLite has shows through again",
     file: "src/store/table.ts",
-    from: "this.#overlay.replace(key, before, tombstone(textLength));",
+    from: "this.#overlay.replace(key, before, tombstone(known ?? this.#heldIn(key, before)));",
     to: "this.#overlay.replace(key, before, undefined);",
     tests: [table],
   },

@@ -12,6 +12,7 @@ import { flowMutants } from "./mutants-flows.ts";
 import { keyMutants } from "./mutants-keys.ts";
 import { limitMutants } from "./mutants-limits.ts";
 import { listMutants } from "./mutants-lists.ts";
+import { longMutants } from "./mutants-long.ts";
 import { objectMutants } from "./mutants-object.ts";
 import { planMutants } from "./mutants-plans.ts";
 import { rankMutants } from "./mutants-ranks.ts";
@@ -59,6 +60,7 @@ export const mutants: readonly Mutant[] = [
   ...bridgeMutants,
   ...untakenMutants,
   ...redisMutants,
+  ...longMutants,
 ];
 
 /** The text of a mutant's file with the mutant in it. Throws when it does not apply. */

@@ -8,6 +8,7 @@ import { BulkWriter } from "./bulk.ts";
 import { Expected } from "./expected.ts";
 import type { Key, KeyColumn, KeyPart, Position } from "./key-columns.ts";
 import { after, comparator, isAfter, isSameKey, partsOf } from "./key-columns.ts";
+import { LongRows } from "./long-rows.ts";
 import type { RowCodec } from "./row.ts";
 import type { Sql, SqlRow, SqlValue } from "./sql.ts";
 
@@ -67,6 +68,7 @@ export class Base<V extends object> {
   #ahead: readonly SqlRow[] = [];
   #at = 0;
   readonly #expected = new Expected();
+  readonly long = new LongRows();
   /** Length of the texts that were read so far, in UTF-16 units. */
   unitsRead = 0;
   /** The last point looked up: a read is often followed by a write of the same row. */
@@ -171,22 +173,20 @@ export class Base<V extends object> {
     this.#at = 0;
   }
 
-  /** What `get` of a key has found last, or was told; undefined where that was of another one. */
-  known(key: Key): V | undefined {
-    return this.#looked !== undefined && isSameKey(this.#looked.key, key)
-      ? this.#looked.value
-      : undefined;
-  }
-
   /** Notes what a key is known to hold, for the next `get` of it. */
   remember(key: Key, value: V | undefined): void {
     this.#looked = { key, value };
+    if (value !== undefined) this.long.note(key, this.#declaration.rows.textLength(value));
   }
 
   /** Up to `limit` rows of a stretch, in key order or against it. */
   page(stretch: Stretch, limit: number, reverse = false): [Key, V][] {
-    const rows = this.#read(stretch, limit, reverse);
-    return rows.map((row) => [this.#keyOf(row), this.#declaration.rows.decode(row)]);
+    const { rows } = this.#declaration;
+    return this.#read(stretch, limit, reverse).map((row) => {
+      const [key, value] = [this.#keyOf(row), rows.decode(row)];
+      this.long.note(key, rows.textLength(value));
+      return [key, value];
+    });
   }
 
   #read(stretch: Stretch, limit: number, reverse = false): SqlRow[] {
@@ -285,6 +285,7 @@ export class Base<V extends object> {
     this.#looked = undefined;
     this.#ahead = [];
     this.#expected.forget();
+    this.long.forget();
   }
 
   /** Creates the table, or adds the text columns that its declaration has gained. */

@@ -129,8 +129,8 @@ function trimmed(
   const list = collectionFor(tables, name, "list", at);
   const first = headOf(list) + from;
   if (count > list.size - count) {
-    drop(tables, list.gen, headOf(list), from);
-    drop(tables, list.gen, first + count, list.size - from - count);
+    dropUnread(tables, list.gen, headOf(list), from);
+    dropUnread(tables, list.gen, first + count, list.size - from - count);
     putName(tables, name, { ...list, head: first, size: count });
   } else {
     const gen = nextGeneration(tables);
@@ -154,6 +154,21 @@ function move(tables: SluiceTables, gen: number, from: number, to: number): void
 
 function drop(tables: SluiceTables, gen: number, first: number, count: number): void {
   for (let i = 0; i < count; i += 1) tables.list_items.remove([gen, first + i]);
+}
+
+/** So few elements go without a look at how long they are, which would take longer than all else where a list is trimmed behind each push. */
+const UNSEEN_MAX = 16;
+
+/** The same of what nobody has read: how long it is says how much a checkpoint has to free. */
+function dropUnread(tables: SluiceTables, gen: number, first: number, count: number): void {
+  if (count <= UNSEEN_MAX) {
+    drop(tables, gen, first, count);
+    return;
+  }
+  const bounds = { from: [gen, first], to: [gen, first + count] } as const;
+  for (const [key, { textLength }] of [...tables.list_items.outlines(bounds)]) {
+    tables.list_items.remove(key, textLength);
+  }
 }
 
 export const listWriters = {

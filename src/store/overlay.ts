@@ -13,7 +13,7 @@ const keptUnitsMax = 4_000_000;
 export interface Cell<V> {
   /** The row, or undefined for a tombstone. */
   readonly value: V | undefined;
-  /** Of a tombstone: about how long the texts are that the base is to lose, where that is known and counts. */
+  /** About how long the texts are that the base is to lose, beside those that take their place, where that is known and counts. */
   readonly textLength?: number;
   /** Whether the base has a row with this key, so that a delete must leave a tombstone. */
   readonly inBase: boolean;

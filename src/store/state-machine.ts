@@ -33,6 +33,8 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
   readonly #readAhead: NonNullable<StoreConfig<S, E>["readAhead"]>;
   readonly #journal = new Journal();
   #layers: readonly LayeredTable<Key, object>[] = [];
+  /** Those of them that have texts. */
+  #withTexts: readonly LayeredTable<Key, object>[] = [];
   #tables: Tables<S>;
   #applied: Anchor;
   #membership: MembershipRegister;
@@ -168,12 +170,14 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
 
   /** A figure of all tables together. */
   sum(figure: "changed" | "dirtyRows" | "tombstones" | "textUnits"): number {
-    return this.#layers.reduce((sum, { checkpoint }) => sum + checkpoint[figure], 0);
+    // That of texts is asked for behind each of many calls.
+    const layers = figure === "textUnits" ? this.#withTexts : this.#layers;
+    return layers.reduce((sum, { checkpoint }) => sum + checkpoint[figure], 0);
   }
 
   /** Length of the texts that the tables have read from SQLite since they were opened, in UTF-16 units. */
   get unitsRead(): number {
-    return this.#layers.reduce((sum, { unitsRead }) => sum + unitsRead, 0);
+    return this.#withTexts.reduce((sum, { unitsRead }) => sum + unitsRead, 0);
   }
 
   /** Checks stored blocks of counted rows, behind so many others of all tables, against SQLite's rows. */
@@ -193,6 +197,7 @@ export class TableMachine<S extends Schema, E extends StoredEvent> implements St
       return [name, new LayeredTable(declaration, this.#sql, this.#journal, stored)] as const;
     });
     this.#layers = layers.map(([, table]) => table);
+    this.#withTexts = this.#layers.filter(({ hasTexts }) => hasTexts);
     return Object.fromEntries<unknown>(layers) as Tables<S>;
   }
 

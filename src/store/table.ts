@@ -9,6 +9,7 @@ import { Heads } from "./heads.ts";
 import type { Journal } from "./journal.ts";
 import type { Key, KeyColumn, KeyPart, Leading, Position } from "./key-columns.ts";
 import { after, comparator } from "./key-columns.ts";
+import { pageTextMax } from "./long-rows.ts";
 import type { Cell } from "./overlay.ts";
 import { Overlay } from "./overlay.ts";
 import { PendingList } from "./pending-list.ts";
@@ -29,6 +30,8 @@ const passedMax = 32;
 /** The table over an overlay and a base. */
 export class LayeredTable<K extends Key, V extends object> implements Table<K, V> {
   readonly name: string;
+  /** Whether its rows have texts, beside their values or as keys. */
+  readonly hasTexts: boolean;
   readonly #columns: readonly KeyColumn[];
   readonly #isResident: boolean;
   readonly #journal: Journal;
@@ -63,6 +66,7 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
     this.#compare = comparator(key);
     // Only bytes make keys that weigh something.
     const bytesAt = [...key.keys()].filter((i) => key[i]?.sqlType === "BLOB");
+    this.hasTexts = declaration.texts.length + bytesAt.length > 0;
     const onRows = (at: Position, by: number) => this.#ranks.note(at, by);
     this.#overlay = new Overlay<V>({
       compare: this.#compare,
@@ -160,9 +164,15 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
       this.#overlay.replace(key, before, undefined);
       return;
     }
-    const value = before === undefined ? this.#base.known(key) : before.value;
-    const textLength = known ?? (value === undefined ? 0 : this.#rows.textLength(value));
-    this.#overlay.replace(key, before, tombstone(textLength));
+    this.#overlay.replace(key, before, tombstone(known ?? this.#heldIn(key, before)));
+  }
+
+  /** About how long the texts are that the base has under a key, as far as that is known: whatever takes their place frees them. */
+  #heldIn(key: K, before: Cell<V> | undefined): number {
+    if (before === undefined) return this.#base.long.lengthOf(key);
+    const { value, inBase, textLength = 0 } = before;
+    if (!inBase) return 0;
+    return textLength + (value === undefined ? 0 : this.#rows.textLength(value));
   }
 
   expect(keys: readonly K[]): number {
@@ -249,7 +259,9 @@ export class LayeredTable<K extends Key, V extends object> implements Table<K, V
   }
 
   #set(key: K, before: Cell<V> | undefined, value: V, inBase: boolean): void {
-    this.#overlay.replace(key, before, { value, inBase, isDirty: true });
+    const freed = inBase ? this.#heldIn(key, before) - this.#rows.textLength(value) : 0;
+    const cell = { value, inBase, isDirty: true };
+    this.#overlay.replace(key, before, freed > pageTextMax ? { ...cell, textLength: freed } : cell);
     if (before?.value === undefined) this.#heads.noteLive(key);
   }
 
@@ -327,5 +339,3 @@ const tombstone = (textLength: number): Cell<never> => {
   const gone = { value: undefined, inBase: true, isDirty: true };
   return textLength > pageTextMax ? { ...gone, textLength } : gone;
 };
-/** Texts up to this stand on the page of their row, and go with it; of longer ones SQLite reads each page to free it. */
-const pageTextMax = 1_000;

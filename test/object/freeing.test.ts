@@ -89,3 +89,58 @@ test("strings whose times end together are removed before a checkpoint as far as
   expect(texts.length).toBeGreaterThan(2);
   expect(Math.max(...texts)).toBeLessThan(limits.checkpointTextUnits + 2 * BYTES);
 });
+
+/** What lets go of long values, call by call, and how many replies that is. */
+const pipelines: readonly [string, (i: number) => readonly string[], () => string[]][] = [
+  ["DELs of strings", (i) => ["SET", `a${i}`, value], () => names((i) => `DEL a${i}`)],
+  [
+    "values in the place of strings",
+    (i) => ["SET", `a${i}`, value],
+    () => names((i) => `SET a${i} x`),
+  ],
+  [
+    "DELs of small hashes",
+    (i) => ["HSET", `a${i % 6}`, `f${i}`, value],
+    () => names((i) => `DEL a${i}`),
+  ],
+  [
+    "HDELs of many fields",
+    (i) => ["HSET", "a", `f${i}`, value],
+    () =>
+      Array.from(
+        { length: 6 },
+        (_, n) =>
+          `HDEL a ${names((i) => `f${i}`)
+            .slice(10 * n, 10 * n + 10)
+            .join(" ")}`,
+      ),
+  ],
+  [
+    "values in the place of fields",
+    (i) => ["HSET", "a", `f${i}`, value],
+    () => names((i) => `HSET a f${i} x`),
+  ],
+  [
+    "values in the place of elements",
+    () => ["RPUSH", "a", value],
+    () => names((i) => `LSET a ${i} x`),
+  ],
+  ["LTRIMs", () => ["RPUSH", "a", value], () => ["LTRIM a 20 -1", "LTRIM a 18 -1", "LTRIM a 0 0"]],
+];
+
+const names = (of: (i: number) => string): string[] =>
+  Array.from({ length: COUNT }, (_, i) => of(i));
+
+test.each(pipelines)(
+  "a pipeline of %s is cut where a checkpoint has enough to free",
+  async (_, callOf, calls) => {
+    const rig = await rigWith(callOf);
+    const texts = textsOfCheckpoints();
+    const said = (await rig.client().says(...calls())).split("\r\n").length - 1;
+    await rig.engine.submit(command("queue.checkpoint", {}));
+    expect(said).toBe(calls().length);
+    expect(texts.length).toBeGreaterThan(2);
+    // One call goes past the bound: the largest lets 20 values go.
+    expect(Math.max(...texts)).toBeLessThan(limits.checkpointTextUnits + 20 * BYTES);
+  },
+);

@@ -7,9 +7,10 @@ import { Journal } from "../../src/store/journal.ts";
 import type { Key } from "../../src/store/key-columns.ts";
 import { ascii, bytes, integer, signed } from "../../src/store/key-columns.ts";
 import { RowTooLarge, RowUnreadable, rowBytesMax } from "../../src/store/row.ts";
-import { IllFormed, type Sql } from "../../src/store/sql.ts";
+import { IllFormed } from "../../src/store/sql.ts";
 import { LayeredTable } from "../../src/store/table.ts";
-import { countQueries, filled, flush, lanes } from "./lanes-table.ts";
+import { countQueries, filled, lanes } from "./lanes-table.ts";
+import { outlinesSuite } from "./outlines-suite.ts";
 import { type WithSql, wipe } from "./support.ts";
 import { command, declare, declared, History, type Row } from "./table-history.ts";
 
@@ -48,68 +49,7 @@ export function tableSuite(withSql: WithSql, numRuns: number): void {
         expect(table.get(["j3"])?.body).toBe("text 3");
       }));
 
-    describe("outlines", () => {
-      const [long, short] = ["x".repeat(100_000), "é"];
-      /** A table with three rows in SQLite, of which one is long, and none in memory. */
-      function written(sql: Sql) {
-        const table = new LayeredTable(withText, sql, new Journal(), new Set());
-        for (const [id, body] of Object.entries({ a: long, b: short }))
-          table.put([id], { n: id, body });
-        table.put(["c"], { n: "c" });
-        flush(sql, table);
-        const stored = new Set(["id", "version", "value", "body"]);
-        return new LayeredTable(withText, sql, new Journal(), stored);
-      }
-
-      it("read no text, and of rows to see where they end nothing", () =>
-        withSql((sql) => {
-          wipe(sql);
-          const table = written(sql);
-          table.put(["bb"], { n: "new", body: "12" });
-          table.remove(["c"]);
-          const rows = vi.spyOn(sql, "rows");
-          expect([...table.outlines({ to: ["z"] })]).toEqual([
-            [["a"], { value: { n: "a" }, textLength: 100_000 }],
-            [["b"], { value: { n: "b" }, textLength: 2 }],
-            [["bb"], { value: { n: "new", body: "12" }, textLength: 2 }],
-          ]);
-          expect(JSON.stringify(rows.mock.results).length).toBeLessThan(1_000);
-          for (const [query] of rows.mock.calls) expect(query).not.toContain("<");
-          rows.mockRestore();
-        }));
-
-      it("say how much a checkpoint has to free, which counts among its texts where they do not stand on the pages of their rows", () =>
-        withSql((sql) => {
-          wipe(sql);
-          const table = written(sql);
-          for (const [key, { textLength }] of [...table.outlines({})])
-            table.remove(key, textLength);
-          expect(table.checkpoint.textUnits).toBe(100_000);
-          flush(sql, table);
-          expect(table.checkpoint.textUnits).toBe(0);
-        }));
-
-      it("are not needed for that where a row was read, or stands in memory", () =>
-        withSql((sql) => {
-          const ways: ((table: ReturnType<typeof written>) => void)[] = [
-            (table) => table.delete(["a"]),
-            (table) => {
-              table.get(["a"]);
-              table.remove(["a"]);
-            },
-            (table) => {
-              table.put(["a"], { n: 1, body: long });
-              table.remove(["a"]);
-            },
-          ];
-          for (const goes of ways) {
-            wipe(sql);
-            const table = written(sql);
-            goes(table);
-            expect(table.checkpoint.textUnits).toBe(100_000);
-          }
-        }));
-    });
+    outlinesSuite(withSql);
 
     it("counts the bytes of keys among the texts that wait for a checkpoint, also of rows that are gone", () =>
       withSql((sql) => {
