@@ -101,7 +101,6 @@ export const limits = {
   parentsCountedInRowMax: 16,
   /** Distinct (kind, requires) sets that may wait at once: a claim looks at each of them. */
   lanesMax: 1024,
-
   /** Plans, in AGQ's limits: tasks of a plan, arguments of a task, characters of one, seconds that it may take. */
   tasksPerPlanMax: 100,
   argumentsPerTaskMax: 100,
@@ -176,7 +175,6 @@ export const limits = {
   jobValueBytesMax: 430_000,
   /** The JSON of a key's row: a lane for each set of requirements, and what was said of it. */
   keyValueBytesMax: 200_000,
-
   /** Turns that a claim looks up at once: as many as it wants jobs, within these. A round of no more is looked up once. */
   turnsAheadMin: 8,
   turnsAheadMax: 64,
