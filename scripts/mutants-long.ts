@@ -36,22 +36,6 @@ export const longMutants: readonly Mutant[] = [
     tests: [heavy],
   },
   {
-    name: "times-count-as-light",
-    breaks: "a pipeline of EXPIREs and RENAMEs fills memory with long strings",
-    file: "src/machine/redis-call.ts",
-    from: "if (content !== undefined) this.moved(content.length);",
-    to: "if (content !== undefined) this.moved(0);",
-    tests: [heavy],
-  },
-  {
-    name: "watched-for-nothing",
-    breaks: "an EXEC reads all the strings that it has watched, however long they are",
-    file: "src/machine/redis.ts",
-    from: "    if (room.seen < 0) return tooMuchWatched();",
-    to: "",
-    tests: [heavy],
-  },
-  {
     name: "trimmed-for-nothing",
     breaks: "one LTRIM leaves a checkpoint gigabytes to free",
     file: "src/machine/redis-call.ts",

@@ -3,6 +3,8 @@
  * Invariant: nothing here shares code with the writers it checks.
  */
 import { hash52 } from "../src/contract/hash.ts";
+import type { NameRow } from "../src/store/names.ts";
+import { unpackBytes } from "../src/store/packed.ts";
 import type { SluiceTables } from "../src/store/schema.ts";
 import { fail, same } from "./differences.ts";
 
@@ -15,11 +17,12 @@ export function checkNameTables(tables: SluiceTables): void {
   const sizes = new Map<number, number>();
   const spaces = new Map<number, number>();
   const expiries: unknown[] = [];
+  const strings: unknown[] = [];
   for (const [[space, hash, name], row] of tables.names.scan({})) {
     if (hash !== hash52(name)) fail("I11", `name ${name} stands by another hash`);
     spaces.set(space, (spaces.get(space) ?? 0) + 1);
     if (row.until !== undefined) expiries.push([space, row.until, hash, name]);
-    if (row.type === "string" && row.content === undefined) fail("I11", `string ${name} is empty`);
+    if (row.type === "string") strings.push(...apartOf(name, row));
     if (row.gen === undefined) continue;
     if (sizes.has(row.gen)) fail("I11", `two names have generation ${row.gen}`);
     sizes.set(row.gen, row.size ?? 0);
@@ -28,12 +31,23 @@ export function checkNameTables(tables: SluiceTables): void {
     (type === "names" ? spaces : sizes).set(gen, size);
   }
   const found = [...tables.name_expiries.scan({})].map(([key]) => key);
+  const apart = [...tables.long_strings.scan({})];
+  const sized = apart.map(([[number], { content }]) => [number, unpackBytes(content).length]);
+  same("I11", "the strings that stand apart", inOrder(sized), inOrder(strings));
   same("I9", "names expire as their rows say", inOrder(found), inOrder(expiries));
   checkElements(tables, sizes);
   checkSpaces(tables, spaces);
   if ((spaces.get(keyspace?.space ?? 0) ?? 0) !== (keyspace?.names ?? 0)) {
     fail("I11", "the keyspace counts other names", keyspace, [...spaces]);
   }
+}
+
+/** Where a string stands that is not in the row of its name, and how long that says it is. */
+function apartOf(name: string, { content, contentAt, contentBytes }: NameRow): unknown[] {
+  if ((content === undefined) === (contentAt === undefined)) {
+    fail("I11", `string ${name} stands nowhere, or in two places`);
+  }
+  return contentAt === undefined ? [] : [[contentAt, contentBytes]];
 }
 
 /** A name that is not in use is counted by the generation that is to be freed. */

@@ -17,8 +17,8 @@ export const limits = {
   payloadBytesMax: 256 * KiB,
   /** A job's result, in the UTF-8 bytes the user sent. */
   resultBytesMax: 256 * KiB,
-  /** UTF-16 units of such a text that stands in its job's row: a longer one stands apart, and is not written anew with each change. */
-  jobTextInRowMax: 4096,
+  /** UTF-16 units of a payload, a result or a string that stands in its row: a longer one stands apart, and is not written anew with it. */
+  textInRowMax: 4096,
   /** The error text of a failed attempt: kept for each of the last attempts, so it must stay small. */
   errorBytesMax: KiB,
   /** A progress value, in the UTF-8 bytes the user sent: rewritten often. */
@@ -168,7 +168,7 @@ export const limits = {
   /** What an event and its kept answer may add to the bytes that the user sent for it. */
   entryOverheadPerItemBytes: 400,
   /** UTF-16 units of texts that the commands of one entry read from the tables, behind which others have their turn: 3 to 10 ms a million. */
-  entryUnitsReadMax: 8 * MiB,
+  entryUnitsReadMax: 4 * MiB,
   /** A row of a table: 2,000,000 in production, less what SQLite adds. */
   rowBytesMax: 1_900_000,
   /** The JSON of a job's row without its texts: history, labels, requirements, reasons. */

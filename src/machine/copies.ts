@@ -3,6 +3,7 @@
  * Invariant: as `redis-call.ts` has it; what is copied is counted while it is read, and is read no further than it may be copied.
  */
 import { INT32_MAX, INT32_MIN } from "../contract/redis-integers.ts";
+import { bytesOf } from "../store/long-strings.ts";
 import type { NameRow } from "../store/names.ts";
 import type { Element } from "./elements.ts";
 import { fieldsFrom } from "./hashes.ts";
@@ -41,7 +42,7 @@ function readsReplace(call: Call): boolean {
 /** How many bytes the value of a name has, or each of its elements with what belongs to it. */
 function* lengthsOf(call: Call, row: NameRow): Generator<number> {
   if (row.type === "string") {
-    yield row.content?.length ?? 0;
+    yield bytesOf(row);
     return;
   }
   const of = row as Collection;

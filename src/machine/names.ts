@@ -62,15 +62,14 @@ const expireIn =
     const row = call.named(name);
     if (row === undefined || !mayExpire(options, until, row.until)) return 0;
     if (until <= call.tx.at) call.remove(name);
-    else call.expire(name, row, until);
+    else call.tx.emit("name.expires", { name, until });
     return 1;
   };
 
 const persist: Perform = (call) => {
   const name = call.arg(0);
-  const row = call.named(name);
-  if (row?.until === undefined) return 0;
-  call.expire(name, row);
+  if (call.named(name)?.until === undefined) return 0;
+  call.tx.emit("name.expires", { name });
   return 1;
 };
 
@@ -87,19 +86,16 @@ const inSeconds = (ms: number): number => Math.floor((ms + 500) / 1000);
 
 const rename: Perform = (call) => {
   const [from, to] = [call.arg(0), call.arg(1)];
-  const row = call.named(from);
-  if (row === undefined) throw noSuchName();
-  if (from === to) return OK;
-  call.rename(row, from, to);
+  if (call.named(from) === undefined) throw noSuchName();
+  if (from !== to) call.tx.emit("name.renamed", { from, to });
   return OK;
 };
 
 const renamenx: Perform = (call) => {
   const [from, to] = [call.arg(0), call.arg(1)];
-  const row = call.named(from);
-  if (row === undefined) throw noSuchName();
+  if (call.named(from) === undefined) throw noSuchName();
   if (call.named(to) !== undefined) return 0;
-  call.rename(row, from, to);
+  call.tx.emit("name.renamed", { from, to });
   return 1;
 };
 
@@ -115,8 +111,10 @@ const flush: Perform = (call) => {
 /** Elements up to which Redis keeps a collection in one piece. */
 const SMALL_MAX = 128;
 
-function encodingOf({ type: of, content = "", size = 0 }: NameRow): string {
-  if (of === "string") return encodingOfString(unpackBytes(content));
+function encodingOf({ type: of, content, size = 0 }: NameRow): string {
+  // None that stands apart is short, or a number.
+  if (of === "string")
+    return content === undefined ? "raw" : encodingOfString(unpackBytes(content));
   if (of === "list") return "quicklist";
   if (of === "set" || size > SMALL_MAX) return of === "zset" ? "skiplist" : "hashtable";
   return "listpack";

@@ -92,7 +92,7 @@ export class Call {
     return this.args[index]?.toLowerCase() ?? "";
   }
 
-  /** What a name names. A string is read with it, whatever is asked of it: that counts as looked at. */
+  /** What a name names. A string that stands with it counts as looked at, whatever is asked of it. */
   named(name: string): NameRow | undefined {
     const row = namedBy(this.tx.tables, name, this.tx.at);
     if (row?.content !== undefined) this.looked(row.content.length);
@@ -132,23 +132,6 @@ export class Call {
     if (this.named(name) === undefined) return false;
     this.tx.emit("name.removed", { name });
     return true;
-  }
-
-  /** A name has a time from now on, or none. */
-  expire(name: string, row: NameRow, until?: number): void {
-    this.#rewritten(row);
-    this.tx.emit("name.expires", { name, until });
-  }
-
-  /** What a name names has another one from now on. */
-  rename(row: NameRow, from: string, to: string): void {
-    this.#rewritten(row);
-    this.tx.emit("name.renamed", { from, to });
-  }
-
-  /** A row of a name is written once more, and with it the value of a string; a collection's elements stay where they are. */
-  #rewritten({ content }: NameRow): void {
-    if (content !== undefined) this.moved(content.length);
   }
 
   /** Takes a text into the reply. Throws where the replies would be too many. */

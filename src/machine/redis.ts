@@ -19,7 +19,7 @@ import {
 } from "../contract/redis-commands.ts";
 import { commandOf, unknownCall } from "../contract/redis-subcommands.ts";
 import { type Refusal, refuse } from "../contract/refusals.ts";
-import { namedBy, readKeyspace, versionOfName, versionOfUnused } from "../store/names.ts";
+import { readKeyspace, versionOfName, versionOfUnused } from "../store/names.ts";
 import { noting, serveReady } from "./blocking.ts";
 import type { Decide, Read, Transaction, View } from "./decide.ts";
 import { hashCommands } from "./hashes.ts";
@@ -61,8 +61,6 @@ const runCalls: Decide<"redis.run"> = (tx, input) => {
   const room = roomOfRun();
   for (const { name, version } of watched) {
     if (hasChanged(tx, name, version)) return { replies: null };
-    room.seen -= namedBy(tx.tables, name, tx.at)?.content?.length ?? 0;
-    if (room.seen < 0) return tooMuchWatched();
   }
   const ready = new Set<string>();
   const watching = noting(tx, ready);
@@ -90,13 +88,6 @@ const hasChanged = (view: View, name: string, version: number): boolean =>
   version === versionOfNothing
     ? versionOfName(view.tables, name, view.at) !== versionOfUnused
     : currentVersion(view, name) !== version;
-
-/** Each string that is watched is read once more. */
-const tooMuchWatched = (): Refusal =>
-  refuse(
-    "entry_too_large",
-    `The strings that are watched have more than ${limits.redisBytesSeenMax} bytes between them: watch fewer.`,
-  );
 
 /** Whether the calls have looked at more than they may, or have moved or found more. */
 const isShort = ({ seen, moved, found }: Room): boolean => seen < 0 || moved < 0 || found < 0;

@@ -6,6 +6,7 @@ import { limits } from "../contract/limits.ts";
 import type { RedisReply } from "../contract/redis.ts";
 import { wrongArity } from "../contract/redis-commands.ts";
 import { bigintOf, INT64_MAX, INT64_MIN } from "../contract/redis-integers.ts";
+import { bytesOf, contentOf } from "../store/long-strings.ts";
 import { packBytes, unpackBytes } from "../store/packed.ts";
 import {
   bigint,
@@ -18,10 +19,12 @@ import {
 import { type Call, OK, type Perform, RedisError, syntaxError } from "./redis-call.ts";
 import { integerReply, sumText } from "./redis-numbers.ts";
 
-/** The string that a name names; undefined where there is none. */
+/** The string that a name names; undefined where there is none. A long one counts as looked at once it is read. */
 function stringOf(call: Call, name: string): string | undefined {
   const row = call.typed(name, "string");
-  return row && unpackBytes(row.content ?? "");
+  if (row === undefined) return undefined;
+  if (row.contentBytes !== undefined) call.looked(row.contentBytes);
+  return unpackBytes(contentOf(call.tx.tables, row));
 }
 
 function getText(call: Call, name: string): string | null {
@@ -120,8 +123,8 @@ const getex: Perform = (call) => {
   if (row === undefined) return null;
   const until = timeIn(call, options);
   if (until !== undefined && until <= call.tx.at) call.remove(name);
-  else if (until !== undefined) call.expire(name, row, until);
-  else if (options.persist && row.until !== undefined) call.expire(name, row);
+  else if (until !== undefined) call.tx.emit("name.expires", { name, until });
+  else if (options.persist && row.until !== undefined) call.tx.emit("name.expires", { name });
   return value;
 };
 
@@ -152,7 +155,7 @@ const msetnx: Perform = (call) => {
   return 1;
 };
 
-const strlen: Perform = (call) => stringOf(call, call.arg(0))?.length ?? 0;
+const strlen: Perform = (call) => bytesOf(call.typed(call.arg(0), "string") ?? {});
 
 /** Checks how long a string becomes. */
 function checkLength(length: number): void {

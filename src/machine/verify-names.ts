@@ -7,6 +7,7 @@ import { nameTypes } from "../contract/names.ts";
 import type { VerifyProblem } from "../contract/queue.ts";
 import type { GenerationRow } from "../store/generations.ts";
 import type { KeyspaceRow, NameRow } from "../store/names.ts";
+import { unpackBytes } from "../store/packed.ts";
 import { placeOfScore } from "../store/scores.ts";
 import type { SortedSetMember } from "../store/sorted-sets.ts";
 import {
@@ -42,17 +43,20 @@ function checkHash(check: RowCheck, hash: RowKey[number] | undefined, text = "")
 export function verifyName(check: RowCheck, { key, value, texts }: VerifiedRow): void {
   const [space = 0, hash = 0, name = ""] = key;
   const { found, implied } = check.state;
-  const { type, gen, size, head, until, version } = value as NameRow;
+  const { type, gen, size, head, until, version, contentAt, contentBytes = 0 } = value as NameRow;
   checkHash(check, hash, String(name));
   sawVersion(check.state, version);
   add(found.keyspaces, [space]);
   if (until !== undefined) add(implied.name_expiries, [space, until, hash, name]);
   check.expect(nameTypes.includes(type), "I11", `it is of type ${type}`);
+  if (contentAt !== undefined) add(implied.long_strings, [contentAt, contentBytes]);
+  sawVersion(check.state, contentAt ?? 0);
+  const isString = (texts[0] !== null) !== (contentAt !== undefined);
   if (type === "string") {
-    check.expect(texts[0] !== null && gen === undefined, "I11", "it is a string without a value");
+    check.expect(isString && gen === undefined, "I11", "it is a string without a value, or of two");
     return;
   }
-  const isWhole = gen !== undefined && size !== undefined && size > 0 && texts[0] === null;
+  const isWhole = gen !== undefined && size !== undefined && size > 0 && !isString;
   check.expect(isWhole, "I11", `it is a ${type} of ${size} elements`);
   if (gen === undefined || size === undefined || size < 1) return;
   sawGeneration(check.state, gen);
@@ -61,6 +65,12 @@ export function verifyName(check: RowCheck, { key, value, texts }: VerifiedRow):
   const ends = [head ?? 0, (head ?? 0) + size - 1];
   const isThere = ends.every((end) => check.find("list_items", [gen, end]) !== undefined);
   check.expect(isThere, "I11", `its elements do not stand from ${ends[0]} to ${ends[1]}`);
+}
+
+/** A string that stands apart: the row of its name says how long it is. */
+export function verifyLongString(check: RowCheck, { key, texts: [text = null] }: VerifiedRow) {
+  check.expect(text !== null, "I11", "the string is gone");
+  add(check.state.found.long_strings, [Number(key[0]), unpackBytes(text ?? "").length]);
 }
 
 /** What nothing names any more. */

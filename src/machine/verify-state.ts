@@ -53,6 +53,7 @@ export const derived = [
   "lane_index",
   "lanes of keys",
   "leases",
+  "long_strings",
   "name_expiries",
   "open",
   "parents of actions",

@@ -27,6 +27,7 @@ import {
   verifyGeneration,
   verifyKeyspace,
   verifyListItem,
+  verifyLongString,
   verifyName,
   verifyRemoval,
 } from "./verify-names.ts";
@@ -117,6 +118,7 @@ const checks: Readonly<Record<string, Check>> = {
   lanes: (check, { key, value }) => verifyLane(check, Number(key[0]), value as LaneRow),
   leases: pointing,
   list_items: (check, { key }) => verifyListItem(check, key),
+  long_strings: verifyLongString,
   name_expiries: keyed,
   name_removals: (check, { value }) =>
     verifyRemoval(check, (value as { readonly version: number }).version),

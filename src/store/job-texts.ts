@@ -69,7 +69,7 @@ export function jobBytes({ payloadBytes, result, resultBytes }: JobRow): number 
 const inRow = { payloadAt: undefined } as const;
 const resultInRow = { resultAt: undefined, resultBytes: undefined } as const;
 
-const isLong = (text: JsonText): boolean => text.length > limits.jobTextInRowMax;
+const isLong = (text: JsonText): boolean => text.length > limits.textInRowMax;
 
 /**
  * Takes long texts out of a row that is to be written, and forgets those that it names no more. A text that stands in the row is what the

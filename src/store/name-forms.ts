@@ -34,12 +34,17 @@ const score = z.union([z.number(), z.enum(["inf", "-inf"] as const satisfies rea
 /** A string has a value, a collection a generation with elements. */
 function nameFault(row: NameRow, [, at, called]: readonly [number, number, string]) {
   if (hash52(called) !== at) return "it stands by another hash";
-  const { type, content, gen, size = 0, head } = row;
+  const { type, content, contentAt, contentBytes, gen, size = 0, head } = row;
+  if ((contentAt === undefined) !== (contentBytes === undefined)) {
+    return "value: of its string it says the place or the size alone";
+  }
+  const isString = (content === undefined) !== (contentAt === undefined);
   if (type === "string") {
-    const isOne = content !== undefined && gen === undefined && row.size === undefined;
+    const isOne = isString && gen === undefined && row.size === undefined;
     return isOne && head === undefined ? undefined : "value: not a string's";
   }
-  const isCollection = content === undefined && gen !== undefined && size > 0;
+  const hasNoString = content === undefined && contentAt === undefined;
+  const isCollection = hasNoString && gen !== undefined && size > 0;
   return isCollection && (type === "list") === (head !== undefined)
     ? undefined
     : `value: not a ${type}'s`;
@@ -54,6 +59,8 @@ export const nameForms = {
     value: {
       type: z.enum(nameTypes),
       content: packed.optional(),
+      contentAt: count.optional(),
+      contentBytes: integer(1, limits.redisValueBytesMax).optional(),
       gen: count.optional(),
       size: count.optional(),
       head: place.optional(),
@@ -62,6 +69,7 @@ export const nameForms = {
     },
     whole: nameFault,
   },
+  long_strings: { key: [count], value: { content: packed } },
   name_expiries: { key: [count, instant, hash, name], value: {} },
   name_removals: { key: [integer(0, 1023)], value: { version: count } },
   keyspace: {

@@ -9,13 +9,12 @@ import type { NameType } from "../contract/names.ts";
 import { declareTable } from "./declare.ts";
 import { copyElements, freeElements, leaveGeneration } from "./generations.ts";
 import { bytes, integer } from "./key-columns.ts";
+import { contentOf, inRow, leaveString, type StringPlace, setStringApart } from "./long-strings.ts";
 import type { EventWriters, Reads, SluiceTables } from "./schema.ts";
 
 /** What a name names, less its version. */
-export interface Named {
+export interface Named extends StringPlace {
   readonly type: NameType;
-  /** Of a string: its value, packed. */
-  readonly content?: string | undefined;
   /** Of a collection: under which number its elements stand, and how many there are. */
   readonly gen?: number | undefined;
   readonly size?: number | undefined;
@@ -173,7 +172,9 @@ export function putName(tables: SluiceTables, name: string, named: Named): void 
   else if (before.gen !== named.gen) leaveGeneration(tables, before);
   if (before?.until !== named.until) moveExpiry(tables, key, before?.until, named.until);
   space.version += 1;
-  tables.names.put(key, { ...rest, version: space.version });
+  const row = setStringApart(tables, { ...rest, version: space.version }, space.version);
+  if (before !== undefined && before.contentAt !== row.contentAt) leaveString(tables, before);
+  tables.names.put(key, row);
 }
 
 function moveExpiry(
@@ -193,7 +194,7 @@ function dropName(tables: SluiceTables, name: string, isLeft: boolean, isTold = 
   if (before === undefined) return;
   tables.names.remove(key);
   moveExpiry(tables, key, before.until, undefined);
-  if (isLeft) leaveGeneration(tables, before);
+  if (isLeft) leaveNamed(tables, before);
   const space = editKeyspace(tables);
   space.names -= 1;
   if (isTold) space.version += 1;
@@ -201,6 +202,12 @@ function dropName(tables: SluiceTables, name: string, isLeft: boolean, isTold = 
   const last = tables.name_removals.get([slot])?.version ?? 0;
   const version = isTold ? space.version : Math.max(last, before.version);
   if (version !== last) tables.name_removals.put([slot], { version });
+}
+
+/** What a name named is left to be freed. */
+function leaveNamed(tables: SluiceTables, row: Omit<NameRow, "content">): void {
+  leaveGeneration(tables, row);
+  leaveString(tables, row);
 }
 
 function removed(tables: SluiceTables, { name }: EventOf<"name.removed">): void {
@@ -230,7 +237,8 @@ function copied(tables: SluiceTables, { from, to }: EventOf<"name.copied">, at: 
   if (row === undefined) throw new Error("a name is copied that is not there");
   const gen = row.gen === undefined ? undefined : nextGeneration(tables);
   if (row.gen !== undefined && gen !== undefined) copyElements(tables, row.type, row.gen, gen);
-  putName(tables, to, { ...row, gen });
+  if (row.type !== "string") putName(tables, to, { ...row, gen });
+  else putName(tables, to, { ...row, content: contentOf(tables, row), ...inRow });
 }
 
 /** A new keyspace begins; the rows of the one before are left to be freed. */
@@ -259,7 +267,7 @@ function freeNames(tables: SluiceTables, space: number, count: number): void {
   for (const [key, { value, textLength }] of some) {
     tables.names.remove(key, textLength);
     moveExpiry(tables, key, value.until, undefined);
-    leaveGeneration(tables, value);
+    leaveNamed(tables, value);
   }
 }
 

@@ -22,6 +22,7 @@ import { lane_index, lanes } from "./lanes.ts";
 import { leases, leaseWriters } from "./leases.ts";
 import { lingeringWriters } from "./lingering.ts";
 import { list_items, listWriters } from "./lists.ts";
+import { long_strings } from "./long-strings.ts";
 import type { membershipEvent } from "./membership.ts";
 import { nameForms } from "./name-forms.ts";
 import {
@@ -71,6 +72,7 @@ export const schema = {
   lanes,
   leases,
   list_items,
+  long_strings,
   name_expiries,
   name_removals,
   names,

@@ -1,8 +1,9 @@
 /**
- * Where strings are kept: in the rows of their names.
+ * Where strings are kept: in the rows of their names, and long ones apart.
  * Invariant: as `names.ts` has it.
  */
 import type { EventOf } from "../contract/events.ts";
+import { contentOf } from "./long-strings.ts";
 import { expectNamed, namedBy, putName } from "./names.ts";
 import { packBytes, unpackBytes } from "./packed.ts";
 import type { EventWriters, SluiceTables } from "./schema.ts";
@@ -22,7 +23,7 @@ function patched(
   at: number,
 ): void {
   const row = expectNamed(tables, name, "string", at);
-  const old = unpackBytes(row.content ?? "");
+  const old = unpackBytes(contentOf(tables, row));
   const patch = unpackBytes(value);
   const head = old.slice(0, offset).padEnd(offset, "\0");
   const text = packBytes(head + patch + old.slice(offset + patch.length));

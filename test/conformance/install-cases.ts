@@ -117,7 +117,7 @@ async function twoQueues({ queue }: EngineSubject): Promise<[sender: Harness, re
       { id: "child", after: [{ id: "parent" }], ...held },
       ...many.map((each) => ({ ...each, ...held })),
       { id: "fan", after: many, ...held },
-      { id: "long", ...held, payload: JSON.stringify("9".repeat(limits.jobTextInRowMax)) },
+      { id: "long", ...held, payload: JSON.stringify("9".repeat(limits.textInRowMax)) },
     ],
   });
   await nameOthers(receiver);

@@ -82,7 +82,7 @@ async function waitForMany(queue: QueueHand, tokens: Tokens): Promise<void> {
 }
 
 /** A text that stands apart from the row of its job. */
-const longText = (of: string): string => JSON.stringify(of.repeat(limits.jobTextInRowMax));
+const longText = (of: string): string => JSON.stringify(of.repeat(limits.textInRowMax));
 
 async function haveLongTexts(queue: QueueHand, tokens: Tokens): Promise<void> {
   await enqueue(

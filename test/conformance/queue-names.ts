@@ -2,6 +2,7 @@
  * The part of the history in which names name strings, lists, hashes, sets and sorted sets.
  * Invariant: it changes no job, and in the end there are names of every type, one that is to expire, and a collection to be freed.
  */
+import { limits } from "../../src/contract/limits.ts";
 import { type Change, type QueueHand, run } from "./queue-hand.ts";
 
 type Call = readonly string[];
@@ -24,6 +25,11 @@ const useStrings = (queue: QueueHand) =>
     ["COPY", "count", "copy"],
     ["RENAME", "plain", "text"],
     ["DEL", "copy"],
+    ["SET", "long", "\xc3\xa9".repeat(limits.textInRowMax)],
+    ["COPY", "long", "longer"],
+    ["APPEND", "longer", "\0"],
+    ["RENAME", "long", "as long"],
+    ["PEXPIRE", "as long", "900000"],
   );
 
 const useCollections = (queue: QueueHand) =>
@@ -62,6 +68,7 @@ export const nameOthers = (queue: QueueHand) =>
   perform(
     queue,
     ["SET", "other", "1", "PX", "9000000"],
+    ["SET", "other-long", "9".repeat(limits.textInRowMax + 1)],
     ["RPUSH", "other-list", "1"],
     ["HSET", "other-hash", "f", "1"],
     ["SADD", "other-set", "1"],

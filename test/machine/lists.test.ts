@@ -203,8 +203,8 @@ test("a cursor of one action's jobs is refused with another's, and with none", a
 test("a page looks at rows of so many characters, shown or not, and the next one goes on behind them", async () => {
   const q = await openEngine();
   // As long as a text may be that stands in its row.
-  const payload = JSON.stringify("x".repeat(limits.jobTextInRowMax - 2));
-  const most = limits.pageScanUnits / limits.jobTextInRowMax;
+  const payload = JSON.stringify("x".repeat(limits.textInRowMax - 2));
+  const most = limits.pageScanUnits / limits.textInRowMax;
   for (let i = 0; i < most; i += 128) {
     await q.run("job.enqueue", { jobs: Array.from({ length: 128 }, () => ({ payload })) });
   }

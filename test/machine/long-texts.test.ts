@@ -8,16 +8,16 @@ import { end, enqueueMany, forGood } from "./flow-rig.ts";
 import { able, act, planOf } from "./plan-rig.ts";
 
 const changing = limits as { -readonly [L in keyof typeof limits]: number };
-const { jobTextInRowMax } = limits;
+const { textInRowMax } = limits;
 afterEach(() => {
-  changing.jobTextInRowMax = jobTextInRowMax;
+  changing.textInRowMax = textInRowMax;
 });
 
 /** JSON of so many characters. */
 const textOf = (length: number, of = "x"): string => JSON.stringify(of.repeat(length - 2));
-const short = textOf(jobTextInRowMax);
-const long = textOf(jobTextInRowMax + 1);
-const other = textOf(jobTextInRowMax + 1, "é");
+const short = textOf(textInRowMax);
+const long = textOf(textInRowMax + 1);
+const other = textOf(textInRowMax + 1, "é");
 
 const rowOf = (q: Harness, id: string) => q.store.tables.jobs.get([id]);
 const apart = (q: Harness) => [...q.store.tables.job_texts.scan({})].map(([, { text }]) => text);
@@ -169,12 +169,12 @@ describe("the texts of a job go with it", () => {
 });
 
 test("rows of before keep their texts in them until they are written anew, and nobody sees a difference", async () => {
-  changing.jobTextInRowMax = limits.payloadBytesMax;
+  changing.textInRowMax = limits.payloadBytesMax;
   const q = await openEngine();
   await enqueueMany(q, "p", 2, { payload: long });
   await end(q, "p0", { result: other });
   await q.run("queue.checkpoint", {});
-  changing.jobTextInRowMax = jobTextInRowMax;
+  changing.textInRowMax = textInRowMax;
   await q.reopen();
   expect(apart(q)).toEqual([]);
   await q.enqueue({ id: "child", after: [{ id: "p0" }, { id: "p1" }] });

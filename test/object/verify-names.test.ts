@@ -2,6 +2,7 @@
  * Verifying names and what they name: damage to their tables is found, and is not let in.
  */
 import { describe, expect, it } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
 import { expectFound, expectSound, set, unset } from "./verify-rig.ts";
 
@@ -13,6 +14,7 @@ async function namedQueue(): Promise<Harness> {
   const calls = [
     ["SET", "s", "\0\xff"],
     ["SET", "timed", "é", "PX", "600000"],
+    ["SET", "long", "\xff".repeat(limits.textInRowMax)],
     ["RPUSH", "l", "a", "b", "c", "d"],
     ["LPUSH", "l", "z"],
     ["HSET", "h", "f", "1", "\xff", "\0"],
@@ -33,6 +35,7 @@ async function namedQueue(): Promise<Harness> {
   return queue;
 }
 
+const apart = "value ->> 'contentAt' IS NOT NULL";
 const type = (name: string) => `value ->> 'type' = '${name}'`;
 
 describe("a verification of names", () => {
@@ -51,6 +54,13 @@ describe("a verification of names", () => {
       `UPDATE names SET content = NULL WHERE ${type("string")}`,
       "value",
     ],
+    ["a lost long string", "DELETE FROM long_strings", "long_strings:"],
+    ["a long string that is gone", "UPDATE long_strings SET content = NULL", "the string is gone"],
+    ["a long string of another size", "UPDATE long_strings SET content = 'x'", "long_strings:"],
+    ["another size of it", set("names", "contentBytes", 7, apart), "long_strings:"],
+    ["a long string of no size", unset("names", "contentBytes", apart), "the size alone"],
+    ["a long string of no name", "UPDATE long_strings SET number = number + 1", "long_strings:"],
+    ["a string in two places", `UPDATE names SET content = 'x' WHERE ${apart}`, "or of two"],
     ["a wrong size", set("names", "size", 9, type("hash")), "elements:"],
     ["no size", unset("names", "size", type("hash")), "of undefined elements"],
     ["another type", set("names", "type", "set", type("hash")), "elements:"],

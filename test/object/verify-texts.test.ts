@@ -4,7 +4,7 @@ import { limits } from "../../src/contract/limits.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
 import { expectFound, expectSound, problemsOf, set, unset } from "./verify-rig.ts";
 
-const textOf = (of: string): string => JSON.stringify(of.repeat(limits.jobTextInRowMax));
+const textOf = (of: string): string => JSON.stringify(of.repeat(limits.textInRowMax));
 
 /** A queue with jobs of long texts: one is ready, one has ended with a long result; and others of short ones. */
 async function longQueue(): Promise<Harness> {

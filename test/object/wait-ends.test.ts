@@ -84,7 +84,7 @@ describe("who waits for the end of a job that is kept for no time then", () => {
 
   test("is told of it with its texts, also where these were long and are gone with it", async () => {
     const q = await open();
-    const [payload, result] = ["p", "r"].map((of) => of.repeat(limits.jobTextInRowMax));
+    const [payload, result] = ["p", "r"].map((of) => of.repeat(limits.textInRowMax));
     const id = await q.enqueue({ payload: JSON.stringify(payload) });
     const waiter = await q.wait({ kind: "job", id });
     const { token } = await q.claimOne();

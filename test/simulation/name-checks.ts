@@ -56,7 +56,9 @@ export function checkNames({ tables }: SluiceStore, { names }: State): void {
   let left = 0;
   const found: Pairs = [];
   for (const [[of, , name], row] of tables.names.scan({})) {
-    const { type, gen, content = "", until, size } = row;
+    const { type, gen, contentAt, until, size } = row;
+    const apart = contentAt === undefined ? undefined : tables.long_strings.get([contentAt]);
+    const { content = "" } = apart ?? row;
     if (of !== space) left += (size ?? 0) > 16 ? (size ?? 0) : 0;
     if (of !== space) continue;
     const shown = gen === undefined ? bytesOf(content) : elementsOf(tables, type, gen);

@@ -17,7 +17,7 @@ export const small = {
   /** Distinct sets of requirements that may wait. */
   lanesMax: 3,
   parentsCountedInRowMax: 1,
-  jobTextInRowMax: 2,
+  textInRowMax: 2,
   /** Keys that may have settings. */
   keysMax: 3,
   turnsAheadMin: 1,
