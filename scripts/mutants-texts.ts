@@ -77,9 +77,9 @@ export const textMutants: readonly Mutant[] = [
     name: "end-without-texts",
     breaks:
       "who waits for the end of a job that is kept for no time is told of it without its long payload",
-    file: "src/object/group.ts",
-    from: "? withTexts(store.tables, held) : undefined",
-    to: "? held : undefined",
+    file: "src/store/standing.ts",
+    from: "return withTexts(tables, last);",
+    to: "return last;",
     tests: ["test/object/wait-ends.test.ts"],
   },
   {
@@ -145,5 +145,21 @@ export const textMutants: readonly Mutant[] = [
     from: 'add(check.state.found.long_strings, [Number(key[0]), unpackBytes(text ?? "").length]);',
     to: 'add(check.state.implied.long_strings, [Number(key[0]), unpackBytes(text ?? "").length]);',
     tests: ["test/object/verify-names.test.ts"],
+  },
+  {
+    name: "answers-for-nothing",
+    breaks: "a group holds all the answers of those who call together, however heavy",
+    file: "src/object/group-work.ts",
+    from: " || this.#owed > most;",
+    to: ";",
+    tests: ["test/object/laden.test.ts"],
+  },
+  {
+    name: "waiters-served-at-once",
+    breaks: "all who wait for heavy jobs are served in one entry",
+    file: "src/object/group.ts",
+    from: 'if (isLaden || !this.hasRoomFor(request)) return "full";',
+    to: 'if (!this.hasRoomFor(request)) return "full";',
+    tests: ["test/object/laden.test.ts"],
   },
 ];

@@ -167,7 +167,7 @@ export const limits = {
   entryBytesMax: 1.5 * MiB,
   /** What an event and its kept answer may add to the bytes that the user sent for it. */
   entryOverheadPerItemBytes: 400,
-  /** UTF-16 units of texts that the commands of one entry read from the tables, behind which others have their turn: 3 to 10 ms a million. */
+  /** UTF-16 units of texts that are read for one entry, or told of it, behind which others have their turn: 3 to 10 ms a million. */
   entryUnitsReadMax: 4 * MiB,
   /** A row of a table: 2,000,000 in production, less what SQLite adds. */
   rowBytesMax: 1_900_000,

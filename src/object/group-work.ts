@@ -5,6 +5,7 @@
 import type { Event } from "../contract/events.ts";
 import { limits } from "../contract/limits.ts";
 import { isRefusal, type Refusal } from "../contract/refusals.ts";
+import type { CommandAnswer } from "../contract/rpc.ts";
 import type { BuilderMark, EntryBuilder } from "../store/entry.ts";
 import type { SluiceStore } from "../store/schema.ts";
 import type { KeptAnswers } from "./kept-answers.ts";
@@ -34,6 +35,8 @@ interface WorkParts {
 export class GroupWork {
   readonly #parts: WorkParts;
   readonly #unitsBefore: number;
+  /** Length of the texts that are told of it, and held until then. */
+  #owed = 0;
   #faults = 0;
 
   constructor(parts: WorkParts) {
@@ -41,10 +44,21 @@ export class GroupWork {
     this.#unitsBefore = parts.store.unitsRead;
   }
 
-  /** Whether so much text was read for it, or waits to be written or freed, that others are to have their turn. */
+  /** Whether so much text was read for it, is to be told of it, or waits to be written or freed, that others are to have their turn. */
   get isLaden(): boolean {
     const { isHeavy, unitsRead } = this.#parts.store;
-    return isHeavy || unitsRead - this.#unitsBefore > limits.entryUnitsReadMax;
+    const most = limits.entryUnitsReadMax;
+    return isHeavy || unitsRead - this.#unitsBefore > most || this.#owed > most;
+  }
+
+  /** Texts of this length are to be told of it. */
+  owes(units: number): void {
+    this.#owed += units;
+  }
+
+  /** An answer is to be told. */
+  tells(answer: CommandAnswer | undefined): void {
+    if (answer !== undefined && "reply" in answer) this.owes(answer.reply.length);
   }
 
   /** How many faults were reported and undone. */

@@ -23,10 +23,10 @@ import { serveNames } from "../machine/redis.ts";
 import { passDueSlots, scheduleBehind } from "../machine/schedules.ts";
 import { sweep } from "../machine/sweep.ts";
 import { errorOf } from "../redis/errors.ts";
-import { endedBy } from "../store/ends.ts";
 import type { EntryBuilder } from "../store/entry.ts";
-import { withTexts } from "../store/job-texts.ts";
+import { jobBytes } from "../store/job-texts.ts";
 import type { SluiceStore } from "../store/schema.ts";
+import { lastOf } from "../store/standing.ts";
 import type { BlockedClients } from "./blocked.ts";
 import { beginners, creates } from "./creation.ts";
 import { GroupWork, type WorkMark } from "./group-work.ts";
@@ -88,7 +88,7 @@ export class Group {
       isLaden: () => this.#work.isLaden,
       whole: (work) => this.#work.whole(work),
     };
-    this.#following = withConsequences(tx, () => context.store.isHeavy);
+    this.#following = withConsequences(tx, () => this.#work.isLaden);
     const { store, onFault } = context;
     this.#work = new GroupWork({
       ...{ store, builder: this.#builder, told: this.#told, kept: this.#kept },
@@ -144,17 +144,12 @@ export class Group {
     let changes = 0;
     let done: number;
     do {
-      const bounds = { isEnough: () => this.#isLong, isHeavy: () => this.#context.store.isHeavy };
+      const bounds = { isEnough: () => this.#isLong, isHeavy: () => this.#work.isLaden };
       const step = () => sweep(this.#tx, limits.sweepStepMax, bounds, isWhole);
       done = this.#work.guarded("sweep", step, () => 0);
       changes += done;
-    } while (
-      done >= limits.sweepStepMax &&
-      changes < limits.sweepMax &&
-      !this.#isLong &&
-      !this.#context.store.isHeavy
-    );
-    this.#isBehind = done >= limits.sweepStepMax;
+      this.#isBehind = done >= limits.sweepStepMax;
+    } while (this.#isBehind && changes < limits.sweepMax && !this.#isLong && !this.#work.isLaden);
     return changes;
   }
 
@@ -209,6 +204,7 @@ export class Group {
       return isFirst ? { refusal: tooLarge(bytes) } : "full";
     }
     this.#commands += 1;
+    this.#work.tells(answer);
     return answer;
   }
 
@@ -234,7 +230,8 @@ export class Group {
    * Decides a claim that waits. Undefined: it finds no job, and goes on waiting. "full": the entry closes before it.
    */
   serve(request: CommandRequest<"lease.claim">): Served | "full" | undefined {
-    if (!this.hasRoomFor(request)) return "full";
+    const isLaden = !this.#isEmpty && this.#work.isLaden;
+    if (isLaden || !this.hasRoomFor(request)) return "full";
     const before = this.#work.mark();
     const isFirst = this.#isEmpty;
     const served = this.#work.guarded(
@@ -242,6 +239,7 @@ export class Group {
       () => this.#claimFor(request),
       () => undefined,
     );
+    this.#work.tells(served?.answer);
     if (this.#builder.bytes <= limits.entryBytesMax || isFirst) return served;
     this.#work.undo(before);
     return "full";
@@ -310,7 +308,6 @@ export class Group {
       const refusal = autoCreate ? queueUnknown : queueNotMade;
       return { refusal: refusal(this.#context.name) };
     }
-
     const before = this.#work.mark();
     createQueue(this.#tx, this.#context.name, identity);
     const creation = this.#told.types.length;
@@ -340,12 +337,13 @@ export class Group {
     const isLost = isLoss.has(type);
     const mayEnd = isEnd.has(type) && isAwaited(id);
     const held = isLost || mayEnd ? store.tables.jobs.get([id]) : undefined;
-    const whole = mayEnd && held !== undefined ? withTexts(store.tables, held) : undefined;
+    const last = mayEnd && held !== undefined ? lastOf(store.tables, held, event, at) : undefined;
     // Of a lease that is over by time, a release is what has become of it, whoever spoke of it.
     const isAsked = type === "job.released" && this.#isSettling && (held?.leaseUntil ?? 0) > at;
     store.evolve(event, at);
     this.#builder.add(event);
     this.#told.add(type, facts, isLost && !isAsked ? held : undefined);
-    if (whole !== undefined) this.#told.noteEnd(id, endedBy(whole, event, at));
+    this.#told.noteEnd(id, last);
+    if (mayEnd && held !== undefined) this.#work.owes(jobBytes(held));
   }
 }

@@ -68,7 +68,7 @@ export class ToldEvents {
   readonly claimed: string[] = [];
   /** Those of them that sessions hold. */
   readonly handed: Handed[] = [];
-  /** The rows of those that have ended and for whose end somebody waits, also where they are kept no more. */
+  /** The rows of those that have ended, are kept no more, and for whose end somebody waits. */
   readonly #ends: Ending[] = [];
   /** The grant under which the last of these was. */
   grant = 0;
@@ -95,12 +95,12 @@ export class ToldEvents {
     this.lost.push({ session, id: facts.id, grant, why: lossOf(type, facts) });
   }
 
-  /** Notes the row of a job that has ended, where somebody waits for that. */
+  /** Notes the row of a job that has ended and is kept no more, where somebody waits for that. */
   noteEnd(id: string, row: JobRow | undefined): void {
     if (row !== undefined) this.#ends.push({ id, row });
   }
 
-  /** The row of a job as it ended last, if somebody waited for that. */
+  /** The row of a job that is kept no more as it ended last, if somebody waited for that. */
   endOf(id: string): JobRow | undefined {
     return this.#ends.findLast((end) => end.id === id)?.row;
   }

@@ -167,8 +167,8 @@ export class Base<V extends object> {
   #readFrom(key: Key): void {
     const isUsed = this.#ahead.length > 0 && this.#at === this.#ahead.length;
     const isLight = this.#declaration.rows.storedLength(this.#ahead) < aheadUnitsMax;
-    const few = this.#declaration.byRowid ? 1 : aheadRowsMin;
-    const wanted = isUsed && isLight ? 2 * this.#ahead.length : few;
+    const isAlone = this.#declaration.byRowid;
+    const wanted = isAlone ? 1 : isUsed && isLight ? 2 * this.#ahead.length : aheadRowsMin;
     this.#ahead = this.#read({ low: key, high: after([]) }, Math.min(wanted, aheadRowsMax));
     this.#at = 0;
   }

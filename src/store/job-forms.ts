@@ -65,11 +65,15 @@ const textNumber = integer(0, 2 * limits.sequenceMax + 1);
 
 /** What is wrong with where a job's texts stand. */
 function textsFault(row: JobRow): string | undefined {
-  const { payload, payloadAt, result, resultAt, resultBytes } = row;
+  const { seq, payload, payloadAt, result, resultAt, resultBytes } = row;
   if ((payload === undefined) === (payloadAt === undefined)) {
     return "its payload stands neither in it nor apart, or in both places";
   }
   if (result !== undefined && resultAt !== undefined) return "its result stands in two places";
+  const isPlace = payloadAt === undefined || (payloadAt % 2 === 0 && payloadAt <= 2 * seq);
+  if (!isPlace || (resultAt !== undefined && resultAt !== 2 * seq + 1)) {
+    return "a text of it stands under a number that another job may be given";
+  }
   return (resultAt === undefined) === (resultBytes === undefined)
     ? undefined
     : "of its result it says the place or the size alone";

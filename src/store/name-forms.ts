@@ -35,6 +35,7 @@ const score = z.union([z.number(), z.enum(["inf", "-inf"] as const satisfies rea
 function nameFault(row: NameRow, [, at, called]: readonly [number, number, string]) {
   if (hash52(called) !== at) return "it stands by another hash";
   const { type, content, contentAt, contentBytes, gen, size = 0, head } = row;
+  if ((contentAt ?? 0) > row.version) return "value: its string is of a later version";
   if ((contentAt === undefined) !== (contentBytes === undefined)) {
     return "value: of its string it says the place or the size alone";
   }

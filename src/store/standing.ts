@@ -3,21 +3,22 @@
  * Invariant: `move` is the only writer of index rows, lanes and counters of jobs. Writers read index rows of jobs with a key alone,
  * so that the others may lag behind while a log is applied.
  */
-import { isEndState } from "../contract/fields.ts";
+import type { Event } from "../contract/events.ts";
+import { type EndState, isEndState } from "../contract/fields.ts";
 import { countInAction } from "./actions.ts";
 import { type EndEvent, endedBy, endStateOf, lingersAs } from "./ends.ts";
 import type { CatchUp } from "./evolve.ts";
 import { type Kept, moveParent, stopWaiting } from "./flows.ts";
 import { moveLane, recount, type Sequences } from "./job-counts.ts";
 import { reindex } from "./job-indexes.ts";
-import { setApart } from "./job-texts.ts";
+import { setApart, withTexts } from "./job-texts.ts";
 import type { JobRow } from "./jobs.ts";
 import { countInKey } from "./key-edits.ts";
 import { linger } from "./lingering.ts";
 import { countInPlan } from "./plans.ts";
 import { readQueue } from "./queue.ts";
 import type { Rules } from "./rounds.ts";
-import type { SluiceSchema, SluiceTables } from "./schema.ts";
+import type { Reads, SluiceSchema, SluiceTables } from "./schema.ts";
 import { forgetTasks } from "./tasks.ts";
 import { moveUnique } from "./uniques.ts";
 import { moveHeld } from "./workers.ts";
@@ -115,8 +116,32 @@ export function end(tables: SluiceTables, at: number, event: EndEvent, before: J
   const { id } = event;
   const state = endStateOf(event);
   if (state === undefined) throw new Error(`an event ends job ${id}, which goes on`);
-  const { ageMs, count } = readQueue(tables).config.retention[state];
   if (lingersAs(before, state)) linger(tables, at, id, before);
-  const isGone = (ageMs === 0 || count === 0) && before.action === undefined && !before.dependents;
+  const isGone = goesAtOnce(tables, before, state);
   move(tables, at, id, before, isGone ? undefined : endedBy(before, event, at));
+}
+
+/** Whether a job that ends so is not kept at all. */
+function goesAtOnce(
+  tables: Pick<Reads, "queue">,
+  { action, dependents }: JobRow,
+  state: EndState,
+): boolean {
+  const { ageMs, count } = readQueue(tables).config.retention[state];
+  return (ageMs === 0 || count === 0) && action === undefined && !dependents;
+}
+
+/** A job that an event takes away, as it ended, with its texts, which go with it; undefined where it stays, or has not ended. */
+export function lastOf(
+  tables: Pick<Reads, "queue" | "job_texts">,
+  before: JobRow,
+  event: Event,
+  at: number,
+): JobRow | undefined {
+  if (event.type === "job.removed") {
+    return isEndState(before.state) ? withTexts(tables, before) : undefined;
+  }
+  const last = endedBy(before, event, at);
+  if (last === undefined || !goesAtOnce(tables, before, last.state as EndState)) return undefined;
+  return withTexts(tables, last);
 }

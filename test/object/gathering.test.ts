@@ -81,16 +81,16 @@ test("behind a group that has read much, those who came meanwhile come before wh
   await turns();
   const replies: unknown[] = [];
   let others = 0;
-  for (let rest = names.map((name) => ["TYPE", name]); rest.length > 0; ) {
+  for (let rest = names.map((name) => ["GETRANGE", name, "0", "0"]); rest.length > 0; ) {
     setImmediate(() => {
       others += 1;
     });
     const { replies: some } = replyOf("redis.run", await run(rest));
     // Each run has read so much that the next was held until the others' turn had come.
-    expect(some?.length).toBeLessThanOrEqual(8);
+    expect(some?.length).toBeLessThan(names.length / 2);
     replies.push(...(some ?? []));
     rest = rest.slice(some?.length);
   }
-  expect(replies).toEqual(names.map(() => ({ ok: "string" })));
+  expect(replies).toEqual(names.map(() => "v"));
   expect(others).toBeGreaterThanOrEqual(2);
 });

@@ -3,8 +3,9 @@
  * Invariant: a reader is never told of what may still be lost.
  */
 import { describe, expect, test } from "vitest";
+import { limits } from "../../src/contract/limits.ts";
 import type { CommandAnswer } from "../../src/contract/rpc.ts";
-import { codeOf, command, enqueue, idsOf, replyOf } from "./commands.ts";
+import { claim, codeOf, command, enqueue, idsOf, replyOf } from "./commands.ts";
 import { EngineRig, turns } from "./rig.ts";
 
 describe("a read", () => {
@@ -71,20 +72,28 @@ describe("a read", () => {
 
 test("a read of much lets others have their turn before it is told, and one of little does not", async () => {
   const rig = await EngineRig.registered();
-  const value = "v".repeat(1_000_000);
-  const names = Array.from({ length: 20 }, (_, i) => `s${i}`);
-  for (const name of names) {
-    await rig.engine.submit(command("redis.run", { calls: [["SET", name, value]] }));
+  const result = JSON.stringify("v".repeat(limits.resultBytesMax - 2));
+  const after = Array.from({ length: 20 }, (_, i) => ({ id: `p${i}` }));
+  for (const { id } of after) {
+    await rig.engine.submit(enqueue([{ id }]));
+    const { jobs } = replyOf("lease.claim", await rig.engine.submit(claim()));
+    const item = { op: "complete" as const, id, token: jobs[0]?.token ?? "", result };
+    await rig.engine.submit(command("lease.settle", { items: [item] }));
   }
+  await rig.engine.submit(enqueue([{ id: "child", after }]));
   await rig.engine.submit(command("queue.checkpoint", {}));
   let pauses = 0;
   rig.meanwhile = () => {
     pauses += 1;
     return Promise.resolve();
   };
-  await rig.engine.read(command("redis.versions", { names: names.slice(0, 1) }));
+  await rig.engine.read(command("job.parents", { id: "child", limit: 2 }));
   expect(pauses).toBe(0);
-  const much = await rig.engine.read(command("redis.versions", { names }));
+  const changing = limits as { -readonly [L in keyof typeof limits]: number };
+  const { entryUnitsReadMax } = limits;
+  changing.entryUnitsReadMax = 3 * limits.resultBytesMax;
+  const much = await rig.engine.read(command("job.parents", { id: "child" }));
+  changing.entryUnitsReadMax = entryUnitsReadMax;
   expect(pauses).toBeGreaterThan(0);
-  expect(replyOf("redis.versions", much).versions).toHaveLength(20);
+  expect(replyOf("job.parents", much).jobs.length).toBeGreaterThan(14);
 });
