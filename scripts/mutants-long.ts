@@ -67,4 +67,28 @@ export const longMutants: readonly Mutant[] = [
     to: "if (before < 0)",
     tests: ["test/object/reads.test.ts"],
   },
+  {
+    name: "transaction-of-any-size",
+    breaks: "one transaction changes so many elements that nobody has a turn for seconds",
+    file: "src/machine/redis-call.ts",
+    from: "    this.#room.changed -= more;",
+    to: "",
+    tests: ["test/machine/redis-changes.test.ts"],
+  },
+  {
+    name: "pipeline-of-any-size",
+    breaks: "a pipeline of ZADDs lets nobody have a turn before a thousand calls",
+    file: "src/object/group-work.ts",
+    from: "return isLong || isHeavy",
+    to: "return isHeavy",
+    tests: ["test/machine/redis-changes.test.ts"],
+  },
+  {
+    name: "scan-as-it-counts",
+    breaks: "a step of a scan looks at as many elements as COUNT says",
+    file: "src/machine/elements.ts",
+    from: "Math.min(count, limits.redisElementsSeenMax)",
+    to: "count",
+    tests: ["test/machine/redis-changes.test.ts"],
+  },
 ];

@@ -39,8 +39,8 @@ export const redisMutants: readonly Mutant[] = [
     name: "expired-names-do-not-count",
     breaks: "one step of a scan walks past all names that have expired",
     file: "src/machine/name-scans.ts",
-    from: "    seen += 1;\n    call.seen(seen);",
-    to: "    seen += isOver(row.until, call.tx.at) ? 0 : 1;\n    call.seen(seen);",
+    from: "    seen += 1;\n    const isOfType",
+    to: "    seen += isOver(row.until, call.tx.at) ? 0 : 1;\n    const isOfType",
     tests: [scans],
   },
   {
@@ -111,8 +111,8 @@ export const redisMutants: readonly Mutant[] = [
     name: "scan-step-never-full",
     breaks: "a step of a scan errs where its elements are heavier than a reply, instead of ending",
     file: "src/machine/elements.ts",
-    from: "const isEnough = seen >= count || isFull;",
-    to: "const isEnough = seen >= count || (isFull && seen < 0);",
+    from: "redisElementsSeenMax) || isFull;",
+    to: "redisElementsSeenMax) || (isFull && seen < 0);",
     tests: ["test/object/heavy-elements.test.ts"],
   },
   {

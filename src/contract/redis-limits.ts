@@ -24,6 +24,10 @@ export const redisLimits = {
   redisFollowedMax: 1000,
   /** Elements that one call moves, removes or copies, and that it looks at to find others. */
   redisElementsPerCallMax: 10_000,
+  /** Elements that the calls of a transaction change between them: half a second to one. */
+  redisElementsPerRunMax: 20_000,
+  /** Elements that other calls change between them before others have their turn. */
+  redisElementsAtOnceMax: 2000,
   redisElementsSeenMax: 100_000,
   /** Bytes of elements and strings that the calls of one run look at: about a tenth of a second. */
   redisBytesSeenMax: 32 * MiB,

@@ -59,6 +59,8 @@ export interface Transaction extends View {
   keep(key: string, bodyHash: string, answer: string): void;
   /** Whether so much text was read, or waits to be written or freed, that what may be left to the next entry is. */
   isLaden(): boolean;
+  /** So many elements of collections are changed, which weigh on the entry as texts do. */
+  changes(elements: number): void;
   /** Does work of several parts, of which the first may have emitted something by the time that a later one is refused: that is taken back. */
   whole<T>(work: () => T | Refusal): T | Refusal;
 }

@@ -42,11 +42,11 @@ export function scanElements(
   for (const { hash, element, told } of elementsFrom(call, of, cursor)) {
     // What was told before, and so was looked at, fits a reply.
     const isFull = call.lookedBytes > limits.redisReplyBytesMax - CURSOR_BYTES;
-    const isEnough = seen >= count || isFull;
+    // COUNT is a hint: a step of more than may be looked at ends there.
+    const isEnough = seen >= Math.min(count, limits.redisElementsSeenMax) || isFull;
     if (isEnough && hash !== last) return [call.told(String(hash)), found];
     last = hash;
     seen += 1;
-    call.seen(seen);
     if (!isTold(element)) continue;
     found.push(call.told(element));
     if (told !== undefined) found.push(call.told(told));

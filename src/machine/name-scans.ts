@@ -30,11 +30,12 @@ const scan: Perform = (call) => {
   let seen = 0;
   let last: number | undefined;
   for (const [hash, name, row] of rowsFrom(call.tx, cursor)) {
-    if (seen >= options.count && hash !== last) return [call.told(String(hash)), found];
+    // COUNT is a hint: a step of more than may be looked at ends there.
+    const isEnough = seen >= Math.min(options.count, limits.redisElementsSeenMax);
+    if (isEnough && hash !== last) return [call.told(String(hash)), found];
     last = hash;
     // A name whose time is over counts as well: a step ends behind a million of them as soon as elsewhere.
     seen += 1;
-    call.seen(seen);
     const isOfType = options.type === undefined || options.type === row.type;
     if (isOver(row.until, call.tx.at) || !isOfType || !isTold(name)) continue;
     found.push(call.told(name));

@@ -13,6 +13,7 @@ import { type Call, noSuchName, OK, type Perform, RedisError, syntaxError } from
 import { encodingOfString } from "./strings.ts";
 
 const del: Perform = (call) => {
+  call.bounded(call.args.length);
   const there: string[] = [];
   for (const [name, row] of call.namedEach([...new Set(call.args)])) {
     if (row !== undefined) there.push(name);

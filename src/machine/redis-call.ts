@@ -35,6 +35,8 @@ export interface Room {
   seen: number;
   /** Bytes of elements that they write once more. */
   moved: number;
+  /** Elements that they change. */
+  changed: number;
   /** Bytes of the elements that they have found to be stored or removed: an entry is to hold them. */
   found: number;
 }
@@ -43,6 +45,7 @@ export const roomOfRun = (): Room => ({
   bytes: limits.redisReplyBytesMax,
   seen: limits.redisBytesSeenMax,
   moved: limits.redisBytesMovedMax,
+  changed: limits.redisElementsPerRunMax,
   found: limits.entryBytesMax,
 });
 
@@ -59,6 +62,7 @@ export class Call {
   /** Behind the command's name. */
   readonly args: readonly string[];
   readonly #room: Room;
+  #changed = 0;
   #waitMs: number | undefined;
   #lookedBytes = 0;
 
@@ -156,10 +160,16 @@ export class Call {
     throw new RedisError(`ERR fields and members may have at most ${bytes} bytes`);
   }
 
-  /** Checks how many elements are changed at once. */
+  /** Checks how many elements, or names, the call changes: as far as it knows by then. */
   bounded(elements: number): void {
     const most = limits.redisElementsPerCallMax;
     if (elements > most) throw this.#tooMuch("change", most, "elements");
+    const more = Math.max(0, elements - this.#changed);
+    this.#changed += more;
+    this.#room.changed -= more;
+    const among = limits.redisElementsPerRunMax;
+    if (this.#room.changed < 0) throw this.#tooMuch("change", among, "elements");
+    this.tx.changes(more);
   }
 
   /** Takes an element that was found to be stored or removed off what an entry holds of them. Throws where that is too much. */

@@ -90,7 +90,8 @@ const hasChanged = (view: View, name: string, version: number): boolean =>
     : currentVersion(view, name) !== version;
 
 /** Whether the calls have looked at more than they may, or have moved or found more. */
-const isShort = ({ seen, moved, found }: Room): boolean => seen < 0 || moved < 0 || found < 0;
+const isShort = ({ seen, moved, found, changed }: Room): boolean =>
+  seen < 0 || moved < 0 || found < 0 || changed < 0;
 
 /** The refusal of calls that are one, for the error of the one for which there was no room. */
 function tooMuchAtOnce(reply: RedisReply): Refusal {

@@ -135,6 +135,7 @@ const mget: Perform = (call) =>
 function pairsOf(call: Call): [string, string][] {
   const { args, command } = call;
   if (args.length % 2 !== 0) throw new RedisError(wrongArity(command));
+  call.bounded(args.length / 2);
   const pairs: [string, string][] = [];
   for (let i = 0; i < args.length; i += 2) pairs.push([call.arg(i), call.fitting(call.arg(i + 1))]);
   return pairs;

@@ -37,6 +37,7 @@ export class GroupWork {
   readonly #unitsBefore: number;
   /** Length of the texts that are told of it, and held until then. */
   #owed = 0;
+  #elements = 0;
   #faults = 0;
 
   constructor(parts: WorkParts) {
@@ -44,11 +45,17 @@ export class GroupWork {
     this.#unitsBefore = parts.store.unitsRead;
   }
 
-  /** Whether so much text was read for it, is to be told of it, or waits to be written or freed, that others are to have their turn. */
+  /** Whether so much text was read for it, is to be told of it, or waits to be written or freed, or so much was changed, that others are to have their turn. */
   get isLaden(): boolean {
     const { isHeavy, unitsRead } = this.#parts.store;
     const most = limits.entryUnitsReadMax;
-    return isHeavy || unitsRead - this.#unitsBefore > most || this.#owed > most;
+    const isLong = this.#elements > limits.redisElementsAtOnceMax;
+    return isLong || isHeavy || unitsRead - this.#unitsBefore > most || this.#owed > most;
+  }
+
+  /** So many elements are changed by it. */
+  changes(elements: number): void {
+    this.#elements += elements;
   }
 
   /** Texts of this length are to be told of it. */

@@ -86,6 +86,7 @@ export class Group {
       recall: (key) => this.#kept.recall(key),
       keep: (key, bodyHash, answer) => this.#kept.keep(key, bodyHash, answer),
       isLaden: () => this.#work.isLaden,
+      changes: (elements) => this.#work.changes(elements),
       whole: (work) => this.#work.whole(work),
     };
     this.#following = withConsequences(tx, () => this.#work.isLaden);

@@ -50,7 +50,6 @@ describe("a call that looks at elements", async () => {
     "SUNION set",
     "SDIFF set absent",
     `SRANDMEMBER set ${most - atOnce}`,
-    `SSCAN set 0 MATCH absent COUNT ${2 * most}`,
     "HKEYS hash",
     "HVALS hash",
     "LPOS list absent",
