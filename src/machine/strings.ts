@@ -95,9 +95,7 @@ const setnx: Perform = (call) => {
 const setFor =
   (unit: TimeUnit): Perform =>
   (call) => {
-    const until = futureTimeOf(call, call.arg(1), unit);
-    call.named(call.arg(0));
-    put(call, call.arg(0), call.arg(2), until);
+    put(call, call.arg(0), call.arg(2), futureTimeOf(call, call.arg(1), unit));
     return OK;
   };
 
@@ -143,7 +141,7 @@ function pairsOf(call: Call): [string, string][] {
 
 const mset: Perform = (call) => {
   const pairs = pairsOf(call);
-  // What has a value is read, however long it is, for another to take its place.
+  // Of each name the row is read, for another to take its place.
   for (const _ of call.namedEach(pairs.map(([name]) => name)));
   for (const [name, value] of pairs) put(call, name, value);
   return OK;

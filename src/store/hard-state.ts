@@ -17,7 +17,7 @@ import type { Sql } from "./sql.ts";
  * 3, which would not go on with them, reads it without writing. Format 6 has lists of pending jobs, which code of format 4 must not
  * pass over: 5 was never written. Format 8 has lists to which is added, which code of format 6 would refuse as damaged: 7 was never written.
  * Format 9 counts apart for how many others a job waits, which code of format 8, which would not go on counting so, reads without writing.
- * Format 11 has long texts of jobs apart from their rows, which code of format 9 would take for lost: 10 was never written.
+ * Format 11 has long texts of jobs, and long strings, apart from their rows, which code of format 9 would take for lost: 10 was never written.
  */
 export const storeFormat = 11;
 

@@ -17,7 +17,8 @@ const small = numbered(OTHERS, "small");
 /** A set of many members, and others that have one of these each. */
 async function queueWithSets(): Promise<Harness> {
   const queue = await openEngine({ config: {} });
-  await run(queue, ["SADD", "big", ...members], ...small.map((name, i) => `SADD ${name} m${i}`));
+  await run(queue, ["SADD", "big", ...members]);
+  await run(queue, ...small.map((name, i) => `SADD ${name} m${i}`));
   return queue;
 }
 

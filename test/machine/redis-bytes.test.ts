@@ -102,7 +102,6 @@ describe("what a call looks at", () => {
     ["GETRANGE s0 0 0", 1],
     ["SETNX s0 x", 1],
     ["SET s0 x", 1],
-    ["SETEX s0 100 x", 1],
     ["LPUSH s0 x", 1],
     ["RENAME s0 s1", 1],
     ["RENAMENX s0 s1", 2],

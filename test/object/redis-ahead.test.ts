@@ -22,11 +22,9 @@ class Runs {
     const runs = new Runs();
     await runs.rig.engine.submit(command("queue.configure", {}));
     const all = range(ELEMENTS);
-    await runs.says([
-      ["HSET", "h", ...all.flatMap((i) => [elementOf(i), String(i)])],
-      ["SADD", "s", ...all.map(elementOf)],
-      ["ZADD", "z", ...all.flatMap((i) => [String(i), elementOf(i)])],
-    ]);
+    await runs.says([["HSET", "h", ...all.flatMap((i) => [elementOf(i), String(i)])]]);
+    await runs.says([["SADD", "s", ...all.map(elementOf)]]);
+    await runs.says([["ZADD", "z", ...all.flatMap((i) => [String(i), elementOf(i)])]]);
     await runs.rig.engine.submit(command("queue.checkpoint", {}));
     return runs;
   }

@@ -104,7 +104,8 @@ describe("ranks in large sorted sets", () => {
   it("are those of the members that are left, whatever set they have come to", async () => {
     const queue = await ranked(6000);
     const members = all(6000);
-    await run(queue, "COPY z copied", "ZUNIONSTORE united 1 z", "ZRANGESTORE part z 1000 4999");
+    const calls = ["COPY z copied", "ZUNIONSTORE united 1 z", "ZRANGESTORE part z 1000 4999"];
+    for (const call of calls) await run(queue, call);
     await run(queue, "RENAME z renamed", ["ZREMRANGEBYSCORE", "renamed", "10", "1009"]);
     const left = members.filter((_, i) => i < 10 || i > 1009);
     for (const isNew of [false, true]) {
