@@ -48,14 +48,29 @@ export function freeElements(
     const fields = [...tables.hash_fields.outlines({ prefix }).take(count)];
     for (const [key, { textLength }] of fields) tables.hash_fields.remove(key, textLength);
   } else if (type === "set") {
-    for (const [key] of tables.set_members.range({ prefix, limit: count }))
+    const rest = restOf(tables.set_members, gen);
+    for (const [key] of tables.set_members.range({ ...rest, limit: count }))
       tables.set_members.remove(key);
   } else {
-    for (const [key, { score }] of tables.zset_members.range({ prefix, limit: count })) {
+    const rest = restOf(tables.zset_members, gen);
+    for (const [key, { score }] of tables.zset_members.range({ ...rest, limit: count })) {
       tables.zset_members.remove(key);
       tables.zset_scores.remove([gen, placeOfScore(score), key[2]]);
     }
   }
+}
+
+/**
+ * What is left of a generation whose rows have no texts: the first of them is read. The rows before it are gone, and are not looked at, however many
+ * a checkpoint has still to delete.
+ */
+function restOf<K extends readonly [number, ...KeyPart[]], V extends object>(
+  table: Pick<Table<K, V>, "first">,
+  gen: number,
+): { readonly prefix: Leading<K>; readonly from?: Leading<K> } {
+  const prefix = [gen] as unknown as Leading<K>;
+  const head = table.first(prefix);
+  return head === undefined ? { prefix } : { prefix, from: head[0] as unknown as Leading<K> };
 }
 
 /** Rows that are read at once to be copied. */
