@@ -1,6 +1,8 @@
 /** Long payloads and results stand apart from the rows of their jobs: whatever becomes of a job, they are what they were, and go with it. */
 import { afterEach, describe, expect, test } from "vitest";
 import { limits } from "../../src/contract/limits.ts";
+import { declareTable } from "../../src/store/declare.ts";
+import { ascii, integer } from "../../src/store/key-columns.ts";
 import { type Harness, openEngine } from "../engine-harness.ts";
 import { command, enqueue, replyOf } from "../object/commands.ts";
 import { EngineRig } from "../object/rig.ts";
@@ -186,6 +188,13 @@ test("rows of before keep their texts in them until they are written anew, and n
   await q.reopen();
   expect(await q.job("p0")).toMatchObject(texts);
   expect(await q.job("p1")).toMatchObject({ payload: texts.payload, result: 1 });
+});
+
+test("only a table whose key is one integer is kept by row number", () => {
+  const rows = { name: "rows", version: 1, byRowid: true } as const;
+  const byText = () => declareTable<object>()({ ...rows, key: [ascii("id")] });
+  const byTwo = () => declareTable<object>()({ ...rows, key: [integer("a"), integer("b")] });
+  for (const declare of [byText, byTwo]) expect(declare).toThrow("its key is not one integer");
 });
 
 test("SQLite keeps long texts by its own number of them, so that none is read on the way to another", async () => {

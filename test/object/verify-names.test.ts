@@ -60,6 +60,7 @@ describe("a verification of names", () => {
     ["another size of it", set("names", "contentBytes", 7, apart), "long_strings:"],
     ["a long string of no size", unset("names", "contentBytes", apart), "the size alone"],
     ["a long string of no name", "UPDATE long_strings SET number = number + 1", "long_strings:"],
+    ["a string of a later version", set("names", "contentAt", 9_999, apart), "of a later version"],
     ["a string in two places", `UPDATE names SET content = 'x' WHERE ${apart}`, "or of two"],
     ["a wrong size", set("names", "size", 9, type("hash")), "elements:"],
     ["no size", unset("names", "size", type("hash")), "of undefined elements"],

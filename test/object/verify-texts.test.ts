@@ -37,6 +37,22 @@ describe("a verification of long texts", () => {
     ],
     ["another size of a result", [set("jobs", "resultBytes", 5, "id = 'done'")], "job_texts:"],
     [
+      "a payload under a number that another job may be given",
+      [
+        set("jobs", "payloadAt", 400, "id = 'long'"),
+        "UPDATE job_texts SET number = 400 WHERE number = 4",
+      ],
+      "under a number that another job may be given",
+    ],
+    [
+      "a result under a number that is another's",
+      [
+        set("jobs", "resultAt", 7, "id = 'done'"),
+        "UPDATE job_texts SET number = 7 WHERE number = 3",
+      ],
+      "under a number that another job may be given",
+    ],
+    [
       "a result in two places",
       ["UPDATE jobs SET result = '1' WHERE id = 'done'"],
       "its result stands in two places",
